@@ -1,0 +1,59 @@
+//! What can go wrong with the files of a run: each message names the file, the
+//! cause and the remedy.
+
+use std::path::{Path, PathBuf};
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failure while reading or writing a run's files.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system refused.
+    #[error("{action} {path}: {source}")]
+    Io {
+        /// What was being done, e.g. `cannot read`.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A file's content is not what it should be.
+    #[error("{path}: {cause}; {remedy}")]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+        /// What the user can do.
+        remedy: String,
+    },
+    /// A value typed by the user is not understood.
+    #[error("{what} `{value}` {cause}; {remedy}")]
+    Value {
+        /// The kind of value, e.g. `intervention`.
+        what: &'static str,
+        /// What was given.
+        value: String,
+        /// Why it was refused.
+        cause: String,
+        /// What would be accepted.
+        remedy: String,
+    },
+    /// The user or the scheduler asked to stop; everything finished is on disk.
+    #[error("interrupted: what was finished is kept; run the same command again to go on")]
+    Interrupted,
+}
+
+impl Error {
+    /// An [`Error::Io`] on `path`.
+    pub fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
+        Error::Io { action, path: path.to_path_buf(), source }
+    }
+
+    /// An [`Error::Content`] on `path`.
+    pub fn content(path: &Path, cause: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Error::Content { path: path.to_path_buf(), cause: cause.into(), remedy: remedy.into() }
+    }
+}

@@ -1,0 +1,113 @@
+//! Files and folders that appear whole or not at all.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::{Error, Result};
+
+/// Writes `bytes` beside `path` and renames: a reader never sees half a file.
+///
+/// # Errors
+/// [`Error::Io`] when the folder cannot be made or written.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(|e| Error::io("cannot create folder", parent, e))?;
+    let beside = beside(path);
+    fs::write(&beside, bytes).map_err(|e| Error::io("cannot write", &beside, e))?;
+    fs::rename(&beside, path).map_err(|e| Error::io("cannot rename into place", path, e))
+}
+
+/// The temporary sibling of `path`, same folder, ending in `.tmp`.
+pub fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".tmp");
+    path.with_file_name(name)
+}
+
+/// A folder being written beside its final place; dropped without
+/// [`PartialFolder::finish`] it is removed.
+#[derive(Debug)]
+pub struct PartialFolder {
+    target: PathBuf,
+    partial: PathBuf,
+    finished: bool,
+}
+
+impl PartialFolder {
+    /// Starts an empty folder that will become `target`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it cannot be created.
+    pub fn create(target: &Path) -> Result<Self> {
+        let partial = beside(target);
+        if partial.exists() {
+            fs::remove_dir_all(&partial).map_err(|e| Error::io("cannot remove", &partial, e))?;
+        }
+        fs::create_dir_all(&partial).map_err(|e| Error::io("cannot create folder", &partial, e))?;
+        Ok(Self { target: target.to_path_buf(), partial, finished: false })
+    }
+
+    /// Where to write for now.
+    pub fn path(&self) -> &Path {
+        &self.partial
+    }
+
+    /// Moves the folder into place, replacing what was there.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the rename fails.
+    pub fn finish(mut self) -> Result<()> {
+        if self.target.exists() {
+            fs::remove_dir_all(&self.target).map_err(|e| Error::io("cannot replace", &self.target, e))?;
+        }
+        fs::rename(&self.partial, &self.target).map_err(|e| Error::io("cannot rename into place", &self.target, e))?;
+        self.finished = true;
+        Ok(())
+    }
+}
+
+impl Drop for PartialFolder {
+    fn drop(&mut self) {
+        if !self.finished {
+            let _ = fs::remove_dir_all(&self.partial);
+        }
+    }
+}
+
+/// SHA-256 of a file, in hexadecimal, read in pieces.
+///
+/// # Errors
+/// [`Error::Io`] when it cannot be read.
+pub fn hash_file(path: &Path) -> Result<String> {
+    let mut file = fs::File::open(path).map_err(|e| Error::io("cannot read", path, e))?;
+    let mut hash = Sha256::new();
+    std::io::copy(&mut file, &mut hash).map_err(|e| Error::io("cannot read", path, e))?;
+    Ok(hex(&hash.finalize()))
+}
+
+/// SHA-256 of bytes, in hexadecimal.
+pub fn hash_bytes(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Names inside a run folder: same words as the commands that write them.
+pub mod names {
+    /// The manifest.
+    pub const MANIFEST: &str = "run.json";
+    /// The resolved configuration.
+    pub const CONFIG: &str = "config.toml";
+    /// One JSON object a training step.
+    pub const LOG: &str = "log.jsonl";
+    /// What the model run wrote.
+    pub const RECORDS: &str = "records";
+    /// What the audit computed from it.
+    pub const FINDINGS: &str = "findings";
+    /// The page.
+    pub const REPORT: &str = "report.html";
+}

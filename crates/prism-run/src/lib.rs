@@ -1,0 +1,34 @@
+//! The vocabulary of a latent-reasoning study, and the run folder.
+//!
+//! Every stage of Prism reads files and writes files; this crate holds the words
+//! they share ([`Variant`], [`Stage`], [`Intervention`], [`Example`], [`Outcome`])
+//! and the folder in which they meet ([`folder`], [`table`], [`records`],
+//! [`manifest`]). It knows no tensors, no command line and no network.
+
+pub mod cancel;
+pub mod error;
+pub mod example;
+pub mod folder;
+pub mod intervention;
+pub mod manifest;
+pub mod outcome;
+pub mod position;
+pub mod progress;
+pub mod random;
+pub mod records;
+pub mod safe_toml;
+pub mod stage;
+pub mod table;
+pub mod variant;
+pub mod vectors;
+
+pub use cancel::Cancel;
+pub use error::{Error, Result};
+pub use example::{Example, RegionBox};
+pub use intervention::Intervention;
+pub use outcome::Outcome;
+pub use position::Position;
+pub use progress::{Progress, Silent};
+pub use stage::Stage;
+pub use table::Table;
+pub use variant::{LatentLoss, Reduction, Stages, Variant};

@@ -1,0 +1,135 @@
+//! What a model run writes into `records/`: four files, the contract between the
+//! model and the audit.
+//!
+//! | file | one row per |
+//! |---|---|
+//! | `examples.parquet` | example |
+//! | `answers.parquet` | example x intervention |
+//! | `alignment.parquet` | example x mode x stage x latent step |
+//! | `latents.safetensors` | probe position: `[rows, hidden]` and the rows ([`crate::vectors`]) |
+
+use std::path::{Path, PathBuf};
+
+use crate::table_row;
+
+/// File names inside `records/`.
+pub mod files {
+    /// One row per example.
+    pub const EXAMPLES: &str = "examples.parquet";
+    /// One row per example and intervention.
+    pub const ANSWERS: &str = "answers.parquet";
+    /// One row per latent position.
+    pub const ALIGNMENT: &str = "alignment.parquet";
+    /// Vectors of the clean run.
+    pub const LATENTS: &str = "latents.safetensors";
+}
+
+table_row! {
+    /// One example of the benchmark as the model saw it.
+    pub struct ExampleRow {
+        /// Row in the benchmark file, from 0.
+        pub row: usize,
+        /// Unique id.
+        pub id: String,
+        /// The file's own question id.
+        pub question_id: String,
+        /// Subset, e.g. `direct_attributes`.
+        pub category: Option<String>,
+        /// Pair or cluster.
+        pub pair: Option<String>,
+        /// Id of the counterfactual partner.
+        pub counterfactual: Option<String>,
+        /// The user turn's text.
+        pub prompt: String,
+        /// Options in letter order, joined by line feeds.
+        pub options: String,
+        /// Gold letter.
+        pub label: String,
+        /// First image, as a path.
+        pub image: String,
+        /// Number of images.
+        pub images: usize,
+        /// Boxes as JSON `[[x0,y0,x1,y1],...]`, normalised.
+        pub boxes: String,
+        /// Prompt length in tokens, image tokens included.
+        pub prompt_tokens: usize,
+        /// Image tokens.
+        pub visual_tokens: usize,
+        /// Outcome of the clean run.
+        pub outcome: String,
+        /// Why it could not be run, for outcome `error`.
+        pub message: Option<String>,
+    }
+}
+
+table_row! {
+    /// One example under one intervention.
+    pub struct AnswerRow {
+        /// Row of the example.
+        pub row: usize,
+        /// Id of the example.
+        pub id: String,
+        /// Textual form of the intervention, e.g. `noise:0.3`.
+        pub intervention: String,
+        /// Row of the donor, for swaps.
+        pub donor: Option<usize>,
+        /// How it ended.
+        pub outcome: String,
+        /// Parsed option letter.
+        pub answer: Option<String>,
+        /// Whether it equals the label (unparsed counts as wrong; absent for `error`).
+        pub correct: Option<bool>,
+        /// The generated text, special tokens included.
+        pub text: String,
+        /// The generated ids.
+        pub generated: Vec<i64>,
+        /// Whether the generated ids differ from the clean run's.
+        pub changed: Option<bool>,
+        /// Latent forwards realised in the context stage.
+        pub steps_context: usize,
+        /// Latent forwards realised in the target stage.
+        pub steps_target: usize,
+        /// Log-probability of the gold letter minus the best other option's, at the
+        /// forward that produces the answer token (nats). Absent if no `<answer>` or no options.
+        pub gold_margin: Option<f64>,
+        /// Log-probability of the gold letter there (nats).
+        pub gold_logprob: Option<f64>,
+        /// Entropy over the option letters there (nats, renormalised over options).
+        pub answer_entropy: Option<f64>,
+        /// Mean L2 norm of the vectors actually fed back.
+        pub latent_norm: Option<f64>,
+        /// Mean L2 norm of what the intervention added or removed.
+        pub perturbation_norm: Option<f64>,
+    }
+}
+
+table_row! {
+    /// One latent position against its teacher target.
+    pub struct AlignmentRow {
+        /// Row of the example.
+        pub row: usize,
+        /// `teacher_forced` or `free_running`.
+        pub mode: String,
+        /// `context` or `target`.
+        pub stage: String,
+        /// Region (box) index.
+        pub region: usize,
+        /// Position within the stage, from 0.
+        pub step: usize,
+        /// cos(h, v).
+        pub cosine: f64,
+        /// Mean over dimensions of (h - v)^2.
+        pub mse: f64,
+        /// L2 norm of h - v.
+        pub l2: f64,
+        /// L2 norm of h.
+        pub latent_norm: f64,
+        /// L2 norm of v.
+        pub target_norm: f64,
+    }
+}
+
+/// The records folder of a run.
+pub fn folder(run: &Path) -> PathBuf {
+    run.join(crate::folder::names::RECORDS)
+}

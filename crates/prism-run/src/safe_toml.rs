@@ -1,0 +1,30 @@
+//! TOML into a checked type; unknown keys are errors that name the key.
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use crate::{Error, Result};
+
+/// Parses `text` (of `path`, named in messages) into `T`.
+///
+/// # Errors
+/// [`Error::Content`] naming the key's path when the text is not TOML or a key is
+/// unknown, missing or of the wrong type.
+pub fn from_str<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T> {
+    let remedy = "correct the key; every key is listed in docs/reference/recipes.md";
+    let document = toml::Deserializer::parse(text).map_err(|e| Error::content(path, e.to_string().trim().replace('\n', " "), "correct the TOML"))?;
+    serde_path_to_error::deserialize(document).map_err(|e| {
+        let key = e.path().to_string();
+        Error::content(path, format!("key `{key}`: {}", e.inner().message()), remedy)
+    })
+}
+
+/// Reads and parses the file at `path`.
+///
+/// # Errors
+/// As [`from_str`], and [`Error::Io`] when the file cannot be read.
+pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = std::fs::read_to_string(path).map_err(|e| Error::io("cannot read", path, e))?;
+    from_str(&text, path)
+}

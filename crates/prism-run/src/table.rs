@@ -1,0 +1,343 @@
+//! Long tables that pandas opens in one line: named, typed columns to and from parquet.
+//!
+//! [`table_row!`](crate::table_row) declares a row type once; the columns, their
+//! types and both directions follow from it. Written without time stamps, so the
+//! same rows give the same bytes.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, ListArray, StringArray};
+use arrow::array::{Int64Builder, ListBuilder};
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+
+use crate::{Error, Result, folder};
+
+/// One column; an absent value is `None`, never 0 or NaN.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Column {
+    /// Whole numbers.
+    Int(Vec<Option<i64>>),
+    /// Real numbers.
+    Real(Vec<Option<f64>>),
+    /// Text.
+    Text(Vec<Option<String>>),
+    /// Truth values.
+    Bool(Vec<Option<bool>>),
+    /// Lists of whole numbers (token ids).
+    Ints(Vec<Option<Vec<i64>>>),
+}
+
+/// Named columns of equal length.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Table {
+    /// Name and values, in order.
+    pub columns: Vec<(String, Column)>,
+}
+
+/// A row type that knows its columns; made by [`table_row!`](crate::table_row).
+pub trait Row: Sized {
+    /// An empty table with this row's columns.
+    fn empty() -> Table;
+    /// Appends this row.
+    fn push(self, table: &mut Table);
+    /// Reads row `i`; the error names the column.
+    fn get(table: &Table, i: usize) -> std::result::Result<Self, String>;
+}
+
+/// A type that fits in a cell.
+pub trait Cell: Sized {
+    /// An empty column for it.
+    fn column() -> Column;
+    /// Appends itself.
+    fn push(self, column: &mut Column);
+    /// Reads row `i`; `None` if the column has another type or lacks the value.
+    fn get(column: &Column, i: usize) -> Option<Self>;
+}
+
+macro_rules! cell {
+    ($type:ty, $arm:ident, $value:ident => $into:expr, $stored:ident => $from:expr) => {
+        impl Cell for $type {
+            fn column() -> Column {
+                Column::$arm(Vec::new())
+            }
+            fn push(self, column: &mut Column) {
+                if let Column::$arm(v) = column {
+                    let $value = self;
+                    v.push(Some($into));
+                }
+            }
+            fn get(column: &Column, i: usize) -> Option<Self> {
+                let Column::$arm(v) = column else { return None };
+                let $stored = v.get(i)?.as_ref()?;
+                $from
+            }
+        }
+        impl Cell for Option<$type> {
+            fn column() -> Column {
+                Column::$arm(Vec::new())
+            }
+            fn push(self, column: &mut Column) {
+                if let Column::$arm(v) = column {
+                    v.push(self.map(|$value| $into));
+                }
+            }
+            fn get(column: &Column, i: usize) -> Option<Self> {
+                let Column::$arm(v) = column else { return None };
+                match v.get(i)? {
+                    None => Some(None),
+                    Some($stored) => $from.map(Some),
+                }
+            }
+        }
+    };
+}
+
+cell!(i64, Int, v => v, s => Some(*s));
+cell!(usize, Int, v => v as i64, s => usize::try_from(*s).ok());
+cell!(f64, Real, v => v, s => Some(*s));
+cell!(bool, Bool, v => v, s => Some(*s));
+cell!(String, Text, v => v, s => Some(s.clone()));
+cell!(Vec<i64>, Ints, v => v, s => Some(s.clone()));
+
+/// Declares a struct whose fields are the columns of a table.
+#[macro_export]
+macro_rules! table_row {
+    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$doc:meta])* pub $field:ident : $type:ty,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+        pub struct $name { $($(#[$doc])* pub $field: $type,)* }
+
+        impl $crate::table::Row for $name {
+            fn empty() -> $crate::table::Table {
+                $crate::table::Table { columns: vec![$((stringify!($field).to_string(), <$type as $crate::table::Cell>::column())),*] }
+            }
+            fn push(self, table: &mut $crate::table::Table) {
+                let mut columns = table.columns.iter_mut();
+                $(if let Some((_, column)) = columns.next() { <$type as $crate::table::Cell>::push(self.$field, column); })*
+            }
+            fn get(table: &$crate::table::Table, i: usize) -> std::result::Result<Self, String> {
+                Ok(Self { $($field: {
+                    let column = table.column(stringify!($field)).ok_or_else(|| format!("lacks the column `{}`", stringify!($field)))?;
+                    <$type as $crate::table::Cell>::get(column, i)
+                        .ok_or_else(|| format!("column `{}`, row {i}: absent or of another type", stringify!($field)))?
+                },)* })
+            }
+        }
+    };
+}
+
+impl Column {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Column::Int(v) => v.len(),
+            Column::Real(v) => v.len(),
+            Column::Text(v) => v.len(),
+            Column::Bool(v) => v.len(),
+            Column::Ints(v) => v.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn data_type(&self) -> DataType {
+        match self {
+            Column::Int(_) => DataType::Int64,
+            Column::Real(_) => DataType::Float64,
+            Column::Text(_) => DataType::Utf8,
+            Column::Bool(_) => DataType::Boolean,
+            Column::Ints(_) => DataType::List(Arc::new(Field::new("item", DataType::Int64, true))),
+        }
+    }
+
+    fn to_array(&self) -> ArrayRef {
+        match self {
+            Column::Int(v) => Arc::new(Int64Array::from(v.clone())),
+            Column::Real(v) => Arc::new(Float64Array::from(v.clone())),
+            Column::Text(v) => Arc::new(StringArray::from(v.clone())),
+            Column::Bool(v) => Arc::new(BooleanArray::from(v.clone())),
+            Column::Ints(v) => {
+                let mut builder = ListBuilder::new(Int64Builder::new());
+                for list in v {
+                    match list {
+                        Some(items) => builder.append_value(items.iter().map(|&i| Some(i))),
+                        None => builder.append_null(),
+                    }
+                }
+                Arc::new(builder.finish())
+            }
+        }
+    }
+
+    fn append(&mut self, array: &dyn Array) -> bool {
+        macro_rules! extend {
+            ($v:ident, $kind:ty, $map:expr) => {
+                match array.as_any().downcast_ref::<$kind>() {
+                    Some(a) => {
+                        $v.extend(a.iter().map($map));
+                        true
+                    }
+                    None => false,
+                }
+            };
+        }
+        match self {
+            Column::Int(v) => extend!(v, Int64Array, |x| x),
+            Column::Real(v) => extend!(v, Float64Array, |x| x),
+            Column::Text(v) => extend!(v, StringArray, |x| x.map(str::to_string)),
+            Column::Bool(v) => extend!(v, BooleanArray, |x| x),
+            Column::Ints(v) => extend!(v, ListArray, |x| x.map(|list| {
+                list.as_any().downcast_ref::<Int64Array>().map(|a| a.values().to_vec()).unwrap_or_default()
+            })),
+        }
+    }
+}
+
+impl Table {
+    /// A table of these rows.
+    pub fn from_rows<R: Row>(rows: impl IntoIterator<Item = R>) -> Self {
+        let mut table = R::empty();
+        for row in rows {
+            row.push(&mut table);
+        }
+        table
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.columns.first().map_or(0, |(_, c)| c.len())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The column of that name.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|(n, _)| n == name).map(|(_, c)| c)
+    }
+
+    /// Writes the table, atomically.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::Content`] when the file cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let bug = |cause: String| Error::content(path, cause, "report this as a bug");
+        let fields: Vec<Field> = self.columns.iter().map(|(n, c)| Field::new(n, c.data_type(), true)).collect();
+        let schema = Arc::new(Schema::new(fields));
+        let arrays = self.columns.iter().map(|(_, c)| c.to_array()).collect();
+        let batch = RecordBatch::try_new(schema.clone(), arrays).map_err(|e| bug(e.to_string()))?;
+        let level = ZstdLevel::try_new(3).map_err(|e| bug(e.to_string()))?;
+        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).set_created_by("prism".into()).build();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, schema, Some(properties)).map_err(|e| bug(e.to_string()))?;
+        writer.write(&batch).map_err(|e| bug(e.to_string()))?;
+        writer.close().map_err(|e| bug(e.to_string()))?;
+        folder::write_atomic(path, &bytes)
+    }
+
+    /// Reads every column whose type this crate knows.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::Content`] when the file is absent or not parquet.
+    pub fn read(path: &Path) -> Result<Self> {
+        let remedy = "the file is damaged: delete it and run the stage that writes it again";
+        let file = File::open(path).map_err(|e| Error::io("cannot read", path, e))?;
+        let bad = |e: String| Error::content(path, e, remedy);
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| bad(e.to_string()))?;
+        let mut table = Table::default();
+        for field in builder.schema().fields() {
+            let column = match field.data_type() {
+                DataType::Int64 => Column::Int(Vec::new()),
+                DataType::Float64 => Column::Real(Vec::new()),
+                DataType::Utf8 => Column::Text(Vec::new()),
+                DataType::Boolean => Column::Bool(Vec::new()),
+                DataType::List(_) => Column::Ints(Vec::new()),
+                other => return Err(bad(format!("column `{}` is {other}", field.name()))),
+            };
+            table.columns.push((field.name().clone(), column));
+        }
+        for batch in builder.build().map_err(|e| bad(e.to_string()))? {
+            let batch = batch.map_err(|e| bad(e.to_string()))?;
+            for ((name, column), array) in table.columns.iter_mut().zip(batch.columns()) {
+                if !column.append(array) {
+                    return Err(Error::content(path, format!("column `{name}` changed its type"), remedy));
+                }
+            }
+        }
+        Ok(table)
+    }
+}
+
+/// Writes rows as a table, atomically.
+///
+/// # Errors
+/// As [`Table::write`].
+pub fn write_rows<R: Row>(path: &Path, rows: impl IntoIterator<Item = R>) -> Result<()> {
+    Table::from_rows(rows).write(path)
+}
+
+/// Reads a table back into rows.
+///
+/// # Errors
+/// As [`Table::read`], and [`Error::Content`] naming the column that is absent or wrong.
+pub fn read_rows<R: Row>(path: &Path) -> Result<Vec<R>> {
+    let table = Table::read(path)?;
+    let remedy = "the file was written by another version or is damaged: run the stage that writes it again";
+    (0..table.len()).map(|i| R::get(&table, i).map_err(|cause| Error::content(path, cause, remedy))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    table_row! {
+        /// A row of every kind.
+        pub struct Sample {
+            /// a
+            pub name: String,
+            /// b
+            pub count: usize,
+            /// c
+            pub share: Option<f64>,
+            /// d
+            pub right: Option<bool>,
+            /// e
+            pub ids: Vec<i64>,
+        }
+    }
+
+    #[test]
+    fn rows_survive_parquet_and_bytes_repeat() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.parquet");
+        let rows = vec![
+            Sample { name: "a".into(), count: 1, share: None, right: Some(true), ids: vec![1, 2] },
+            Sample { name: "ä\n".into(), count: 2, share: Some(0.5), right: None, ids: vec![] },
+        ];
+        write_rows(&path, rows.clone()).unwrap();
+        let first = std::fs::read(&path).unwrap();
+        assert_eq!(read_rows::<Sample>(&path).unwrap(), rows);
+        write_rows(&path, rows).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), first);
+    }
+
+    #[test]
+    fn a_damaged_file_is_told_not_panicked_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.parquet");
+        std::fs::write(&path, b"PAR1 nonsense").unwrap();
+        assert!(Table::read(&path).unwrap_err().to_string().contains("t.parquet"));
+    }
+}
