@@ -1,1 +1,17 @@
-//! prism-audit
+//! From records to findings: tables in, findings out. This crate knows no
+//! tensors and no model; it reads what a model run wrote into `records/` and
+//! writes `findings/`, both described by file in [`prism_run::records`] and
+//! [`findings`].
+//!
+//! [`audit_run`] is the audit of one run; [`compare`] sets several beside each
+//! other (the paper's Tables 1 and 2); [`paper`] computes the same statistics
+//! from the published numbers.
+
+pub mod error;
+pub mod findings;
+pub mod settings;
+pub mod verdict;
+
+pub use error::{Error, Result};
+pub use findings::Findings;
+pub use settings::AuditSettings;

@@ -1,0 +1,387 @@
+//! Findings: what the audit computed, one long table per section, one file each.
+//!
+//! | file | one row per |
+//! |---|---|
+//! | `alignment.parquet` | mode x stage |
+//! | `probe.parquet` | probe position x target |
+//! | `faithfulness.parquet` | intervention x category |
+//! | `verdict.parquet` | intervention |
+//! | `table1.parquet` | variant and seed |
+//! | `comparison.parquet` | pair of columns of Table 1 |
+//! | `warnings.parquet` | thing a reader must know before reading the rest |
+//!
+//! Shares (accuracy, deltas, rates) are fractions of 1, entropies nats, and an
+//! absent number is absent with a `reason`, never 0.
+
+use std::path::{Path, PathBuf};
+
+use prism_run::table::{Row, read_rows, write_rows};
+use prism_run::table_row;
+
+use crate::Result;
+
+/// File names inside `findings/`.
+pub mod files {
+    /// [`super::AlignmentFinding`].
+    pub const ALIGNMENT: &str = "alignment.parquet";
+    /// [`super::ProbeFinding`].
+    pub const PROBE: &str = "probe.parquet";
+    /// [`super::FaithfulnessFinding`].
+    pub const FAITHFULNESS: &str = "faithfulness.parquet";
+    /// [`super::VerdictFinding`].
+    pub const VERDICT: &str = "verdict.parquet";
+    /// [`super::VariantSummary`].
+    pub const TABLE1: &str = "table1.parquet";
+    /// [`super::ComparisonFinding`].
+    pub const COMPARISON: &str = "comparison.parquet";
+    /// [`super::WarningFinding`].
+    pub const WARNINGS: &str = "warnings.parquet";
+}
+
+table_row! {
+    /// Alignment of latents and teacher targets (method, section 5): mean over
+    /// examples of each example's mean over latent positions.
+    pub struct AlignmentFinding {
+        /// `teacher_forced` or `free_running`.
+        pub mode: String,
+        /// `context` or `target`.
+        pub stage: String,
+        /// Examples with at least one position.
+        pub examples: usize,
+        /// Latent positions over all examples.
+        pub positions: usize,
+        /// cos(h, v).
+        pub cosine: Option<f64>,
+        /// Standard deviation of the examples' means (n - 1); absent for one example.
+        pub cosine_sd: Option<f64>,
+        /// Mean over dimensions of (h - v)^2.
+        pub mse: Option<f64>,
+        /// L2 norm of h - v.
+        pub l2: Option<f64>,
+        /// L2 norm of h.
+        pub latent_norm: Option<f64>,
+        /// L2 norm of v.
+        pub target_norm: Option<f64>,
+        /// Mean over positions of |h| / |v|.
+        pub norm_ratio: Option<f64>,
+        /// Why numbers are absent.
+        pub reason: Option<String>,
+    }
+}
+
+table_row! {
+    /// A linear probe at one position (method, section 6).
+    pub struct ProbeFinding {
+        /// Probe position, e.g. `answer_state`.
+        pub position: String,
+        /// What is predicted: `gold`, the gold letter.
+        pub target: String,
+        /// Vectors.
+        pub rows: usize,
+        /// Distinct labels.
+        pub classes: usize,
+        /// Folds used (fewer when a class is rarer than the folds asked for).
+        pub folds: usize,
+        /// Mean accuracy over folds.
+        pub accuracy: Option<f64>,
+        /// Standard deviation over folds (n, not n - 1: numpy's `std`, as the paper's release).
+        pub accuracy_sd: Option<f64>,
+        /// Cross-entropy of the out-of-fold probabilities, nats.
+        pub cross_entropy: Option<f64>,
+        /// Entropy of the labels, nats.
+        pub label_entropy: Option<f64>,
+        /// Lower bound of the mutual information H(Y) - CE, nats, as it falls.
+        pub mi: Option<f64>,
+        /// The same, not below 0 (the paper's form).
+        pub mi_clamped: Option<f64>,
+        /// ln(classes) - CE, not below 0 (the paper's uniform prior).
+        pub mi_uniform: Option<f64>,
+        /// Share of the commonest label: what a constant answer gets.
+        pub majority: Option<f64>,
+        /// Mean accuracy with permuted labels, over the draws.
+        pub control_accuracy: Option<f64>,
+        /// Accuracy minus control accuracy.
+        pub selectivity: Option<f64>,
+        /// Most iterations of any fold's fit.
+        pub iterations_max: Option<usize>,
+        /// Whether every fold's fit met the release's tolerance.
+        pub converged: Option<bool>,
+        /// Largest |gradient of the mean loss| left over any fold's fit.
+        pub gradient_max: Option<f64>,
+        /// Cross-entropy when the fits are taken to a tight tolerance, nats.
+        pub tight_cross_entropy: Option<f64>,
+        /// Why numbers are absent.
+        pub reason: Option<String>,
+    }
+}
+
+table_row! {
+    /// Outcomes under one intervention (method, section 7), paired with the clean
+    /// run of the same examples.
+    pub struct FaithfulnessFinding {
+        /// Textual form of the intervention, e.g. `noise:0.3`.
+        pub intervention: String,
+        /// `all`, or a category of the benchmark.
+        pub category: String,
+        /// Examples that ran both clean and under the intervention.
+        pub examples: usize,
+        /// Right answers among them.
+        pub correct: usize,
+        /// Share of right answers.
+        pub accuracy: Option<f64>,
+        /// Wilson 95 % interval.
+        pub accuracy_low: Option<f64>,
+        /// Wilson 95 % interval.
+        pub accuracy_high: Option<f64>,
+        /// Accuracy minus clean accuracy, same examples.
+        pub delta: Option<f64>,
+        /// Paired bootstrap 95 % interval.
+        pub delta_low: Option<f64>,
+        /// Paired bootstrap 95 % interval.
+        pub delta_high: Option<f64>,
+        /// Wrong clean, right under the intervention.
+        pub gained: usize,
+        /// Right clean, wrong under the intervention.
+        pub lost: usize,
+        /// Exact McNemar test, two-sided.
+        pub mcnemar_p: Option<f64>,
+        /// Mean change of the gold letter's log-probability margin, nats.
+        pub margin_delta: Option<f64>,
+        /// Paired bootstrap 95 % interval.
+        pub margin_low: Option<f64>,
+        /// Paired bootstrap 95 % interval.
+        pub margin_high: Option<f64>,
+        /// Examples whose generated tokens differ from the clean run's.
+        pub changed: usize,
+        /// Share of examples whose latent block opened.
+        pub opened: Option<f64>,
+        /// Mean latent forwards of the context stage.
+        pub steps_context: Option<f64>,
+        /// Mean latent forwards of the target stage.
+        pub steps_target: Option<f64>,
+        /// Mean L2 norm of the vectors fed back.
+        pub latent_norm: Option<f64>,
+        /// Mean L2 norm of what the intervention changed in them.
+        pub perturbation_norm: Option<f64>,
+        /// Outcome count.
+        pub scored: usize,
+        /// Outcome count.
+        pub no_answer: usize,
+        /// Outcome count: interventions did nothing here.
+        pub no_latents: usize,
+        /// Outcome count: left out of `examples`.
+        pub error: usize,
+        /// Why numbers are absent, or must not be read as they stand.
+        pub reason: Option<String>,
+    }
+}
+
+table_row! {
+    /// What one intervention allows to be said, by [`crate::verdict::RULE`].
+    pub struct VerdictFinding {
+        /// Textual form of the intervention.
+        pub intervention: String,
+        /// Paired examples.
+        pub examples: usize,
+        /// Examples right in one of the two runs only.
+        pub discordant: usize,
+        /// Accuracy minus clean accuracy.
+        pub delta: Option<f64>,
+        /// 90 % interval of the delta that the equivalence test reads.
+        pub equivalence_low: Option<f64>,
+        /// 90 % interval of the delta that the equivalence test reads.
+        pub equivalence_high: Option<f64>,
+        /// The margin fixed beforehand.
+        pub margin: f64,
+        /// Exact McNemar test, two-sided.
+        pub mcnemar_p: Option<f64>,
+        /// Adjusted over the interventions of this run (Holm).
+        pub holm_p: Option<f64>,
+        /// Adjusted over the interventions of this run (Benjamini-Hochberg).
+        pub benjamini_hochberg_p: Option<f64>,
+        /// Smallest |delta| this many examples would show as a change (80 % power, two-sided), at the discordance seen.
+        pub detectable: Option<f64>,
+        /// Examples the equivalence test would need at the discordance seen (90 % power, no true effect).
+        pub needed: Option<usize>,
+        /// `changes the answer`, `bypassed`, `undecided` or `no latents ran`.
+        pub verdict: String,
+        /// The verdict's figures in words.
+        pub reason: Option<String>,
+    }
+}
+
+table_row! {
+    /// One variant and seed in one line (the paper's Table 1).
+    pub struct VariantSummary {
+        /// Variant id, e.g. `p-lvr-3`.
+        pub variant: String,
+        /// Printed name.
+        pub name: String,
+        /// Training seed.
+        pub seed: Option<i64>,
+        /// Benchmark name.
+        pub benchmark: String,
+        /// Examples of the clean run that were answered or missed (errors left out).
+        pub examples: usize,
+        /// Target stage, teacher-forced.
+        pub cosine: Option<f64>,
+        /// Target stage, free-running.
+        pub cosine_free: Option<f64>,
+        /// Clean accuracy.
+        pub accuracy: Option<f64>,
+        /// Wilson 95 % interval.
+        pub accuracy_low: Option<f64>,
+        /// Wilson 95 % interval.
+        pub accuracy_high: Option<f64>,
+        /// Probe accuracy at `answer_state`.
+        pub probe_a: Option<f64>,
+        /// Probe accuracy at `latent_last`.
+        pub probe_b: Option<f64>,
+        /// Decodability gap, `probe_a - probe_b`.
+        pub gap: Option<f64>,
+        /// Probe accuracy at `question_mean`.
+        pub question_mean: Option<f64>,
+        /// Share of the commonest label among the examples.
+        pub majority: Option<f64>,
+        /// Share of examples whose latent block opened in the clean run.
+        pub opened: Option<f64>,
+        /// Delta under zero (the paper's truncate).
+        pub delta_truncate: Option<f64>,
+        /// Delta under noise of sigma 0.1.
+        pub delta_noise_01: Option<f64>,
+        /// Delta under noise of sigma 0.3.
+        pub delta_noise_03: Option<f64>,
+        /// Delta under noise of sigma 1.0.
+        pub delta_noise_10: Option<f64>,
+        /// Delta under swap.
+        pub delta_swap: Option<f64>,
+        /// The variant's verdict in words.
+        pub verdict: String,
+    }
+}
+
+table_row! {
+    /// One correlation across variants (the paper's Table 2; method, section 8).
+    pub struct ComparisonFinding {
+        /// What a point is: `seed_mean` (one per variant) or `run` (one per variant and seed).
+        pub unit: String,
+        /// Column of Table 1.
+        pub x: String,
+        /// Column of Table 1.
+        pub y: String,
+        /// Column held fixed by a partial correlation.
+        pub given: Option<String>,
+        /// Points.
+        pub variants: usize,
+        /// Pearson (or partial) correlation.
+        pub r: Option<f64>,
+        /// Bootstrap 95 % interval: accuracies redrawn binomially, as the paper's.
+        pub low: Option<f64>,
+        /// Bootstrap 95 % interval.
+        pub high: Option<f64>,
+        /// Exact two-sided permutation p.
+        pub exact_p: Option<f64>,
+        /// Fisher 95 % interval.
+        pub fisher_low: Option<f64>,
+        /// Fisher 95 % interval.
+        pub fisher_high: Option<f64>,
+        /// Smallest r with one point left out.
+        pub leave_one_out_low: Option<f64>,
+        /// Largest r with one point left out.
+        pub leave_one_out_high: Option<f64>,
+        /// Says which points cluster, and r inside and without each cluster.
+        pub cluster_warning: Option<String>,
+        /// Why numbers are absent.
+        pub reason: Option<String>,
+    }
+}
+
+table_row! {
+    /// Something a reader must know before reading the other tables.
+    pub struct WarningFinding {
+        /// The section it concerns: `alignment`, `probe`, `faithfulness`, `comparison`.
+        pub about: String,
+        /// What, in one sentence.
+        pub text: String,
+    }
+}
+
+/// Everything one audit found.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Findings {
+    /// Alignment by mode and stage.
+    pub alignment: Vec<AlignmentFinding>,
+    /// Probes by position.
+    pub probe: Vec<ProbeFinding>,
+    /// Interventions by category.
+    pub faithfulness: Vec<FaithfulnessFinding>,
+    /// Verdict per intervention.
+    pub verdict: Vec<VerdictFinding>,
+    /// Table 1: one row for an audit, all rows for a comparison.
+    pub table1: Vec<VariantSummary>,
+    /// Table 2; empty for a single audit.
+    pub comparison: Vec<ComparisonFinding>,
+    /// Warnings.
+    pub warnings: Vec<WarningFinding>,
+}
+
+/// The findings folder of a run.
+pub fn folder(run: &Path) -> PathBuf {
+    run.join(prism_run::folder::names::FINDINGS)
+}
+
+impl Findings {
+    /// Writes the tables that have rows into the run's `findings/`, replacing the
+    /// folder as a whole. Same findings, same bytes.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write(&self, run: &Path) -> Result<()> {
+        let partial = prism_run::folder::PartialFolder::create(&folder(run))?;
+        put(partial.path(), files::ALIGNMENT, &self.alignment)?;
+        put(partial.path(), files::PROBE, &self.probe)?;
+        put(partial.path(), files::FAITHFULNESS, &self.faithfulness)?;
+        put(partial.path(), files::VERDICT, &self.verdict)?;
+        put(partial.path(), files::TABLE1, &self.table1)?;
+        put(partial.path(), files::COMPARISON, &self.comparison)?;
+        put(partial.path(), files::WARNINGS, &self.warnings)?;
+        partial.finish()?;
+        Ok(())
+    }
+
+    /// Reads the findings of a run; a table that was not written is empty.
+    ///
+    /// # Errors
+    /// When the folder does not exist or a file in it is damaged.
+    pub fn read(run: &Path) -> Result<Self> {
+        let folder = folder(run);
+        if !folder.is_dir() {
+            let cause = "has no findings";
+            return Err(prism_run::Error::content(run, cause, "run `prism audit` on this folder first").into());
+        }
+        Ok(Self {
+            alignment: take(&folder, files::ALIGNMENT)?,
+            probe: take(&folder, files::PROBE)?,
+            faithfulness: take(&folder, files::FAITHFULNESS)?,
+            verdict: take(&folder, files::VERDICT)?,
+            table1: take(&folder, files::TABLE1)?,
+            comparison: take(&folder, files::COMPARISON)?,
+            warnings: take(&folder, files::WARNINGS)?,
+        })
+    }
+}
+
+fn put<R: Row + Clone>(folder: &Path, name: &str, rows: &[R]) -> Result<()> {
+    if !rows.is_empty() {
+        write_rows(&folder.join(name), rows.iter().cloned())?;
+    }
+    Ok(())
+}
+
+fn take<R: Row>(folder: &Path, name: &str) -> Result<Vec<R>> {
+    let path = folder.join(name);
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    Ok(read_rows(&path)?)
+}

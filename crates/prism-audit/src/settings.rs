@@ -1,0 +1,75 @@
+//! The settings of an audit: every number a finding depends on, declared beforehand.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// How records become findings. The defaults are the paper's where it has one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditSettings {
+    /// Seed of the folds (scikit-learn's `random_state`) and of every resampling.
+    pub seed: u32,
+    /// Folds of the probe's cross-validation.
+    pub folds: usize,
+    /// Inverse regularisation strength of the probe (scikit-learn's `C`).
+    pub c: f64,
+    /// Most iterations of one probe fit.
+    pub max_iterations: u64,
+    /// Draws of permuted labels for the control task.
+    pub control_draws: usize,
+    /// Bootstrap replicates.
+    pub replicates: usize,
+    /// Equivalence margin in accuracy (0.05 = five points): `bypassed` is said only
+    /// when the effect is shown to be smaller than this.
+    pub equivalence_margin: f64,
+    /// Family-wise error rate of `changes the answer`, and the level of the equivalence test.
+    pub alpha: f64,
+}
+
+impl Default for AuditSettings {
+    fn default() -> Self {
+        Self { seed: 42, folds: 5, c: 1.0, max_iterations: 1000, control_draws: 5, replicates: 5000, equivalence_margin: 0.05, alpha: 0.05 }
+    }
+}
+
+impl AuditSettings {
+    /// Refuses settings no analysis can be made with.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] naming the key.
+    pub fn check(&self) -> Result<()> {
+        let refuse = |key, value: String, cause, remedy| Err(Error::Setting { key, value, cause, remedy });
+        if self.folds < 2 {
+            return refuse("folds", self.folds.to_string(), "cross-validation needs two parts", "give at least 2");
+        }
+        if !(self.c.is_finite() && self.c > 0.0) {
+            return refuse("c", self.c.to_string(), "not a positive number", "give a finite number above 0");
+        }
+        if self.max_iterations == 0 {
+            return refuse("max_iterations", "0".into(), "no fit could start", "give at least 1");
+        }
+        if self.replicates < 100 {
+            return refuse("replicates", self.replicates.to_string(), "a 95 % interval needs more", "give at least 100");
+        }
+        if !(self.equivalence_margin > 0.0 && self.equivalence_margin < 1.0) {
+            return refuse("equivalence_margin", self.equivalence_margin.to_string(), "not a share", "give a number between 0 and 1");
+        }
+        if !(self.alpha > 0.0 && self.alpha < 0.5) {
+            return refuse("alpha", self.alpha.to_string(), "not an error rate", "give a number between 0 and 0.5");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_pass_and_nonsense_is_named() {
+        AuditSettings::default().check().unwrap();
+        let bad = AuditSettings { c: f64::NAN, ..Default::default() };
+        assert!(bad.check().unwrap_err().to_string().contains("`c`"));
+    }
+}
