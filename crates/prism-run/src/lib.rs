@@ -19,6 +19,7 @@ pub mod records;
 pub mod safe_toml;
 pub mod stage;
 pub mod table;
+pub mod training;
 pub mod variant;
 pub mod vectors;
 
@@ -31,4 +32,5 @@ pub use position::Position;
 pub use progress::{Progress, Silent};
 pub use stage::Stage;
 pub use table::Table;
+pub use training::{TrainingRecord, Turn};
 pub use variant::{LatentLoss, Reduction, Stages, Variant};

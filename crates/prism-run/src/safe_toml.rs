@@ -13,7 +13,8 @@ use crate::{Error, Result};
 /// unknown, missing or of the wrong type.
 pub fn from_str<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T> {
     let remedy = "correct the key; every key is listed in docs/reference/recipes.md";
-    let document = toml::Deserializer::parse(text).map_err(|e| Error::content(path, e.to_string().trim().replace('\n', " "), "correct the TOML"))?;
+    let document =
+        toml::Deserializer::parse(text).map_err(|e| Error::content(path, e.to_string().trim().replace('\n', " "), "correct the TOML"))?;
     serde_path_to_error::deserialize(document).map_err(|e| {
         let key = e.path().to_string();
         Error::content(path, format!("key `{key}`: {}", e.inner().message()), remedy)

@@ -196,9 +196,8 @@ impl Column {
             Column::Real(v) => extend!(v, Float64Array, |x| x),
             Column::Text(v) => extend!(v, StringArray, |x| x.map(str::to_string)),
             Column::Bool(v) => extend!(v, BooleanArray, |x| x),
-            Column::Ints(v) => extend!(v, ListArray, |x| x.map(|list| {
-                list.as_any().downcast_ref::<Int64Array>().map(|a| a.values().to_vec()).unwrap_or_default()
-            })),
+            Column::Ints(v) => extend!(v, ListArray, |x| x
+                .map(|list| { list.as_any().downcast_ref::<Int64Array>().map(|a| a.values().to_vec()).unwrap_or_default() })),
         }
     }
 }
