@@ -70,11 +70,5 @@ pub fn build_report(inputs: &ReportInputs, out: &Path) -> Result<ReportSummary, 
     }
     let page = b"<!doctype html>\n";
     prism_run::folder::write_atomic(out, page)?;
-    Ok(ReportSummary {
-        path: out.to_path_buf(),
-        bytes: page.len() as u64,
-        verdict: String::new(),
-        examples_shown: 0,
-        left_out: Vec::new(),
-    })
+    Ok(ReportSummary { path: out.to_path_buf(), bytes: page.len() as u64, verdict: String::new(), examples_shown: 0, left_out: Vec::new() })
 }
