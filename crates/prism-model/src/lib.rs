@@ -1,1 +1,30 @@
-//! prism-model
+//! Qwen2.5-VL: preprocessing, checkpoints, the forward pass and the decode loop.
+//! The only crate that knows the tensor library.
+//!
+//! An image becomes patches ([`vision`]) and then merged tokens that stand where
+//! the prompt has `<|image_pad|>`; the language model ([`text`]) runs over packs of
+//! sequences laid end to end ([`positions`]), or over one prompt whose keys and
+//! values ([`cache`]) all branches of an example share. [`Model`] holds it together.
+
+pub mod cache;
+pub mod checkpoint;
+pub mod config;
+pub mod error;
+pub mod gradient;
+pub mod head;
+pub mod model;
+pub mod ops;
+pub mod positions;
+pub mod tensor;
+pub mod text;
+pub mod vision;
+pub mod weights;
+
+pub use cache::{BranchCache, KvPrefix};
+pub use config::Config;
+pub use error::{Error, Result};
+pub use gradient::Gradients;
+pub use head::LatentHead;
+pub use model::Model;
+pub use positions::PackLayout;
+pub use vision::VisionTower;

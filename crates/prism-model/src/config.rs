@@ -1,0 +1,213 @@
+//! `config.json` of a Qwen2.5-VL checkpoint: read in both forms that occur (flat,
+//! and nested with `text_config`), checked, and written back without losing a key.
+//!
+//! Every size is bounded here, so that what is built from a checked [`Config`]
+//! can neither overflow nor divide by zero.
+
+mod read;
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use crate::{Error, Result};
+
+/// Sizes of the language model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TextConfig {
+    /// Rows of the embedding matrix.
+    pub vocab_size: usize,
+    /// Width of the hidden states.
+    pub hidden_size: usize,
+    /// Width inside the feed-forward block.
+    pub intermediate_size: usize,
+    /// Decoder layers.
+    pub num_hidden_layers: usize,
+    /// Query heads.
+    pub num_attention_heads: usize,
+    /// Key and value heads; divides the query heads.
+    pub num_key_value_heads: usize,
+    /// Added to the mean square in RMSNorm.
+    pub rms_norm_eps: f64,
+    /// Base of the rotary frequencies.
+    pub rope_theta: f64,
+    /// Rotary frequencies of the temporal, height and width position; sums to half a head.
+    pub mrope_section: [usize; 3],
+    /// Longest sequence the model was made for (not enforced).
+    pub max_position_embeddings: usize,
+    /// Standard deviation of a fresh model's weights.
+    pub initializer_range: f64,
+}
+
+impl TextConfig {
+    /// Width of one attention head.
+    pub fn head_dim(&self) -> usize {
+        self.hidden_size / self.num_attention_heads
+    }
+}
+
+/// Sizes of the vision tower.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VisionConfig {
+    /// Transformer blocks.
+    pub depth: usize,
+    /// Width of the tower.
+    pub hidden_size: usize,
+    /// Width inside the feed-forward block.
+    pub intermediate_size: usize,
+    /// Attention heads.
+    pub num_heads: usize,
+    /// Colour channels.
+    pub in_channels: usize,
+    /// Side of a patch in pixels.
+    pub patch_size: usize,
+    /// Patches per side of a merged token.
+    pub spatial_merge_size: usize,
+    /// Frames per patch.
+    pub temporal_patch_size: usize,
+    /// Side of an attention window in pixels.
+    pub window_size: usize,
+    /// Blocks that attend over the whole image.
+    pub fullatt_block_indexes: Vec<usize>,
+    /// Width of the merged tokens: the text model's hidden size.
+    pub out_hidden_size: usize,
+    /// Standard deviation of a fresh tower's weights.
+    pub initializer_range: f64,
+}
+
+/// The network that maps a hidden state to the next latent input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeadKind {
+    /// LayerNorm, Linear, GELU, Linear.
+    Simple,
+    /// `down(silu(gate(x)) * up(x))`, with biases.
+    Glu,
+}
+
+/// Keys of the latent block; absent ids mean that the model has no such token.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[allow(missing_docs)]
+pub struct LatentConfig {
+    pub lvr_id: Option<u32>,
+    pub lvr_start_id: Option<u32>,
+    pub lvr_end_id: Option<u32>,
+    pub lvr_latent_end_id: Option<u32>,
+    pub ctx_start_id: Option<u32>,
+    pub ctx_end_id: Option<u32>,
+    pub tgt_start_id: Option<u32>,
+    pub tgt_end_id: Option<u32>,
+    pub free_start_id: Option<u32>,
+    pub free_end_id: Option<u32>,
+    pub free_id: Option<u32>,
+    pub plvr_mode: bool,
+    pub include_free_stage: bool,
+    pub num_free_tokens: usize,
+    pub nlvr_mode: bool,
+    pub nlvr_noise_scale: f64,
+    pub latent_end_token: bool,
+    pub loss_lvr_fct: Option<String>,
+    /// The head, when `lvr_head` is true.
+    pub head: Option<HeadKind>,
+}
+
+/// A checked configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Sizes of the language model.
+    pub text: TextConfig,
+    /// Sizes of the vision tower.
+    pub vision: VisionConfig,
+    /// The latent block.
+    pub latent: LatentConfig,
+    /// `<|image_pad|>`.
+    pub image_token_id: u32,
+    /// `<|video_pad|>`.
+    pub video_token_id: Option<u32>,
+    /// `<|vision_start|>`.
+    pub vision_start_token_id: u32,
+    /// `<|vision_end|>`.
+    pub vision_end_token_id: Option<u32>,
+    /// Ends a generated sequence.
+    pub eos_token_id: Option<u32>,
+    /// Starts a document (unused by the chat format).
+    pub bos_token_id: Option<u32>,
+    /// Fills batches in other software.
+    pub pad_token_id: Option<u32>,
+    /// Whether `lm_head` is the embedding matrix.
+    pub tie_word_embeddings: bool,
+    raw: Map<String, Value>,
+}
+
+impl Config {
+    /// Reads and checks `config.json` of a checkpoint folder.
+    ///
+    /// # Errors
+    /// The file is missing or is not JSON, or [`Error::Config`] naming the key at fault.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let path = dir.join("config.json");
+        let bytes = std::fs::read(&path).map_err(|e| Error::io("cannot read", &path, e))?;
+        let value: Value = serde_json::from_slice(&bytes)
+            .map_err(|e| Error::content(&path, format!("is not JSON: {e}"), "copy config.json from the checkpoint again"))?;
+        Self::from_value(value, &path)
+    }
+
+    /// Reads and checks a configuration already parsed; `path` names it in messages.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key at fault.
+    pub fn from_value(value: Value, path: &Path) -> Result<Self> {
+        match value {
+            Value::Object(raw) => read::config(raw, path),
+            _ => Err(Error::content(path, "is not a JSON object", "copy config.json from the checkpoint again")),
+        }
+    }
+
+    /// The configuration as JSON: every key that was read, unknown ones included.
+    pub fn to_value(&self) -> Value {
+        Value::Object(self.raw.clone())
+    }
+
+    /// The configuration with some top-level keys set (e.g. the latent ids of a variant), checked anew.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key at fault.
+    pub fn with(&self, keys: impl IntoIterator<Item = (String, Value)>) -> Result<Self> {
+        let mut raw = self.raw.clone();
+        for (key, value) in keys {
+            if let Some(Value::Object(text)) = raw.get_mut("text_config")
+                && text.contains_key(&key)
+            {
+                text.insert(key.clone(), value.clone());
+            }
+            raw.insert(key, value);
+        }
+        read::config(raw, Path::new("config.json"))
+    }
+
+    /// Whether the model has stages (context, target, perhaps free).
+    pub fn is_staged(&self) -> bool {
+        self.latent.plvr_mode
+    }
+
+    /// A small configuration: 2 layers of 32, one vision block; for tests and examples.
+    pub fn tiny() -> Self {
+        let value = json!({
+            "model_type": "qwen2_5_vl", "architectures": ["Qwen2_5_VLForConditionalGeneration"],
+            "vocab_size": 64, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
+            "num_attention_heads": 4, "num_key_value_heads": 2, "rms_norm_eps": 1e-6, "rope_theta": 1e6,
+            "rope_scaling": {"type": "default", "rope_type": "default", "mrope_section": [1, 1, 2]},
+            "max_position_embeddings": 512, "tie_word_embeddings": true, "initializer_range": 0.02,
+            "image_token_id": 50, "video_token_id": 51, "vision_start_token_id": 52, "vision_end_token_id": 53,
+            "eos_token_id": 2, "bos_token_id": 1, "pad_token_id": 1,
+            "vision_config": {
+                "depth": 2, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "in_channels": 3, "patch_size": 14,
+                "spatial_merge_size": 2, "temporal_patch_size": 2, "window_size": 56, "fullatt_block_indexes": [1],
+                "out_hidden_size": 32, "initializer_range": 0.02, "hidden_act": "silu", "tokens_per_second": 2
+            }
+        });
+        match Self::from_value(value, Path::new("config.json")) {
+            Ok(config) => config,
+            Err(e) => unreachable!("the built-in configuration is valid: {e}"),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The whole model: vision tower, language model, latent head.
+
+use std::path::Path;
+
+use crate::cache::{BranchCache, KvPrefix};
+use crate::config::Config;
+use crate::head::LatentHead;
+use crate::positions::PackLayout;
+use crate::tensor::{DType, Device, Tensor, Trainable, Var};
+use crate::text::TextModel;
+use crate::vision::VisionTower;
+use crate::weights::{Loader, Weight};
+use crate::{Result, checkpoint, ops};
+
+/// Qwen2.5-VL, with or without a latent block.
+pub struct Model {
+    /// The configuration.
+    pub config: Config,
+    /// The vision tower.
+    pub visual: VisionTower,
+    /// The language model.
+    pub text: TextModel,
+    /// The latent head, when the model has one.
+    pub head: Option<LatentHead>,
+    /// Where the weights are.
+    pub device: Device,
+    /// Their dtype.
+    pub dtype: DType,
+    weights: Vec<Weight>,
+}
+
+impl Model {
+    /// Opens a checkpoint folder.
+    ///
+    /// # Errors
+    /// A file is missing or damaged, the configuration is refused, or the weights do not
+    /// fit it (every misfit is listed).
+    pub fn open(dir: &Path, device: &Device, dtype: DType, training: Trainable) -> Result<Self> {
+        Self::load(Config::open(dir)?, Loader::open(dir, device, dtype, training)?)
+    }
+
+    /// A fresh model in f32; the same configuration and seed give the same weights.
+    ///
+    /// # Errors
+    /// The tensor library refuses.
+    pub fn random(config: Config, seed: u64, device: &Device, training: Trainable) -> Result<Self> {
+        Self::load(config, Loader::random(seed, device, DType::F32, training))
+    }
+
+    fn load(config: Config, mut loader: Loader) -> Result<Self> {
+        let (device, dtype) = (loader.device().clone(), loader.dtype());
+        let visual = VisionTower::load(&config, &mut loader)?;
+        let text = TextModel::load(&config, &mut loader)?;
+        let head = LatentHead::load(&config, &mut loader)?;
+        let weights = loader.finish()?;
+        Ok(Self { config, visual, text, head, device, dtype, weights })
+    }
+
+    /// Writes `model.safetensors`, `config.json` and `generation_config.json` into `dir`,
+    /// as `transformers` reads them. `dir` must exist; write into a partial folder to
+    /// have the whole appear at once.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn save(&self, dir: &Path) -> Result<()> {
+        let weights: Vec<(String, Tensor)> = self.weights.iter().map(|w| (w.name.clone(), w.tensor.clone())).collect();
+        checkpoint::write_weights(dir, &weights)?;
+        checkpoint::write_config(dir, &self.config)
+    }
+
+    /// The trainable parameters by in-memory name, in a fixed order.
+    pub fn parameters(&self) -> Vec<(String, Var)> {
+        self.weights.iter().filter_map(|w| Some((w.name.clone(), w.variable.clone()?))).collect()
+    }
+
+    /// Every weight, trainable or not, by in-memory name.
+    pub fn weights(&self) -> &[Weight] {
+        &self.weights
+    }
+
+    /// Embeddings of tokens, `[n, hidden]`.
+    ///
+    /// # Errors
+    /// An id lies outside the vocabulary.
+    pub fn embed(&self, ids: &[u32]) -> Result<Tensor> {
+        ops::embed(&self.text.embed_tokens, ids)
+    }
+
+    /// See [`TextModel::forward`].
+    ///
+    /// # Errors
+    /// As [`TextModel::forward`].
+    pub fn forward(&self, embeds: &Tensor, pack: &PackLayout) -> Result<Tensor> {
+        self.text.forward(embeds, pack)
+    }
+
+    /// See [`TextModel::forward_layers`].
+    ///
+    /// # Errors
+    /// As [`TextModel::forward_layers`].
+    pub fn forward_layers(&self, embeds: &Tensor, pack: &PackLayout) -> Result<Vec<Tensor>> {
+        self.text.forward_layers(embeds, pack)
+    }
+
+    /// Logits of hidden states, `[n, vocab]`.
+    ///
+    /// # Errors
+    /// As [`TextModel::logits`].
+    pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
+        self.text.logits(hidden)
+    }
+
+    /// See [`TextModel::prefill`].
+    ///
+    /// # Errors
+    /// As [`TextModel::prefill`].
+    pub fn prefill(&self, embeds: &Tensor, pack: &PackLayout) -> Result<(Tensor, KvPrefix)> {
+        self.text.prefill(embeds, pack)
+    }
+
+    /// See [`TextModel::decode_step`].
+    ///
+    /// # Errors
+    /// As [`TextModel::decode_step`].
+    pub fn decode_step(&self, embeds: &Tensor, cache: &mut BranchCache) -> Result<Tensor> {
+        self.text.decode_step(embeds, cache)
+    }
+
+    /// Logits of decoding rows, `[rows, vocab]`; like [`Model::decode_step`] a row's result
+    /// does not depend on the rows beside it.
+    ///
+    /// # Errors
+    /// As [`TextModel::logits`].
+    pub fn decode_logits(&self, hidden: &Tensor) -> Result<Tensor> {
+        self.text.decode_logits(hidden)
+    }
+
+    /// What is fed back for hidden states `h [rows, hidden]`: `h` itself, or the head's output.
+    ///
+    /// # Errors
+    /// The tensor library refuses.
+    pub fn feedback(&self, h: &Tensor) -> Result<Tensor> {
+        match &self.head {
+            Some(head) => head.forward(h),
+            None => Ok(h.clone()),
+        }
+    }
+}

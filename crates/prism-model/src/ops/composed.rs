@@ -1,0 +1,139 @@
+//! The same arithmetic from the tensor library's differentiable operations: the
+//! path of other devices and dtypes, and what the fused kernels are tested against.
+
+use super::{Attention, Rotary};
+use crate::Result;
+use crate::tensor::{D, DType, Tensor};
+
+/// See [`super::linear`].
+///
+/// # Errors
+/// The shapes do not fit.
+pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    let y = x.matmul(&weight.t()?)?;
+    Ok(match bias {
+        Some(bias) => y.broadcast_add(bias)?,
+        None => y,
+    })
+}
+
+/// See [`super::rms_norm`]; the norm is taken in f32, as the reference does.
+///
+/// # Errors
+/// The shapes do not fit.
+pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
+    let wide = x.to_dtype(DType::F32)?;
+    let mean_square = (wide.sqr()?.sum_keepdim(D::Minus1)? / x.dim(D::Minus1)? as f64)?;
+    let unit = wide.broadcast_div(&(mean_square + eps)?.sqrt()?)?;
+    Ok(unit.to_dtype(x.dtype())?.broadcast_mul(weight)?)
+}
+
+/// See [`super::layer_norm`].
+///
+/// # Errors
+/// The shapes do not fit.
+pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+    let wide = x.to_dtype(DType::F32)?;
+    let width = x.dim(D::Minus1)? as f64;
+    let centred = wide.broadcast_sub(&(wide.sum_keepdim(D::Minus1)? / width)?)?;
+    let variance = (centred.sqr()?.sum_keepdim(D::Minus1)? / width)?;
+    let unit = centred.broadcast_div(&(variance + eps)?.sqrt()?)?;
+    Ok(unit.to_dtype(x.dtype())?.broadcast_mul(weight)?.broadcast_add(bias)?)
+}
+
+/// See [`super::swiglu`].
+///
+/// # Errors
+/// The shapes differ.
+pub fn swiglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
+    Ok((gate.silu()? * up)?)
+}
+
+/// Turns each head of `x [n, heads * d]` by the tokens' angles.
+///
+/// # Errors
+/// The shapes do not fit.
+pub fn rotate(x: &Tensor, rotary: &Rotary) -> Result<Tensor> {
+    let (tokens, width) = x.dims2()?;
+    let head_dim = rotary.half * 2;
+    let heads = x.reshape((tokens, width / head_dim, head_dim))?;
+    let (cos, sin) = rotary.tensors(x.dtype(), x.device())?;
+    let low = heads.narrow(2, 0, rotary.half)?;
+    let high = heads.narrow(2, rotary.half, rotary.half)?;
+    let new_low = (low.broadcast_mul(&cos)? - high.broadcast_mul(&sin)?)?;
+    let new_high = (high.broadcast_mul(&cos)? + low.broadcast_mul(&sin)?)?;
+    Ok(Tensor::cat(&[new_low, new_high], 2)?.reshape((tokens, width))?)
+}
+
+/// See [`super::attention`].
+///
+/// # Errors
+/// The shapes do not fit.
+pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> Result<Tensor> {
+    let (q, k) = match &spec.rotary {
+        Some(rotary) => (rotate(q, rotary)?, rotate(k, rotary)?),
+        None => (q.clone(), k.clone()),
+    };
+    let mut outputs = Vec::with_capacity(spec.bounds.len());
+    for pair in spec.bounds.windows(2) {
+        let (start, length) = (pair[0], pair[1] - pair[0]);
+        if length == 0 {
+            continue;
+        }
+        let heads = |x: &Tensor, count: usize| -> Result<Tensor> {
+            let x = x.narrow(0, start, length)?.reshape((length, count, spec.head_dim))?.transpose(0, 1)?;
+            let group = spec.heads / count;
+            let x = x.unsqueeze(1)?.broadcast_as((count, group, length, spec.head_dim))?;
+            Ok(x.reshape((spec.heads, length, spec.head_dim))?.contiguous()?)
+        };
+        let (q, k, v) = (heads(&q, spec.heads)?, heads(&k, spec.kv_heads)?, heads(&v, spec.kv_heads)?);
+        let mut scores = (q.matmul(&k.t()?)? * (1.0 / (spec.head_dim as f64).sqrt()))?.to_dtype(DType::F32)?;
+        if spec.causal {
+            let mask: Vec<f32> = (0..length * length).map(|i| if i % length > i / length { f32::NEG_INFINITY } else { 0.0 }).collect();
+            scores = scores.broadcast_add(&Tensor::from_vec(mask, (1, length, length), q.device())?)?;
+        }
+        let weights = softmax(&scores)?.to_dtype(v.dtype())?;
+        outputs.push(weights.matmul(&v)?.transpose(0, 1)?.reshape((length, spec.heads * spec.head_dim))?);
+    }
+    Ok(Tensor::cat(&outputs, 0)?)
+}
+
+fn softmax(scores: &Tensor) -> Result<Tensor> {
+    let largest = scores.max_keepdim(D::Minus1)?.detach();
+    let weights = scores.broadcast_sub(&largest)?.exp()?;
+    Ok(weights.broadcast_div(&weights.sum_keepdim(D::Minus1)?)?)
+}
+
+/// See [`super::replace_rows`]; the caller has checked the indices.
+///
+/// # Errors
+/// The tensor library refuses.
+pub fn replace_rows(base: &Tensor, indices: &[u32], values: &Tensor) -> Result<Tensor> {
+    let rows = base.dim(0)?;
+    let mut order: Vec<u32> = (0..rows as u32).collect();
+    for (i, &index) in indices.iter().enumerate() {
+        order[index as usize] = (rows + i) as u32;
+    }
+    let all = Tensor::cat(&[base, &values.to_dtype(base.dtype())?], 0)?;
+    Ok(all.index_select(&Tensor::new(order, base.device())?, 0)?)
+}
+
+/// See [`super::cross_entropy_sum`].
+///
+/// # Errors
+/// The tensor library refuses.
+pub fn cross_entropy_sum(hidden: &Tensor, weight: &Tensor, labels: &[Option<u32>]) -> Result<Tensor> {
+    let rows: Vec<u32> = (0u32..).zip(labels).filter(|(_, label)| label.is_some()).map(|(i, _)| i).collect();
+    let labels: Vec<u32> = labels.iter().flatten().copied().collect();
+    if rows.is_empty() {
+        return Ok((hidden.sum_all()?.to_dtype(DType::F32)? * 0.0)?);
+    }
+    let count = rows.len();
+    let hidden = hidden.index_select(&Tensor::new(rows, hidden.device())?, 0)?;
+    let logits = linear(&hidden, weight, None)?.to_dtype(DType::F32)?;
+    let largest = logits.max_keepdim(D::Minus1)?.detach();
+    let shifted = logits.broadcast_sub(&largest)?;
+    let total = shifted.exp()?.sum_keepdim(D::Minus1)?.log()?;
+    let gold = shifted.gather(&Tensor::new(labels, hidden.device())?.reshape((count, 1))?, 1)?;
+    Ok((total - gold)?.sum_all()?)
+}

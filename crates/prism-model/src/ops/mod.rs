@@ -1,0 +1,135 @@
+//! The model's arithmetic. Each function runs a fused kernel with its own backward
+//! pass on f32 in host memory, and differentiable compositions of the tensor
+//! library's operations everywhere else ([`composed`]).
+//!
+//! Activations are two-dimensional, `[tokens, features]`; sequences lie end to end.
+//! Weights stay `[out, in]`, as in the checkpoint.
+
+mod attention;
+pub mod composed;
+
+pub use attention::{Attention, Rotary};
+
+use crate::tensor::Tensor;
+use crate::{Error, Result};
+
+/// `x [n, in] * weight^T + bias`, `weight [out, in]`, giving `[n, out]`.
+///
+/// # Errors
+/// The shapes do not fit.
+pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    composed::linear(x, weight, bias)
+}
+
+/// Root-mean-square norm of each row, scaled by `weight [features]`.
+///
+/// # Errors
+/// The shapes do not fit.
+pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
+    composed::rms_norm(x, weight, eps)
+}
+
+/// Mean and variance norm of each row, scaled and shifted.
+///
+/// # Errors
+/// The shapes do not fit.
+pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+    composed::layer_norm(x, weight, bias, eps)
+}
+
+/// `silu(gate) * up`.
+///
+/// # Errors
+/// The shapes differ.
+pub fn swiglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
+    composed::swiglu(gate, up)
+}
+
+/// Gaussian error linear unit, the exact form (error function).
+///
+/// # Errors
+/// The tensor library refuses.
+pub fn gelu(x: &Tensor) -> Result<Tensor> {
+    Ok(x.gelu_erf()?)
+}
+
+/// Attention of `q [n, heads * d]` over `k, v [n, kv_heads * d]` inside each sequence.
+///
+/// # Errors
+/// The shapes do not fit `spec`.
+pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> Result<Tensor> {
+    spec.check(q, k, v)?;
+    composed::attention(q, k, v, spec)
+}
+
+/// Rows `ids` of `weight [vocab, hidden]`.
+///
+/// # Errors
+/// An id lies outside the vocabulary.
+pub fn embed(weight: &Tensor, ids: &[u32]) -> Result<Tensor> {
+    let vocab = weight.dim(0)?;
+    if let Some(id) = ids.iter().find(|&&id| id as usize >= vocab) {
+        return Err(Error::input("token id", format!("{id} lies outside the vocabulary of {vocab}"), "use the checkpoint's own tokenizer"));
+    }
+    Ok(weight.index_select(&Tensor::new(ids, weight.device())?, 0)?)
+}
+
+/// `base [n, d]` with row `indices[i]` replaced by row `i` of `values [m, d]`;
+/// gradients flow to the rows kept and to the values.
+///
+/// # Errors
+/// An index repeats or lies outside `base`, or the shapes do not fit.
+pub fn replace_rows(base: &Tensor, indices: &[u32], values: &Tensor) -> Result<Tensor> {
+    let (rows, width) = base.dims2()?;
+    if values.dims() != [indices.len(), width] {
+        return Err(Error::input(
+            "replace_rows",
+            format!("{} indices and values {:?} for rows of {width}", indices.len(), values.dims()),
+            "give one row of values per index",
+        ));
+    }
+    let mut seen = vec![false; rows];
+    for &index in indices {
+        match seen.get_mut(index as usize) {
+            Some(taken) if !*taken => *taken = true,
+            _ => {
+                return Err(Error::input(
+                    "replace_rows",
+                    format!("index {index} repeats or lies outside {rows} rows"),
+                    "give each row at most once",
+                ));
+            }
+        }
+    }
+    if indices.is_empty() {
+        return Ok(base.clone());
+    }
+    composed::replace_rows(base, indices, values)
+}
+
+/// Mean negative log-likelihood of the labels that are `Some`, with logits
+/// `hidden [n, d] * weight^T`, `weight [vocab, d]`; a scalar. Zero when no label counts.
+///
+/// # Errors
+/// The shapes do not fit, or a label lies outside the vocabulary.
+pub fn cross_entropy(hidden: &Tensor, weight: &Tensor, labels: &[Option<u32>]) -> Result<Tensor> {
+    let counted = labels.iter().flatten().count().max(1);
+    Ok((cross_entropy_sum(hidden, weight, labels)? / counted as f64)?)
+}
+
+/// As [`cross_entropy`], summed instead of averaged: what packs of one batch add up.
+///
+/// # Errors
+/// As [`cross_entropy`].
+pub fn cross_entropy_sum(hidden: &Tensor, weight: &Tensor, labels: &[Option<u32>]) -> Result<Tensor> {
+    let (rows, width) = hidden.dims2()?;
+    let (vocab, columns) = weight.dims2()?;
+    if rows != labels.len() || width != columns {
+        let cause = format!("hidden [{rows}, {width}], weight [{vocab}, {columns}], {} labels", labels.len());
+        return Err(Error::input("cross_entropy", cause, "give one label per row and matching widths"));
+    }
+    if let Some(label) = labels.iter().flatten().find(|&&label| label as usize >= vocab) {
+        return Err(Error::input("label", format!("{label} lies outside the vocabulary of {vocab}"), "use the checkpoint's own tokenizer"));
+    }
+    composed::cross_entropy_sum(hidden, weight, labels)
+}
