@@ -15,6 +15,8 @@ pub mod head;
 pub mod model;
 pub mod ops;
 pub mod positions;
+pub mod preprocess;
+pub mod regions;
 pub mod tensor;
 pub mod text;
 pub mod vision;

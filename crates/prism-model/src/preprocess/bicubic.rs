@@ -1,0 +1,99 @@
+//! Pillow's bicubic resize, bit for bit: f64 coefficients turned into 22-bit fixed
+//! point, bytes between the horizontal and the vertical pass.
+
+use super::RgbImage;
+
+/// Fixed-point bits of a coefficient: 32 less 8 for the byte and 2 for the sum's headroom.
+const PRECISION_BITS: u32 = 32 - 8 - 2;
+/// Half-width of the filter at scale 1.
+const SUPPORT: f64 = 2.0;
+
+/// The cubic convolution kernel with a = -0.5.
+fn kernel(x: f64) -> f64 {
+    const A: f64 = -0.5;
+    let x = x.abs();
+    if x < 1.0 {
+        ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0
+    } else if x < 2.0 {
+        (((x - 5.0) * x + 8.0) * x - 4.0) * A
+    } else {
+        0.0
+    }
+}
+
+/// For one output pixel: where its window starts in the input, and the weights.
+struct Window {
+    start: usize,
+    weights: Vec<i32>,
+}
+
+fn windows(input: usize, output: usize) -> Vec<Window> {
+    let scale = input as f64 / output as f64;
+    let filter_scale = scale.max(1.0);
+    let support = SUPPORT * filter_scale;
+    let inverse = 1.0 / filter_scale;
+    let window = |at: usize| {
+        let center = (at as f64 + 0.5) * scale;
+        // Truncation towards zero, as a C cast does; a negative start is clamped.
+        let start = ((center - support + 0.5) as i64).max(0) as usize;
+        let end = ((center + support + 0.5) as i64).clamp(0, input as i64) as usize;
+        let raw: Vec<f64> = (start..end).map(|x| kernel((x as f64 - center + 0.5) * inverse)).collect();
+        let sum: f64 = raw.iter().fold(0.0, |sum, w| sum + w);
+        let fixed = |w: &f64| {
+            let w = if sum != 0.0 { w / sum } else { *w } * f64::from(1u32 << PRECISION_BITS);
+            (if w < 0.0 { w - 0.5 } else { w + 0.5 }) as i32
+        };
+        Window { start, weights: raw.iter().map(fixed).collect() }
+    };
+    (0..output).map(window).collect()
+}
+
+/// Weighted sum of bytes in fixed point, rounded and clipped to a byte.
+fn clip(sum: i32) -> u8 {
+    (sum >> PRECISION_BITS).clamp(0, 255) as u8
+}
+
+/// The image resized to `width` x `height`.
+pub fn resize(image: &RgbImage, width: usize, height: usize) -> RgbImage {
+    let narrowed;
+    let source = if image.width() == width {
+        image
+    } else {
+        narrowed = horizontal(image, width);
+        &narrowed
+    };
+    if source.height() == height { source.clone() } else { vertical(source, height) }
+}
+
+fn horizontal(image: &RgbImage, width: usize) -> RgbImage {
+    let windows = windows(image.width(), width);
+    let mut pixels = Vec::with_capacity(width * image.height() * 3);
+    for row in image.pixels().chunks_exact(image.width() * 3) {
+        for Window { start, weights } in &windows {
+            let mut sums = [1i32 << (PRECISION_BITS - 1); 3];
+            for (pixel, weight) in row[start * 3..].chunks_exact(3).zip(weights) {
+                for (sum, byte) in sums.iter_mut().zip(pixel) {
+                    *sum += i32::from(*byte) * weight;
+                }
+            }
+            pixels.extend(sums.map(clip));
+        }
+    }
+    RgbImage::from_parts(width, image.height(), pixels)
+}
+
+fn vertical(image: &RgbImage, height: usize) -> RgbImage {
+    let row_len = image.width() * 3;
+    let mut pixels = Vec::with_capacity(row_len * height);
+    let mut sums = vec![0i32; row_len];
+    for Window { start, weights } in windows(image.height(), height) {
+        sums.fill(1i32 << (PRECISION_BITS - 1));
+        for (row, weight) in image.pixels()[start * row_len..].chunks_exact(row_len).zip(weights) {
+            for (sum, byte) in sums.iter_mut().zip(row) {
+                *sum += i32::from(*byte) * weight;
+            }
+        }
+        pixels.extend(sums.iter().map(|sum| clip(*sum)));
+    }
+    RgbImage::from_parts(image.width(), height, pixels)
+}

@@ -1,0 +1,124 @@
+//! `preprocessor_config.json` (formats, checkpoints).
+
+use std::path::Path;
+
+use prism_run::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// What the Qwen2-VL image processor is told.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PixelConfig {
+    /// Least pixels of a resized image.
+    pub min_pixels: usize,
+    /// Most pixels of a resized image.
+    pub max_pixels: usize,
+    /// Side of a patch, in pixels.
+    pub patch_size: usize,
+    /// Side of a merged token, in patches.
+    pub merge_size: usize,
+    /// Frames of a patch; a still image is repeated.
+    pub temporal_patch_size: usize,
+    /// Factor from bytes to 0..=1.
+    pub rescale_factor: f64,
+    /// Mean per channel.
+    pub image_mean: [f64; 3],
+    /// Standard deviation per channel.
+    pub image_std: [f64; 3],
+}
+
+impl Default for PixelConfig {
+    /// Qwen2.5-VL's published numbers.
+    fn default() -> Self {
+        Self {
+            min_pixels: 56 * 56,
+            max_pixels: 28 * 28 * 1280,
+            patch_size: 14,
+            merge_size: 2,
+            temporal_patch_size: 2,
+            rescale_factor: 1.0 / 255.0,
+            image_mean: [0.48145466, 0.4578275, 0.40821073],
+            image_std: [0.26862954, 0.26130258, 0.27577711],
+        }
+    }
+}
+
+/// The file's own field names; everything may be absent.
+#[derive(Deserialize)]
+struct File {
+    min_pixels: Option<usize>,
+    max_pixels: Option<usize>,
+    size: Option<Size>,
+    patch_size: Option<usize>,
+    merge_size: Option<usize>,
+    temporal_patch_size: Option<usize>,
+    rescale_factor: Option<f64>,
+    image_mean: Option<[f64; 3]>,
+    image_std: Option<[f64; 3]>,
+    do_resize: Option<bool>,
+    do_rescale: Option<bool>,
+    do_normalize: Option<bool>,
+    do_convert_rgb: Option<bool>,
+    resample: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct Size {
+    shortest_edge: Option<usize>,
+    longest_edge: Option<usize>,
+}
+
+/// Pillow's number of the bicubic filter.
+const BICUBIC: u32 = 3;
+
+impl PixelConfig {
+    /// Reads the file at `path`; an absent key has Qwen2.5-VL's value.
+    ///
+    /// # Errors
+    /// When the file is missing, malformed or asks for another pipeline.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|e| Error::io("cannot read", path, e))?;
+        let file: File = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(&text))
+            .map_err(|e| Error::content(path, format!("`{}`: {}", e.path(), e.inner()), "compare it with a Qwen2.5-VL checkpoint's"))?;
+        let switches = [file.do_resize, file.do_rescale, file.do_normalize, file.do_convert_rgb];
+        if switches.contains(&Some(false)) || file.resample.is_some_and(|r| r != BICUBIC) {
+            return Err(Error::content(
+                path,
+                "it switches a step off or resizes otherwise than bicubic",
+                "only the published Qwen2-VL pipeline is implemented: remove the do_* and resample keys",
+            ));
+        }
+        let base = Self::default();
+        let size = file.size.as_ref();
+        let config = Self {
+            min_pixels: file.min_pixels.or(size.and_then(|s| s.shortest_edge)).unwrap_or(base.min_pixels),
+            max_pixels: file.max_pixels.or(size.and_then(|s| s.longest_edge)).unwrap_or(base.max_pixels),
+            patch_size: file.patch_size.unwrap_or(base.patch_size),
+            merge_size: file.merge_size.unwrap_or(base.merge_size),
+            temporal_patch_size: file.temporal_patch_size.unwrap_or(base.temporal_patch_size),
+            rescale_factor: file.rescale_factor.unwrap_or(base.rescale_factor),
+            image_mean: file.image_mean.unwrap_or(base.image_mean),
+            image_std: file.image_std.unwrap_or(base.image_std),
+        };
+        config.check().map_err(|cause| Error::content(path, cause, "compare it with a Qwen2.5-VL checkpoint's"))?;
+        Ok(config)
+    }
+
+    /// Says what makes the numbers unusable.
+    pub(super) fn check(&self) -> std::result::Result<(), String> {
+        if self.min_pixels == 0 || self.min_pixels > self.max_pixels || self.max_pixels > MOST_PIXELS {
+            return Err(format!("min_pixels {} and max_pixels {} are no usable limits", self.min_pixels, self.max_pixels));
+        }
+        let sides = [self.patch_size, self.merge_size, self.temporal_patch_size];
+        if sides.iter().any(|s| !(1..=1024).contains(s)) {
+            return Err("patch_size, merge_size or temporal_patch_size is out of range".into());
+        }
+        let finite = |numbers: &[f64; 3]| numbers.iter().all(|v| v.is_finite());
+        if !finite(&self.image_mean) || !finite(&self.image_std) || self.image_std.contains(&0.0) || !self.rescale_factor.is_finite() {
+            return Err("image_mean, image_std or rescale_factor is no usable number".into());
+        }
+        Ok(())
+    }
+}
+
+/// No resized image is larger; far above any published limit.
+const MOST_PIXELS: usize = 1 << 28;

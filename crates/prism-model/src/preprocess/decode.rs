@@ -1,0 +1,205 @@
+//! Image files to RGB bytes, as Pillow opens and converts them.
+//!
+//! PNG is exact. Pixels with an alpha channel of their own (RGBA) are pasted on
+//! white, every other mode goes through Pillow's RGB conversion (which drops a
+//! grey image's alpha and a palette's transparency). The EXIF orientation is not
+//! applied, as Pillow leaves it.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor, Read, Seek};
+use std::path::Path;
+
+use image::{DynamicImage, ImageDecoder, ImageFormat, Limits, codecs::jpeg, codecs::png};
+use prism_run::{Error, Result};
+
+/// Longest side accepted, in pixels.
+pub const MOST_SIDE: u32 = 32_768;
+/// Most pixels accepted: about what Pillow itself refuses as a decompression bomb.
+pub const MOST_PIXELS: u64 = 178_956_970;
+/// Largest image file accepted, in bytes.
+pub const MOST_BYTES: u64 = 256 << 20;
+
+/// What reads JPEG files. Decoders differ in the last bit (chroma upsampling, the
+/// transform's rounding), so a run records which one it used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JpegDecoder {
+    /// The `image` crate's (`zune-jpeg`): pure Rust; at 4:2:0 it differs from
+    /// Pillow's libjpeg-turbo by a few grey levels in about a quarter of the values.
+    #[default]
+    ImageCrate,
+}
+
+impl JpegDecoder {
+    /// The word for the run's manifest.
+    pub fn name(self) -> &'static str {
+        match self {
+            JpegDecoder::ImageCrate => "image-crate",
+        }
+    }
+}
+
+/// Bytes `[height, width, 3]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RgbImage {
+    width: usize,
+    height: usize,
+    pixels: Vec<u8>,
+}
+
+impl RgbImage {
+    /// An image of `width` x `height` from its bytes `[height, width, 3]`; `None` when they do not fit.
+    pub fn new(width: usize, height: usize, pixels: Vec<u8>) -> Option<Self> {
+        let fits = width > 0 && height > 0 && width.checked_mul(height)?.checked_mul(3)? == pixels.len();
+        fits.then_some(Self { width, height, pixels })
+    }
+
+    pub(super) fn from_parts(width: usize, height: usize, pixels: Vec<u8>) -> Self {
+        debug_assert_eq!(width * height * 3, pixels.len());
+        Self { width, height, pixels }
+    }
+
+    /// Columns.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Rows.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Bytes `[height, width, 3]`.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+}
+
+/// `(width, height)` of the image file at `path`, from its header.
+///
+/// # Errors
+/// When the file cannot be read, is neither PNG nor JPEG, or is too large.
+pub fn dimensions(path: &Path) -> Result<(usize, usize)> {
+    let file = File::open(path).map_err(|e| Error::io("cannot read", path, e))?;
+    let mut reader = BufReader::new(file);
+    let head = reader.fill_buf().map_err(|e| Error::io("cannot read", path, e))?;
+    let format = format(head).ok_or_else(|| not_an_image(path))?;
+    let size = match format {
+        ImageFormat::Png => png_decoder(reader).map(|d| d.dimensions()),
+        _ => jpeg::JpegDecoder::new(reader).map(|d| d.dimensions()),
+    };
+    let (width, height) = size.map_err(|e| undecodable(path, &e))?;
+    check_size(path, width, height)?;
+    Ok((width as usize, height as usize))
+}
+
+/// The image file at `path`.
+///
+/// # Errors
+/// When the file cannot be read or decoded, or is too large.
+pub fn open(path: &Path, jpeg: JpegDecoder) -> Result<RgbImage> {
+    let file = File::open(path).map_err(|e| Error::io("cannot read", path, e))?;
+    let mut bytes = Vec::new();
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|e| Error::io("cannot read", path, e))?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(Error::content(path, format!("the file is larger than {MOST_BYTES} bytes"), "scale the image"));
+    }
+    bytes_to_rgb(&bytes, jpeg, path)
+}
+
+/// The image in `bytes`; `path` names it in messages.
+///
+/// # Errors
+/// As [`open`].
+pub fn bytes_to_rgb(bytes: &[u8], jpeg: JpegDecoder, path: &Path) -> Result<RgbImage> {
+    match format(bytes).ok_or_else(|| not_an_image(path))? {
+        ImageFormat::Png => {
+            let decoder = png_decoder(Cursor::new(bytes)).map_err(|e| undecodable(path, &e))?;
+            rgb(decoder, png_colour_type(bytes), path)
+        }
+        _ => match jpeg {
+            JpegDecoder::ImageCrate => {
+                let decoder = jpeg::JpegDecoder::new(Cursor::new(bytes)).map_err(|e| undecodable(path, &e))?;
+                rgb(decoder, None, path)
+            }
+        },
+    }
+}
+
+fn png_decoder<R: BufRead + Seek>(reader: R) -> image::ImageResult<png::PngDecoder<R>> {
+    png::PngDecoder::with_limits(reader, limits())
+}
+
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MOST_SIDE);
+    limits.max_image_height = Some(MOST_SIDE);
+    limits.max_alloc = Some(MOST_PIXELS * 8);
+    limits
+}
+
+fn format(head: &[u8]) -> Option<ImageFormat> {
+    image::guess_format(head).ok().filter(|f| matches!(f, ImageFormat::Png | ImageFormat::Jpeg))
+}
+
+/// The file's own colour type. The decoder also reports alpha for palettes and
+/// for images with one transparent colour, where Pillow has none.
+fn png_colour_type(bytes: &[u8]) -> Option<u8> {
+    const COLOUR_TYPE_AT: usize = 25;
+    bytes.get(COLOUR_TYPE_AT).copied()
+}
+
+/// PNG colour types that Pillow converts in a way of its own.
+const PNG_GREY: u8 = 0;
+const PNG_RGBA: u8 = 6;
+
+fn check_size(path: &Path, width: u32, height: u32) -> Result<()> {
+    if width == 0 || height == 0 {
+        return Err(Error::content(path, "the image has no pixels", "replace the file"));
+    }
+    if width > MOST_SIDE || height > MOST_SIDE || u64::from(width) * u64::from(height) > MOST_PIXELS {
+        let cause = format!("{width} x {height} pixels are more than are accepted ({MOST_SIDE} a side, {MOST_PIXELS} in all)");
+        return Err(Error::content(path, cause, "scale the image"));
+    }
+    Ok(())
+}
+
+fn rgb(decoder: impl ImageDecoder, png_colour_type: Option<u8>, path: &Path) -> Result<RgbImage> {
+    let (width, height) = decoder.dimensions();
+    check_size(path, width, height)?;
+    let image = DynamicImage::from_decoder(decoder).map_err(|e| undecodable(path, &e))?;
+    let alpha_on_white = png_colour_type == Some(PNG_RGBA);
+    let high = |value: u16| (value >> 8) as u8;
+    // Pillow keeps 16-bit grey whole and saturates it on conversion; with alpha it reads the high bytes.
+    let grey = |value: u16| if png_colour_type == Some(PNG_GREY) { value.min(255) as u8 } else { high(value) };
+    let pixels: Vec<u8> = match image {
+        DynamicImage::ImageRgb8(image) => image.into_raw(),
+        DynamicImage::ImageRgba8(image) => image.pixels().flat_map(|p| opaque(p.0, alpha_on_white)).collect(),
+        DynamicImage::ImageRgba16(image) => image.pixels().flat_map(|p| opaque(p.0.map(high), alpha_on_white)).collect(),
+        DynamicImage::ImageRgb16(image) => image.into_raw().into_iter().map(high).collect(),
+        DynamicImage::ImageLuma8(image) => image.into_raw().into_iter().flat_map(|v| [v; 3]).collect(),
+        DynamicImage::ImageLumaA8(image) => image.pixels().flat_map(|p| [p.0[0]; 3]).collect(),
+        DynamicImage::ImageLuma16(image) => image.into_raw().into_iter().flat_map(|v| [grey(v); 3]).collect(),
+        DynamicImage::ImageLumaA16(image) => image.pixels().flat_map(|p| [grey(p.0[0]); 3]).collect(),
+        other => other.to_rgb8().into_raw(),
+    };
+    RgbImage::new(width as usize, height as usize, pixels)
+        .ok_or_else(|| Error::content(path, "the decoder returned fewer pixels than the header says", "replace the file"))
+}
+
+/// The colour pasted on white by its alpha (Pillow's integer blend), or its alpha dropped.
+fn opaque([r, g, b, a]: [u8; 4], on_white: bool) -> [u8; 3] {
+    let blend = |channel: u8| {
+        let sum = 255 * (255 - u32::from(a)) + u32::from(channel) * u32::from(a) + 128;
+        (((sum >> 8) + sum) >> 8) as u8
+    };
+    if on_white { [r, g, b].map(blend) } else { [r, g, b] }
+}
+
+fn not_an_image(path: &Path) -> Error {
+    Error::content(path, "it is neither a PNG nor a JPEG image", "convert it to PNG")
+}
+
+fn undecodable(path: &Path, cause: &image::ImageError) -> Error {
+    Error::content(path, format!("the image cannot be decoded: {cause}"), "replace the file or convert it to PNG")
+}

@@ -1,0 +1,136 @@
+//! From an image file to what the vision tower reads (method, section 1).
+//!
+//! The pipeline, in order: [`decode`] the file to RGB, [`smart_resize`] chooses a
+//! size of whole merged tokens, [`bicubic`] resizes exactly as Pillow does,
+//! [`patches`] normalises and lays the pixels out as the Qwen2-VL image processor
+//! does. Every value equals the one the slow (numpy) processor computes.
+
+pub mod bicubic;
+pub mod config;
+pub mod decode;
+pub mod patches;
+pub mod smart_resize;
+
+use std::path::Path;
+
+use prism_run::{Error, Result};
+
+pub use config::PixelConfig;
+pub use decode::{JpegDecoder, RgbImage};
+
+/// Size of one image in patches: `(t, h, w)`; a still image has `t = 1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Grid {
+    /// Temporal patches, 1 for a still image.
+    pub t: usize,
+    /// Rows of patches.
+    pub h: usize,
+    /// Columns of patches.
+    pub w: usize,
+}
+
+impl Grid {
+    /// Number of patches.
+    pub fn patches(self) -> usize {
+        self.t * self.h * self.w
+    }
+
+    /// Number of visual tokens after the merger joins `merge` x `merge` patches.
+    pub fn tokens(self, merge: usize) -> usize {
+        self.t * (self.h / merge) * (self.w / merge)
+    }
+}
+
+/// The patches of one image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PixelValues {
+    /// `[patches, channels * temporal_patch_size * patch_size^2]`, row-major; 1176
+    /// numbers a patch for the published models. Patches of one merged token are adjacent.
+    pub values: Vec<f32>,
+    /// The image's size in patches.
+    pub grid: Grid,
+}
+
+impl PixelValues {
+    /// Numbers per patch.
+    pub fn patch_len(&self) -> usize {
+        self.values.len().checked_div(self.grid.patches()).unwrap_or(0)
+    }
+}
+
+/// Turns image files into [`PixelValues`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Preprocessor {
+    /// The numbers of `preprocessor_config.json`.
+    pub config: PixelConfig,
+    /// Which decoder reads JPEG files.
+    pub jpeg: JpegDecoder,
+}
+
+impl Preprocessor {
+    /// Reads `preprocessor_config.json` of a checkpoint folder.
+    ///
+    /// # Errors
+    /// When the file is missing or asks for something that is not implemented.
+    pub fn from_dir(checkpoint: &Path) -> Result<Self> {
+        Ok(Self { config: PixelConfig::read(&checkpoint.join("preprocessor_config.json"))?, jpeg: JpegDecoder::default() })
+    }
+
+    /// The same with other pixel limits; `None` keeps the checkpoint's.
+    ///
+    /// # Errors
+    /// When the limits exclude each other.
+    pub fn with_pixels(mut self, min_pixels: Option<usize>, max_pixels: Option<usize>) -> Result<Self> {
+        self.config.min_pixels = min_pixels.unwrap_or(self.config.min_pixels);
+        self.config.max_pixels = max_pixels.unwrap_or(self.config.max_pixels);
+        self.config.check().map_err(|cause| Error::Value {
+            what: "pixel limits",
+            value: format!("{}..{}", self.config.min_pixels, self.config.max_pixels),
+            cause,
+            remedy: "give 0 < min_pixels <= max_pixels".into(),
+        })?;
+        Ok(self)
+    }
+
+    /// Pixels of the image file at `path`.
+    ///
+    /// # Errors
+    /// When the file cannot be read or decoded, or its sides differ by more than a factor of 200.
+    pub fn open(&self, path: &Path) -> Result<PixelValues> {
+        let image = decode::open(path, self.jpeg)?;
+        self.image(&image).map_err(|cause| Error::content(path, cause, "crop or scale the image"))
+    }
+
+    /// Pixels of a decoded image.
+    ///
+    /// # Errors
+    /// Says why the image's shape is refused.
+    pub fn image(&self, image: &RgbImage) -> std::result::Result<PixelValues, String> {
+        let (height, width) = self.size(image.height(), image.width())?;
+        let resized = bicubic::resize(image, width, height);
+        Ok(patches::patches(&resized, &self.config))
+    }
+
+    /// The grid an image of that size gets, without reading it.
+    ///
+    /// # Errors
+    /// As [`Preprocessor::image`].
+    pub fn grid(&self, height: usize, width: usize) -> std::result::Result<Grid, String> {
+        let (height, width) = self.size(height, width)?;
+        Ok(Grid { t: 1, h: height / self.config.patch_size, w: width / self.config.patch_size })
+    }
+
+    /// The grid of the image file at `path`; only its header is read.
+    ///
+    /// # Errors
+    /// As [`Preprocessor::open`].
+    pub fn grid_of(&self, path: &Path) -> Result<Grid> {
+        let (width, height) = decode::dimensions(path)?;
+        self.grid(height, width).map_err(|cause| Error::content(path, cause, "crop or scale the image"))
+    }
+
+    fn size(&self, height: usize, width: usize) -> std::result::Result<(usize, usize), String> {
+        let factor = self.config.patch_size * self.config.merge_size;
+        smart_resize::smart_resize(height, width, factor, self.config.min_pixels, self.config.max_pixels)
+    }
+}
