@@ -6,6 +6,8 @@
 
 pub mod error;
 pub mod prompt;
+pub mod readers;
 pub mod world;
 
 pub use error::{Error, Place, Result};
+pub use readers::{benchmark_file, benchmark_name, read_benchmark, read_partners, read_training, training_files};

@@ -10,9 +10,11 @@ mod dense;
 pub mod language;
 mod object;
 mod plan;
+mod preview;
 mod question;
 mod render;
 mod scene;
+mod write;
 
 pub use config::{CELL, World, WorldConfig};
 pub use dense::{CellLabel, dense_labels};
@@ -21,3 +23,4 @@ pub use plan::{TestPair, TrainScene};
 pub use question::{Kind, Question, Side, Wish, Word};
 pub use render::render;
 pub use scene::{Scene, Split, is_held_out};
+pub use write::RECIPE;

@@ -1,0 +1,170 @@
+//! What every reader checks, in one wording: paths, images, boxes, labels, ids.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+
+use prism_run::RegionBox;
+use serde::Deserialize;
+
+use crate::prompt;
+use crate::{Error, Place, Result};
+
+/// A place in a data file, for messages.
+#[derive(Debug, Clone)]
+pub(crate) struct At<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) place: Place,
+}
+
+impl At<'_> {
+    /// An error here.
+    pub(crate) fn error(&self, cause: impl Into<String>, remedy: impl Into<String>) -> Error {
+        Error::data(self.path, self.place.clone(), cause, remedy)
+    }
+}
+
+/// An id in JSON: text or a whole number.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Id {
+    Number(i64),
+    Text(String),
+}
+
+impl Id {
+    pub(crate) fn into_string(self) -> String {
+        match self {
+            Id::Number(n) => n.to_string(),
+            Id::Text(text) => text,
+        }
+    }
+}
+
+/// One path or several.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    pub(crate) fn into_vec(self) -> Vec<String> {
+        match self {
+            OneOrMany::One(one) => vec![one],
+            OneOrMany::Many(many) => many,
+        }
+    }
+}
+
+/// The folder a file lies in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// `name` below `folder`; absolute names are taken as they are.
+pub(crate) fn resolve(folder: &Path, name: &str, at: &At<'_>) -> Result<PathBuf> {
+    let relative = Path::new(name);
+    if name.is_empty() {
+        return Err(at.error("a path is empty", "give the file's path relative to the data folder"));
+    }
+    if relative.is_absolute() {
+        return Ok(relative.to_path_buf());
+    }
+    if relative.components().any(|c| matches!(c, Component::ParentDir)) {
+        return Err(at.error(format!("the path `{name}` leaves its folder"), "give a path without `..`, or an absolute one"));
+    }
+    Ok(folder.join(relative))
+}
+
+/// That `path` is a file that begins like an image the preprocessing can read.
+pub(crate) fn check_image(path: &Path, at: &At<'_>) -> Result<()> {
+    let mut head = [0u8; 12];
+    let read = File::open(path).and_then(|mut file| {
+        let mut filled = 0;
+        while filled < head.len() {
+            match file.read(&mut head[filled..])? {
+                0 => break,
+                n => filled += n,
+            }
+        }
+        Ok(filled)
+    });
+    match read {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            Err(at.error(format!("the image {} does not exist", path.display()), "put it there, or correct the path or the image folder"))
+        }
+        Err(e) => Err(at.error(format!("the image {} cannot be read: {e}", path.display()), "give a readable image file")),
+        Ok(n) => {
+            let head = &head[..n];
+            if head.starts_with(&[0x89, b'P', b'N', b'G', 0x0D, 0x0A, 0x1A, 0x0A]) || head.starts_with(&[0xFF, 0xD8, 0xFF]) {
+                Ok(())
+            } else {
+                Err(at.error(format!("{} is not an image", path.display()), "give a PNG or JPEG file"))
+            }
+        }
+    }
+}
+
+/// Width and height of an image, from its header.
+pub(crate) fn image_size(path: &Path, at: &At<'_>) -> Result<(u32, u32)> {
+    check_image(path, at)?;
+    image::ImageReader::open(path)
+        .and_then(image::ImageReader::with_guessed_format)
+        .map_err(image::ImageError::from)
+        .and_then(image::ImageReader::into_dimensions)
+        .map_err(|e| at.error(format!("{} is not a whole image: {e}", path.display()), "give a PNG or JPEG file"))
+}
+
+/// A normalised box; rounding beyond the edge by less than a millionth is taken back.
+pub(crate) fn region(values: [f64; 4], at: &At<'_>) -> Result<RegionBox> {
+    let near = |v: f64| if v.is_finite() && (-1e-6..=1.0 + 1e-6).contains(&v) { v.clamp(0.0, 1.0) } else { v };
+    let region = RegionBox(values.map(near));
+    if region.is_valid() {
+        return Ok(region);
+    }
+    let [x0, y0, x1, y1] = values;
+    let cause = if x0 >= x1 || y0 >= y1 { "spans no area" } else { "lies outside the image" };
+    Err(at.error(
+        format!("the box [{x0}, {y0}, {x1}, {y1}] {cause}"),
+        "boxes are [x0, y0, x1, y1] as shares of width and height: 0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1",
+    ))
+}
+
+/// That `label` is one of the letters of `options`; any text goes where there are none.
+pub(crate) fn check_label(label: &str, options: &[String], at: &At<'_>) -> Result<()> {
+    if options.is_empty() {
+        return if label.is_empty() { Err(at.error("the label is empty", "give the gold answer")) } else { Ok(()) };
+    }
+    if options.len() > 26 {
+        return Err(at.error(format!("there are {} options", options.len()), "give at most 26, one a letter"));
+    }
+    let last = prompt::letter(options.len() - 1).unwrap_or('Z');
+    let mut chars = label.chars();
+    match (chars.next(), chars.next()) {
+        (Some(c), None) if ('A'..=last).contains(&c) => Ok(()),
+        _ => Err(at.error(format!("the label `{label}` is not among the options A to {last}"), "give the letter of the right option")),
+    }
+}
+
+/// Refuses an id seen before.
+#[derive(Debug, Default)]
+pub(crate) struct Ids(HashSet<String>);
+
+impl Ids {
+    pub(crate) fn add(&mut self, id: &str, at: &At<'_>) -> Result<()> {
+        if id.is_empty() {
+            return Err(at.error("the id is empty", "give each example an id of its own"));
+        }
+        if self.0.insert(id.to_string()) {
+            return Ok(());
+        }
+        Err(at.error(format!("the id `{id}` occurs twice"), "give each example an id of its own"))
+    }
+
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.0.contains(id)
+    }
+}

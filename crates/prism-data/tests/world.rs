@@ -1,0 +1,231 @@
+//! The world's files: balanced, disjoint, reproducible, and what the readers read.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+
+use prism_data::world::{Kind, Split, World, WorldConfig, is_held_out, render};
+use prism_data::{read_benchmark, read_partners, read_training};
+use prism_run::{Cancel, Silent};
+
+fn small(seed: u64) -> WorldConfig {
+    WorldConfig { seed, train_images: 30, train_questions: 60, test_questions: 40, ..WorldConfig::default() }
+}
+
+fn world(seed: u64) -> World {
+    small(seed).check().unwrap()
+}
+
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let (mut found, mut pending) = (BTreeMap::new(), vec![folder.to_path_buf()]);
+    while let Some(at) = pending.pop() {
+        for entry in std::fs::read_dir(&at).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                pending.push(path);
+            } else {
+                found.insert(path.strip_prefix(folder).unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn same_seed_same_bytes_whatever_the_threads() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, seed, threads) in [("a", 5, 1), ("b", 5, 4), ("c", 6, 1)] {
+        world(seed).write(&dir.path().join(name), threads, &Silent, &Cancel::default()).unwrap();
+    }
+    let [a, b, c] = ["a", "b", "c"].map(|name| files(&dir.path().join(name)));
+    assert!(a == b, "the same seed gave other bytes");
+    assert!(a != c, "another seed gave the same bytes");
+    assert_eq!(a.len(), 5 + 30 + 80);
+    assert!(!dir.path().join("a.tmp").exists());
+}
+
+#[test]
+fn the_readers_read_what_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("world");
+    world(1).write(&folder, 2, &Silent, &Cancel::default()).unwrap();
+
+    let records = read_training(&folder, None).unwrap();
+    assert_eq!(records.len(), 60);
+    for (row, record) in records.iter().enumerate() {
+        assert_eq!((record.row, record.id.as_str()), (row, format!("world/{row}").as_str()));
+        let turn = &record.turns[0];
+        assert_eq!(turn.question, format!("<image>\n{}", record.text.as_deref().unwrap()));
+        let marks = "<lvr>".repeat(record.boxes.len());
+        assert_eq!(turn.answer, format!("{marks}\n<answer> {} </answer>", record.label.as_deref().unwrap()));
+    }
+
+    let examples = read_benchmark(&folder).unwrap();
+    let partners = read_partners(&folder).unwrap();
+    assert_eq!((examples.len(), partners.len()), (40, 40));
+    for (example, partner) in examples.iter().zip(&partners) {
+        assert_eq!(example.counterfactual.as_deref(), Some(partner.id.as_str()));
+        assert_eq!(partner.counterfactual.as_deref(), Some(example.id.as_str()));
+        assert_eq!((&example.prompt, &example.options), (&partner.prompt, &partner.options));
+        assert_ne!(example.label, partner.label);
+        let position = example.category.as_deref() == Some("relative_position");
+        assert_eq!((example.options.len(), example.boxes.len()), if position { (2, 2) } else { (4, 1) });
+        assert!(example.prompt.ends_with("\n\nAnswer with the option's letter from the given choices directly."));
+    }
+    // Training data reads as questions too.
+    let as_questions = read_benchmark(&folder.join("train.json")).unwrap();
+    assert_eq!(as_questions[3].prompt, records[3].text.clone().unwrap());
+    let config: WorldConfig = toml::from_str(&std::fs::read_to_string(folder.join("world.toml")).unwrap()).unwrap();
+    assert_eq!(config, small(1));
+}
+
+#[test]
+fn labels_balance_within_each_kind() {
+    let config = WorldConfig { train_images: 480, train_questions: 960, test_questions: 480, ..WorldConfig::default() };
+    let world = config.check().unwrap();
+    for split in [Split::Train, Split::Test] {
+        let wishes = world.wishes(split);
+        for kind in Kind::ALL {
+            let of_kind: Vec<_> = wishes.iter().filter(|w| w.kind == kind).collect();
+            let even = |counts: BTreeMap<_, usize>| counts.values().max().unwrap() - counts.values().min().unwrap() <= 1;
+            let count = |key: fn(&prism_data::world::Wish) -> (usize, bool)| {
+                let mut counts = BTreeMap::new();
+                for wish in &of_kind {
+                    *counts.entry(key(wish)).or_default() += 1;
+                }
+                counts
+            };
+            assert!(even(count(|w| (w.answer, false))), "{kind:?}: letters");
+            if kind.is_position() {
+                assert!(even(count(|w| (w.answer, w.first_side))), "{kind:?}: letters and sides");
+            } else {
+                assert!(even(count(|w| (w.answer * 4 + w.partner, false))), "{kind:?}: letter pairs");
+            }
+        }
+    }
+}
+
+#[test]
+fn scenes_say_what_their_labels_say() {
+    let world = world(2);
+    let separation = world.config().separation;
+    let wishes = world.wishes(Split::Train);
+    for index in 0..30 {
+        let made = world.train_scene(&wishes, index);
+        for (row, question) in &made.questions {
+            assert_eq!((question.kind, question.answer), (wishes[*row].kind, wishes[*row].answer));
+            assert_eq!(question.truth(&made.scene, separation), Some(question.answer_word()));
+            let distinct: HashSet<_> = question.options.iter().collect();
+            assert_eq!(distinct.len(), question.options.len());
+        }
+    }
+    for (index, wish) in world.wishes(Split::Test).into_iter().enumerate() {
+        let pair = world.test_pair(wish, index);
+        assert_eq!(pair.question.truth(&pair.scene, separation), Some(pair.question.answer_word()));
+        assert_eq!(pair.partner.truth(&pair.partner_scene, separation), Some(pair.partner.answer_word()));
+        assert_eq!(pair.question.text(&pair.scene), pair.partner.text(&pair.partner_scene), "the same words");
+        // One object differs, the target; the pixels away from it are the same.
+        let changed: Vec<usize> =
+            (0..pair.scene.objects.len()).filter(|&i| pair.scene.objects[i] != pair.partner_scene.objects[i]).collect();
+        assert_eq!(changed, [pair.question.target]);
+        let (before, after) = (render(&pair.scene), render(&pair.partner_scene));
+        assert_ne!(before, after);
+        let side = pair.scene.side as usize;
+        let around = [pair.scene.objects[changed[0]], pair.partner_scene.objects[changed[0]]];
+        for (at, (b, a)) in before.chunks(3).zip(after.chunks(3)).enumerate() {
+            let (x, y) = ((at % side) as u32, (at / side) as u32);
+            let inside = around.iter().any(|o| (o.left..o.left + o.size).contains(&x) && (o.top..o.top + o.size).contains(&y));
+            assert!(inside || a == b, "pixel {x}, {y} of pair {index}");
+        }
+    }
+}
+
+#[test]
+fn nothing_asked_in_the_test_was_ever_seen_in_training() {
+    // Different seeds too: a base trained on one world is tested on another.
+    let train = world(3);
+    let wishes = train.wishes(Split::Train);
+    for index in 0..30 {
+        assert!(train.train_scene(&wishes, index).scene.objects.iter().all(|o| !is_held_out(o)));
+        assert!(train.base_scene(index).objects.iter().all(|o| !is_held_out(o)));
+    }
+    let test = world(4);
+    for (index, wish) in test.wishes(Split::Test).into_iter().enumerate() {
+        let pair = test.test_pair(wish, index);
+        for (scene, question) in [(&pair.scene, &pair.question), (&pair.partner_scene, &pair.partner)] {
+            assert!(question.asked().all(|i| is_held_out(&scene.objects[i])));
+        }
+    }
+}
+
+#[test]
+fn wrong_options_do_not_give_the_answer_away() {
+    // A rule that never looks for the object, the value most objects show, must stay near chance.
+    let config = WorldConfig { train_images: 3000, train_questions: 3000, position_share: 0.0, ..WorldConfig::default() };
+    let world = config.check().unwrap();
+    let wishes = world.wishes(Split::Train);
+    let mut hits = 0.0;
+    for index in 0..3000 {
+        let made = world.train_scene(&wishes, index);
+        let (_, question) = &made.questions[0];
+        let shown = |word| {
+            let look = |o: &&prism_data::world::Object| match word {
+                prism_data::world::Word::Colour(c) => o.colour == c,
+                prism_data::world::Word::Shape(s) => o.shape == s,
+                prism_data::world::Word::Side(_) => false,
+            };
+            made.scene.objects.iter().filter(look).count()
+        };
+        let counts: Vec<usize> = question.options.iter().map(|&w| shown(w)).collect();
+        let most = *counts.iter().max().unwrap();
+        let ties = counts.iter().filter(|&&c| c == most).count();
+        hits += if counts[question.answer] == most { 1.0 / ties as f64 } else { 0.0 };
+    }
+    let share = hits / 3000.0;
+    assert!((0.15..0.40).contains(&share), "the most frequent option is right in {share} of the questions");
+}
+
+#[test]
+fn a_world_replaces_only_a_world() {
+    let dir = tempfile::tempdir().unwrap();
+    let stranger = dir.path().join("home");
+    std::fs::create_dir(&stranger).unwrap();
+    std::fs::write(stranger.join("letter.txt"), "dear").unwrap();
+    let message = world(1).write(&stranger, 1, &Silent, &Cancel::default()).unwrap_err().to_string();
+    assert!(message.contains("is not a world") && stranger.join("letter.txt").exists(), "{message}");
+
+    let cancel = Cancel::default();
+    cancel.request();
+    let fresh = dir.path().join("fresh");
+    assert!(world(1).write(&fresh, 1, &Silent, &cancel).is_err());
+    assert!(!fresh.exists() && !dir.path().join("fresh.tmp").exists(), "an interruption leaves nothing");
+}
+
+#[test]
+fn a_recipe_is_checked() {
+    let message = |edit: fn(&mut WorldConfig)| {
+        let mut config = WorldConfig::default();
+        edit(&mut config);
+        config.check().unwrap_err().to_string()
+    };
+    assert!(message(|c| c.image_side = 170).contains("`image_side` is 170; give a multiple of 28"));
+    assert!(message(|c| c.objects = 1).contains("`objects`"));
+    assert!(message(|c| c.objects = 40).contains("% of the image"));
+    assert!(message(|c| c.size_min = 4).contains("`size_min`"));
+    assert!(message(|c| c.size_max = 10).contains("`size_max`"));
+    assert!(message(|c| c.noise = f64::NAN).contains("`noise`"));
+    assert!(message(|c| c.separation = 90).contains("`separation`"));
+    assert!(message(|c| c.position_share = 1.5).contains("`position_share`"));
+    assert!(message(|c| c.train_questions = 10).contains("`train_questions`"));
+    assert!(message(|c| c.test_questions = 0).contains("`test_questions`"));
+    let unknown = prism_run::safe_toml::from_str::<WorldConfig>("objekts = 3", Path::new("world.toml")).unwrap_err().to_string();
+    assert!(unknown.contains("objekts"), "{unknown}");
+}
+
+#[test]
+fn the_preview_is_an_image() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("sheets/sheet.png");
+    world(1).write_preview(&path).unwrap();
+    let (width, height) = image::image_dimensions(&path).unwrap();
+    assert!(width > 1000 && height > 1000, "{width} x {height}");
+}
