@@ -9,7 +9,9 @@
 
 pub mod error;
 pub mod findings;
+pub mod probe;
 pub mod settings;
+pub mod statistics;
 pub mod verdict;
 
 pub use error::{Error, Result};

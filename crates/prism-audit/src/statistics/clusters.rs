@@ -1,0 +1,60 @@
+//! Do the points fall into two heaps? Then r mostly says how far apart the heaps are.
+
+use super::correlation::{pearson, pick};
+
+/// Two groups of points split at the largest gap of x (single linkage cut once).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Clusters {
+    /// Indices of the points below the gap, by x.
+    pub low: Vec<usize>,
+    /// Indices of the points above it.
+    pub high: Vec<usize>,
+    /// Width of the gap.
+    pub gap: f64,
+    /// The second widest gap.
+    pub next_gap: f64,
+}
+
+/// Splits the points at the largest gap of x; `None` below three points.
+pub fn split(x: &[f64]) -> Option<Clusters> {
+    if x.len() < 3 {
+        return None;
+    }
+    let mut order: Vec<usize> = (0..x.len()).collect();
+    order.sort_by(|&a, &b| x[a].total_cmp(&x[b]));
+    let gaps: Vec<f64> = order.windows(2).map(|w| x[w[1]] - x[w[0]]).collect();
+    let at = (0..gaps.len()).fold(0, |best, i| if gaps[i] > gaps[best] { i } else { best });
+    let next_gap = gaps.iter().enumerate().filter(|(i, _)| *i != at).fold(0.0, |m: f64, (_, g)| m.max(*g));
+    let high = order.split_off(at + 1);
+    Some(Clusters { low: order, high, gap: gaps[at], next_gap })
+}
+
+impl Clusters {
+    /// Points cluster when the gap is at least twice the next one.
+    pub fn is_marked(&self) -> bool {
+        self.gap > 0.0 && self.gap >= 2.0 * self.next_gap
+    }
+
+    /// r inside each group of at least three points: (group, r).
+    pub fn within(&self, x: &[f64], y: &[f64]) -> Vec<(&[usize], Option<f64>)> {
+        [self.low.as_slice(), self.high.as_slice()]
+            .into_iter()
+            .filter(|group| group.len() >= 3)
+            .map(|group| (group, pearson(&pick(x, group), &pick(y, group))))
+            .collect()
+    }
+
+    /// The warning in words, or `None` when the points do not cluster.
+    pub fn warning(&self, x: &[f64], y: &[f64], names: &[String]) -> Option<String> {
+        if !self.is_marked() {
+            return None;
+        }
+        let list = |group: &[usize]| group.iter().filter_map(|&i| names.get(i)).cloned().collect::<Vec<_>>().join(", ");
+        let mut text = format!("two clusters, {{{}}} and {{{}}}", list(&self.low), list(&self.high));
+        for (group, r) in self.within(x, y) {
+            let r = r.map_or("undefined".to_string(), |r| format!("{r:+.2}"));
+            text.push_str(&format!("; r inside {{{}}} alone is {r}", list(group)));
+        }
+        Some(text)
+    }
+}
