@@ -181,11 +181,11 @@ table_row! {
     pub struct VerdictFinding {
         /// Textual form of the intervention.
         pub intervention: String,
-        /// Paired examples.
+        /// Paired examples whose latent block opened in the clean run.
         pub examples: usize,
         /// Examples right in one of the two runs only.
         pub discordant: usize,
-        /// Accuracy minus clean accuracy.
+        /// Accuracy minus clean accuracy on those examples.
         pub delta: Option<f64>,
         /// 90 % interval of the delta that the equivalence test reads.
         pub equivalence_low: Option<f64>,
@@ -201,7 +201,7 @@ table_row! {
         pub benjamini_hochberg_p: Option<f64>,
         /// Smallest |delta| this many examples would show as a change (80 % power, two-sided), at the discordance seen.
         pub detectable: Option<f64>,
-        /// Examples the equivalence test would need at the discordance seen (90 % power, no true effect).
+        /// Examples the equivalence test would need at the discordance seen (80 % power, no true effect).
         pub needed: Option<usize>,
         /// `changes the answer`, `bypassed`, `undecided` or `no latents ran`.
         pub verdict: String,

@@ -7,13 +7,19 @@
 //! other (the paper's Tables 1 and 2); [`paper`] computes the same statistics
 //! from the published numbers.
 
+pub mod alignment;
+pub mod audit;
 pub mod error;
+pub mod faithfulness;
 pub mod findings;
+pub mod pairs;
 pub mod probe;
 pub mod settings;
 pub mod statistics;
+pub mod summary;
 pub mod verdict;
 
+pub use audit::audit_run;
 pub use error::{Error, Result};
 pub use findings::Findings;
 pub use settings::AuditSettings;

@@ -10,7 +10,7 @@ use prism_run::{Outcome, Position};
 use rayon::prelude::*;
 
 use super::{Matrix, Pipeline, Tolerance, cross_validate};
-use crate::findings::ProbeFinding;
+use crate::findings::{ProbeFinding, WarningFinding};
 use crate::statistics::entropy::entropy;
 use crate::{AuditSettings, Error, Result};
 
@@ -147,6 +147,22 @@ fn empty(position: &str, labels: &[usize], counts: &[usize], folds: usize) -> Pr
         tight_cross_entropy: None,
         reason: None,
     }
+}
+
+/// What a reader must know before reading the probes.
+pub fn warnings(findings: &[ProbeFinding], settings: &AuditSettings) -> Vec<WarningFinding> {
+    let mut texts = Vec::new();
+    for finding in findings {
+        if let Some(reason) = &finding.reason {
+            texts.push(format!("no probe at {}: {reason}", finding.position));
+        } else if finding.folds < settings.folds {
+            texts.push(format!("the probe at {} has {} folds, not {}: a label is rare", finding.position, finding.folds, settings.folds));
+        }
+        if finding.converged == Some(false) {
+            texts.push(format!("a probe fit at {} ended before it converged", finding.position));
+        }
+    }
+    texts.into_iter().map(|text| WarningFinding { about: "probe".into(), text }).collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,49 @@
+//! The audit of one run: `records/` in, `findings/` out.
+
+use std::path::Path;
+
+use prism_run::manifest::Manifest;
+use prism_run::records::{self, AlignmentRow, AnswerRow, ExampleRow, files};
+use prism_run::table::read_rows;
+
+use crate::findings::{Findings, WarningFinding};
+use crate::{AuditSettings, Result, alignment, faithfulness, pairs, probe, summary, verdict};
+
+/// Reads the run's records, computes every finding and writes `findings/`.
+///
+/// The same records and settings give the same bytes, whatever the thread count.
+///
+/// # Errors
+/// When the records are absent, empty or inconsistent, a vector is not finite, a
+/// setting cannot be used, or the findings cannot be written.
+pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
+    settings.check()?;
+    let manifest = Manifest::read(run)?;
+    let folder = records::folder(run);
+    let examples: Vec<ExampleRow> = read_rows(&folder.join(files::EXAMPLES))?;
+    if examples.is_empty() {
+        let path = folder.join(files::EXAMPLES);
+        return Err(prism_run::Error::content(&path, "holds no example", "audit a benchmark with at least one example").into());
+    }
+    let answers_path = folder.join(files::ANSWERS);
+    let answers: Vec<AnswerRow> = read_rows(&answers_path)?;
+    let branches = pairs::branches(&answers_path, &examples, &answers)?;
+
+    let mut findings = Findings::default();
+    let alignment_path = folder.join(files::ALIGNMENT);
+    if alignment_path.exists() {
+        findings.alignment = alignment::align(&read_rows::<AlignmentRow>(&alignment_path)?);
+    }
+    if findings.alignment.is_empty() {
+        let text = "no alignment was recorded: the benchmark has no boxes, or the model has no latent block";
+        findings.warnings.push(WarningFinding { about: "alignment".into(), text: text.into() });
+    }
+    findings.probe = probe::probe_run(run, &examples, settings)?;
+    findings.warnings.extend(probe::warnings(&findings.probe, settings));
+    findings.faithfulness = faithfulness::faithfulness(&branches, settings);
+    findings.warnings.extend(faithfulness::warnings(&branches, &findings.faithfulness));
+    findings.verdict = verdict::verdicts(&branches, settings);
+    findings.table1 = vec![summary::summarise(&manifest, &examples, &findings)];
+    findings.write(run)?;
+    Ok(findings)
+}

@@ -1,0 +1,156 @@
+//! Faithfulness findings (method, section 7): what an intervention on the latents
+//! does to the outcomes, on the same examples, by category.
+
+use prism_run::Outcome;
+use prism_run::random::Stream;
+use prism_run::records::AnswerRow;
+
+use crate::AuditSettings;
+use crate::findings::{FaithfulnessFinding, WarningFinding};
+use crate::pairs::{Branch, Pair, opened, right};
+use crate::statistics::bootstrap::paired_mean;
+use crate::statistics::mcnemar::mcnemar_exact;
+use crate::statistics::wilson::wilson;
+
+/// The category that holds every example.
+pub const ALL: &str = "all";
+
+/// One finding per intervention and category, `all` first.
+pub fn faithfulness(branches: &[Branch<'_>], settings: &AuditSettings) -> Vec<FaithfulnessFinding> {
+    let mut categories: Vec<&str> = branches.iter().flat_map(|b| b.rows.iter().filter_map(|(_, c)| *c)).collect();
+    categories.sort_unstable();
+    categories.dedup();
+    if categories.len() < 2 {
+        categories.clear();
+    }
+    let mut found = Vec::new();
+    for branch in branches {
+        found.push(one(branch, ALL, settings));
+        found.extend(categories.iter().map(|category| one(branch, category, settings)));
+    }
+    found
+}
+
+fn one(branch: &Branch<'_>, category: &str, settings: &AuditSettings) -> FaithfulnessFinding {
+    let belongs = |of: Option<&str>| category == ALL || of == Some(category);
+    let rows: Vec<&AnswerRow> = branch.rows.iter().filter(|(_, c)| belongs(*c)).map(|(r, _)| *r).collect();
+    let pairs: Vec<Pair<'_>> = branch.pairs.iter().filter(|p| belongs(p.category)).copied().collect();
+    let n = pairs.len();
+    let outcomes = |outcome: Outcome| rows.iter().filter(|r| r.outcome == outcome.name()).count();
+    let correct = pairs.iter().filter(|p| right(p.other)).count();
+    let bounds = wilson(correct, n, 0.95);
+    let mut finding = FaithfulnessFinding {
+        intervention: branch.name.to_string(),
+        category: category.to_string(),
+        examples: n,
+        correct,
+        accuracy: (n > 0).then(|| correct as f64 / n as f64),
+        accuracy_low: bounds.map(|b| b.low),
+        accuracy_high: bounds.map(|b| b.high),
+        delta: None,
+        delta_low: None,
+        delta_high: None,
+        gained: pairs.iter().filter(|p| !right(p.clean) && right(p.other)).count(),
+        lost: pairs.iter().filter(|p| right(p.clean) && !right(p.other)).count(),
+        mcnemar_p: None,
+        margin_delta: None,
+        margin_low: None,
+        margin_high: None,
+        changed: pairs.iter().filter(|p| p.clean.generated != p.other.generated).count(),
+        opened: mean(pairs.iter().map(|p| f64::from(u8::from(opened(p.other))))),
+        steps_context: mean(pairs.iter().map(|p| p.other.steps_context as f64)),
+        steps_target: mean(pairs.iter().map(|p| p.other.steps_target as f64)),
+        latent_norm: mean(pairs.iter().filter_map(|p| p.other.latent_norm)),
+        perturbation_norm: mean(pairs.iter().filter_map(|p| p.other.perturbation_norm)),
+        scored: outcomes(Outcome::Scored),
+        no_answer: outcomes(Outcome::NoAnswer),
+        no_latents: outcomes(Outcome::NoLatents),
+        error: outcomes(Outcome::Error),
+        reason: None,
+    };
+    finding.reason = if n == 0 {
+        Some("no example ran both clean and under this intervention".into())
+    } else if branch.is_clean() {
+        Some("the baseline itself".into())
+    } else if !pairs.iter().any(|p| opened(p.clean)) {
+        Some("no latents ran: the block never opened, so the intervention touched nothing and its delta would be an empty 0".into())
+    } else {
+        compare(&pairs, category, settings, &mut finding);
+        None
+    };
+    finding
+}
+
+/// Fills in what compares the two runs.
+fn compare(pairs: &[Pair<'_>], category: &str, settings: &AuditSettings, finding: &mut FaithfulnessFinding) {
+    let score = |answer: &AnswerRow| f64::from(u8::from(right(answer)));
+    let differences: Vec<f64> = pairs.iter().map(|p| score(p.other) - score(p.clean)).collect();
+    let margins: Vec<f64> = pairs
+        .iter()
+        .filter_map(|p| Some(p.other.gold_margin? - p.clean.gold_margin?))
+        .filter(|difference| difference.is_finite())
+        .collect();
+    // Named by the category alone: every intervention redraws the same examples.
+    let resample = |values: &[f64], what: &str| {
+        let mut stream = Stream::new(u64::from(settings.seed), "paired bootstrap", &[what, category]);
+        paired_mean(values, settings.replicates, 0.95, &mut stream)
+    };
+    let (delta, margin) = (resample(&differences, "correct"), resample(&margins, "margin"));
+    finding.delta = mean(differences.iter().copied());
+    finding.delta_low = delta.map(|i| i.low);
+    finding.delta_high = delta.map(|i| i.high);
+    finding.mcnemar_p = Some(mcnemar_exact(finding.gained, finding.lost));
+    finding.margin_delta = mean(margins.iter().copied());
+    finding.margin_low = margin.map(|i| i.low);
+    finding.margin_high = margin.map(|i| i.high);
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = values.fold((0.0, 0usize), |(s, n), v| (s + v, n + 1));
+    (count > 0).then(|| sum / count as f64)
+}
+
+/// What a reader must know before reading the deltas.
+pub fn warnings(branches: &[Branch<'_>], findings: &[FaithfulnessFinding]) -> Vec<WarningFinding> {
+    let mut texts = Vec::new();
+    let clean = branches.iter().find(|b| b.is_clean());
+    let overall = |name: &str| findings.iter().find(|f| f.intervention == name && f.category == ALL);
+    if let Some(finding) = clean.and_then(|b| overall(b.name)) {
+        match finding.opened {
+            Some(0.0) => texts.push(format!(
+                "NO LATENTS RAN: the latent block opened in none of {} examples, so no intervention was tested; deltas are absent",
+                finding.examples
+            )),
+            Some(share) if share < 1.0 => texts.push(format!(
+                "the latent block opened in {:.1} % of {} examples; the others dilute every delta (verdicts leave them out)",
+                100.0 * share,
+                finding.examples
+            )),
+            _ => {}
+        }
+        if finding.no_answer > 0 {
+            texts.push(format!("{} clean answers could not be parsed and count as wrong", finding.no_answer));
+        }
+        if finding.error > 0 {
+            texts.push(format!("{} examples could not be run and are left out", finding.error));
+        }
+    }
+    let clean_pairs = clean.map_or(0, |b| b.pairs.len());
+    for branch in branches.iter().filter(|b| !b.is_clean()) {
+        let Some(finding) = overall(branch.name) else { continue };
+        if finding.examples < clean_pairs {
+            let missing = clean_pairs - finding.examples;
+            texts.push(format!("{missing} examples of the clean run lack an outcome under {}", branch.name));
+        }
+        let ran = branch.pairs.iter().any(|p| opened(p.clean));
+        if branch.is_sham() && finding.changed > 0 {
+            texts.push(format!(
+                "{} changed {} outputs although it replaces nothing: the hook itself is not neutral, no delta can be trusted",
+                branch.name, finding.changed
+            ));
+        } else if !branch.is_sham() && ran && finding.changed == 0 {
+            texts.push(format!("{} changed not one generated token in {} examples", branch.name, finding.examples));
+        }
+    }
+    texts.into_iter().map(|text| WarningFinding { about: "faithfulness".into(), text }).collect()
+}

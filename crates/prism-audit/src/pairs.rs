@@ -1,0 +1,114 @@
+//! Answers under an intervention beside the clean answers of the same examples.
+//!
+//! Every delta is against the clean run of the same items in the same run folder
+//! (one baseline); examples that failed on either side are left out of both.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use prism_run::records::{AnswerRow, ExampleRow};
+use prism_run::{Intervention, Outcome};
+
+use crate::Result;
+
+/// One example under an intervention.
+#[derive(Debug, Clone, Copy)]
+pub struct Pair<'a> {
+    /// The clean run.
+    pub clean: &'a AnswerRow,
+    /// The run under the intervention (for `clean`, the clean run again).
+    pub other: &'a AnswerRow,
+    /// Category of the example.
+    pub category: Option<&'a str>,
+}
+
+/// All answers of one intervention.
+#[derive(Debug, Clone)]
+pub struct Branch<'a> {
+    /// Textual form of the intervention.
+    pub name: &'a str,
+    /// Its parsed form; absent when another version wrote a form unknown here.
+    pub intervention: Option<Intervention>,
+    /// Examples that ran both clean and here, in row order.
+    pub pairs: Vec<Pair<'a>>,
+    /// Every answer row of the intervention with its category, failures included.
+    pub rows: Vec<(&'a AnswerRow, Option<&'a str>)>,
+}
+
+/// Whether any latent forward ran.
+pub fn opened(answer: &AnswerRow) -> bool {
+    answer.steps_context + answer.steps_target > 0
+}
+
+/// Whether the answer is right; unparsed answers and failures are not.
+pub fn right(answer: &AnswerRow) -> bool {
+    answer.correct == Some(true)
+}
+
+impl Branch<'_> {
+    /// Whether it only checks that the hook changes nothing.
+    pub fn is_sham(&self) -> bool {
+        matches!(self.intervention, Some(Intervention::Sham)) || self.intervention == Some(Intervention::Noise(0.0))
+    }
+
+    /// Whether it is the baseline.
+    pub fn is_clean(&self) -> bool {
+        self.intervention == Some(Intervention::Clean)
+    }
+}
+
+/// Groups the answers by intervention (clean, zero, noise by sigma, swap, sham, then
+/// others by name) and pairs each with the clean answers.
+///
+/// # Errors
+/// When `path` (the answers file, named in messages) holds an unknown outcome, an
+/// example that is not in the benchmark, an answer twice, or no clean run.
+pub fn branches<'a>(path: &Path, examples: &'a [ExampleRow], answers: &'a [AnswerRow]) -> Result<Vec<Branch<'a>>> {
+    let bad = |cause: String| prism_run::Error::content(path, cause, "delete the records folder and run the audit again");
+    let categories: BTreeMap<usize, Option<&str>> = examples.iter().map(|e| (e.row, e.category.as_deref())).collect();
+    let mut by_name: BTreeMap<(u8, u64, &str), BTreeMap<usize, &AnswerRow>> = BTreeMap::new();
+    for answer in answers {
+        if Outcome::from_name(&answer.outcome).is_none() {
+            return Err(bad(format!("row {}: unknown outcome `{}`", answer.row, answer.outcome)).into());
+        }
+        if !categories.contains_key(&answer.row) {
+            return Err(bad(format!("row {} is not among the examples", answer.row)).into());
+        }
+        let branch = by_name.entry(order(&answer.intervention)).or_default();
+        if branch.insert(answer.row, answer).is_some() {
+            return Err(bad(format!("row {} answers twice under `{}`", answer.row, answer.intervention)).into());
+        }
+    }
+    let Some(clean) = by_name.get(&order("clean")).cloned() else {
+        return Err(bad("holds no clean run to compare with".into()).into());
+    };
+    let category = |row: usize| categories.get(&row).copied().flatten();
+    let usable = |answer: &AnswerRow| answer.outcome != Outcome::Error.name();
+    Ok(by_name
+        .into_iter()
+        .map(|((_, _, name), rows)| Branch {
+            name,
+            intervention: name.parse().ok(),
+            pairs: rows
+                .values()
+                .filter_map(|other| Some(Pair { clean: clean.get(&other.row)?, other, category: category(other.row) }))
+                .filter(|pair| usable(pair.clean) && usable(pair.other))
+                .collect(),
+            rows: rows.into_values().map(|answer| (answer, category(answer.row))).collect(),
+        })
+        .collect())
+}
+
+/// Sort key of an intervention: kind, then sigma, then text.
+fn order(name: &str) -> (u8, u64, &str) {
+    match name.parse() {
+        Ok(Intervention::Clean) => (0, 0, name),
+        Ok(Intervention::Zero) => (1, 0, name),
+        // the bits of a non-negative number sort as the number does
+        Ok(Intervention::Noise(sigma)) => (2, sigma.to_bits(), name),
+        Ok(Intervention::Swap) => (3, 0, name),
+        Ok(Intervention::SwapWith(row)) => (4, row as u64, name),
+        Ok(Intervention::Sham) => (5, 0, name),
+        Err(_) => (6, 0, name),
+    }
+}

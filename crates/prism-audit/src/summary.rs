@@ -1,0 +1,59 @@
+//! One variant in one line: the paper's Table 1.
+
+use std::collections::BTreeMap;
+
+use prism_run::manifest::Manifest;
+use prism_run::records::ExampleRow;
+use prism_run::{Intervention, Outcome, Position};
+
+use crate::alignment::target_cosine;
+use crate::faithfulness::ALL;
+use crate::findings::{FaithfulnessFinding, Findings, VariantSummary};
+use crate::verdict;
+
+/// The line of Table 1 that these findings make.
+pub fn summarise(manifest: &Manifest, examples: &[ExampleRow], findings: &Findings) -> VariantSummary {
+    let overall = |intervention: Intervention| -> Option<&FaithfulnessFinding> {
+        let name = intervention.to_string();
+        findings.faithfulness.iter().find(|f| f.intervention == name && f.category == ALL)
+    };
+    let delta = |intervention| overall(intervention).and_then(|f| f.delta);
+    let probed = |position: Position| findings.probe.iter().find(|p| p.position == position.name()).and_then(|p| p.accuracy);
+    let clean = overall(Intervention::Clean);
+    let (probe_a, probe_b) = (probed(Position::AnswerState), probed(Position::LatentLast));
+    let variant = manifest.variant.clone().unwrap_or_else(|| "model".into());
+    VariantSummary {
+        name: manifest.name.clone().unwrap_or_else(|| variant.clone()),
+        variant,
+        seed: manifest.seed.and_then(|s| i64::try_from(s).ok()),
+        benchmark: manifest.benchmark.clone().unwrap_or_default(),
+        examples: clean.map_or(0, |f| f.examples),
+        cosine: target_cosine(&findings.alignment, "teacher_forced"),
+        cosine_free: target_cosine(&findings.alignment, "free_running"),
+        accuracy: clean.and_then(|f| f.accuracy),
+        accuracy_low: clean.and_then(|f| f.accuracy_low),
+        accuracy_high: clean.and_then(|f| f.accuracy_high),
+        gap: probe_a.zip(probe_b).map(|(a, b)| a - b),
+        probe_a,
+        probe_b,
+        question_mean: probed(Position::QuestionMean),
+        majority: majority(examples),
+        opened: clean.and_then(|f| f.opened),
+        delta_truncate: delta(Intervention::Zero),
+        delta_noise_01: delta(Intervention::Noise(0.1)),
+        delta_noise_03: delta(Intervention::Noise(0.3)),
+        delta_noise_10: delta(Intervention::Noise(1.0)),
+        delta_swap: delta(Intervention::Swap),
+        verdict: verdict::in_words(&findings.verdict),
+    }
+}
+
+/// Share of the commonest label among the examples that could be run.
+fn majority(examples: &[ExampleRow]) -> Option<f64> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for example in examples.iter().filter(|e| e.outcome != Outcome::Error.name()) {
+        *counts.entry(&example.label).or_default() += 1;
+    }
+    let total: usize = counts.values().sum();
+    counts.values().max().map(|&largest| largest as f64 / total as f64)
+}
