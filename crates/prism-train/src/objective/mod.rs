@@ -1,0 +1,145 @@
+//! The objective of a pack (method, sections 1 and 3):
+//! `total = ce + lambda * latent + w * diversity`, one file per term.
+
+pub mod cross_entropy;
+pub mod diversity;
+pub mod latent;
+pub mod noise;
+
+use prism_model::model::Model;
+use prism_model::ops;
+use prism_model::tensor::Tensor;
+use prism_run::{LatentLoss, Reduction, Variant};
+use serde::Serialize;
+
+use crate::pack::Pack;
+use crate::{Error, Result};
+
+/// The weights and forms of the terms at one step of a variant's training.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Objective {
+    /// lambda; 0 after the release of D-LVR.
+    pub latent_weight: f64,
+    /// Distance between latent and teacher target.
+    pub latent_loss: LatentLoss,
+    /// How the latent loss of a pack is reduced.
+    pub reduction: Reduction,
+    /// Whether the variant has more than one stage ([`Reduction::Paper`] depends on it).
+    pub staged: bool,
+    /// Weight of the diversity loss.
+    pub diversity_weight: f64,
+    /// Standard deviation of the noise on the teacher-forced inputs.
+    pub noise_std: f64,
+}
+
+impl Objective {
+    /// Cross-entropy alone, for training without a latent block.
+    pub const CROSS_ENTROPY: Objective = Objective {
+        latent_weight: 0.0,
+        latent_loss: LatentLoss::Mse,
+        reduction: Reduction::Matched,
+        staged: false,
+        diversity_weight: 0.0,
+        noise_std: 0.0,
+    };
+
+    /// The objective of `variant` before its release.
+    pub fn of(variant: &Variant) -> Self {
+        Self {
+            latent_weight: variant.latent_weight,
+            latent_loss: variant.latent_loss,
+            reduction: variant.reduction,
+            staged: variant.stages.is_staged(),
+            diversity_weight: variant.diversity_weight,
+            noise_std: variant.noise_std,
+        }
+    }
+
+    /// The same without its latent loss.
+    pub fn released(self) -> Self {
+        Self { latent_weight: 0.0, ..self }
+    }
+}
+
+/// Optimizer steps of `variant` that have the latent loss, of a run of `steps`.
+pub fn release_step(variant: &Variant, steps: usize) -> Option<usize> {
+    variant.release.map(|share| (share * steps as f64).round() as usize)
+}
+
+/// The terms of one pack, unweighted, and the total.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Terms {
+    /// Cross-entropy: mean over the pack's counted labels.
+    pub ce: f64,
+    /// Latent loss, if the pack has a latent.
+    pub latent: Option<f64>,
+    /// Diversity loss, if the pack has free tokens.
+    pub diversity: Option<f64>,
+    /// `ce + lambda * latent + w * diversity`.
+    pub total: f64,
+    /// Tokens of the pack.
+    pub tokens: usize,
+}
+
+/// Names the draws of the noise: they depend on seed, sample and step alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoiseKey {
+    /// The run's seed.
+    pub seed: u64,
+    /// Optimizer step, from 1.
+    pub step: usize,
+}
+
+/// The objective of a pack: a scalar to differentiate, and its terms.
+///
+/// `features [visual tokens of the pack, hidden]`: the images of the pack in order.
+///
+/// # Errors
+/// The pack does not fit the model, or the tensor library refuses.
+pub fn loss(model: &Model, pack: &Pack, features: &Tensor, objective: &Objective, noise: NoiseKey) -> Result<(Tensor, Terms)> {
+    let targets = latent::targets(pack, features)?;
+    let embeds = ops::replace_rows(&model.embed(&pack.ids)?, &pack.image_rows, features)?;
+    let embeds = match &targets {
+        Some(targets) => ops::replace_rows(&embeds, &pack.latent_rows(), &noise::add(targets, pack, objective.noise_std, noise)?)?,
+        None => embeds,
+    };
+    let hidden = model.forward(&embeds, &pack.layout)?;
+    let ce = cross_entropy::of(model, pack, &hidden)?;
+    let latent = match &targets {
+        Some(targets) => Some(latent::of(model, pack, &hidden, targets, objective)?),
+        None => None,
+    };
+    let diversity = diversity::of(pack, &hidden)?;
+    combine(ce, latent, diversity, objective, pack.ids.len()).map_err(Error::from)
+}
+
+fn combine(
+    ce: Tensor,
+    latent: Option<Tensor>,
+    diversity: Option<Tensor>,
+    objective: &Objective,
+    tokens: usize,
+) -> Result<(Tensor, Terms), prism_model::Error> {
+    let scalar = |t: &Tensor| -> Result<f64, prism_model::Error> { Ok(f64::from(t.to_scalar::<f32>()?)) };
+    let mut terms = Terms { ce: scalar(&ce)?, latent: None, diversity: None, total: 0.0, tokens };
+    let mut total = ce;
+    if let Some(latent) = latent {
+        terms.latent = Some(scalar(&latent)?);
+        if objective.latent_weight > 0.0 {
+            total = (total + (latent * objective.latent_weight)?)?;
+        }
+    }
+    if let Some(diversity) = diversity {
+        terms.diversity = Some(scalar(&diversity)?);
+        if objective.diversity_weight > 0.0 {
+            total = (total + (diversity * objective.diversity_weight)?)?;
+        }
+    }
+    terms.total = scalar(&total)?;
+    Ok((total, terms))
+}
+
+/// Rows of `states [n, d]`, gradients flowing back to them.
+fn rows(states: &Tensor, indices: &[u32]) -> Result<Tensor, prism_model::Error> {
+    Ok(states.index_select(&Tensor::new(indices, states.device())?, 0)?)
+}
