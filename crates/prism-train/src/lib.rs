@@ -1,1 +1,31 @@
-//! prism-train
+//! Training: the objective, packing, the optimizer, its schedule, and resume.
+//!
+//! Records become samples, samples become packs ([`packing`], [`pack`]); a pack's
+//! objective ([`objective`]) is differentiated on one worker ([`step`]); the mean
+//! over a step's packs moves the parameters ([`optimizer`], [`schedule`]); the loop
+//! ([`trainer`]) logs, saves and goes on where it stopped.
+
+pub mod config;
+pub mod error;
+pub mod log;
+pub mod objective;
+pub mod optimizer;
+pub mod order;
+pub mod pack;
+pub mod packing;
+pub mod schedule;
+pub mod state;
+pub mod step;
+pub mod tensorboard;
+pub mod trainer;
+pub mod workers;
+
+pub use config::TrainConfig;
+pub use error::{Error, Result};
+pub use log::StepLog;
+pub use objective::{Objective, Terms};
+pub use optimizer::{AdamW, Optimizer, Parameters};
+pub use schedule::Schedule;
+pub use state::TrainerState;
+pub use trainer::{Outcome, Surroundings, Task};
+pub use workers::Workers;

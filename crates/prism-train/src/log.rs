@@ -81,8 +81,7 @@ fn kept_lines(text: &str, done: usize) -> impl Iterator<Item = &str> {
 pub fn read(path: &Path) -> Result<Vec<StepLog>> {
     let text = std::fs::read_to_string(path).map_err(|e| Error::io("cannot read", path, e))?;
     let line = |(i, line): (usize, &str)| {
-        serde_json::from_str(line)
-            .map_err(|e| Error::content(path, format!("line {}: {e}", i + 1), "delete the line, or train again"))
+        serde_json::from_str(line).map_err(|e| Error::content(path, format!("line {}: {e}", i + 1), "delete the line, or train again"))
     };
     text.lines().enumerate().map(line).collect()
 }

@@ -1,7 +1,7 @@
 //! A pack ready for the model: its samples laid end to end, and where in it the
 //! images, the counted labels, the latents and the free tokens are.
 
-use prism_model::positions::PackLayout;
+use prism_model::PackLayout;
 use prism_run::Stage;
 
 /// One run of latent positions: one stage of one region.

@@ -3,13 +3,13 @@
 
 use std::sync::Mutex;
 
-use prism_model::gradient::Gradients;
+use prism_model::Gradients;
 use prism_model::tensor::Tensor;
 use rayon::prelude::*;
 
+use crate::Result;
 use crate::optimizer::Parameters;
 use crate::workers::{Workers, lock};
-use crate::Result;
 
 /// Gradient buffers that outlive a step: the sum, and one set per pack under way.
 #[derive(Debug)]

@@ -51,7 +51,7 @@ impl Workers {
                 }
             }
         };
-        let one = || prism_model::threads::single(loop_);
+        let one = loop_;
         std::thread::scope(|scope| {
             (1..self.0.min(items.len())).for_each(|_| {
                 scope.spawn(one);

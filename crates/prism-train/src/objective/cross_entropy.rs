@@ -3,7 +3,7 @@
 //! A label counts where the answers are; never at a latent or free position
 //! (method, section 1). The token at a position is predicted by the state before it.
 
-use prism_model::model::Model;
+use prism_model::Model;
 use prism_model::ops;
 use prism_model::tensor::Tensor;
 
@@ -20,5 +20,5 @@ pub fn of(model: &Model, pack: &Pack, hidden: &Tensor) -> Result<Tensor> {
     if before.is_empty() {
         return Ok(hidden.narrow(0, 0, 1).and_then(|h| h.sum_all()).and_then(|s| s * 0.0).map_err(prism_model::Error::from)?);
     }
-    Ok(ops::cross_entropy(&rows(hidden, &before)?, model.text.output_weight(), &labels)?)
+    Ok(ops::cross_entropy(&rows(hidden, &before)?, &model.text.lm_head, &labels)?)
 }

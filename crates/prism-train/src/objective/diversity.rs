@@ -39,7 +39,10 @@ mod tests {
 
     #[test]
     fn alike_costs_and_orthogonal_does_not() {
-        let value = |rows: &[[f32; 2]]| of_block(&Tensor::new(rows, &Device::Cpu).unwrap()).unwrap().to_scalar::<f32>().unwrap();
+        let value = |rows: &[[f32; 2]]| {
+            let states = Tensor::from_slice(rows.as_flattened(), (rows.len(), 2), &Device::Cpu).unwrap();
+            of_block(&states).unwrap().to_scalar::<f32>().unwrap()
+        };
         assert!(value(&[[3.0, 0.0], [0.0, 2.0]]).abs() < 1e-7);
         assert!((value(&[[3.0, 0.0], [-1.0, 0.0], [2.0, 0.0]]) - 6.0 / 9.0).abs() < 1e-6);
     }

@@ -2,7 +2,7 @@
 //! the visual embedding that position holds (method, sections 1 and 3).
 
 use prism_model::Error;
-use prism_model::model::Model;
+use prism_model::Model;
 use prism_model::tensor::{D, DType, Tensor};
 use prism_run::{LatentLoss, Reduction};
 

@@ -6,7 +6,7 @@ pub mod diversity;
 pub mod latent;
 pub mod noise;
 
-use prism_model::model::Model;
+use prism_model::Model;
 use prism_model::ops;
 use prism_model::tensor::Tensor;
 use prism_run::{LatentLoss, Reduction, Variant};

@@ -29,7 +29,8 @@ impl Parameter {
     /// The tensor library refuses.
     pub fn set(&self, values: &[f32]) -> Result<()> {
         let value = Tensor::from_slice(values, self.variable.shape(), &tensor::Device::Cpu).map_err(prism_model::Error::from)?;
-        let value = value.to_dtype(self.variable.dtype()).and_then(|t| t.to_device(self.variable.device())).map_err(prism_model::Error::from)?;
+        let value =
+            value.to_dtype(self.variable.dtype()).and_then(|t| t.to_device(self.variable.device())).map_err(prism_model::Error::from)?;
         Ok(self.variable.set(&value).map_err(prism_model::Error::from)?)
     }
 }

@@ -1,0 +1,62 @@
+//! Images of the corpus: the features of a frozen vision tower, computed once per
+//! image and kept in memory up to a limit.
+//!
+//! Beyond the limit nothing is thrown out; what does not fit is computed again
+//! whenever it is needed. Features are the same either way.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
+
+use prism_model::Model;
+use prism_model::preprocess::{PixelValues, Preprocessor};
+use prism_model::tensor::Tensor;
+
+use crate::Result;
+
+/// Bounded memory for image features.
+#[derive(Debug)]
+pub struct FeatureCache {
+    limit: usize,
+    kept: RwLock<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    bytes: usize,
+    features: HashMap<PathBuf, Tensor>,
+}
+
+impl FeatureCache {
+    /// A cache of at most `mebibytes`.
+    pub fn new(mebibytes: usize) -> Self {
+        Self { limit: mebibytes.saturating_mul(1 << 20), kept: RwLock::default() }
+    }
+
+    /// The features of the image at `path`, `[visual tokens, hidden]`, without a graph.
+    ///
+    /// # Errors
+    /// The image cannot be read, or does not fit the tower.
+    pub fn features(&self, model: &Model, preprocessor: &Preprocessor, path: &Path) -> Result<Tensor> {
+        if let Some(features) = self.kept.read().unwrap_or_else(PoisonError::into_inner).features.get(path) {
+            return Ok(features.clone());
+        }
+        let features = model.image_features(&preprocessor.open(path)?)?.detach();
+        let bytes = features.elem_count() * features.dtype().size_in_bytes();
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        if kept.bytes + bytes <= self.limit && !kept.features.contains_key(path) {
+            kept.bytes += bytes;
+            kept.features.insert(path.to_path_buf(), features.clone());
+        }
+        Ok(features)
+    }
+}
+
+/// Features of several images, one after the other, `[visual tokens, hidden]`, with
+/// the graph of the tower's parameters if they are trainable.
+///
+/// # Errors
+/// The images do not fit the tower.
+pub fn fresh_features(model: &Model, pixels: &[PixelValues]) -> Result<Vec<Tensor>> {
+    pixels.iter().map(|p| Ok(model.image_features(p)?)).collect()
+}
