@@ -25,7 +25,9 @@ struct Regression {
 impl Regression {
     fn new(folder: Option<&Path>, cancel: Cancel, stop_at: usize) -> Self {
         let values: Vec<f32> = match folder {
-            Some(folder) => std::fs::read(folder.join("weights")).unwrap().chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect(),
+            Some(folder) => {
+                std::fs::read(folder.join("weights")).unwrap().chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+            }
             None => Stream::new(1, "weights", &[]).normals(13),
         };
         let var = |v: &[f32], shape: &[usize]| Var::from_tensor(&Tensor::from_slice(v, shape, &Device::Cpu).unwrap()).unwrap();
