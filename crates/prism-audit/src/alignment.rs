@@ -7,6 +7,7 @@ use prism_run::Stage;
 use prism_run::records::AlignmentRow;
 
 use crate::findings::AlignmentFinding;
+use crate::statistics::percentile::deviation;
 
 /// Sums over the positions of one example, each column with its own count.
 #[derive(Default)]
@@ -75,13 +76,6 @@ fn rank(mode: &str) -> usize {
 
 fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-}
-
-/// Sample standard deviation (n - 1).
-fn deviation(values: &[f64]) -> Option<f64> {
-    let centre = mean(values)?;
-    let freedom = values.len().checked_sub(1).filter(|f| *f > 0)? as f64;
-    Some((values.iter().map(|v| (v - centre).powi(2)).sum::<f64>() / freedom).sqrt())
 }
 
 #[cfg(test)]

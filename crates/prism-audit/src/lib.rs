@@ -9,17 +9,21 @@
 
 pub mod alignment;
 pub mod audit;
+pub mod compare;
 pub mod error;
 pub mod faithfulness;
 pub mod findings;
 pub mod pairs;
+pub mod paper;
 pub mod probe;
 pub mod settings;
 pub mod statistics;
 pub mod summary;
+pub mod text;
 pub mod verdict;
 
 pub use audit::audit_run;
+pub use compare::compare;
 pub use error::{Error, Result};
 pub use findings::Findings;
 pub use settings::AuditSettings;

@@ -8,23 +8,17 @@
 
 use prism_run::random::Stream;
 
-use super::Interval;
 use super::correlation::pearson;
-use super::percentile::percentile_interval;
 
 /// Number of right answers among `n` at probability `p`: n draws, as simple as it is exact.
 pub fn binomial(stream: &mut Stream, n: usize, p: f64) -> usize {
     (0..n).filter(|_| stream.uniform() < p).count()
 }
 
-/// Percentile interval of r(x, redrawn y) and the number of replicates that had an r.
-///
-/// `draw` gives one replicate of y. Replicates in which y came out constant have no
-/// r and are left out. `None` when none has one.
-pub fn resampled_correlation(x: &[f64], replicates: usize, level: f64, mut draw: impl FnMut() -> Vec<f64>) -> Option<(Interval, usize)> {
-    let found: Vec<f64> = (0..replicates).filter_map(|_| pearson(x, &draw())).collect();
-    let count = found.len();
-    Some((percentile_interval(found, level)?, count))
+/// r(x, redrawn y) of each replicate; `draw` gives one replicate of y. Replicates in
+/// which y came out constant have no r and are left out.
+pub fn resampled_correlations(x: &[f64], replicates: usize, mut draw: impl FnMut() -> Vec<f64>) -> Vec<f64> {
+    (0..replicates).filter_map(|_| pearson(x, &draw())).collect()
 }
 
 /// One replicate of the accuracies: each redrawn from its own binomial.

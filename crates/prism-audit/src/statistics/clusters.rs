@@ -5,9 +5,9 @@ use super::correlation::{pearson, pick};
 /// Two groups of points split at the largest gap of x (single linkage cut once).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Clusters {
-    /// Indices of the points below the gap, by x.
+    /// Indices of the points below the gap, ascending.
     pub low: Vec<usize>,
-    /// Indices of the points above it.
+    /// Indices of the points above it, ascending.
     pub high: Vec<usize>,
     /// Width of the gap.
     pub gap: f64,
@@ -25,7 +25,9 @@ pub fn split(x: &[f64]) -> Option<Clusters> {
     let gaps: Vec<f64> = order.windows(2).map(|w| x[w[1]] - x[w[0]]).collect();
     let at = (0..gaps.len()).fold(0, |best, i| if gaps[i] > gaps[best] { i } else { best });
     let next_gap = gaps.iter().enumerate().filter(|(i, _)| *i != at).fold(0.0, |m: f64, (_, g)| m.max(*g));
-    let high = order.split_off(at + 1);
+    let mut high = order.split_off(at + 1);
+    order.sort_unstable();
+    high.sort_unstable();
     Some(Clusters { low: order, high, gap: gaps[at], next_gap })
 }
 

@@ -17,3 +17,10 @@ pub fn percentile_interval(mut replicates: Vec<f64>, level: f64) -> Option<Inter
     let tail = (1.0 - level) / 2.0;
     Some(Interval { low: quantile_of_sorted(&replicates, tail)?, high: quantile_of_sorted(&replicates, 1.0 - tail)? })
 }
+
+/// Sample standard deviation (n - 1); `None` below two values.
+pub fn deviation(values: &[f64]) -> Option<f64> {
+    let freedom = values.len().checked_sub(1).filter(|f| *f > 0)? as f64;
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    Some((values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / freedom).sqrt())
+}

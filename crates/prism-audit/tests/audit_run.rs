@@ -1,0 +1,241 @@
+//! Records to findings and on to a comparison, end to end on small made-up records.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use prism_audit::findings::files;
+use prism_audit::{AuditSettings, Findings, audit_run, compare};
+use prism_run::manifest::{Manifest, SCHEMA};
+use prism_run::random::Stream;
+use prism_run::records::{self, AlignmentRow, AnswerRow, ExampleRow};
+use prism_run::table::write_rows;
+use prism_run::vectors::{self, Vectors};
+
+const N: usize = 60;
+const INTERVENTIONS: [&str; 7] = ["clean", "zero", "noise:0.1", "noise:0.3", "noise:1", "swap", "sham"];
+
+/// What the made-up model does.
+#[derive(Clone, Copy)]
+struct Model {
+    cosine: f64,
+    /// Share of right answers.
+    skill: f64,
+    /// Share of answers that zeroing flips to wrong.
+    reliance: f64,
+    opens: bool,
+}
+
+fn write(run: &Path, variant: &str, seed: u64, model: Model) {
+    let folder = records::folder(run);
+    let mut stream = Stream::new(seed, "made-up records", &[variant]);
+    let mut examples = Vec::new();
+    let mut answers = Vec::new();
+    let mut alignment = Vec::new();
+    let mut at = BTreeMap::from([("answer_state", Vectors::default()), ("latent_last", Vectors::default())]);
+    for row in 0..N {
+        let letter = ["A", "B", "C", "D"][row % 4];
+        let steps = if model.opens { 4 } else { 0 };
+        let outcome = if model.opens { "scored" } else { "no_latents" };
+        examples.push(ExampleRow {
+            row,
+            id: format!("e{row}"),
+            question_id: row.to_string(),
+            category: Some(["attribute", "position"][row % 2].into()),
+            pair: None,
+            counterfactual: None,
+            prompt: "?".into(),
+            options: String::new(),
+            label: letter.into(),
+            image: String::new(),
+            images: 1,
+            boxes: "[]".into(),
+            prompt_tokens: 10,
+            visual_tokens: 4,
+            outcome: outcome.into(),
+            message: None,
+        });
+        let right = stream.uniform() < model.skill;
+        let flips = model.opens && stream.uniform() < model.reliance;
+        for name in INTERVENTIONS {
+            let correct = right && !(flips && name == "zero");
+            answers.push(AnswerRow {
+                row,
+                id: format!("e{row}"),
+                intervention: name.into(),
+                donor: None,
+                outcome: outcome.into(),
+                answer: Some(letter.into()),
+                correct: Some(correct),
+                text: String::new(),
+                generated: vec![i64::from(correct), i64::from(flips && name == "zero")],
+                changed: Some(false),
+                steps_context: 0,
+                steps_target: steps,
+                gold_margin: Some(if correct { 1.0 } else { -1.0 }),
+                gold_logprob: None,
+                answer_entropy: None,
+                latent_norm: Some(2.0),
+                perturbation_norm: (name != "clean").then_some(1.0),
+            });
+        }
+        for step in 0..steps {
+            let cosine = model.cosine + 0.01 * stream.normal();
+            alignment.push(AlignmentRow {
+                row,
+                mode: "teacher_forced".into(),
+                stage: "target".into(),
+                region: 0,
+                step,
+                cosine,
+                mse: 1.0,
+                l2: 1.0,
+                latent_norm: 1.0,
+                target_norm: 1.0,
+            });
+        }
+        for (position, signal) in [("answer_state", 3.0 * model.skill), ("latent_last", 0.5)] {
+            let mut vector = stream.normals(6);
+            vector[row % 4] += signal as f32;
+            if let Some(v) = at.get_mut(position) {
+                v.push(row as i64, &vector);
+            }
+        }
+    }
+    write_rows(&folder.join(records::files::EXAMPLES), examples).unwrap();
+    write_rows(&folder.join(records::files::ANSWERS), answers).unwrap();
+    write_rows(&folder.join(records::files::ALIGNMENT), alignment).unwrap();
+    let at = at.into_iter().map(|(k, v)| (k.to_string(), v)).collect();
+    vectors::write(&folder.join(records::files::LATENTS), &at).unwrap();
+    let manifest = Manifest {
+        schema: SCHEMA,
+        kind: "audit".into(),
+        version: "0".into(),
+        variant: Some(variant.into()),
+        name: Some(variant.to_uppercase()),
+        seed: Some(seed),
+        benchmark: Some("world".into()),
+        command: vec![],
+        commit: String::new(),
+        host: String::new(),
+        device: String::new(),
+        dtype: String::new(),
+        threads: 1,
+        inputs: BTreeMap::new(),
+        outcomes: BTreeMap::new(),
+        settings: BTreeMap::new(),
+        started: String::new(),
+        ended: None,
+    };
+    manifest.write(run).unwrap();
+}
+
+fn settings() -> AuditSettings {
+    AuditSettings { replicates: 500, control_draws: 2, ..Default::default() }
+}
+
+const RELIES: Model = Model { cosine: 0.5, skill: 0.9, reliance: 0.6, opens: true };
+
+#[test]
+fn a_model_that_relies_on_its_latents_is_told_from_one_that_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "relies", 1, RELIES);
+    let found = audit_run(dir.path(), &settings()).unwrap();
+    assert_eq!(found, Findings::read(dir.path()).unwrap());
+    let verdict = |found: &Findings, name: &str| found.verdict.iter().find(|v| v.intervention == name).unwrap().verdict.clone();
+    assert_eq!(verdict(&found, "zero"), "changes the answer");
+    assert_eq!(verdict(&found, "swap"), "bypassed");
+    assert_eq!(found.verdict.len(), 5, "clean and sham have no verdict");
+    let zero = found.faithfulness.iter().find(|f| f.intervention == "zero" && f.category == "all").unwrap();
+    let (low, delta, high) = (zero.delta_low.unwrap(), zero.delta.unwrap(), zero.delta_high.unwrap());
+    assert!(low < delta && delta < high && high < 0.0);
+    assert_eq!(zero.delta, Some(-(zero.lost as f64) / N as f64));
+    assert_eq!(found.faithfulness.len(), INTERVENTIONS.len() * 3, "all and two categories");
+    let line = &found.table1[0];
+    assert_eq!((line.delta_truncate, line.examples, line.opened, line.majority), (zero.delta, N, Some(1.0), Some(0.25)));
+    assert!((line.cosine.unwrap() - 0.5).abs() < 0.01 && line.gap.unwrap() > 0.2, "{line:?}");
+    assert!(found.warnings.iter().any(|w| w.text.contains("swap changed not one")), "{:?}", found.warnings);
+}
+
+#[test]
+fn no_latents_is_loud_and_has_no_delta() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "closed", 1, Model { opens: false, ..RELIES });
+    let found = audit_run(dir.path(), &settings()).unwrap();
+    assert!(found.warnings.iter().any(|w| w.text.starts_with("NO LATENTS RAN")), "{:?}", found.warnings);
+    assert!(found.faithfulness.iter().all(|f| f.delta.is_none() && f.reason.is_some()));
+    assert_eq!(found.table1[0].verdict, "no latents ran");
+    assert_eq!(found.table1[0].delta_truncate, None);
+}
+
+#[test]
+fn the_same_records_give_the_same_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "relies", 1, RELIES);
+    let bytes = || -> Vec<Vec<u8>> {
+        audit_run(dir.path(), &settings()).unwrap();
+        let folder = prism_audit::findings::folder(dir.path());
+        [files::ALIGNMENT, files::PROBE, files::FAITHFULNESS, files::VERDICT, files::TABLE1, files::WARNINGS]
+            .iter()
+            .map(|name| std::fs::read(folder.join(name)).unwrap())
+            .collect()
+    };
+    assert_eq!(bytes(), bytes());
+}
+
+#[test]
+fn damaged_records_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(audit_run(dir.path(), &settings()).unwrap_err().to_string().contains("run.json"));
+    write(dir.path(), "relies", 1, RELIES);
+    let answers = records::folder(dir.path()).join(records::files::ANSWERS);
+    let rows: Vec<AnswerRow> = prism_run::table::read_rows(&answers).unwrap();
+    write_rows(&answers, rows.iter().filter(|r| r.intervention != "clean").cloned()).unwrap();
+    assert!(audit_run(dir.path(), &settings()).unwrap_err().to_string().contains("no clean run"));
+    write_rows(&answers, rows.iter().cloned().map(|r| AnswerRow { row: r.row + 1, ..r })).unwrap();
+    assert!(audit_run(dir.path(), &settings()).unwrap_err().to_string().contains("not among the examples"));
+    std::fs::write(&answers, b"PAR1").unwrap();
+    assert!(audit_run(dir.path(), &settings()).unwrap_err().to_string().contains("answers.parquet"));
+    write_rows(&records::folder(dir.path()).join(records::files::EXAMPLES), Vec::<ExampleRow>::new()).unwrap();
+    assert!(audit_run(dir.path(), &settings()).unwrap_err().to_string().contains("no example"));
+}
+
+#[test]
+fn a_comparison_over_variants_and_seeds() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut runs = Vec::new();
+    for (i, variant) in ["a", "b", "c", "d"].into_iter().enumerate() {
+        for seed in [1, 2] {
+            let run = dir.path().join(format!("{variant}{seed}"));
+            let opposed = Model { cosine: 0.4 + 0.1 * i as f64, skill: 0.9 - 0.2 * i as f64, ..RELIES };
+            write(&run, variant, seed, opposed);
+            audit_run(&run, &settings()).unwrap();
+            runs.push(run);
+        }
+    }
+    let found = compare(&runs, &settings()).unwrap();
+    assert_eq!((found.table1.len(), found.comparison.len()), (8, 36));
+    let row = |unit: &str, given: Option<&str>| {
+        let matches = |r: &&prism_audit::findings::ComparisonFinding| {
+            (r.unit.as_str(), r.x.as_str(), r.y.as_str(), r.given.as_deref()) == (unit, "cosine", "accuracy", given)
+        };
+        found.comparison.iter().find(matches).unwrap()
+    };
+    let mean = row("seed_mean", None);
+    let r = mean.r.unwrap();
+    assert!(mean.variants == 4 && r < -0.9 && mean.low.unwrap() <= r && r <= mean.high.unwrap(), "{mean:?}");
+    assert!(mean.exact_p.is_some() && mean.fisher_low.is_some() && mean.leave_one_out_high.is_some());
+    let single = row("run", None);
+    assert_eq!((single.variants, single.exact_p), (8, None));
+    assert!(single.reason.as_deref().unwrap().contains("exact p"));
+    let partial = row("seed_mean", Some("question_mean"));
+    assert_eq!((partial.r, partial.variants), (None, 0));
+    assert!(partial.reason.as_deref().unwrap().contains("absent"));
+    let (one, two) = (prism_audit::compare::table1(&found.table1), prism_audit::compare::table2(&found.comparison));
+    assert_eq!((one.lines().count(), two.lines().count()), (10, 38));
+    assert_eq!(found, compare(&runs, &settings()).unwrap());
+
+    runs.push(runs[0].clone());
+    assert!(compare(&runs, &settings()).unwrap_err().to_string().contains("given twice"));
+    assert!(compare(&[], &settings()).is_err());
+    assert!(compare(&[dir.path().join("absent")], &settings()).unwrap_err().to_string().contains("run.json"));
+}
