@@ -2,7 +2,23 @@
 //!
 //! Input is what the other stages left on disk: audit run folders (manifest,
 //! records, findings), optionally the training runs behind them (their logs) and
-//! a comparison. Output is one HTML file that opens without a network.
+//! a comparison. Output is one HTML file that opens without a network. In order:
+//! [`study`] reads and groups, [`verdict`] says it in words, [`sections`] write
+//! tables and text, [`charts`] make specifications, [`gallery`] chooses examples,
+//! [`page`] puts them together.
+//!
+//! The same inputs give the same bytes: the page holds no clock and no path but
+//! those it was given.
+
+pub mod charts;
+pub mod curves;
+pub mod gallery;
+pub mod html;
+pub mod number;
+pub mod page;
+pub mod sections;
+pub mod study;
+pub mod verdict;
 
 use std::path::{Path, PathBuf};
 
@@ -15,19 +31,16 @@ pub struct ReportInputs {
     pub trainings: Vec<PathBuf>,
     /// Folder of the comparison (with `findings/comparison.parquet`), when there is one.
     pub comparison: Option<PathBuf>,
-    /// Heading of the page; absent = made from the benchmark's name.
+    /// What the page is about, beside its heading; absent = the benchmarks' names.
     pub title: Option<String>,
-    /// Most examples shown in the gallery.
+    /// Most examples shown in the gallery of each benchmark.
     pub gallery: usize,
-    /// Half-width of the equivalence band for the corruption deltas (a share, e.g. 0.05),
-    /// if one was declared before looking.
-    pub equivalence_margin: Option<f64>,
 }
 
 impl ReportInputs {
     /// A report over these audits with the default settings.
     pub fn new(audits: Vec<PathBuf>) -> Self {
-        Self { audits, trainings: Vec::new(), comparison: None, title: None, gallery: 24, equivalence_margin: None }
+        Self { audits, trainings: Vec::new(), comparison: None, title: None, gallery: 24 }
     }
 }
 
@@ -38,7 +51,7 @@ pub struct ReportSummary {
     pub path: PathBuf,
     /// Its size in bytes.
     pub bytes: u64,
-    /// The verdict line, in words.
+    /// The verdict in words, one line per benchmark.
     pub verdict: String,
     /// Examples shown in the gallery.
     pub examples_shown: usize,
@@ -52,6 +65,9 @@ pub enum Error {
     /// A run's files could not be read, or the page not written.
     #[error(transparent)]
     Run(#[from] prism_run::Error),
+    /// A run's findings could not be read.
+    #[error(transparent)]
+    Findings(#[from] prism_audit::Error),
     /// There is nothing to report on.
     #[error("no audit run was given; name at least one folder that `prism audit` wrote")]
     NoAudit,
@@ -59,16 +75,17 @@ pub enum Error {
 
 /// Builds the page and writes it to `out`, whole or not at all.
 ///
+/// Records that cannot be read, logs that are absent and images that do not open
+/// are named on the page and in [`ReportSummary::left_out`]; they do not stop it.
+///
 /// # Errors
-/// [`Error`] naming the file that is absent or malformed.
+/// [`Error`] naming the manifest or findings that are absent or malformed, or
+/// the file that cannot be written.
 pub fn build_report(inputs: &ReportInputs, out: &Path) -> Result<ReportSummary, Error> {
-    if inputs.audits.is_empty() {
-        return Err(Error::NoAudit);
-    }
-    for audit in &inputs.audits {
-        prism_run::manifest::Manifest::read(audit)?;
-    }
-    let page = b"<!doctype html>\n";
-    prism_run::folder::write_atomic(out, page)?;
-    Ok(ReportSummary { path: out.to_path_buf(), bytes: page.len() as u64, verdict: String::new(), examples_shown: 0, left_out: Vec::new() })
+    let mut left_out = Vec::new();
+    let study = study::Study::read(inputs, &mut left_out)?;
+    let (page, examples_shown) = page::html(&study, inputs.title.as_deref(), inputs.gallery, &mut left_out);
+    prism_run::folder::write_atomic(out, page.as_bytes())?;
+    let lines: Vec<String> = study.parts.iter().map(|part| verdict::sentence(&study, part)).collect();
+    Ok(ReportSummary { path: out.to_path_buf(), bytes: page.len() as u64, verdict: lines.join("\n"), examples_shown, left_out })
 }

@@ -1,0 +1,75 @@
+//! The corruption profile: change of accuracy under each intervention, with its
+//! paired interval (method, section 7), as a forest plot.
+
+use serde_json::{Value, json};
+
+use super::{Run, chart, colour, shape, styles_of, theme, tooltip};
+
+/// One run under one intervention.
+#[derive(Debug, Clone)]
+pub struct Effect<'a> {
+    /// Whose.
+    pub run: Run<'a>,
+    /// The intervention as printed.
+    pub intervention: String,
+    /// Accuracy minus clean accuracy.
+    pub delta: f64,
+    /// Paired bootstrap 95 % interval.
+    pub low: Option<f64>,
+    /// Paired bootstrap 95 % interval.
+    pub high: Option<f64>,
+    /// Wrong clean, right under the intervention.
+    pub gained: usize,
+    /// Right clean, wrong under the intervention.
+    pub lost: usize,
+}
+
+/// The chart; `margin` is the half-width of the declared equivalence band.
+pub fn spec(effects: &[Effect<'_>], margin: Option<f64>) -> Option<Value> {
+    if effects.is_empty() {
+        return None;
+    }
+    let styles = styles_of(effects.iter().map(|e| e.run.style));
+    let mut interventions: Vec<&str> = Vec::new();
+    let mut runs: Vec<&str> = Vec::new();
+    for e in effects {
+        if !interventions.contains(&e.intervention.as_str()) {
+            interventions.push(&e.intervention);
+        }
+        if !runs.contains(&e.run.label.as_str()) {
+            runs.push(&e.run.label);
+        }
+    }
+    let data: Vec<Value> = effects
+        .iter()
+        .map(|e| {
+            json!({"run": e.run.label, "variant": e.run.style.name, "intervention": e.intervention, "delta": e.delta * 100.0,
+                   "low": e.low.map(|v| v * 100.0), "high": e.high.map(|v| v * 100.0), "gained": e.gained, "lost": e.lost})
+        })
+        .collect();
+    let y = json!({"field": "intervention", "type": "nominal", "sort": interventions, "title": null,
+        "scale": {"paddingInner": 0.28, "paddingOuter": 0.14}, "axis": {"domain": false, "ticks": false, "labelFontSize": 12.5, "labelColor": theme::INK}});
+    let offset = json!({"field": "run", "type": "nominal", "sort": runs, "scale": {"paddingInner": 0, "paddingOuter": 0}});
+    let title = "change in accuracy, points  (left of 0: damage hurts)";
+    let x = |field: &str| json!({"field": field, "type": "quantitative", "title": title, "scale": {"nice": true}});
+    let mut layers = Vec::new();
+    if let Some(m) = margin {
+        layers.push(json!({"data": {"values": [{"from": -m * 100.0, "to": m * 100.0}]},
+            "mark": {"type": "rect", "color": theme::BAND}, "encoding": {"x": x("from"), "x2": {"field": "to"}}}));
+    }
+    layers.push(json!({"data": {"values": [{"zero": 0}]}, "mark": {"type": "rule", "color": theme::RULE}, "encoding": {"x": x("zero")}}));
+    layers.push(json!({"mark": {"type": "rule", "strokeWidth": 1.6, "opacity": 0.65},
+        "encoding": {"x": x("low"), "x2": {"field": "high"}, "y": y, "yOffset": offset, "color": colour(&styles)}}));
+    layers.push(json!({"mark": {"type": "point", "filled": true, "opacity": 1, "size": if runs.len() > 8 { 40 } else { 70 }},
+        "encoding": {"x": x("delta"), "y": y, "yOffset": offset, "color": colour(&styles), "shape": shape(&styles),
+            "tooltip": tooltip(&[("run", "run", ""), ("intervention", "intervention", ""), ("delta", "change, points", "+.1f"),
+                ("low", "95 % from", "+.1f"), ("high", "to", "+.1f"), ("gained", "gained", "d"), ("lost", "lost", "d")])}}));
+    let step = if runs.len() > 8 { 9 } else { 14 };
+    let height = json!({"step": step, "for": "offset"});
+    Some(chart(
+        "Change of accuracy under each intervention, one mark per run, with paired bootstrap 95 % intervals",
+        height,
+        data.into(),
+        json!({"layer": layers}),
+    ))
+}

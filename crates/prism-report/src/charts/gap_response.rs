@@ -1,0 +1,47 @@
+//! Decodability gap against the response to one intervention (method, sections 6 to 8).
+
+use serde_json::{Value, json};
+
+use super::{Run, chart, colour, quantity, shape, styles_of, theme, tooltip};
+
+/// One run.
+#[derive(Debug, Clone)]
+pub struct Point<'a> {
+    /// Whose.
+    pub run: Run<'a>,
+    /// Probe accuracy at the answer state minus that at the last latent.
+    pub gap: f64,
+    /// Accuracy under the intervention minus clean accuracy.
+    pub delta: f64,
+    /// Paired bootstrap 95 % interval.
+    pub low: Option<f64>,
+    /// Paired bootstrap 95 % interval.
+    pub high: Option<f64>,
+}
+
+/// The chart for the intervention printed as `intervention`.
+pub fn spec(points: &[Point<'_>], intervention: &str) -> Option<Value> {
+    if points.is_empty() {
+        return None;
+    }
+    let styles = styles_of(points.iter().map(|p| p.run.style));
+    let data: Vec<Value> = points
+        .iter()
+        .map(|p| {
+            json!({"run": p.run.label, "variant": p.run.style.name, "gap": p.gap * 100.0, "delta": p.delta * 100.0,
+                   "low": p.low.map(|v| v * 100.0), "high": p.high.map(|v| v * 100.0)})
+        })
+        .collect();
+    let title = format!("change under {intervention}, points");
+    let body = json!({"layer": [
+        {"data": {"values": [{"zero": 0}]}, "mark": {"type": "rule", "color": theme::RULE},
+         "encoding": {"y": {"field": "zero", "type": "quantitative", "title": title}}},
+        {"mark": {"type": "rule", "strokeWidth": 1.4, "opacity": 0.5},
+         "encoding": {"x": quantity("gap", "decodability gap G, points"), "y": quantity("low", &title), "y2": {"field": "high"}, "color": colour(&styles)}},
+        {"mark": {"type": "point", "filled": true, "opacity": 1, "size": if points.len() > styles.len() { 60 } else { 110 }},
+         "encoding": {"x": quantity("gap", "decodability gap G, points"), "y": quantity("delta", &title), "color": colour(&styles), "shape": shape(&styles),
+            "tooltip": tooltip(&[("run", "run", ""), ("gap", "gap, points", "+.1f"), ("delta", "change, points", "+.1f"),
+                ("low", "95 % from", "+.1f"), ("high", "to", "+.1f")])}}
+    ]});
+    Some(chart("Change of accuracy against the decodability gap, one point per run", json!(260), data.into(), body))
+}

@@ -1,0 +1,71 @@
+//! Probe accuracy by position, each run against its own floors (method, section 6).
+
+use serde_json::{Value, json};
+
+use super::{Run, chart, colour, shape, styles_of, theme, tooltip};
+
+/// One run at one position.
+#[derive(Debug, Clone)]
+pub struct Point<'a> {
+    /// Whose.
+    pub run: Run<'a>,
+    /// The position as printed.
+    pub position: String,
+    /// Mean accuracy over folds.
+    pub accuracy: f64,
+    /// Its standard deviation over folds.
+    pub sd: Option<f64>,
+    /// Accuracy with random labels.
+    pub control: Option<f64>,
+}
+
+/// The chart; `majority` draws the floor a constant answer reaches.
+pub fn spec(points: &[Point<'_>], majority: Option<f64>) -> Option<Value> {
+    if points.is_empty() {
+        return None;
+    }
+    let styles = styles_of(points.iter().map(|p| p.run.style));
+    let mut positions: Vec<&str> = Vec::new();
+    let mut runs: Vec<&str> = Vec::new();
+    for p in points {
+        if !positions.contains(&p.position.as_str()) {
+            positions.push(&p.position);
+        }
+        if !runs.contains(&p.run.label.as_str()) {
+            runs.push(&p.run.label);
+        }
+    }
+    let data: Vec<Value> = points
+        .iter()
+        .map(|p| {
+            json!({"run": p.run.label, "variant": p.run.style.name, "position": p.position, "accuracy": p.accuracy * 100.0,
+                   "low": p.sd.map(|s| (p.accuracy - s) * 100.0), "high": p.sd.map(|s| (p.accuracy + s) * 100.0),
+                   "control": p.control.map(|c| c * 100.0)})
+        })
+        .collect();
+    let y = json!({"field": "position", "type": "nominal", "sort": positions, "title": null,
+        "scale": {"paddingInner": 0.28, "paddingOuter": 0.14}, "axis": {"domain": false, "ticks": false, "labelFontSize": 12.5, "labelColor": theme::INK}});
+    let offset = json!({"field": "run", "type": "nominal", "sort": runs, "scale": {"paddingInner": 0, "paddingOuter": 0}});
+    let x = |field: &str| json!({"field": field, "type": "quantitative", "title": "probe accuracy, %", "scale": {"zero": false, "nice": true}});
+    let mut layers = Vec::new();
+    if let Some(m) = majority {
+        layers.push(json!({"data": {"values": [{"floor": m * 100.0}]},
+            "mark": {"type": "rule", "color": theme::FAINT, "strokeDash": [4, 3]}, "encoding": {"x": x("floor")}}));
+    }
+    layers.push(json!({"mark": {"type": "rule", "strokeWidth": 1.6, "opacity": 0.55},
+        "encoding": {"x": x("low"), "x2": {"field": "high"}, "y": y, "yOffset": offset, "color": colour(&styles)}}));
+    layers.push(json!({"mark": {"type": "tick", "thickness": 1.6, "size": 8, "color": theme::FAINT, "opacity": 0.9},
+        "encoding": {"x": x("control"), "y": y, "yOffset": offset}}));
+    layers.push(json!({"mark": {"type": "point", "filled": true, "opacity": 1, "size": if runs.len() > 8 { 40 } else { 70 }},
+        "encoding": {"x": x("accuracy"), "y": y, "yOffset": offset, "color": colour(&styles), "shape": shape(&styles),
+            "tooltip": tooltip(&[("run", "run", ""), ("position", "position", ""), ("accuracy", "accuracy, %", ".1f"),
+                ("control", "random labels, %", ".1f")])}}));
+    let step = if runs.len() > 8 { 9 } else { 13 };
+    let height = json!({"step": step, "for": "offset"});
+    Some(chart(
+        "Probe accuracy by position, one mark per run; ticks: random labels; dashed: majority class",
+        height,
+        data.into(),
+        json!({"layer": layers}),
+    ))
+}

@@ -1,0 +1,177 @@
+//! One example as HTML: image with its boxes, question, options, and the answers
+//! of every run, clean and under each intervention, flips marked.
+
+use std::fmt::Write;
+
+use prism_run::RegionBox;
+
+use super::picture::{self, Picture};
+use super::{Answer, Shown};
+use crate::html::escape;
+use crate::sections::swatch;
+use crate::study::{Part, Study, intervention_label};
+
+/// The card of one example. `place` counts from 1.
+pub fn html(study: &Study, part: &Part, runs: &[usize], interventions: &[String], shown: &Shown, place: usize) -> String {
+    let e = &shown.example;
+    let run = runs.first().and_then(|&i| part.audits.get(i)).map(|a| a.folder.as_path());
+    let picture = picture::read(&e.image, run.unwrap_or(std::path::Path::new(".")));
+    let mut out = String::new();
+    let flips = match shown.flips {
+        0 => String::new(),
+        1 => "<span class=\"flips\">1 flip</span>".into(),
+        n => format!("<span class=\"flips\">{n} flips</span>"),
+    };
+    let category = e.category.as_deref().map_or_else(String::new, |c| format!(" · {}", escape(&c.replace('_', " "))));
+    let _ = write!(
+        out,
+        "<article class=\"card\"><header><span class=\"place\">{place}</span><span class=\"id\">{}{category}</span>{flips}</header>",
+        escape(&e.id)
+    );
+    out.push_str("<div class=\"card-body\">");
+    out.push_str(&image_html(&picture, &boxes(&e.boxes), &e.id, e.images));
+    out.push_str("<div class=\"question\">");
+    let (question, rest) = e.prompt.split_once('\n').unwrap_or((e.prompt.as_str(), ""));
+    let _ = write!(out, "<p>{}</p>", escape(question));
+    let options: Vec<&str> = e.options.split('\n').filter(|o| !o.is_empty()).collect();
+    if options.is_empty() {
+        if !rest.trim().is_empty() {
+            let _ = write!(out, "<p class=\"rest\">{}</p>", escape(rest.trim()));
+        }
+        let _ = write!(out, "<p>Gold: <b>{}</b></p>", escape(&e.label));
+    } else {
+        out.push_str("<ol class=\"options\">");
+        for (option, letter) in options.iter().zip('A'..='Z') {
+            let gold = e.label == letter.to_string();
+            let _ = write!(
+                out,
+                "<li{}><b>{letter}</b> {}{}</li>",
+                if gold { " class=\"gold\"" } else { "" },
+                escape(option),
+                if gold { " <small>gold</small>" } else { "" }
+            );
+        }
+        out.push_str("</ol>");
+    }
+    out.push_str("</div></div>");
+    out.push_str(&answers_html(study, part, runs, interventions, shown));
+    if let Some(message) = &e.message {
+        let _ = write!(out, "<p class=\"rest\">Could not be run: {}</p>", escape(message));
+    }
+    out.push_str(&texts_html(study, part, runs, interventions, shown));
+    out.push_str("</article>");
+    out
+}
+
+fn boxes(json: &str) -> Vec<RegionBox> {
+    let all: Vec<RegionBox> = serde_json::from_str(json).unwrap_or_default();
+    all.into_iter().filter(|b| b.is_valid()).collect()
+}
+
+fn image_html(picture: &Result<Picture, String>, boxes: &[RegionBox], id: &str, images: usize) -> String {
+    let mut out = String::from("<figure class=\"thumb\">");
+    match picture {
+        Ok(p) => {
+            let _ = write!(
+                out,
+                "<div class=\"frame\"><img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"Image of example {}\" loading=\"lazy\">",
+                p.uri,
+                p.width,
+                p.height,
+                escape(id)
+            );
+            out.push_str("<svg viewBox=\"0 0 1000 1000\" preserveAspectRatio=\"none\" aria-hidden=\"true\">");
+            for class in ["under", "over"] {
+                for RegionBox([x0, y0, x1, y1]) in boxes {
+                    let _ = write!(
+                        out,
+                        "<rect class=\"{class}\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\"/>",
+                        x0 * 1000.0,
+                        y0 * 1000.0,
+                        (x1 - x0) * 1000.0,
+                        (y1 - y0) * 1000.0
+                    );
+                }
+            }
+            out.push_str("</svg></div>");
+        }
+        Err(reason) => {
+            let _ = write!(out, "<div class=\"missing\"><b>No image</b><span>{}</span></div>", escape(reason));
+        }
+    }
+    if images > 1 {
+        let _ = write!(out, "<figcaption>first of {images} images</figcaption>");
+    }
+    out.push_str("</figure>");
+    out
+}
+
+fn answers_html(study: &Study, part: &Part, runs: &[usize], interventions: &[String], shown: &Shown) -> String {
+    let mut out = String::from("<div class=\"scroll\"><table class=\"answers\"><thead><tr><th scope=\"col\"></th><th scope=\"col\">clean</th>");
+    for i in interventions {
+        let _ = write!(out, "<th scope=\"col\">{}</th>", escape(&intervention_label(i).replace("noise ", "")));
+    }
+    out.push_str("</tr></thead><tbody>");
+    for &index in runs {
+        let (Some(audit), Some(answers)) = (part.audits.get(index), shown.answers.get(&index)) else { continue };
+        let style = study.style(audit);
+        let _ = write!(out, "<tr><th scope=\"row\">{}{}</th>", swatch(style), escape(&style.name));
+        let clean = answers.get("clean");
+        out.push_str(&cell(clean, None));
+        for i in interventions {
+            out.push_str(&cell(answers.get(i), clean));
+        }
+        out.push_str("</tr>");
+    }
+    out.push_str("</tbody></table></div>");
+    out
+}
+
+/// A letter, ticked when right; against the clean answer a flip is filled and a
+/// change between two wrong letters is outlined.
+fn cell(answer: Option<&Answer>, clean: Option<&Answer>) -> String {
+    let Some(a) = answer else { return "<td class=\"none\" title=\"not run\">–</td>".into() };
+    let letter = match (a.letter.as_deref(), a.outcome.as_str()) {
+        (Some(letter), _) => escape(letter),
+        (None, "no_latents") => "○".into(),
+        (None, "error") => "!".into(),
+        (None, _) => "∅".into(),
+    };
+    let (class, title) = match (clean.and_then(|c| c.correct), a.correct) {
+        (Some(true), Some(false)) => ("lost", "was right, now wrong"),
+        (Some(false), Some(true)) => ("gained", "was wrong, now right"),
+        _ if clean.is_some_and(|c| c.letter != a.letter) => ("moved", "another answer, correctness the same"),
+        _ if clean.is_some() && a.changed == Some(true) => ("reworded", "same answer, other text"),
+        _ => ("", ""),
+    };
+    let title = if title.is_empty() { String::new() } else { format!(" title=\"{title}\"") };
+    let tick = if a.correct == Some(true) { "<i>✓</i>" } else { "" };
+    format!("<td class=\"{class}\"{title}><span>{letter}{tick}</span></td>")
+}
+
+fn texts_html(study: &Study, part: &Part, runs: &[usize], interventions: &[String], shown: &Shown) -> String {
+    let mut out = String::from("<details><summary>Generated text</summary><dl class=\"texts\">");
+    for &index in runs {
+        let (Some(audit), Some(answers)) = (part.audits.get(index), shown.answers.get(&index)) else { continue };
+        let name = &study.style(audit).name;
+        let mut written: Vec<&str> = Vec::new();
+        for intervention in std::iter::once("clean").chain(interventions.iter().map(String::as_str)) {
+            let Some(a) = answers.get(intervention) else { continue };
+            // What was written before under the same run is not repeated.
+            if written.contains(&a.text.as_str()) {
+                continue;
+            }
+            written.push(&a.text);
+            let cut = if a.cut > 0 { format!(" <small>… {} more characters</small>", a.cut) } else { String::new() };
+            let text = if a.text.is_empty() { "<small>nothing</small>".to_string() } else { escape(&a.text) };
+            let _ = write!(
+                out,
+                "<dt>{} <small>{}</small></dt><dd><code>{text}</code>{cut}</dd>",
+                escape(name),
+                escape(&intervention_label(intervention))
+            );
+        }
+    }
+    out.push_str("</dl><p class=\"rest\">Under one variant a text equal to an earlier one is not repeated.</p></details>");
+    out
+}

@@ -1,0 +1,123 @@
+//! The page: one file that opens without a network.
+//!
+//! Scripts are admitted by their hashes in the content security policy, so
+//! nothing else on the page can run; charts are compiled to an interpreted tree,
+//! so no script is made from text.
+
+use std::fmt::Write;
+
+use serde_json::json;
+
+use crate::charts::theme;
+use crate::gallery;
+use crate::html::{escape, json_for_script, script_hash};
+use crate::sections::{self, Builder};
+use crate::study::Study;
+
+const VEGA: &str = include_str!("../assets/vendor/vega.min.js");
+const VEGA_LITE: &str = include_str!("../assets/vendor/vega-lite.min.js");
+const VEGA_EMBED: &str = include_str!("../assets/vendor/vega-embed.min.js");
+const SCRIPT: &str = include_str!("../assets/page.js");
+const STYLE: &str = include_str!("../assets/page.css");
+
+/// The page and how many examples it shows. What had to be left out is added to `left_out`.
+pub fn html(study: &Study, title: Option<&str>, gallery_size: usize, left_out: &mut Vec<String>) -> (String, usize) {
+    let mut builder = Builder::default();
+    let several = study.parts.len() > 1;
+    let mut head = String::new();
+    let mut body = String::new();
+    let mut shown = 0;
+    for (index, part) in study.parts.iter().enumerate() {
+        if several {
+            builder.prefix = format!("part-{}-", index + 1);
+            let _ = write!(head, "<h2 class=\"part\">{}</h2>", escape(&part.benchmark));
+            let _ = write!(body, "<h1 class=\"part\">{}</h1>", escape(&part.benchmark));
+        }
+        head.push_str(&sections::first_screen::html(study, part));
+        body.push_str(&sections::first_screen::warnings(study, part));
+        body.push_str(&sections::table1::html(study, part, &mut builder));
+        body.push_str(&sections::agreement::html(study, part, &mut builder));
+        body.push_str(&sections::corruption::html(study, part, &mut builder));
+        body.push_str(&sections::corruption::gap_html(study, part, &mut builder));
+        body.push_str(&sections::probes::html(study, part, &mut builder));
+        body.push_str(&sections::outcomes::html(study, part, &mut builder));
+        let gallery = gallery::choose(part, gallery_size, left_out);
+        shown += gallery.shown.len();
+        body.push_str(&sections::examples::html(study, part, &gallery, &mut builder));
+    }
+    builder.prefix.clear();
+    body.push_str(&sections::training::html(study, &mut builder, left_out));
+    body.push_str(&sections::provenance::html(study, left_out, &mut builder));
+    let about = title.map_or_else(
+        || {
+            let names: Vec<&str> = study.parts.iter().map(|p| p.benchmark.as_str()).collect();
+            crate::verdict::list(names.into_iter())
+        },
+        str::to_string,
+    );
+    (document(&about, &head, &body, &builder), shown)
+}
+
+fn document(about: &str, head: &str, body: &str, builder: &Builder) -> String {
+    let scripts = [inlined(VEGA), inlined(VEGA_LITE), inlined(VEGA_EMBED), SCRIPT];
+    let hashes: Vec<String> = scripts.iter().map(|s| script_hash(s)).collect();
+    let policy = format!(
+        "default-src 'none'; script-src {}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'",
+        hashes.join(" ")
+    );
+    let (light, dark) = theme::css();
+    let contents: String = builder.contents.iter().map(|(id, h)| format!("<li><a href=\"#{id}\">{h}</a></li>")).collect();
+    let data = json!({"charts": builder.specs, "dark": theme::dark_partners()});
+    let mut page = String::with_capacity(body.len() + 1_000_000);
+    page.push_str("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
+    let _ = write!(page, "<meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">");
+    page.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">");
+    let _ = write!(page, "<title>Do the latents matter? {}</title>", escape(about));
+    let _ = write!(page, "<style>:root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n{STYLE}</style></head><body>");
+    let _ = write!(
+        page,
+        "<main><header class=\"masthead\"><p class=\"kicker\">Prism report <span>{}</span></p><h1>Do the latents matter?</h1>{head}</header>",
+        escape(about)
+    );
+    page.push_str("<noscript><aside class=\"callout\">Scripts are off: the charts are not drawn. Every table remains.</aside></noscript>");
+    let _ = write!(page, "<nav aria-label=\"Contents\"><ol>{contents}</ol></nav>");
+    page.push_str(body);
+    page.push_str("</main>");
+    let _ = write!(page, "<script type=\"application/json\" id=\"prism-data\">{}</script>", json_for_script(&data));
+    for script in scripts {
+        let _ = write!(page, "<script>{script}</script>");
+    }
+    page.push_str("</body></html>\n");
+    page
+}
+
+/// A vendored script without the pointer to a source map that is not there.
+fn inlined(script: &'static str) -> &'static str {
+    match script.rfind("//# sourceMappingURL=") {
+        Some(at) => script[..at].trim_end(),
+        None => script.trim_end(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_can_stand_inside_a_script_element() {
+        for script in [inlined(VEGA), inlined(VEGA_LITE), inlined(VEGA_EMBED), SCRIPT] {
+            let lower = script.to_ascii_lowercase();
+            for bad in ["</script", "<script", "<!--", "\r"] {
+                assert!(!lower.contains(bad), "{bad:?} in a script starting {:?}", script.chars().take(40).collect::<String>());
+            }
+        }
+    }
+
+    #[test]
+    fn vendored_scripts_are_the_released_files() {
+        let table = include_str!("../assets/vendor/README.md");
+        for script in [VEGA, VEGA_LITE, VEGA_EMBED] {
+            assert!(table.contains(&prism_run::folder::hash_bytes(script.as_bytes())));
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What damage to the latents does: the profile, the verdict per intervention,
+//! and the response against the decodability gap (method, sections 6 to 8).
+
+use std::fmt::Write;
+
+use super::{Builder, n_equals, run, run_header, styles};
+use crate::charts::{corruption, gap_response};
+use crate::html::escape;
+use crate::number::{decimal, interval, p_value, percent, points};
+use crate::study::{Part, Study, intervention_label};
+use crate::verdict::{Standing, standing_of_word};
+
+/// The section on corruption.
+pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
+    let interventions = part.interventions();
+    let mut effects = Vec::new();
+    for intervention in &interventions {
+        for audit in &part.audits {
+            let Some(f) = audit.effect(intervention) else { continue };
+            let Some(delta) = f.delta.filter(|d| d.is_finite()) else { continue };
+            effects.push(corruption::Effect {
+                run: run(study, part, audit),
+                intervention: intervention_label(intervention),
+                delta,
+                low: f.delta_low,
+                high: f.delta_high,
+                gained: f.gained,
+                lost: f.lost,
+            });
+        }
+    }
+    let margin = part.margin();
+    let band = margin.map_or_else(
+        || " No common equivalence margin was declared.".to_string(),
+        |m| format!(" The shaded band is the equivalence margin of ±{} points, fixed beforehand.", decimal(Some(m * 100.0), 1)),
+    );
+    let caption = format!(
+        "Change in accuracy when every latent is replaced before it is read, against the clean run of the same questions ({}). Bars are paired bootstrap 95 % intervals over questions.{band}",
+        n_equals(part)
+    );
+    let mut out = builder.figure(vec![(corruption::spec(&effects, margin), "")], &styles(study, part), &caption);
+    out.push_str(&verdicts(study, part, builder));
+    builder.section("corruption", "What damage to the latents does", &out)
+}
+
+fn verdicts(study: &Study, part: &Part, builder: &mut Builder) -> String {
+    let mut t = String::from("<table><thead><tr><th scope=\"col\">variant</th><th scope=\"col\">intervention</th><th scope=\"col\">n</th><th scope=\"col\">change</th><th scope=\"col\">95 %</th><th scope=\"col\">gained / lost</th><th scope=\"col\">McNemar <i>p</i></th><th scope=\"col\">Holm <i>p</i></th><th scope=\"col\">detectable</th><th scope=\"col\">needed n</th><th scope=\"col\">verdict</th></tr></thead><tbody>");
+    let mut any = false;
+    for audit in &part.audits {
+        for (i, v) in audit.findings.verdict.iter().enumerate() {
+            any = true;
+            let header = if i == 0 { run_header(study, part, audit) } else { "<td></td>".into() };
+            let f = audit.effect(&v.intervention);
+            let class = match standing_of_word(&v.verdict) {
+                Standing::Changes => "changes",
+                Standing::Bypassed => "bypassed",
+                Standing::NoLatents => "silent",
+                _ => "undecided",
+            };
+            let _ = write!(
+                t,
+                "<tr{}>{header}<td class=\"text\">{}</td><td>{}</td><td>{}</td><td class=\"soft\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"text\"{}><span class=\"word {class}\">{}</span></td></tr>",
+                if i == 0 { " class=\"first\"" } else { "" },
+                escape(&intervention_label(&v.intervention)),
+                v.examples,
+                points(v.delta),
+                f.map_or_else(|| "–".into(), |f| interval(f.delta_low, f.delta_high, points)),
+                f.map_or_else(|| "–".into(), |f| format!("{} / {}", f.gained, f.lost)),
+                p_value(v.mcnemar_p),
+                p_value(v.holm_p),
+                v.detectable.map_or_else(|| "–".into(), |d| percent(Some(d))),
+                v.needed.map_or_else(|| "–".into(), |n| n.to_string()),
+                v.reason.as_deref().map_or_else(String::new, |r| format!(" title=\"{}\"", escape(r))),
+                escape(&v.verdict)
+            );
+        }
+    }
+    t.push_str("</tbody></table>");
+    if !any {
+        return String::new();
+    }
+    let rule = rule_html();
+    builder.table(
+        &format!("What each intervention allows to be said. Change and its paired 95 % interval in points; detectable: the smallest change, in points, that this many questions would show; needed: questions the equivalence test would ask for. {rule}"),
+        &t,
+    )
+}
+
+/// The audit's rule with its code words set as such.
+fn rule_html() -> String {
+    let mut out = String::new();
+    for (i, piece) in escape(prism_audit::verdict::RULE).split('`').enumerate() {
+        if i % 2 == 1 {
+            let _ = write!(out, "<i>{piece}</i>");
+        } else {
+            out.push_str(piece);
+        }
+    }
+    out
+}
+
+/// The section on gap and response.
+pub fn gap_html(study: &Study, part: &Part, builder: &mut Builder) -> String {
+    let interventions = part.interventions();
+    let wanted = ["zero", "noise:0.1"];
+    let mut chosen: Vec<&String> = interventions.iter().filter(|i| wanted.contains(&i.as_str())).collect();
+    if chosen.is_empty() {
+        chosen = interventions.iter().take(2).collect();
+    }
+    let mut charts = Vec::new();
+    for intervention in chosen {
+        let all: Vec<gap_response::Point<'_>> = part
+            .audits
+            .iter()
+            .filter_map(|a| {
+                let (f, gap) = (a.effect(intervention)?, a.summary()?.gap.filter(|g| g.is_finite())?);
+                Some(gap_response::Point { run: run(study, part, a), gap, delta: f.delta.filter(|d| d.is_finite())?, low: f.delta_low, high: f.delta_high })
+            })
+            .collect();
+        charts.push((gap_response::spec(&all, &intervention_label(intervention)), ""));
+    }
+    let caption = format!(
+        "Response to damage against the decodability gap <i>G</i> = acc(a) − acc(b): how much more of the answer can be read at the answer state than at the last latent. One point per run ({} each); bars are paired bootstrap 95 % intervals.",
+        n_equals(part)
+    );
+    let figure = builder.figure(charts, &styles(study, part), &caption);
+    builder.section("gap", "Gap against response", &figure)
+}

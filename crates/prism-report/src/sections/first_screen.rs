@@ -1,0 +1,138 @@
+//! The first screen: the verdict in words, the figures behind it, and what must
+//! be known before anything else is read.
+
+use std::fmt::Write;
+
+use super::{callout, n_equals, swatch};
+use crate::html::escape;
+use crate::number::{correlation, interval, p_value, percent, points, spread};
+use crate::study::{Part, Study, intervention_label};
+use crate::verdict::{self, Standing};
+
+/// Verdict, key figures, alarms and the standing of each variant.
+pub fn html(study: &Study, part: &Part) -> String {
+    let mut out = format!("<p class=\"verdict\">{}</p>", escape(&verdict::sentence(study, part)));
+    let headline = study.comparison.as_ref().and_then(|(_, f)| verdict::headline(&f.comparison));
+    if let Some(row) = headline {
+        let _ = write!(out, "<p class=\"verdict-more\">{}</p>", escape(&verdict::headline_sentence(row)));
+    }
+    out.push_str(&alarms(study, part));
+    out.push_str(&key_figures(study, part));
+    out.push_str(&standings(study, part));
+    out
+}
+
+/// A loud banner for every variant whose block never or rarely opened.
+fn alarms(study: &Study, part: &Part) -> String {
+    let mut out = String::new();
+    for audit in &part.audits {
+        let Some(clean) = audit.effect("clean") else { continue };
+        let name = escape(&part.run_name(study, audit));
+        match clean.opened {
+            Some(0.0) => out.push_str(&callout(
+                "alarm",
+                &format!(
+                    "<b>No latent ran in {name}.</b> The block never opened in any of {} examples, so every intervention on it did nothing; a change of zero says nothing about the latents.",
+                    clean.examples
+                ),
+            )),
+            Some(share) if share < 0.5 => out.push_str(&callout(
+                "warn",
+                &format!("<b>{name}</b> opened its latent block in only {} % of examples; its changes are diluted by the rest.", percent(Some(share))),
+            )),
+            _ => {}
+        }
+    }
+    out
+}
+
+fn key_figures(study: &Study, part: &Part) -> String {
+    let mut items: Vec<(String, String)> = Vec::new();
+    items.push((n_equals(part).replace("n = ", ""), "questions".into()));
+    let runs = part.audits.len();
+    let variants = part.variants().len();
+    items.push(if runs == variants {
+        (variants.to_string(), if variants == 1 { "variant, one seed".into() } else { "variants, one seed each".into() })
+    } else {
+        (variants.to_string(), format!("variants, {runs} runs"))
+    });
+    if let Some((_, low, high)) = spread(part.audits.iter().map(|a| a.effect("clean").and_then(|c| c.accuracy))) {
+        let range =
+            if percent(Some(low)) == percent(Some(high)) { percent(Some(low)) } else { format!("{}–{}", percent(Some(low)), percent(Some(high))) };
+        let floor = part.audits.iter().filter_map(|a| a.summary()?.majority).reduce(f64::max);
+        let floor = floor.map_or_else(String::new, |m| format!(" (commonest letter: {})", percent(Some(m))));
+        items.push((format!("{range} %"), format!("accuracy, clean{floor}")));
+    }
+    let largest = part
+        .audits
+        .iter()
+        .flat_map(|a| a.findings.faithfulness.iter().map(move |f| (a, f)))
+        .filter(|(_, f)| f.category == crate::study::ALL && f.intervention != "clean" && f.intervention != "sham")
+        .filter_map(|(a, f)| Some((a, f, f.delta.filter(|d| d.is_finite())?)))
+        .max_by(|x, y| x.2.abs().total_cmp(&y.2.abs()));
+    if let Some((audit, f, delta)) = largest {
+        let what = format!("largest change, points: {} under {}", part.run_name(study, audit), intervention_label(&f.intervention));
+        items.push((points(Some(delta)), what));
+    }
+    if let Some(row) = study.comparison.as_ref().and_then(|(_, f)| verdict::headline(&f.comparison))
+        && row.r.is_some()
+    {
+        let what = format!("cosine with accuracy, exact p {}, Fisher 95 % {}", p_equals(row.exact_p), interval(row.fisher_low, row.fisher_high, correlation));
+        items.push((format!("r = {}", correlation(row.r)), what));
+    }
+    let body: String = items.iter().map(|(v, k)| format!("<div><dt>{}</dt><dd>{}</dd></div>", escape(k), escape(v))).collect();
+    format!("<dl class=\"key\">{body}</dl>")
+}
+
+fn p_equals(p: Option<f64>) -> String {
+    let text = p_value(p);
+    if text.starts_with('<') { text } else { format!("= {text}") }
+}
+
+/// One word per variant, each with its look.
+fn standings(study: &Study, part: &Part) -> String {
+    let mut out = String::from("<ul class=\"standings\">");
+    for v in part.variants() {
+        let style = &study.variants[v];
+        let (class, words) = match verdict::standing(part, v) {
+            Standing::Changes => ("changes", "damage changes the answer"),
+            Standing::Bypassed => ("bypassed", "bypassed"),
+            Standing::Undecided => ("undecided", "undecided"),
+            Standing::NoLatents => ("silent", "no latents ran"),
+            Standing::Unknown => ("silent", "not tested"),
+        };
+        let _ = write!(out, "<li>{}<b>{}</b> <span class=\"word {class}\">{words}</span></li>", swatch(style), escape(&style.name));
+    }
+    out.push_str("</ul>");
+    out
+}
+
+/// The warnings of the audits and of the comparison, each once.
+pub fn warnings(study: &Study, part: &Part) -> String {
+    let mut lines: Vec<(String, Vec<String>)> = Vec::new();
+    let mut add = |text: &str, whose: String| match lines.iter_mut().find(|(t, _)| t == text) {
+        Some((_, names)) => names.push(whose),
+        None => lines.push((text.to_string(), vec![whose])),
+    };
+    for audit in &part.audits {
+        for w in &audit.findings.warnings {
+            add(&w.text, part.run_name(study, audit));
+        }
+    }
+    if let Some((_, findings)) = &study.comparison {
+        for w in &findings.warnings {
+            add(&w.text, "comparison".into());
+        }
+    }
+    if lines.is_empty() {
+        return String::new();
+    }
+    let items: String = lines
+        .iter()
+        .map(|(text, names)| {
+            let whose = if names.len() == part.audits.len() && names.len() > 1 { "all runs".to_string() } else { names.join(", ") };
+            format!("<li>{} <small>{}</small></li>", escape(text), escape(&whose))
+        })
+        .collect();
+    callout("warn", &format!("<b>Read this first.</b><ul>{items}</ul>"))
+}

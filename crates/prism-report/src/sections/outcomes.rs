@@ -1,0 +1,75 @@
+//! How every example ended, and whether the interventions did anything at all.
+
+use std::fmt::Write;
+
+use super::{Builder, run_header};
+use crate::html::escape;
+use crate::number::{decimal, percent};
+use crate::study::{ALL, Part, Study, intervention_label};
+
+/// The section.
+pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
+    let mut t = String::from("<table><thead><tr><th scope=\"col\">variant</th><th scope=\"col\">intervention</th><th scope=\"col\">scored</th><th scope=\"col\">no answer</th><th scope=\"col\">no latents</th><th scope=\"col\">error</th><th scope=\"col\">opened, %</th><th scope=\"col\">context steps</th><th scope=\"col\">target steps</th><th scope=\"col\">outputs changed</th><th scope=\"col\">|latent|</th><th scope=\"col\">|change|</th></tr></thead><tbody>");
+    for audit in &part.audits {
+        for (i, f) in audit.findings.faithfulness.iter().filter(|f| f.category == ALL).enumerate() {
+            let header = if i == 0 { run_header(study, part, audit) } else { "<td></td>".into() };
+            let loud = |n: usize| if n > 0 { format!("<b>{n}</b>") } else { "0".into() };
+            let changed = if f.intervention == "clean" { "–".into() } else { f.changed.to_string() };
+            let _ = write!(
+                t,
+                "<tr{}>{header}<td class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{changed}</td><td>{}</td><td>{}</td></tr>",
+                if i == 0 { " class=\"first\"" } else { "" },
+                escape(&intervention_label(&f.intervention)),
+                f.scored,
+                loud(f.no_answer),
+                loud(f.no_latents),
+                loud(f.error),
+                percent(f.opened),
+                decimal(f.steps_context, 1),
+                decimal(f.steps_target, 1),
+                decimal(f.latent_norm, 2),
+                decimal(f.perturbation_norm, 2)
+            );
+        }
+    }
+    t.push_str("</tbody></table>");
+    let table = builder.table(
+        "Every example ends in exactly one outcome. <i>No answer</i> counts as wrong; <i>no latents</i>: the block never opened, so the intervention did nothing there; <i>error</i>: left out of n. Outputs changed: examples whose generated tokens differ from the clean run’s. |latent| is the mean norm of the vectors fed back, |change| that of what the intervention did to them.",
+        &t,
+    );
+    let categories = categories(study, part, builder);
+    builder.section("outcomes", "How the examples ended", &format!("{table}{categories}"))
+}
+
+/// Clean accuracy per category, when the benchmark has any.
+fn categories(study: &Study, part: &Part, builder: &mut Builder) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for f in part.audits.iter().flat_map(|a| &a.findings.faithfulness) {
+        if f.category != ALL && f.intervention == "clean" && !names.contains(&f.category.as_str()) {
+            names.push(&f.category);
+        }
+    }
+    if names.is_empty() {
+        return String::new();
+    }
+    let mut t = String::from("<table><thead><tr><th scope=\"col\">variant</th>");
+    for name in &names {
+        let _ = write!(t, "<th scope=\"col\">{}</th>", escape(&name.replace('_', " ")));
+    }
+    t.push_str("</tr></thead><tbody>");
+    for audit in &part.audits {
+        let _ = write!(t, "<tr>{}", run_header(study, part, audit));
+        for name in &names {
+            let row = audit.findings.faithfulness.iter().find(|f| f.category == *name && f.intervention == "clean");
+            match row {
+                Some(f) => {
+                    let _ = write!(t, "<td>{} <small>{}/{}</small></td>", percent(f.accuracy), f.correct, f.examples);
+                }
+                None => t.push_str("<td>–</td>"),
+            }
+        }
+        t.push_str("</tr>");
+    }
+    t.push_str("</tbody></table>");
+    builder.table("Clean accuracy by category, in percent, with right answers / questions.", &t)
+}

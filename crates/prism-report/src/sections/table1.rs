@@ -1,0 +1,97 @@
+//! Table 1: one line a run, and a line of means for a variant with several seeds.
+
+use std::fmt::Write;
+
+use prism_audit::findings::VariantSummary;
+
+use super::{Builder, n_equals, run_header, swatch};
+use crate::html::escape;
+use crate::number::{decimal, interval, percent, points, spread};
+use crate::study::{Audit, Part, Study, intervention_label};
+
+/// A column read from an audit's own line.
+type Read = fn(&VariantSummary) -> Option<f64>;
+
+/// The section.
+pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
+    let interventions = part.interventions();
+    let mut t = String::from("<table class=\"wide\"><thead><tr class=\"groups\"><td></td><th scope=\"colgroup\">alignment</th><th scope=\"colgroup\" colspan=\"2\">accuracy, %</th><th scope=\"colgroup\" colspan=\"4\">linear probes, %</th>");
+    if !interventions.is_empty() {
+        let _ = write!(t, "<th scope=\"colgroup\" colspan=\"{}\">change in accuracy, points (gained / lost)</th>", interventions.len());
+    }
+    t.push_str("</tr><tr><th scope=\"col\">variant</th><th scope=\"col\">cosine</th><th scope=\"col\">clean</th><th scope=\"col\">95 %</th><th scope=\"col\">(a) answer</th><th scope=\"col\">(b) latent</th><th scope=\"col\">gap <i>G</i></th><th scope=\"col\">floor</th>");
+    for i in &interventions {
+        let _ = write!(t, "<th scope=\"col\">{}</th>", escape(&intervention_label(i)));
+    }
+    t.push_str("</tr></thead><tbody>");
+    for variant in part.variants() {
+        let audits: Vec<&Audit> = part.of(variant).collect();
+        if audits.len() > 1 {
+            mean_row(study, variant, &audits, &interventions, &mut t);
+        }
+        for audit in &audits {
+            run_row(study, part, audit, &interventions, audits.len() > 1, &mut t);
+        }
+    }
+    t.push_str("</tbody></table>");
+    let seeds = if part.has_seeds() { " Lines in bold are means over seeds with the range below; lines under them are single seeds." } else { "" };
+    let caption = format!(
+        "{} on {}: {} questions. Cosine: teacher-forced, target stage. Accuracy with its Wilson 95 % interval. Probes: five-fold accuracy for the gold letter; floor: share of the commonest letter. Change: against the clean run of the same questions, with the number newly right / newly wrong.{seeds}",
+        if part.audits.len() == 1 { "The run" } else { "Variants" },
+        escape(&part.benchmark),
+        n_equals(part)
+    );
+    let table = builder.table(&caption, &t);
+    builder.section("table-1", "Variants side by side", &table)
+}
+
+fn run_row(study: &Study, part: &Part, audit: &Audit, interventions: &[String], under_mean: bool, t: &mut String) {
+    let s = audit.summary();
+    let clean = audit.effect("clean");
+    let _ = write!(t, "<tr{}>{}", if under_mean { " class=\"seed\"" } else { "" }, run_header(study, part, audit));
+    let accuracy = clean.and_then(|c| c.accuracy).or_else(|| s.and_then(|s| s.accuracy));
+    let low = clean.and_then(|c| c.accuracy_low).or_else(|| s.and_then(|s| s.accuracy_low));
+    let high = clean.and_then(|c| c.accuracy_high).or_else(|| s.and_then(|s| s.accuracy_high));
+    let _ = write!(
+        t,
+        "<td>{}</td><td><b>{}</b></td><td class=\"soft\">{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"soft\">{}</td>",
+        decimal(s.and_then(|s| s.cosine), 3),
+        percent(accuracy),
+        interval(low, high, percent),
+        percent(s.and_then(|s| s.probe_a)),
+        percent(s.and_then(|s| s.probe_b)),
+        points(s.and_then(|s| s.gap)),
+        percent(s.and_then(|s| s.majority)),
+    );
+    for i in interventions {
+        match audit.effect(i) {
+            Some(f) => {
+                let why = f.reason.as_deref().map_or_else(String::new, |r| format!(" title=\"{}\"", escape(r)));
+                let _ = write!(t, "<td{why}>{} <small>{}/{}</small></td>", points(f.delta), f.gained, f.lost);
+            }
+            None => t.push_str("<td class=\"soft\">–</td>"),
+        }
+    }
+    t.push_str("</tr>");
+}
+
+fn mean_row(study: &Study, variant: usize, audits: &[&Audit], interventions: &[String], t: &mut String) {
+    let style = &study.variants[variant];
+    let _ = write!(t, "<tr class=\"mean\"><th scope=\"row\">{}{} <small>{} seeds</small></th>", swatch(style), escape(&style.name), audits.len());
+    let of = |read: Read| spread(audits.iter().map(|a| a.summary().and_then(read)));
+    let cell = |values: Option<(f64, f64, f64)>, write: &dyn Fn(Option<f64>) -> String| match values {
+        Some((mean, low, high)) => format!("<td>{}<br><small>{} to {}</small></td>", write(Some(mean)), write(Some(low)), write(Some(high))),
+        None => "<td>–</td>".to_string(),
+    };
+    t.push_str(&cell(of(|s| s.cosine), &|v| decimal(v, 3)));
+    t.push_str(&cell(of(|s| s.accuracy), &percent));
+    t.push_str("<td></td>");
+    t.push_str(&cell(of(|s| s.probe_a), &percent));
+    t.push_str(&cell(of(|s| s.probe_b), &percent));
+    t.push_str(&cell(of(|s| s.gap), &points));
+    t.push_str("<td></td>");
+    for i in interventions {
+        t.push_str(&cell(spread(audits.iter().map(|a| a.effect(i).and_then(|f| f.delta))), &points));
+    }
+    t.push_str("</tr>");
+}

@@ -1,0 +1,229 @@
+//! What a report speaks about: audits grouped by benchmark, variants in one
+//! order with one colour and one shape each.
+
+use std::path::{Path, PathBuf};
+
+use prism_audit::Findings;
+use prism_audit::findings::{FaithfulnessFinding, VariantSummary};
+use prism_run::manifest::Manifest;
+use prism_run::{Intervention, Variant};
+
+use crate::charts::theme::VariantStyle;
+use crate::{Error, ReportInputs};
+
+/// The category of rows that speak of the whole benchmark.
+pub const ALL: &str = "all";
+
+/// One audit run folder, read.
+#[derive(Debug, Clone)]
+pub struct Audit {
+    /// The folder as it was given.
+    pub folder: PathBuf,
+    /// Its `run.json`.
+    pub manifest: Manifest,
+    /// Its findings.
+    pub findings: Findings,
+    /// Index into [`Study::variants`].
+    pub variant: usize,
+    /// Training seed.
+    pub seed: Option<i64>,
+}
+
+impl Audit {
+    /// The run's own line of Table 1.
+    pub fn summary(&self) -> Option<&VariantSummary> {
+        self.findings.table1.first()
+    }
+
+    /// The row of an intervention over the whole benchmark.
+    pub fn effect(&self, intervention: &str) -> Option<&FaithfulnessFinding> {
+        self.findings.faithfulness.iter().find(|f| f.category == ALL && f.intervention == intervention)
+    }
+
+    /// Examples of the clean run.
+    pub fn examples(&self) -> Option<usize> {
+        self.effect("clean").map(|c| c.examples).or_else(|| self.summary().map(|s| s.examples))
+    }
+}
+
+/// The audits of one benchmark.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Its name.
+    pub benchmark: String,
+    /// In the order of variants, then seeds.
+    pub audits: Vec<Audit>,
+}
+
+impl Part {
+    /// Interventions other than clean, in the order they were run.
+    pub fn interventions(&self) -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        for row in self.audits.iter().flat_map(|a| &a.findings.faithfulness) {
+            if row.category == ALL && row.intervention != "clean" && !all.contains(&row.intervention) {
+                all.push(row.intervention.clone());
+            }
+        }
+        all
+    }
+
+    /// Indices of the variants it holds, in order, each once.
+    pub fn variants(&self) -> Vec<usize> {
+        let mut all: Vec<usize> = self.audits.iter().map(|a| a.variant).collect();
+        all.dedup();
+        all
+    }
+
+    /// The audits of one variant.
+    pub fn of(&self, variant: usize) -> impl Iterator<Item = &Audit> {
+        self.audits.iter().filter(move |a| a.variant == variant)
+    }
+
+    /// Whether any variant has more than one run.
+    pub fn has_seeds(&self) -> bool {
+        self.variants().len() < self.audits.len()
+    }
+
+    /// The name of a run: its variant, and its seed when that is needed to tell runs apart.
+    pub fn run_name(&self, study: &Study, audit: &Audit) -> String {
+        let name = &study.variants[audit.variant].name;
+        match audit.seed {
+            Some(seed) if self.has_seeds() => format!("{name} · {seed}"),
+            _ => name.clone(),
+        }
+    }
+
+    /// Smallest and largest number of examples over the runs.
+    pub fn examples(&self) -> Option<(usize, usize)> {
+        let all: Vec<usize> = self.audits.iter().filter_map(Audit::examples).collect();
+        Some((*all.iter().min()?, *all.iter().max()?))
+    }
+
+    /// The equivalence margin, when every run declared the same one.
+    pub fn margin(&self) -> Option<f64> {
+        let mut margins = self.audits.iter().flat_map(|a| &a.findings.verdict).map(|v| v.margin);
+        let first = margins.next()?;
+        margins.all(|m| m == first).then_some(first)
+    }
+}
+
+/// Everything the page is made from, but for records, logs and images.
+#[derive(Debug, Clone)]
+pub struct Study {
+    /// One per benchmark, in the order of first appearance.
+    pub parts: Vec<Part>,
+    /// Every variant of the page, audited or only trained.
+    pub variants: Vec<VariantStyle>,
+    /// The comparison's folder and findings.
+    pub comparison: Option<(PathBuf, Findings)>,
+    /// Training runs: folder, manifest, variant.
+    pub trainings: Vec<Training>,
+}
+
+/// One training run folder.
+#[derive(Debug, Clone)]
+pub struct Training {
+    /// The folder as it was given.
+    pub folder: PathBuf,
+    /// Its `run.json`.
+    pub manifest: Manifest,
+    /// Index into [`Study::variants`].
+    pub variant: usize,
+    /// Training seed.
+    pub seed: Option<i64>,
+}
+
+impl Study {
+    /// Reads manifests and findings; what is absent but not needed goes to `left_out`.
+    ///
+    /// # Errors
+    /// When an audit's manifest or findings cannot be read.
+    pub fn read(inputs: &ReportInputs, left_out: &mut Vec<String>) -> Result<Self, Error> {
+        if inputs.audits.is_empty() {
+            return Err(Error::NoAudit);
+        }
+        let mut names: Vec<(String, String)> = Vec::new();
+        let mut audits = Vec::new();
+        for folder in &inputs.audits {
+            let manifest = Manifest::read(folder)?;
+            let findings = Findings::read(folder)?;
+            let summary = findings.table1.first();
+            let id = manifest.variant.clone().or_else(|| summary.map(|s| s.variant.clone())).unwrap_or_else(|| folder_name(folder));
+            let name = manifest.name.clone().or_else(|| summary.map(|s| s.name.clone())).unwrap_or_else(|| id.clone());
+            let seed = seed_of(&manifest).or_else(|| summary.and_then(|s| s.seed));
+            let benchmark = manifest.benchmark.clone().or_else(|| summary.map(|s| s.benchmark.clone()));
+            if findings.faithfulness.is_empty() {
+                left_out.push(format!("{}: no corruption results among its findings", folder.display()));
+            }
+            remember(&mut names, &id, &name);
+            audits.push((id, seed, benchmark.unwrap_or_else(|| "benchmark".into()), folder.clone(), manifest, findings));
+        }
+        let mut trainings = Vec::new();
+        for folder in &inputs.trainings {
+            match Manifest::read(folder) {
+                Ok(manifest) => {
+                    let id = manifest.variant.clone().unwrap_or_else(|| folder_name(folder));
+                    remember(&mut names, &id, manifest.name.as_deref().unwrap_or(&id));
+                    trainings.push((id, folder.clone(), manifest));
+                }
+                Err(e) => left_out.push(format!("training curves of {}: {e}", folder.display())),
+            }
+        }
+        let presets: Vec<&str> = Variant::preset_ids().collect();
+        // A stable sort: presets in the paper's order, the others as they came.
+        names.sort_by_key(|(id, _)| presets.iter().position(|p| p == id).unwrap_or(presets.len()));
+        let variants: Vec<VariantStyle> = names.iter().enumerate().map(|(i, (id, name))| VariantStyle::new(i, id, name)).collect();
+        let index = |id: &str| variants.iter().position(|v| v.id == id).unwrap_or_default();
+        let mut parts: Vec<Part> = Vec::new();
+        for (id, seed, benchmark, folder, manifest, findings) in audits {
+            let audit = Audit { folder, manifest, findings, variant: index(&id), seed };
+            match parts.iter_mut().find(|p| p.benchmark == benchmark) {
+                Some(part) => part.audits.push(audit),
+                None => parts.push(Part { benchmark, audits: vec![audit] }),
+            }
+        }
+        for part in &mut parts {
+            part.audits.sort_by_key(|a| (a.variant, a.seed));
+        }
+        let mut trainings: Vec<Training> = trainings
+            .into_iter()
+            .map(|(id, folder, manifest)| Training { seed: seed_of(&manifest), variant: index(&id), folder, manifest })
+            .collect();
+        trainings.sort_by_key(|t| (t.variant, t.seed));
+        let comparison = match &inputs.comparison {
+            None => None,
+            Some(folder) => Some((folder.clone(), Findings::read(folder)?)),
+        };
+        Ok(Self { parts, variants, comparison, trainings })
+    }
+
+    /// The style of an audit's variant.
+    pub fn style(&self, audit: &Audit) -> &VariantStyle {
+        &self.variants[audit.variant]
+    }
+}
+
+fn seed_of(manifest: &Manifest) -> Option<i64> {
+    manifest.seed.and_then(|s| i64::try_from(s).ok())
+}
+
+fn folder_name(folder: &Path) -> String {
+    folder.file_name().map_or_else(|| "run".into(), |n| n.to_string_lossy().into_owned())
+}
+
+fn remember(names: &mut Vec<(String, String)>, id: &str, name: &str) {
+    if !names.iter().any(|(known, _)| known == id) {
+        names.push((id.to_string(), name.to_string()));
+    }
+}
+
+/// An intervention as the page prints it.
+pub fn intervention_label(text: &str) -> String {
+    match text.parse::<Intervention>() {
+        Ok(Intervention::Clean) => "clean".into(),
+        Ok(Intervention::Zero) => "zero".into(),
+        Ok(Intervention::Noise(sigma)) => format!("noise σ {sigma}"),
+        Ok(other) => other.to_string(),
+        Err(_) => text.to_string(),
+    }
+}
