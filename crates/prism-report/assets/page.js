@@ -32,6 +32,7 @@
       vegaEmbed(place, spec, {
         mode: "vega-lite",
         renderer: "svg",
+        logLevel: vega.Error,
         ast: true,
         actions: { editor: false, compiled: false, export: true, source: true },
         downloadFileName: "prism-" + id,

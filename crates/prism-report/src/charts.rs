@@ -77,3 +77,55 @@ fn chart(description: &str, height: Value, data: Value, mut body: Value) -> Valu
     }
     body
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(style: &VariantStyle) -> Run<'_> {
+        Run { style, label: style.name.clone() }
+    }
+
+    #[test]
+    fn specifications_stay_as_they_are() {
+        let (a, b) = (VariantStyle::new(0, "lvr", "LVR"), VariantStyle::new(1, "n-lvr", "N-LVR"));
+        let scatter = [
+            cosine_accuracy::Point { run: run(&a), cosine: 0.5, accuracy: 0.75, low: Some(0.5), high: Some(0.875) },
+            cosine_accuracy::Point { run: run(&b), cosine: 0.25, accuracy: 0.5, low: None, high: None },
+        ];
+        insta::assert_json_snapshot!("cosine_accuracy", cosine_accuracy::spec(&scatter, "cosine"));
+        let effect = |run, delta| corruption::Effect {
+            run,
+            intervention: "zero".into(),
+            delta,
+            low: Some(-0.25),
+            high: Some(0.25),
+            gained: 1,
+            lost: 2,
+        };
+        insta::assert_json_snapshot!("corruption", corruption::spec(&[effect(run(&a), -0.125), effect(run(&b), 0.0)], Some(0.0625)));
+        let gap = [gap_response::Point { run: run(&a), gap: 0.25, delta: -0.125, low: Some(-0.25), high: Some(0.0) }];
+        insta::assert_json_snapshot!("gap_response", gap_response::spec(&gap, "zero"));
+        let probe =
+            [probes::Point { run: run(&a), position: "answer state (a)".into(), accuracy: 0.75, sd: Some(0.125), control: Some(0.25) }];
+        insta::assert_json_snapshot!("probes", probes::spec(&probe, Some(0.375)));
+        let line = [training::Line { run: run(&a), points: vec![(1.0, 2.0), (2.0, 1.0)] }];
+        insta::assert_json_snapshot!("training", training::spec(&line, "cross-entropy"));
+    }
+
+    #[test]
+    fn nothing_to_draw_is_no_chart() {
+        assert!(cosine_accuracy::spec(&[], "cosine").is_none());
+        assert!(corruption::spec(&[], None).is_none());
+        assert!(gap_response::spec(&[], "zero").is_none());
+        assert!(probes::spec(&[], None).is_none());
+        assert!(training::spec(&[], "ce").is_none());
+    }
+
+    #[test]
+    fn a_wide_range_of_losses_is_drawn_on_a_logarithmic_scale() {
+        let a = VariantStyle::new(0, "lvr", "LVR");
+        let line = [training::Line { run: run(&a), points: vec![(1.0, 30.0), (2.0, 1.0)] }];
+        assert_eq!(training::spec(&line, "latent loss").unwrap()["encoding"]["y"]["scale"]["type"], "log");
+    }
+}

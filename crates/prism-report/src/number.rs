@@ -29,9 +29,21 @@ pub fn points(difference: Option<f64>) -> String {
     )
 }
 
-/// A correlation with its sign, e.g. `−0.94`.
+/// A share in points without sign or idle digits, e.g. `5`, `2.5`.
+pub fn plain_points(share: f64) -> String {
+    let text = format!("{:.1}", share * 100.0);
+    text.strip_suffix(".0").map_or(text.clone(), str::to_string)
+}
+
+/// A correlation with its sign, e.g. `−0.94`; a third digit where two would round it to 1.
 pub fn correlation(r: Option<f64>) -> String {
-    finite(r).map_or_else(|| ABSENT.into(), |r| minus(format!("{r:+.2}")))
+    finite(r).map_or_else(
+        || ABSENT.into(),
+        |r| {
+            let digits = if (0.995..1.0).contains(&r.abs()) { 3 } else { 2 };
+            minus(format!("{r:+.digits$}"))
+        },
+    )
 }
 
 /// A p value, e.g. `0.10`, `0.004`, `< 0.001`.
@@ -90,6 +102,7 @@ mod tests {
         assert_eq!(points(Some(-0.026)), "−2.6");
         assert_eq!(points(Some(-0.0001)), "0.0");
         assert_eq!(correlation(Some(0.984)), "+0.98");
+        assert_eq!(correlation(Some(-0.996)), "−0.996");
         assert_eq!(p_value(Some(1e-9)), "< 0.001");
         assert_eq!(interval(Some(-0.06), Some(0.02), points), "[−6.0, +2.0]");
     }

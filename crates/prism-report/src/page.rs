@@ -71,7 +71,9 @@ fn document(about: &str, head: &str, body: &str, builder: &Builder) -> String {
     let mut page = String::with_capacity(body.len() + 1_000_000);
     page.push_str("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
     let _ = write!(page, "<meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">");
-    page.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">");
+    page.push_str(
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">",
+    );
     let _ = write!(page, "<title>Do the latents matter? {}</title>", escape(about));
     let _ = write!(page, "<style>:root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n{STYLE}</style></head><body>");
     let _ = write!(

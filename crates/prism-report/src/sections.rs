@@ -21,6 +21,9 @@ use crate::charts::theme::VariantStyle;
 use crate::html::escape;
 use crate::study::{Audit, Part, Study};
 
+/// Rows a table may have and still stand open.
+const LONGEST_OPEN: usize = 48;
+
 /// What sections share while the page is written: numbering and the charts so far.
 #[derive(Debug, Default)]
 pub struct Builder {
@@ -43,13 +46,15 @@ impl Builder {
         html
     }
 
-    /// A numbered table with its caption above, scrolling sideways when narrow.
+    /// A numbered table with its caption above, scrolling sideways when narrow,
+    /// folded when it is long.
     pub fn table(&mut self, caption: &str, table: &str) -> String {
         self.tables += 1;
-        format!(
-            "<figure class=\"table\"><figcaption><b>Table {}.</b> {caption}</figcaption><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table {}\">{table}</div></figure>",
-            self.tables, self.tables
-        )
+        let number = self.tables;
+        let scroll = format!("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table {number}\">{table}</div>");
+        let rows = table.matches("<tr").count();
+        let body = if rows > LONGEST_OPEN { format!("<details><summary>{rows} rows</summary>{scroll}</details>") } else { scroll };
+        format!("<figure class=\"table\"><figcaption><b>Table {number}.</b> {caption}</figcaption>{body}</figure>")
     }
 
     /// A numbered figure of one or more charts side by side, with the variants' legend.
@@ -80,11 +85,7 @@ impl Builder {
 
 /// The variant's shape and colour, inline.
 pub fn swatch(style: &VariantStyle) -> String {
-    format!(
-        "<svg class=\"swatch v{}\" viewBox=\"-6 -6 12 12\" aria-hidden=\"true\"><path d=\"{}\"/></svg>",
-        style.class,
-        style.path()
-    )
+    format!("<svg class=\"swatch v{}\" viewBox=\"-6 -6 12 12\" aria-hidden=\"true\"><path d=\"{}\"/></svg>", style.class, style.path())
 }
 
 /// The legend over a figure.

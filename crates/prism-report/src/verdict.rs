@@ -4,7 +4,7 @@
 
 use prism_audit::findings::{ComparisonFinding, VerdictFinding};
 
-use crate::number::{correlation, count_word, p_value, points};
+use crate::number::{correlation, count_word, p_value, plain_points};
 use crate::study::{Part, Study};
 
 /// What the interventions allow to be said of one variant, over its seeds.
@@ -75,7 +75,7 @@ pub fn sentence(study: &Study, part: &Part) -> String {
     if silent.len() == m {
         return format!("Nothing was tested: the latent block never opened in {}.", of_all(m));
     }
-    let margin = part.margin().map_or_else(|| "the declared margin".to_string(), |m| format!("±{} points", points(Some(m)).trim_start_matches('+')));
+    let margin = part.margin().map_or_else(|| "the declared margin".to_string(), |m| format!("±{} points", plain_points(m)));
     let mut text = if !changes.is_empty() {
         let (worse, better) = directions(part);
         let how = match (worse, better) {
@@ -111,16 +111,14 @@ pub fn sentence(study: &Study, part: &Part) -> String {
 /// Whether interventions that change the answer lower accuracy, and whether any raise it.
 fn directions(part: &Part) -> (bool, bool) {
     let changing = || part.audits.iter().flat_map(|a| &a.findings.verdict).filter(|v: &&VerdictFinding| v.verdict == CHANGES);
-    let (worse, better) =
-        (changing().any(|v| v.delta.is_some_and(|d| d < 0.0)), changing().any(|v| v.delta.is_some_and(|d| d > 0.0)));
+    let (worse, better) = (changing().any(|v| v.delta.is_some_and(|d| d < 0.0)), changing().any(|v| v.delta.is_some_and(|d| d > 0.0)));
     (worse, better)
 }
 
 /// The headline correlation of a comparison: cosine with accuracy, nothing held
 /// fixed, one point a variant if there is such a row.
 pub fn headline(rows: &[ComparisonFinding]) -> Option<&ComparisonFinding> {
-    let mut fitting: Vec<&ComparisonFinding> =
-        rows.iter().filter(|r| r.x == "cosine" && r.y == "accuracy" && r.given.is_none()).collect();
+    let mut fitting: Vec<&ComparisonFinding> = rows.iter().filter(|r| r.x == "cosine" && r.y == "accuracy" && r.given.is_none()).collect();
     fitting.sort_by_key(|r| r.unit != "seed_mean");
     fitting.first().copied()
 }

@@ -46,7 +46,8 @@ pub fn spec(points: &[Point<'_>], majority: Option<f64>) -> Option<Value> {
     let y = json!({"field": "position", "type": "nominal", "sort": positions, "title": null,
         "scale": {"paddingInner": 0.28, "paddingOuter": 0.14}, "axis": {"domain": false, "ticks": false, "labelFontSize": 12.5, "labelColor": theme::INK}});
     let offset = json!({"field": "run", "type": "nominal", "sort": runs, "scale": {"paddingInner": 0, "paddingOuter": 0}});
-    let x = |field: &str| json!({"field": field, "type": "quantitative", "title": "probe accuracy, %", "scale": {"zero": false, "nice": true}});
+    let x =
+        |field: &str| json!({"field": field, "type": "quantitative", "title": "probe accuracy, %", "scale": {"zero": false, "nice": true}});
     let mut layers = Vec::new();
     if let Some(m) = majority {
         layers.push(json!({"data": {"values": [{"floor": m * 100.0}]},
@@ -54,7 +55,7 @@ pub fn spec(points: &[Point<'_>], majority: Option<f64>) -> Option<Value> {
     }
     layers.push(json!({"mark": {"type": "rule", "strokeWidth": 1.6, "opacity": 0.55},
         "encoding": {"x": x("low"), "x2": {"field": "high"}, "y": y, "yOffset": offset, "color": colour(&styles)}}));
-    layers.push(json!({"mark": {"type": "tick", "thickness": 1.6, "size": 8, "color": theme::FAINT, "opacity": 0.9},
+    layers.push(json!({"mark": {"type": "point", "filled": false, "shape": "circle", "size": 14, "strokeWidth": 1.1, "color": theme::FAINT, "opacity": 1},
         "encoding": {"x": x("control"), "y": y, "yOffset": offset}}));
     layers.push(json!({"mark": {"type": "point", "filled": true, "opacity": 1, "size": if runs.len() > 8 { 40 } else { 70 }},
         "encoding": {"x": x("accuracy"), "y": y, "yOffset": offset, "color": colour(&styles), "shape": shape(&styles),
@@ -63,7 +64,7 @@ pub fn spec(points: &[Point<'_>], majority: Option<f64>) -> Option<Value> {
     let step = if runs.len() > 8 { 9 } else { 13 };
     let height = json!({"step": step, "for": "offset"});
     Some(chart(
-        "Probe accuracy by position, one mark per run; ticks: random labels; dashed: majority class",
+        "Probe accuracy by position, one mark per run; rings: random labels; dashed: majority class",
         height,
         data.into(),
         json!({"layer": layers}),

@@ -25,7 +25,9 @@ pub fn spec(lines: &[Line<'_>], title: &str) -> Option<Value> {
     let styles = styles_of(lines.iter().map(|l| l.run.style));
     let data: Vec<Value> = lines
         .iter()
-        .flat_map(|l| l.points.iter().map(|(step, value)| json!({"run": l.run.label, "variant": l.run.style.name, "step": step, "value": value})))
+        .flat_map(|l| {
+            l.points.iter().map(|(step, value)| json!({"run": l.run.label, "variant": l.run.style.name, "step": step, "value": value}))
+        })
         .collect();
     let scale = if log { json!({"type": "log", "nice": true}) } else { json!({"zero": false, "nice": true}) };
     let title = if log { format!("{title} (log scale)") } else { title.to_string() };

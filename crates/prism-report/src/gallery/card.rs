@@ -107,7 +107,8 @@ fn image_html(picture: &Result<Picture, String>, boxes: &[RegionBox], id: &str, 
 }
 
 fn answers_html(study: &Study, part: &Part, runs: &[usize], interventions: &[String], shown: &Shown) -> String {
-    let mut out = String::from("<div class=\"scroll\"><table class=\"answers\"><thead><tr><th scope=\"col\"></th><th scope=\"col\">clean</th>");
+    let mut out =
+        String::from("<div class=\"scroll\"><table class=\"answers\"><thead><tr><th scope=\"col\"></th><th scope=\"col\">clean</th>");
     for i in interventions {
         let _ = write!(out, "<th scope=\"col\">{}</th>", escape(&intervention_label(i).replace("noise ", "")));
     }

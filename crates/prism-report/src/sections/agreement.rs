@@ -20,7 +20,13 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
             .filter_map(|a| {
                 let clean = a.effect("clean")?;
                 let cosine = cosine(a).filter(|c| c.is_finite())?;
-                Some(Point { run: run(study, part, a), cosine, accuracy: clean.accuracy?, low: clean.accuracy_low, high: clean.accuracy_high })
+                Some(Point {
+                    run: run(study, part, a),
+                    cosine,
+                    accuracy: clean.accuracy?,
+                    low: clean.accuracy_low,
+                    high: clean.accuracy_high,
+                })
             })
             .collect()
     };
@@ -73,11 +79,14 @@ fn headline(row: &ComparisonFinding) -> String {
 }
 
 fn correlations(rows: &[ComparisonFinding], builder: &mut Builder) -> String {
-    let mut t = String::from("<table><thead><tr><th scope=\"col\">x</th><th scope=\"col\">y</th><th scope=\"col\">points</th><th scope=\"col\"><i>r</i></th><th scope=\"col\">bootstrap 95 %</th><th scope=\"col\">Fisher 95 %</th><th scope=\"col\">exact <i>p</i></th><th scope=\"col\">one left out</th></tr></thead><tbody>");
+    let mut t = String::from(
+        "<table><thead><tr><th scope=\"col\">x</th><th scope=\"col\" class=\"text\">y</th><th scope=\"col\">points</th><th scope=\"col\"><i>r</i></th><th scope=\"col\">bootstrap 95 %</th><th scope=\"col\">Fisher 95 %</th><th scope=\"col\">exact <i>p</i></th><th scope=\"col\">one left out</th></tr></thead><tbody>",
+    );
     for row in rows {
         let given = row.given.as_deref().map_or_else(String::new, |g| format!(" <small>given {}</small>", escape(&column(g))));
         let unit = if row.unit == "run" { "runs" } else { "variants" };
-        let _ = write!(t, "<tr><th scope=\"row\">{}</th><td class=\"text\">{}{given}</td>", escape(&column(&row.x)), escape(&column(&row.y)));
+        let _ =
+            write!(t, "<tr><th scope=\"row\">{}</th><td class=\"text\">{}{given}</td>", escape(&column(&row.x)), escape(&column(&row.y)));
         if row.r.is_none() {
             let why = row.reason.as_deref().unwrap_or("no number");
             let _ = write!(t, "<td>{} {unit}</td><td>–</td><td class=\"text\" colspan=\"4\">{}</td></tr>", row.variants, escape(why));
@@ -120,7 +129,9 @@ fn column(name: &str) -> String {
 }
 
 fn alignment(study: &Study, part: &Part, builder: &mut Builder) -> String {
-    let mut t = String::from("<table><thead><tr><th scope=\"col\">variant</th><th scope=\"col\">mode</th><th scope=\"col\">stage</th><th scope=\"col\">examples</th><th scope=\"col\">positions</th><th scope=\"col\">cosine</th><th scope=\"col\">sd</th><th scope=\"col\">MSE</th><th scope=\"col\">|h|</th><th scope=\"col\">|v|</th><th scope=\"col\">|h| / |v|</th></tr></thead><tbody>");
+    let mut t = String::from(
+        "<table><thead><tr><th scope=\"col\">variant</th><th scope=\"col\" class=\"text\">mode</th><th scope=\"col\" class=\"text\">stage</th><th scope=\"col\">examples</th><th scope=\"col\">positions</th><th scope=\"col\">cosine</th><th scope=\"col\">sd</th><th scope=\"col\">MSE</th><th scope=\"col\">|h|</th><th scope=\"col\">|v|</th><th scope=\"col\">|h| / |v|</th></tr></thead><tbody>",
+    );
     let mut any = false;
     for audit in &part.audits {
         for (i, f) in audit.findings.alignment.iter().enumerate() {

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::{Builder, n_equals, run, run_header, styles};
 use crate::charts::{corruption, gap_response};
 use crate::html::escape;
-use crate::number::{decimal, interval, p_value, percent, points};
+use crate::number::{interval, p_value, percent, plain_points, points};
 use crate::study::{Part, Study, intervention_label};
 use crate::verdict::{Standing, standing_of_word};
 
@@ -32,7 +32,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let margin = part.margin();
     let band = margin.map_or_else(
         || " No common equivalence margin was declared.".to_string(),
-        |m| format!(" The shaded band is the equivalence margin of ±{} points, fixed beforehand.", decimal(Some(m * 100.0), 1)),
+        |m| format!(" The shaded band is the equivalence margin of ±{} points, fixed beforehand.", plain_points(m)),
     );
     let caption = format!(
         "Change in accuracy when every latent is replaced before it is read, against the clean run of the same questions ({}). Bars are paired bootstrap 95 % intervals over questions.{band}",
@@ -44,7 +44,9 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
 }
 
 fn verdicts(study: &Study, part: &Part, builder: &mut Builder) -> String {
-    let mut t = String::from("<table><thead><tr><th scope=\"col\">variant</th><th scope=\"col\">intervention</th><th scope=\"col\">n</th><th scope=\"col\">change</th><th scope=\"col\">95 %</th><th scope=\"col\">gained / lost</th><th scope=\"col\">McNemar <i>p</i></th><th scope=\"col\">Holm <i>p</i></th><th scope=\"col\">detectable</th><th scope=\"col\">needed n</th><th scope=\"col\">verdict</th></tr></thead><tbody>");
+    let mut t = String::from(
+        "<table><thead><tr><th scope=\"col\">variant</th><th scope=\"col\" class=\"text\">intervention</th><th scope=\"col\">n</th><th scope=\"col\">change</th><th scope=\"col\">95 %</th><th scope=\"col\">gained / lost</th><th scope=\"col\">McNemar <i>p</i></th><th scope=\"col\">Holm <i>p</i></th><th scope=\"col\">detectable</th><th scope=\"col\">needed n</th><th scope=\"col\" class=\"text\">verdict</th></tr></thead><tbody>",
+    );
     let mut any = false;
     for audit in &part.audits {
         for (i, v) in audit.findings.verdict.iter().enumerate() {
@@ -114,7 +116,13 @@ pub fn gap_html(study: &Study, part: &Part, builder: &mut Builder) -> String {
             .iter()
             .filter_map(|a| {
                 let (f, gap) = (a.effect(intervention)?, a.summary()?.gap.filter(|g| g.is_finite())?);
-                Some(gap_response::Point { run: run(study, part, a), gap, delta: f.delta.filter(|d| d.is_finite())?, low: f.delta_low, high: f.delta_high })
+                Some(gap_response::Point {
+                    run: run(study, part, a),
+                    gap,
+                    delta: f.delta.filter(|d| d.is_finite())?,
+                    low: f.delta_low,
+                    high: f.delta_high,
+                })
             })
             .collect();
         charts.push((gap_response::spec(&all, &intervention_label(intervention)), ""));

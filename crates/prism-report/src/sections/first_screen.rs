@@ -57,8 +57,11 @@ fn key_figures(study: &Study, part: &Part) -> String {
         (variants.to_string(), format!("variants, {runs} runs"))
     });
     if let Some((_, low, high)) = spread(part.audits.iter().map(|a| a.effect("clean").and_then(|c| c.accuracy))) {
-        let range =
-            if percent(Some(low)) == percent(Some(high)) { percent(Some(low)) } else { format!("{}–{}", percent(Some(low)), percent(Some(high))) };
+        let range = if percent(Some(low)) == percent(Some(high)) {
+            percent(Some(low))
+        } else {
+            format!("{}–{}", percent(Some(low)), percent(Some(high)))
+        };
         let floor = part.audits.iter().filter_map(|a| a.summary()?.majority).reduce(f64::max);
         let floor = floor.map_or_else(String::new, |m| format!(" (commonest letter: {})", percent(Some(m))));
         items.push((format!("{range} %"), format!("accuracy, clean{floor}")));
@@ -71,13 +74,22 @@ fn key_figures(study: &Study, part: &Part) -> String {
         .filter_map(|(a, f)| Some((a, f, f.delta.filter(|d| d.is_finite())?)))
         .max_by(|x, y| x.2.abs().total_cmp(&y.2.abs()));
     if let Some((audit, f, delta)) = largest {
-        let what = format!("largest change, points: {} under {}", part.run_name(study, audit), intervention_label(&f.intervention));
+        let what = format!(
+            "largest change, points, 95 % {}: {} under {}",
+            interval(f.delta_low, f.delta_high, points),
+            part.run_name(study, audit),
+            intervention_label(&f.intervention)
+        );
         items.push((points(Some(delta)), what));
     }
     if let Some(row) = study.comparison.as_ref().and_then(|(_, f)| verdict::headline(&f.comparison))
         && row.r.is_some()
     {
-        let what = format!("cosine with accuracy, exact p {}, Fisher 95 % {}", p_equals(row.exact_p), interval(row.fisher_low, row.fisher_high, correlation));
+        let what = format!(
+            "cosine with accuracy, exact p {}, Fisher 95 % {}",
+            p_equals(row.exact_p),
+            interval(row.fisher_low, row.fisher_high, correlation)
+        );
         items.push((format!("r = {}", correlation(row.r)), what));
     }
     let body: String = items.iter().map(|(v, k)| format!("<div><dt>{}</dt><dd>{}</dd></div>", escape(k), escape(v))).collect();

@@ -9,7 +9,9 @@ use crate::study::{ALL, Part, Study, intervention_label};
 
 /// The section.
 pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
-    let mut t = String::from("<table><thead><tr><th scope=\"col\">variant</th><th scope=\"col\">intervention</th><th scope=\"col\">scored</th><th scope=\"col\">no answer</th><th scope=\"col\">no latents</th><th scope=\"col\">error</th><th scope=\"col\">opened, %</th><th scope=\"col\">context steps</th><th scope=\"col\">target steps</th><th scope=\"col\">outputs changed</th><th scope=\"col\">|latent|</th><th scope=\"col\">|change|</th></tr></thead><tbody>");
+    let mut t = String::from(
+        "<table><thead><tr><th scope=\"col\">variant</th><th scope=\"col\" class=\"text\">intervention</th><th scope=\"col\">scored</th><th scope=\"col\">no answer</th><th scope=\"col\">no latents</th><th scope=\"col\">error</th><th scope=\"col\">opened, %</th><th scope=\"col\">context steps</th><th scope=\"col\">target steps</th><th scope=\"col\">outputs changed</th><th scope=\"col\">|latent|</th><th scope=\"col\">|change|</th></tr></thead><tbody>",
+    );
     for audit in &part.audits {
         for (i, f) in audit.findings.faithfulness.iter().filter(|f| f.category == ALL).enumerate() {
             let header = if i == 0 { run_header(study, part, audit) } else { "<td></td>".into() };

@@ -17,7 +17,13 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         for f in audit.findings.probe.iter().filter(|f| f.target == "gold") {
             if let Some(accuracy) = f.accuracy.filter(|a| a.is_finite()) {
                 let place = Position::ALL.iter().position(|p| p.name() == f.position).unwrap_or(Position::ALL.len());
-                let point = Point { run: run(study, part, audit), position: label(&f.position), accuracy, sd: f.accuracy_sd, control: f.control_accuracy };
+                let point = Point {
+                    run: run(study, part, audit),
+                    position: label(&f.position),
+                    accuracy,
+                    sd: f.accuracy_sd,
+                    control: f.control_accuracy,
+                };
                 all.push((place, point));
             }
         }
@@ -26,7 +32,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let charted: Vec<Point<'_>> = all.into_iter().map(|(_, p)| p).collect();
     let floors: Vec<f64> = part.audits.iter().flat_map(|a| &a.findings.probe).filter_map(|f| f.majority).collect();
     let majority = floors.iter().copied().reduce(f64::max);
-    let caption = "Linear probes for the gold letter, by position: mean over folds, bars ± one standard deviation over folds. Grey ticks: the same probe on random labels; dashed line: share of the commonest letter (the largest over runs). What can be read need not be used: read this beside the corruption profile.";
+    let caption = "Linear probes for the gold letter, by position: mean over folds, bars ± one standard deviation over folds. Grey rings: the same probe on random labels; dashed line: share of the commonest letter (the largest over runs). What can be read need not be used: read this beside the corruption profile.";
     let mut out = builder.figure(vec![(probes::spec(&charted, majority), "")], &styles(study, part), caption);
     out.push_str(&table(study, part, builder));
     builder.section("probes", "Where the answer can be read", &out)
@@ -48,7 +54,9 @@ fn label(name: &str) -> String {
 }
 
 fn table(study: &Study, part: &Part, builder: &mut Builder) -> String {
-    let mut t = String::from("<table><thead><tr><th scope=\"col\">variant</th><th scope=\"col\">position</th><th scope=\"col\">rows</th><th scope=\"col\">folds</th><th scope=\"col\">accuracy ± sd</th><th scope=\"col\">commonest</th><th scope=\"col\">random labels</th><th scope=\"col\">selectivity</th><th scope=\"col\">CE, nats</th><th scope=\"col\">H(Y)</th><th scope=\"col\">MI</th><th scope=\"col\">fit</th></tr></thead><tbody>");
+    let mut t = String::from(
+        "<table><thead><tr><th scope=\"col\">variant</th><th scope=\"col\" class=\"text\">position</th><th scope=\"col\">rows</th><th scope=\"col\">folds</th><th scope=\"col\">accuracy ± sd</th><th scope=\"col\">commonest</th><th scope=\"col\">random labels</th><th scope=\"col\">selectivity</th><th scope=\"col\">CE, nats</th><th scope=\"col\">H(Y)</th><th scope=\"col\">MI</th><th scope=\"col\">fit</th></tr></thead><tbody>",
+    );
     for audit in &part.audits {
         for (i, f) in audit.findings.probe.iter().enumerate() {
             let header = if i == 0 { run_header(study, part, audit) } else { "<td></td>".into() };

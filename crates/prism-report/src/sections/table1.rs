@@ -15,7 +15,9 @@ type Read = fn(&VariantSummary) -> Option<f64>;
 /// The section.
 pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let interventions = part.interventions();
-    let mut t = String::from("<table class=\"wide\"><thead><tr class=\"groups\"><td></td><th scope=\"colgroup\">alignment</th><th scope=\"colgroup\" colspan=\"2\">accuracy, %</th><th scope=\"colgroup\" colspan=\"4\">linear probes, %</th>");
+    let mut t = String::from(
+        "<table class=\"wide\"><thead><tr class=\"groups\"><td></td><th scope=\"colgroup\">alignment</th><th scope=\"colgroup\" colspan=\"2\">accuracy, %</th><th scope=\"colgroup\" colspan=\"4\">linear probes, %</th>",
+    );
     if !interventions.is_empty() {
         let _ = write!(t, "<th scope=\"colgroup\" colspan=\"{}\">change in accuracy, points (gained / lost)</th>", interventions.len());
     }
@@ -34,7 +36,8 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         }
     }
     t.push_str("</tbody></table>");
-    let seeds = if part.has_seeds() { " Lines in bold are means over seeds with the range below; lines under them are single seeds." } else { "" };
+    let seeds =
+        if part.has_seeds() { " Lines in bold are means over seeds with the range below; lines under them are single seeds." } else { "" };
     let caption = format!(
         "{} on {}: {} questions. Cosine: teacher-forced, target stage. Accuracy with its Wilson 95 % interval. Probes: five-fold accuracy for the gold letter; floor: share of the commonest letter. Change: against the clean run of the same questions, with the number newly right / newly wrong.{seeds}",
         if part.audits.len() == 1 { "The run" } else { "Variants" },
@@ -77,10 +80,18 @@ fn run_row(study: &Study, part: &Part, audit: &Audit, interventions: &[String], 
 
 fn mean_row(study: &Study, variant: usize, audits: &[&Audit], interventions: &[String], t: &mut String) {
     let style = &study.variants[variant];
-    let _ = write!(t, "<tr class=\"mean\"><th scope=\"row\">{}{} <small>{} seeds</small></th>", swatch(style), escape(&style.name), audits.len());
+    let _ = write!(
+        t,
+        "<tr class=\"mean\"><th scope=\"row\">{}{} <small>{} seeds</small></th>",
+        swatch(style),
+        escape(&style.name),
+        audits.len()
+    );
     let of = |read: Read| spread(audits.iter().map(|a| a.summary().and_then(read)));
     let cell = |values: Option<(f64, f64, f64)>, write: &dyn Fn(Option<f64>) -> String| match values {
-        Some((mean, low, high)) => format!("<td>{}<br><small>{} to {}</small></td>", write(Some(mean)), write(Some(low)), write(Some(high))),
+        Some((mean, low, high)) => {
+            format!("<td>{}<br><small>{} to {}</small></td>", write(Some(mean)), write(Some(low)), write(Some(high)))
+        }
         None => "<td>–</td>".to_string(),
     };
     t.push_str(&cell(of(|s| s.cosine), &|v| decimal(v, 3)));

@@ -1,0 +1,170 @@
+//! The page, built from a study that never ran.
+
+mod synthetic;
+
+use std::path::{Path, PathBuf};
+
+use prism_report::{ReportInputs, ReportSummary, build_report};
+use synthetic::{EXAMPLES, HOSTILE, Shape};
+
+/// A fixed folder under the target folder, so that the page can be looked at afterwards.
+fn place(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("report").join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn build(name: &str, shape: Shape) -> (PathBuf, ReportSummary, String) {
+    let root = place(name);
+    let study = synthetic::write(&root, shape);
+    let mut inputs = ReportInputs::new(study.audits);
+    inputs.trainings = study.trainings;
+    inputs.comparison = Some(study.comparison);
+    let out = root.join("report.html");
+    let summary = build_report(&inputs, &out).unwrap();
+    let page = std::fs::read_to_string(&out).unwrap();
+    (root, summary, page)
+}
+
+/// The page without the scripts, which are vendored and tested apart.
+fn without_scripts(page: &str) -> &str {
+    page.split("<script>").next().unwrap()
+}
+
+fn charts(page: &str) -> serde_json::Map<String, serde_json::Value> {
+    let start = page.find("id=\"prism-data\">").unwrap() + "id=\"prism-data\">".len();
+    let end = start + page[start..].find("</script>").unwrap();
+    let data: serde_json::Value = serde_json::from_str(&page[start..end]).unwrap();
+    data["charts"].as_object().unwrap().clone()
+}
+
+#[test]
+fn the_page_holds_every_section_and_its_size_is_told() {
+    let (_, summary, page) = build("five", Shape { seeds: 1, silent: false });
+    assert_eq!(summary.bytes, page.len() as u64);
+    assert_eq!(summary.examples_shown, 24);
+    for anchor in ["table-1", "cosine", "corruption", "gap", "probes", "outcomes", "training", "examples", "provenance"] {
+        assert!(page.contains(&format!("<section id=\"{anchor}\"")), "{anchor}");
+        assert!(page.contains(&format!("href=\"#{anchor}\"")), "{anchor} in the contents");
+    }
+    assert!(summary.verdict.starts_with("Undecided"), "{}", summary.verdict);
+    for words in [
+        "r = −0.94",
+        "exact p = 0.10",
+        "n = 40",
+        "−0.996",
+        "±5 points",
+        "The points cluster",
+        "<noscript>",
+        "P-LVR-3",
+        "--benchmark &#39;synthetic search.jsonl&#39;",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
+    assert!(summary.left_out.iter().any(|l| l.contains("16 of 40")), "{:?}", summary.left_out);
+}
+
+#[test]
+fn the_page_reaches_for_nothing_outside_itself() {
+    let (_, _, page) = build("alone", Shape { seeds: 1, silent: false });
+    let own = without_scripts(&page);
+    for scheme in ["http://", "https://", "src=\"/", "url(", "@import"] {
+        assert!(!own.contains(scheme), "{scheme}");
+    }
+    assert!(own.contains("default-src 'none'") && own.contains("script-src 'sha256-"));
+    assert!(!own.contains("unsafe-eval"));
+}
+
+#[test]
+fn hostile_text_stays_text() {
+    let root = place("hostile");
+    let mut inputs = ReportInputs::new(synthetic::write(&root, Shape { seeds: 1, silent: false }).audits);
+    inputs.gallery = EXAMPLES;
+    inputs.title = Some(HOSTILE.into());
+    build_report(&inputs, &root.join("report.html")).unwrap();
+    let page = std::fs::read_to_string(root.join("report.html")).unwrap();
+    let own = without_scripts(&page);
+    assert!(!own.contains(HOSTILE) && !own.contains("<script>alert") && !own.contains("<img src=x"));
+    assert!(own.contains("&lt;/script&gt;&lt;script&gt;alert(1)"), "the question is shown, escaped");
+    assert_eq!(page.matches("<script").count(), 5, "one block of data, four scripts");
+}
+
+#[test]
+fn numbers_that_are_not_numbers_never_appear() {
+    let (_, _, page) = build("numbers", Shape { seeds: 1, silent: true });
+    let own = without_scripts(&page);
+    for bad in ["NaN", "inf<", "Infinity"] {
+        assert!(!own.contains(bad), "{bad}");
+    }
+    assert!(own.contains("this position never occurred"), "an absent number has its reason");
+}
+
+#[test]
+fn a_block_that_never_opened_is_said_loudly() {
+    let (_, summary, page) = build("silent", Shape { seeds: 1, silent: true });
+    assert!(page.contains("No latent ran in P-LVR-3."));
+    assert!(summary.verdict.contains("In P-LVR-3 the block never opened."), "{}", summary.verdict);
+}
+
+#[test]
+fn an_image_that_is_absent_leaves_a_placeholder_with_the_reason() {
+    let root = place("placeholder");
+    let study = synthetic::write(&root, Shape { seeds: 1, silent: false });
+    let mut inputs = ReportInputs::new(study.audits);
+    inputs.gallery = EXAMPLES;
+    let out = root.join("report.html");
+    build_report(&inputs, &out).unwrap();
+    let page = std::fs::read_to_string(&out).unwrap();
+    assert!(page.contains("<b>No image</b>") && page.contains("011.png was not found"));
+    assert_eq!(page.matches("data:image/png;base64,").count(), EXAMPLES - 1);
+    assert!(page.contains("The runs were not compared"));
+}
+
+#[test]
+fn several_seeds_stand_under_their_mean() {
+    let (_, summary, page) = build("seeds", Shape { seeds: 3, silent: false });
+    assert!(page.contains("3 seeds</small>") && page.contains("N-LVR · 43"));
+    assert!(summary.left_out.iter().any(|l| l.contains("first seed")));
+}
+
+#[test]
+fn the_same_inputs_give_the_same_bytes() {
+    let root = place("again");
+    let study = synthetic::write(&root, Shape { seeds: 1, silent: false });
+    let mut inputs = ReportInputs::new(study.audits);
+    inputs.trainings = study.trainings;
+    let (one, two) = (root.join("one.html"), root.join("two.html"));
+    build_report(&inputs, &one).unwrap();
+    build_report(&inputs, &two).unwrap();
+    assert_eq!(std::fs::read(one).unwrap(), std::fs::read(two).unwrap());
+}
+
+#[test]
+fn specifications_are_whole_and_themed() {
+    let (_, _, page) = build("specs", Shape { seeds: 1, silent: false });
+    let charts = charts(&page);
+    assert_eq!(charts.len(), 8);
+    for (id, spec) in &charts {
+        assert_eq!(spec["width"], "container", "{id}");
+        assert!(spec["description"].is_string() && spec["data"]["values"].as_array().is_some_and(|v| !v.is_empty()), "{id}");
+        assert!(page.contains(&format!("id=\"{id}\"")), "{id} has its place");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    let root = place("damaged");
+    let study = synthetic::write(&root, Shape { seeds: 1, silent: false });
+    let inputs = ReportInputs::new(vec![]);
+    assert!(build_report(&inputs, &root.join("x.html")).unwrap_err().to_string().contains("prism audit"));
+    let table = study.audits[0].join("findings/probe.parquet");
+    std::fs::write(&table, b"PAR1 nonsense").unwrap();
+    let error = build_report(&ReportInputs::new(study.audits.clone()), &root.join("x.html")).unwrap_err().to_string();
+    assert!(error.contains("probe.parquet"), "{error}");
+    assert!(!root.join("x.html").exists(), "nothing is left behind");
+    std::fs::remove_file(study.audits[1].join("records/answers.parquet")).unwrap();
+    let inputs = ReportInputs::new(study.audits[1..].to_vec());
+    let summary = build_report(&inputs, &root.join("y.html")).unwrap();
+    assert!(summary.left_out.iter().any(|l| l.contains("answers.parquet")), "{:?}", summary.left_out);
+}

@@ -1,0 +1,439 @@
+//! A study that never ran: five variants, made-up answers, drawn images. Every
+//! name says so, and the numbers come from a keyed stream, so the page built
+//! from it is the same everywhere.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use prism_audit::Findings;
+use prism_audit::findings::*;
+use prism_run::manifest::{Manifest, SCHEMA};
+use prism_run::random::Stream;
+use prism_run::records::{self, AnswerRow, ExampleRow, files};
+use prism_run::table::write_rows;
+use prism_run::{Intervention, folder};
+
+/// Questions of the made-up benchmark.
+pub const EXAMPLES: usize = 40;
+/// A question that would run as script on a careless page.
+pub const HOSTILE: &str = "</script><script>alert(1)</script><img src=x onerror=alert(2)> Which \"colour\" & 'shape'?";
+
+/// What a variant is made to look like: id, name, cosine, share right, (a), (b).
+const VARIANTS: [(&str, &str, f64, f64, f64, f64); 5] = [
+    ("lvr", "LVR", 0.555, 0.80, 0.69, 0.33),
+    ("n-lvr", "N-LVR", 0.568, 0.84, 0.66, 0.42),
+    ("d-lvr", "D-LVR", 0.464, 0.76, 0.65, 0.33),
+    ("p-lvr-2", "P-LVR-2", 0.777, 0.62, 0.50, 0.36),
+    ("p-lvr-3", "P-LVR-3", 0.762, 0.58, 0.49, 0.35),
+];
+
+/// How the study should look.
+#[derive(Clone, Copy)]
+pub struct Shape {
+    /// Seeds a variant.
+    pub seeds: usize,
+    /// Whether the last variant never opens its block.
+    pub silent: bool,
+}
+
+/// The folders of a made-up study.
+pub struct Study {
+    pub audits: Vec<PathBuf>,
+    pub trainings: Vec<PathBuf>,
+    pub comparison: PathBuf,
+}
+
+/// Writes the study under `root`.
+pub fn write(root: &Path, shape: Shape) -> Study {
+    let mut study = Study { audits: Vec::new(), trainings: Vec::new(), comparison: root.join("comparison") };
+    images(root);
+    let mut table1 = Vec::new();
+    for seed in 0..shape.seeds {
+        for (place, variant) in VARIANTS.iter().enumerate() {
+            let run = root.join(format!("seed-{}/{}", 42 + seed, variant.0));
+            let silent = shape.silent && place + 1 == VARIANTS.len();
+            training(&run, variant, seed);
+            table1.push(audit(&run.join("audit"), variant, seed, silent));
+            study.audits.push(run.join("audit"));
+            study.trainings.push(run);
+        }
+    }
+    comparison(&study.comparison, table1);
+    study
+}
+
+fn manifest(kind: &str, variant: Option<(&str, &str)>, seed: Option<u64>, command: &[&str]) -> Manifest {
+    Manifest {
+        schema: SCHEMA,
+        kind: kind.into(),
+        version: "0.0.0-synthetic".into(),
+        variant: variant.map(|v| v.0.into()),
+        name: variant.map(|v| v.1.into()),
+        seed,
+        benchmark: (kind == "audit").then(|| "synthetic search".into()),
+        command: command.iter().map(|w| (*w).to_string()).collect(),
+        commit: "0000000".into(),
+        host: "nowhere".into(),
+        device: "none (synthetic: nothing ran)".into(),
+        dtype: "none (synthetic: nothing ran)".into(),
+        threads: 1,
+        inputs: BTreeMap::from([("benchmark.jsonl".into(), "00".repeat(32))]),
+        outcomes: BTreeMap::new(),
+        settings: BTreeMap::from([("steps".into(), 8.into()), ("swap_pool".into(), 64.into())]),
+        started: "2000-01-01T00:00:00Z".into(),
+        ended: Some("2000-01-01T00:00:01Z".into()),
+    }
+}
+
+const SIDE: u32 = 112;
+const COLOURS: [(&str, [u8; 3]); 4] =
+    [("red", [200, 60, 50]), ("blue", [50, 90, 190]), ("green", [60, 150, 80]), ("yellow", [220, 180, 40])];
+
+/// The gold option and the box of example `i`.
+fn scene(i: usize) -> (usize, [u32; 4]) {
+    let mut s = Stream::new(7, "synthetic scene", &[&i.to_string()]);
+    let (x, y) = (s.below(90) as u32 + 2, s.below(90) as u32 + 2);
+    (s.below(4), [x, y, x + 16, y + 16])
+}
+
+fn images(root: &Path) {
+    std::fs::create_dir_all(root.join("images")).unwrap();
+    for i in 0..EXAMPLES {
+        // One image stays away, to show what the page does then.
+        if i == 11 {
+            continue;
+        }
+        let mut s = Stream::new(8, "synthetic clutter", &[&i.to_string()]);
+        let mut img = image::RgbImage::from_pixel(SIDE, SIDE, image::Rgb([238, 234, 226]));
+        let mut paint = |x0: u32, y0: u32, size: u32, colour: [u8; 3], round: bool| {
+            for y in 0..size {
+                for x in 0..size {
+                    let (dx, dy) = (f64::from(x) + 0.5 - f64::from(size) / 2.0, f64::from(y) + 0.5 - f64::from(size) / 2.0);
+                    if (!round || dx * dx + dy * dy <= f64::from(size * size) / 4.0) && x0 + x < SIDE && y0 + y < SIDE {
+                        img.put_pixel(x0 + x, y0 + y, image::Rgb(colour));
+                    }
+                }
+            }
+        };
+        for _ in 0..22 {
+            paint(s.below(100) as u32, s.below(100) as u32, 6 + s.below(8) as u32, COLOURS[s.below(4)].1, true);
+        }
+        let (gold, [x, y, ..]) = scene(i);
+        paint(x + 2, y + 2, 12, COLOURS[gold].1, false);
+        img.save(root.join(format!("images/{i:03}.png"))).unwrap();
+    }
+}
+
+fn training(run: &Path, v: &(&str, &str, f64, f64, f64, f64), seed: usize) {
+    let seed_number = 42 + seed as u64;
+    manifest("train", Some((v.0, v.1)), Some(seed_number), &["prism", "train", "--variant", v.0, "--seed", &seed_number.to_string()])
+        .write(run)
+        .unwrap();
+    let mut s = Stream::new(seed as u64, "synthetic curve", &[v.0]);
+    let staged = v.0.starts_with("p-");
+    let log: String = (1..=1000)
+        .map(|step| {
+            let t = f64::from(step) / 1000.0;
+            let ce = 0.35 + 1.4 * (-5.0 * t).exp() + (1.0 - v.3) * 0.4 + 0.05 * s.normal();
+            let latent = (if staged { 6.0 } else { 0.9 }) * (0.25 + (-6.0 * t).exp()) * (1.0 + 0.08 * s.normal());
+            format!("{{\"step\":{step},\"ce\":{ce},\"latent\":{latent},\"total\":{}}}\n", ce + 0.1 * latent)
+        })
+        .collect();
+    folder::write_atomic(&run.join(folder::names::LOG), log.as_bytes()).unwrap();
+}
+
+const LETTERS: [&str; 4] = ["A", "B", "C", "D"];
+
+fn audit(run: &Path, v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: bool) -> VariantSummary {
+    let seed_number = 42 + seed as u64;
+    let checkpoint = format!("seed-{seed_number}/{}/checkpoint-1000", v.0);
+    let mut m = manifest(
+        "audit",
+        Some((v.0, v.1)),
+        Some(seed_number),
+        &["prism", "audit", "--checkpoint", &checkpoint, "--benchmark", "synthetic search.jsonl"],
+    );
+    m.outcomes = BTreeMap::from([(if silent { "no_latents" } else { "scored" }.to_string(), EXAMPLES)]);
+    m.write(run).unwrap();
+    let examples: Vec<ExampleRow> = (0..EXAMPLES).map(|i| example(run, i, silent)).collect();
+    let answers = answers(v, seed, silent, &examples);
+    let mut findings = Findings { alignment: alignment(v, seed), probe: probes(v, seed), ..Default::default() };
+    faithfulness(&answers, silent, &mut findings);
+    let clean = findings.faithfulness[0].clone();
+    let delta = |i: &str| findings.faithfulness.iter().find(|f| f.intervention == i).and_then(|f| f.delta);
+    let accuracy_of = |p: &str| findings.probe.iter().find(|f| f.position == p).and_then(|f| f.accuracy);
+    let summary = VariantSummary {
+        variant: v.0.into(),
+        name: v.1.into(),
+        seed: Some(seed_number as i64),
+        benchmark: "synthetic search".into(),
+        examples: EXAMPLES,
+        cosine: findings.alignment[0].cosine,
+        cosine_free: findings.alignment[1].cosine,
+        accuracy: clean.accuracy,
+        accuracy_low: clean.accuracy_low,
+        accuracy_high: clean.accuracy_high,
+        probe_a: accuracy_of("answer_state"),
+        probe_b: accuracy_of("latent_last"),
+        gap: accuracy_of("answer_state").zip(accuracy_of("latent_last")).map(|(a, b)| a - b),
+        question_mean: accuracy_of("question_mean"),
+        majority: Some(0.35),
+        opened: clean.opened,
+        delta_truncate: delta("zero"),
+        delta_noise_01: delta("noise:0.1"),
+        delta_noise_03: delta("noise:0.3"),
+        delta_noise_10: delta("noise:1"),
+        delta_swap: delta("swap"),
+        verdict: "synthetic".into(),
+    };
+    findings.table1 = vec![summary.clone()];
+    findings.warnings =
+        vec![WarningFinding { about: "probe".into(), text: "Synthetic numbers: nothing was trained and nothing was measured.".into() }];
+    write_rows(&records::folder(run).join(files::EXAMPLES), examples).unwrap();
+    write_rows(&records::folder(run).join(files::ANSWERS), answers).unwrap();
+    findings.write(run).unwrap();
+    summary
+}
+
+fn example(run: &Path, i: usize, silent: bool) -> ExampleRow {
+    let (gold, [x0, y0, x1, y1]) = scene(i);
+    let share = |v: u32| f64::from(v) / f64::from(SIDE);
+    let question = if i == 3 { HOSTILE.to_string() } else { format!("What is the colour of the square in picture {i}?") };
+    let options: Vec<&str> = COLOURS.iter().map(|c| c.0).collect();
+    let listed: Vec<String> = options.iter().zip(LETTERS).map(|(o, l)| format!("({l}) {o}")).collect();
+    let root = run.ancestors().nth(3).unwrap();
+    ExampleRow {
+        row: i,
+        id: format!("synthetic-{i:03}"),
+        question_id: i.to_string(),
+        category: Some(if i % 3 == 0 { "relative_position" } else { "direct_attributes" }.into()),
+        pair: None,
+        counterfactual: None,
+        prompt: format!("{question}\n{}\nAnswer with the option's letter from the given choices directly.", listed.join("\n")),
+        options: options.join("\n"),
+        label: LETTERS[gold].into(),
+        image: root.join(format!("images/{i:03}.png")).to_string_lossy().into_owned(),
+        images: 1,
+        boxes: format!("[[{},{},{},{}]]", share(x0), share(y0), share(x1), share(y1)),
+        prompt_tokens: 60,
+        visual_tokens: 16,
+        outcome: if silent { "no_latents" } else { "scored" }.into(),
+        message: None,
+    }
+}
+
+fn answers(v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: bool, examples: &[ExampleRow]) -> Vec<AnswerRow> {
+    let mut rows = Vec::new();
+    for e in examples {
+        let mut s = Stream::new(seed as u64, "synthetic answer", &[v.0, &e.id]);
+        let gold = LETTERS.iter().position(|l| *l == e.label).unwrap();
+        let wrong = |s: &mut Stream| LETTERS[(gold + 1 + s.below(3)) % 4];
+        let clean = if s.uniform() < v.3 { LETTERS[gold] } else { wrong(&mut s) };
+        for intervention in Intervention::paper_six() {
+            let moved = intervention != Intervention::Clean && !silent && s.uniform() < 0.09;
+            let reworded = intervention != Intervention::Clean && !silent && s.uniform() < 0.3;
+            let letter = match (moved, clean == LETTERS[gold]) {
+                (false, _) => clean,
+                (true, true) => wrong(&mut s),
+                (true, false) => LETTERS[gold],
+            };
+            rows.push(AnswerRow {
+                row: e.row,
+                id: e.id.clone(),
+                intervention: intervention.to_string(),
+                donor: (intervention == Intervention::Swap).then_some((e.row + 1) % EXAMPLES),
+                outcome: if silent { "no_latents" } else { "scored" }.into(),
+                answer: Some(letter.into()),
+                correct: Some(letter == LETTERS[gold]),
+                text: format!(
+                    "<|lvr_start|>… <|lvr_end|>{}<answer> {letter} </answer><|im_end|>",
+                    if reworded { "The square." } else { "" }
+                ),
+                generated: vec![1, 2, 3],
+                changed: (intervention != Intervention::Clean).then_some(moved || reworded),
+                steps_context: if v.0.starts_with("p-") && !silent { 16 } else { 0 },
+                steps_target: if silent { 0 } else { 8 },
+                gold_margin: Some(s.normal()),
+                gold_logprob: Some(-1.0),
+                answer_entropy: Some(0.5),
+                latent_norm: (!silent).then_some(11.0),
+                perturbation_norm: (!silent && intervention != Intervention::Clean).then_some(3.0),
+            });
+        }
+    }
+    rows
+}
+
+fn alignment(v: &(&str, &str, f64, f64, f64, f64), seed: usize) -> Vec<AlignmentFinding> {
+    let mut s = Stream::new(seed as u64, "synthetic alignment", &[v.0]);
+    let mut row = |mode: &str, stage: &str, cosine: f64| AlignmentFinding {
+        mode: mode.into(),
+        stage: stage.into(),
+        examples: EXAMPLES,
+        positions: EXAMPLES * 8,
+        cosine: Some(cosine + 0.01 * s.normal()),
+        cosine_sd: Some(0.08),
+        mse: Some(0.4),
+        l2: Some(6.0),
+        latent_norm: Some(11.0),
+        target_norm: Some(9.5),
+        norm_ratio: Some(1.16),
+        reason: None,
+    };
+    let mut rows = vec![row("teacher_forced", "target", v.2), row("free_running", "target", v.2 * 0.45)];
+    if v.0.starts_with("p-") {
+        rows.push(row("teacher_forced", "context", v.2 * 0.9));
+        rows.push(row("free_running", "context", v.2 * 0.4));
+    }
+    rows
+}
+
+fn probes(v: &(&str, &str, f64, f64, f64, f64), seed: usize) -> Vec<ProbeFinding> {
+    let mut s = Stream::new(seed as u64, "synthetic probe", &[v.0]);
+    let mut row = |position: &str, accuracy: Option<f64>| {
+        let accuracy = accuracy.map(|a| a + 0.02 * s.normal());
+        ProbeFinding {
+            position: position.into(),
+            target: "gold".into(),
+            rows: EXAMPLES,
+            classes: 4,
+            folds: 5,
+            accuracy,
+            accuracy_sd: accuracy.map(|_| 0.04),
+            cross_entropy: accuracy.map(|a| 1.9 - a),
+            label_entropy: Some(1.36),
+            mi: accuracy.map(|a| 1.36 - 1.9 + a),
+            mi_clamped: accuracy.map(|a| (1.36 - 1.9 + a).max(0.0)),
+            mi_uniform: None,
+            majority: Some(0.35),
+            control_accuracy: accuracy.map(|_| 0.27),
+            selectivity: accuracy.map(|a| a - 0.27),
+            iterations_max: accuracy.map(|_| 41),
+            converged: accuracy.map(|_| true),
+            gradient_max: accuracy.map(|_| 1e-5),
+            tight_cross_entropy: None,
+            reason: accuracy.is_none().then(|| "this position never occurred".to_string()),
+        }
+    };
+    let context = v.0.starts_with("p-");
+    vec![
+        row("answer_state", Some(v.4)),
+        row("latent_last", Some(v.5)),
+        row("latent_mean", Some(v.5 + 0.02)),
+        row("context_last", context.then_some(0.34)),
+        row("question_mean", Some(0.5)),
+        row("visual_mean", Some(0.37)),
+    ]
+}
+
+/// Counts over the made-up answers; intervals by simple formulas, good enough for a drawing.
+fn faithfulness(answers: &[AnswerRow], silent: bool, findings: &mut Findings) {
+    let n = EXAMPLES as f64;
+    let right = |i: &str| -> Vec<bool> { answers.iter().filter(|a| a.intervention == i).map(|a| a.correct == Some(true)).collect() };
+    let clean = right("clean");
+    for intervention in Intervention::paper_six() {
+        let name = intervention.to_string();
+        let now = right(&name);
+        let gained = now.iter().zip(&clean).filter(|(a, b)| **a && !**b).count();
+        let lost = now.iter().zip(&clean).filter(|(a, b)| !**a && **b).count();
+        let correct = now.iter().filter(|r| **r).count();
+        let (p, delta) = (correct as f64 / n, (gained as f64 - lost as f64) / n);
+        let half = 1.96 * ((gained + lost) as f64).sqrt() / n;
+        let centre = (p + 1.92 / n) / (1.0 + 3.84 / n);
+        let spread = 1.96 * (p * (1.0 - p) / n + 0.96 / (n * n)).sqrt() / (1.0 + 3.84 / n);
+        let is_clean = name == "clean";
+        findings.faithfulness.push(FaithfulnessFinding {
+            intervention: name.clone(),
+            category: "all".into(),
+            examples: EXAMPLES,
+            correct,
+            accuracy: Some(p),
+            accuracy_low: Some(centre - spread),
+            accuracy_high: Some(centre + spread),
+            delta: Some(delta),
+            delta_low: (!is_clean).then_some(delta - half),
+            delta_high: (!is_clean).then_some(delta + half),
+            gained,
+            lost,
+            mcnemar_p: (!is_clean).then(|| mcnemar(gained, lost)),
+            margin_delta: None,
+            margin_low: None,
+            margin_high: None,
+            changed: answers.iter().filter(|a| a.intervention == name && a.changed == Some(true)).count(),
+            opened: Some(if silent { 0.0 } else { 1.0 }),
+            steps_context: Some(answers[0].steps_context as f64),
+            steps_target: Some(answers[0].steps_target as f64),
+            latent_norm: (!silent).then_some(11.0),
+            perturbation_norm: (!silent && !is_clean).then_some(3.0),
+            scored: if silent { 0 } else { EXAMPLES },
+            no_answer: 0,
+            no_latents: if silent { EXAMPLES } else { 0 },
+            error: 0,
+            reason: None,
+        });
+        if is_clean {
+            continue;
+        }
+        let discordant = gained + lost;
+        let verdict = if silent {
+            "no latents ran"
+        } else if discordant == 0 {
+            "bypassed"
+        } else {
+            "undecided"
+        };
+        findings.verdict.push(VerdictFinding {
+            intervention: name,
+            examples: EXAMPLES,
+            discordant,
+            delta: Some(delta),
+            equivalence_low: Some(delta - 0.84 * half),
+            equivalence_high: Some(delta + 0.84 * half),
+            margin: 0.05,
+            mcnemar_p: Some(mcnemar(gained, lost)),
+            holm_p: Some((5.0 * mcnemar(gained, lost)).min(1.0)),
+            benjamini_hochberg_p: None,
+            detectable: Some(0.17),
+            needed: Some(343),
+            verdict: verdict.into(),
+            reason: Some("synthetic".into()),
+        });
+    }
+}
+
+/// Two-sided exact binomial test of `gained` against `lost`.
+fn mcnemar(gained: usize, lost: usize) -> f64 {
+    let n = gained + lost;
+    let choose = |k: usize| (0..k).fold(1.0, |c, i| c * (n - i) as f64 / (i + 1) as f64);
+    let tail: f64 = (0..=gained.min(lost)).map(choose).sum::<f64>() * 0.5f64.powi(n as i32);
+    (2.0 * tail).min(1.0)
+}
+
+fn comparison(run: &Path, table1: Vec<VariantSummary>) {
+    manifest("compare", None, None, &["prism", "compare", "seed-42"]).write(run).unwrap();
+    let row = |x: &str, y: &str, given: Option<&str>, r: Option<f64>| ComparisonFinding {
+        unit: "seed_mean".into(),
+        x: x.into(),
+        y: y.into(),
+        given: given.map(str::to_string),
+        variants: 5,
+        r,
+        low: r.map(|r| (r - 0.06).max(-1.0)),
+        high: r.map(|r| (r + 0.21).min(1.0)),
+        exact_p: r.map(|_| 0.1),
+        fisher_low: r.map(|_| -0.996),
+        fisher_high: r.map(|_| -0.33),
+        leave_one_out_low: r.map(|r| r - 0.02),
+        leave_one_out_high: r.map(|r| r + 0.04),
+        cluster_warning: (x == "cosine")
+            .then(|| "{LVR, N-LVR, D-LVR} and {P-LVR-2, P-LVR-3} stand apart; inside the first r = +0.73.".to_string()),
+        reason: r.is_none().then(|| "too few points for a partial correlation".to_string()),
+    };
+    let comparison = vec![
+        row("cosine", "accuracy", None, Some(-0.94)),
+        row("probe_a", "accuracy", None, Some(0.9)),
+        row("gap", "delta_truncate", None, Some(-0.77)),
+        row("probe_a", "accuracy", Some("question_mean"), None),
+    ];
+    Findings { table1, comparison, ..Default::default() }.write(run).unwrap();
+}
