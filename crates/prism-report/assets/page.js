@@ -32,7 +32,6 @@
       vegaEmbed(place, spec, {
         mode: "vega-lite",
         renderer: "svg",
-        logLevel: vega.Error,
         ast: true,
         actions: { editor: false, compiled: false, export: true, source: true },
         downloadFileName: "prism-" + id,

@@ -40,6 +40,18 @@ impl Audit {
         self.findings.faithfulness.iter().find(|f| f.category == ALL && f.intervention == intervention)
     }
 
+    /// The change under an intervention; `None` when no latent ran, for then
+    /// nothing was changed and a zero would be no finding.
+    pub fn delta(&self, intervention: &str) -> Option<f64> {
+        let f = self.effect(intervention)?;
+        if self.is_silent() { None } else { f.delta.filter(|d| d.is_finite()) }
+    }
+
+    /// Whether the latent block never opened.
+    pub fn is_silent(&self) -> bool {
+        self.effect("clean").is_some_and(|c| c.opened == Some(0.0))
+    }
+
     /// Examples of the clean run.
     pub fn examples(&self) -> Option<usize> {
         self.effect("clean").map(|c| c.examples).or_else(|| self.summary().map(|s| s.examples))

@@ -103,7 +103,9 @@ fn numbers_that_are_not_numbers_never_appear() {
 #[test]
 fn a_block_that_never_opened_is_said_loudly() {
     let (_, summary, page) = build("silent", Shape { seeds: 1, silent: true });
-    assert!(page.contains("No latent ran in P-LVR-3."));
+    assert!(page.contains("No latent ran in P-LVR-3.") && page.contains("<i>no latents</i>"));
+    let drawn = charts(&page)["chart-2-1"]["data"]["values"].to_string();
+    assert!(drawn.contains("P-LVR-2") && !drawn.contains("P-LVR-3"), "a change of zero is not drawn where nothing ran");
     assert!(summary.verdict.contains("In P-LVR-3 the block never opened."), "{}", summary.verdict);
 }
 

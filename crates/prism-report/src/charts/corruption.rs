@@ -65,7 +65,7 @@ pub fn spec(effects: &[Effect<'_>], margin: Option<f64>) -> Option<Value> {
             "tooltip": tooltip(&[("run", "run", ""), ("intervention", "intervention", ""), ("delta", "change, points", "+.1f"),
                 ("low", "95 % from", "+.1f"), ("high", "to", "+.1f"), ("gained", "gained", "d"), ("lost", "lost", "d")])}}));
     let step = if runs.len() > 8 { 9 } else { 14 };
-    let height = json!({"step": step, "for": "offset"});
+    let height = json!(interventions.len() * (runs.len() * step + 22));
     Some(chart(
         "Change of accuracy under each intervention, one mark per run, with paired bootstrap 95 % intervals",
         height,

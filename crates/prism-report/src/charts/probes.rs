@@ -62,7 +62,7 @@ pub fn spec(points: &[Point<'_>], majority: Option<f64>) -> Option<Value> {
             "tooltip": tooltip(&[("run", "run", ""), ("position", "position", ""), ("accuracy", "accuracy, %", ".1f"),
                 ("control", "random labels, %", ".1f")])}}));
     let step = if runs.len() > 8 { 9 } else { 13 };
-    let height = json!({"step": step, "for": "offset"});
+    let height = json!(positions.len() * (runs.len() * step + 22));
     Some(chart(
         "Probe accuracy by position, one mark per run; rings: random labels; dashed: majority class",
         height,

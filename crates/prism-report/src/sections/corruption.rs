@@ -17,7 +17,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     for intervention in &interventions {
         for audit in &part.audits {
             let Some(f) = audit.effect(intervention) else { continue };
-            let Some(delta) = f.delta.filter(|d| d.is_finite()) else { continue };
+            let Some(delta) = audit.delta(intervention) else { continue };
             effects.push(corruption::Effect {
                 run: run(study, part, audit),
                 intervention: intervention_label(intervention),
@@ -34,8 +34,10 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         || " No common equivalence margin was declared.".to_string(),
         |m| format!(" The shaded band is the equivalence margin of ±{} points, fixed beforehand.", plain_points(m)),
     );
+    let silent: Vec<String> = part.audits.iter().filter(|a| a.is_silent()).map(|a| part.run_name(study, a)).collect();
+    let silent = if silent.is_empty() { String::new() } else { format!(" Not drawn, for no latent ran: {}.", escape(&silent.join(", "))) };
     let caption = format!(
-        "Change in accuracy when every latent is replaced before it is read, against the clean run of the same questions ({}). Bars are paired bootstrap 95 % intervals over questions.{band}",
+        "Change in accuracy when every latent is replaced before it is read, against the clean run of the same questions ({}). Bars are paired bootstrap 95 % intervals over questions.{band}{silent}",
         n_equals(part)
     );
     let mut out = builder.figure(vec![(corruption::spec(&effects, margin), "")], &styles(study, part), &caption);
@@ -65,7 +67,7 @@ fn verdicts(study: &Study, part: &Part, builder: &mut Builder) -> String {
                 if i == 0 { " class=\"first\"" } else { "" },
                 escape(&intervention_label(&v.intervention)),
                 v.examples,
-                points(v.delta),
+                points(v.delta.filter(|_| !audit.is_silent())),
                 f.map_or_else(|| "–".into(), |f| interval(f.delta_low, f.delta_high, points)),
                 f.map_or_else(|| "–".into(), |f| format!("{} / {}", f.gained, f.lost)),
                 p_value(v.mcnemar_p),
@@ -119,7 +121,7 @@ pub fn gap_html(study: &Study, part: &Part, builder: &mut Builder) -> String {
                 Some(gap_response::Point {
                     run: run(study, part, a),
                     gap,
-                    delta: f.delta.filter(|d| d.is_finite())?,
+                    delta: a.delta(intervention)?,
                     low: f.delta_low,
                     high: f.delta_high,
                 })

@@ -71,7 +71,7 @@ fn key_figures(study: &Study, part: &Part) -> String {
         .iter()
         .flat_map(|a| a.findings.faithfulness.iter().map(move |f| (a, f)))
         .filter(|(_, f)| f.category == crate::study::ALL && f.intervention != "clean" && f.intervention != "sham")
-        .filter_map(|(a, f)| Some((a, f, f.delta.filter(|d| d.is_finite())?)))
+        .filter_map(|(a, f)| Some((a, f, a.delta(&f.intervention)?)))
         .max_by(|x, y| x.2.abs().total_cmp(&y.2.abs()));
     if let Some((audit, f, delta)) = largest {
         let what = format!(

@@ -68,6 +68,7 @@ fn run_row(study: &Study, part: &Part, audit: &Audit, interventions: &[String], 
     );
     for i in interventions {
         match audit.effect(i) {
+            Some(_) if audit.is_silent() => t.push_str("<td class=\"soft\" title=\"the block never opened\"><i>no latents</i></td>"),
             Some(f) => {
                 let why = f.reason.as_deref().map_or_else(String::new, |r| format!(" title=\"{}\"", escape(r)));
                 let _ = write!(t, "<td{why}>{} <small>{}/{}</small></td>", points(f.delta), f.gained, f.lost);
@@ -102,7 +103,7 @@ fn mean_row(study: &Study, variant: usize, audits: &[&Audit], interventions: &[S
     t.push_str(&cell(of(|s| s.gap), &points));
     t.push_str("<td></td>");
     for i in interventions {
-        t.push_str(&cell(spread(audits.iter().map(|a| a.effect(i).and_then(|f| f.delta))), &points));
+        t.push_str(&cell(spread(audits.iter().map(|a| a.delta(i))), &points));
     }
     t.push_str("</tr>");
 }
