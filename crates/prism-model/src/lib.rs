@@ -16,9 +16,11 @@ pub mod model;
 pub mod ops;
 pub mod positions;
 pub mod preprocess;
+pub mod prompt;
 pub mod regions;
 pub mod tensor;
 pub mod text;
+pub mod tokenizer;
 pub mod vision;
 pub mod weights;
 

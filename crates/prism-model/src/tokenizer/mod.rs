@@ -1,0 +1,115 @@
+//! Text to token ids and back: Qwen2's byte-level BPE with its special tokens.
+//!
+//! [`files`] reads either of the two forms a checkpoint has (`tokenizer.json`, or
+//! `vocab.json` + `merges.txt` + added tokens), [`template`] renders the chat
+//! template, [`latent`] finds or adds the latent block's tokens (method, section 2),
+//! [`make`] builds the generated world's own tokenizer.
+
+pub mod files;
+pub mod latent;
+pub mod make;
+pub mod template;
+
+use std::path::{Path, PathBuf};
+
+use prism_run::{Error, Result};
+
+pub use latent::{LatentTokens, StageTokens};
+pub use template::ChatTemplate;
+
+/// A checkpoint's tokenizer and chat template.
+#[derive(Clone)]
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    template: ChatTemplate,
+    folder: PathBuf,
+}
+
+impl std::fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokenizer").field("folder", &self.folder).field("size", &self.len()).finish()
+    }
+}
+
+impl Tokenizer {
+    /// Reads a checkpoint folder's tokenizer and chat template.
+    ///
+    /// # Errors
+    /// When a file is missing or malformed, or token ids contradict each other.
+    pub fn from_dir(folder: &Path) -> Result<Self> {
+        let definition = files::definition(folder)?;
+        let bytes = serde_json::to_vec(&definition.json)
+            .map_err(|e| Error::content(&definition.path, e.to_string(), "copy the file from the checkpoint again"))?;
+        let inner = tokenizers::Tokenizer::from_bytes(bytes)
+            .map_err(|e| Error::content(&definition.path, e.to_string(), "copy the tokenizer files from the checkpoint again"))?;
+        for token in &definition.added {
+            let found = inner.token_to_id(&token.content);
+            if found != Some(token.id) {
+                let cause = format!("the added token `{}` should be {} but is {found:?}", token.content, token.id);
+                return Err(Error::content(&definition.path, cause, "copy all tokenizer files from one checkpoint"));
+            }
+        }
+        Ok(Self { inner, template: ChatTemplate::from_dir(folder)?, folder: folder.to_path_buf() })
+    }
+
+    /// Token ids of `text`. Special tokens written out in it are recognised; nothing is added.
+    ///
+    /// # Errors
+    /// When a character has no token (no byte alphabet in the vocabulary).
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let encoding = self.inner.encode_fast(text, false).map_err(|e| self.refuse(e.to_string()))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The text of `ids`, special tokens written out. Ids without a token are left out.
+    ///
+    /// # Errors
+    /// When the decoder refuses.
+    pub fn decode(&self, ids: &[u32]) -> Result<String> {
+        self.inner.decode(ids, false).map_err(|e| self.refuse(e.to_string()))
+    }
+
+    /// Id of a token by its content, special or not.
+    pub fn token_id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
+    /// Id of a token that the model cannot do without.
+    ///
+    /// # Errors
+    /// When the tokenizer does not have it.
+    pub fn require(&self, token: &str) -> Result<u32> {
+        self.token_id(token).ok_or_else(|| {
+            Error::content(&self.folder, format!("the tokenizer has no token `{token}`"), "use the tokenizer of a Qwen2.5-VL checkpoint")
+        })
+    }
+
+    /// Content of a token in the vocabulary's own alphabet.
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.inner.id_to_token(id)
+    }
+
+    /// Highest id plus one: the embedding rows a model needs for it.
+    pub fn len(&self) -> usize {
+        self.inner.get_vocab(true).values().max().map_or(0, |id| *id as usize + 1)
+    }
+
+    /// Whether there is no token at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The chat template.
+    pub fn template(&self) -> &ChatTemplate {
+        &self.template
+    }
+
+    /// The folder it was read from.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn refuse(&self, cause: String) -> Error {
+        Error::content(&self.folder, format!("the tokenizer failed: {cause}"), "copy the tokenizer files from the checkpoint again")
+    }
+}

@@ -1,0 +1,137 @@
+//! The chat template: how messages become one text.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, UndefinedBehavior, Value};
+use prism_run::{Error, Result};
+use serde::Deserialize;
+
+use super::files;
+
+/// Instructions a template may run: far more than a real one needs, few enough to stop a loop.
+const FUEL: u64 = 5_000_000;
+
+/// Part of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// One image.
+    Image,
+    /// A text.
+    Text(String),
+}
+
+/// One message of a chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// `system`, `user` or `assistant`.
+    pub role: String,
+    /// Images and texts, in order.
+    pub content: Vec<Content>,
+}
+
+impl Message {
+    /// A user's message: `images` images, then the text.
+    pub fn user(images: usize, text: &str) -> Self {
+        let mut content = vec![Content::Image; images];
+        content.push(Content::Text(text.into()));
+        Self { role: "user".into(), content }
+    }
+
+    /// As a template sees it: `{"role": .., "content": [{"type": "image"}, {"type": "text", "text": ..}]}`.
+    fn value(&self) -> Value {
+        let part = |content: &Content| match content {
+            Content::Image => Value::from_iter([("type", "image")]),
+            Content::Text(text) => Value::from_iter([("type", "text"), ("text", text.as_str())]),
+        };
+        let content: Value = self.content.iter().map(part).collect();
+        Value::from_iter([("role", Value::from(self.role.as_str())), ("content", content)])
+    }
+}
+
+/// A compiled chat template.
+#[derive(Debug, Clone)]
+pub struct ChatTemplate {
+    environment: Arc<Environment<'static>>,
+    path: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Holder {
+    chat_template: Option<Source>,
+}
+
+/// A template, or several by name.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Source {
+    One(String),
+    Named(Vec<Named>),
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+    template: String,
+}
+
+const NAME: &str = "chat";
+
+impl ChatTemplate {
+    /// The template of a checkpoint folder: `chat_template.jinja`, else
+    /// `chat_template.json`, else the key in `tokenizer_config.json`.
+    ///
+    /// # Errors
+    /// When none of them has one, or it is malformed.
+    pub fn from_dir(folder: &Path) -> Result<Self> {
+        let path = folder.join("chat_template.jinja");
+        if path.exists() {
+            return Self::new(files::read_text(&path)?, &path);
+        }
+        for name in ["chat_template.json", "tokenizer_config.json"] {
+            let path = folder.join(name);
+            let source = files::read_json_if_any::<Holder>(&path)?.and_then(|holder| holder.chat_template);
+            let text = match source {
+                Some(Source::One(text)) => Some(text),
+                Some(Source::Named(all)) => all.into_iter().find(|t| t.name == "default").map(|t| t.template),
+                None => None,
+            };
+            if let Some(text) = text {
+                return Self::new(text, &path);
+            }
+        }
+        Err(Error::content(folder, "the folder has no chat template", "copy chat_template.jinja or chat_template.json into it"))
+    }
+
+    /// Compiles a template; `path` names it in messages.
+    ///
+    /// # Errors
+    /// When the template is malformed.
+    pub fn new(text: String, path: &Path) -> Result<Self> {
+        let mut environment = Environment::new();
+        // White space as transformers' own environment treats it.
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(|e| malformed(path, &e))?;
+        environment.set_syntax(syntax);
+        environment.set_undefined_behavior(UndefinedBehavior::Lenient);
+        environment.set_fuel(Some(FUEL));
+        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.add_template_owned(NAME, text).map_err(|e| malformed(path, &e))?;
+        Ok(Self { environment: Arc::new(environment), path: path.to_path_buf() })
+    }
+
+    /// The chat's text, ready for the assistant to answer.
+    ///
+    /// # Errors
+    /// When the template fails or runs too long.
+    pub fn render(&self, messages: &[Message]) -> Result<String> {
+        let template = self.environment.get_template(NAME).map_err(|e| malformed(&self.path, &e))?;
+        let messages: Value = messages.iter().map(Message::value).collect();
+        let context = minijinja::context! { messages => messages, add_generation_prompt => true };
+        template.render(context).map_err(|e| malformed(&self.path, &e))
+    }
+}
+
+fn malformed(path: &Path, cause: &minijinja::Error) -> Error {
+    Error::content(path, format!("the chat template fails: {cause}"), "use the template of a Qwen2.5-VL checkpoint")
+}
