@@ -52,6 +52,7 @@ fn sample(variant: &str, preset: &str, item: &Value, row: usize) -> TrainingSamp
 #[test]
 fn decoding_prompts_equal_the_golden_ids() {
     let data = common::json("examples/data.json");
+    let mut compared = 0;
     for (variant, _) in PRESETS {
         let prompter = prompter(variant);
         for steps in [4, 8] {
@@ -59,8 +60,11 @@ fn decoding_prompts_equal_the_golden_ids() {
             for row in expected["rows"].as_array().unwrap() {
                 let record = record(&data[row["question_id"].as_u64().unwrap() as usize], 0);
                 let prompt = prompter.question(record.text.as_deref().unwrap(), &grids(variant, &record.images)).unwrap();
-                let ids: Vec<i64> = prompt.ids.iter().map(|id| i64::from(*id)).collect();
-                assert_eq!(ids, numbers(&row["prompt_ids"]));
+                // The ids stand there for the first examples, the length for all.
+                if row.get("prompt_ids").is_some() {
+                    assert_eq!(prompt.ids.iter().map(|id| i64::from(*id)).collect::<Vec<_>>(), numbers(&row["prompt_ids"]));
+                    compared += 1;
+                }
                 assert_eq!(prompt.len(), row["prompt_len"].as_u64().unwrap() as usize);
                 assert_eq!(prompt.image_tokens.len(), 36);
                 let generated: Vec<u32> = numbers(&row["generated"]).iter().map(|id| *id as u32).collect();
@@ -68,6 +72,7 @@ fn decoding_prompts_equal_the_golden_ids() {
             }
         }
     }
+    assert!(compared > 0);
 }
 
 #[test]
@@ -145,7 +150,10 @@ fn several_turns_and_regions_are_laid_out_in_order() {
         id: "two".into(),
         row: 3,
         images: vec![image],
-        turns: vec![turn("<image>\nWhat is the color?", "<lvr>\n<lvr>\n<answer> A </answer>"), turn("And now?", "<lvr><answer> B </answer>")],
+        turns: vec![
+            turn("<image>\nWhat is the color?", "<lvr>\n<lvr>\n<answer> A </answer>"),
+            turn("And now?", "<lvr><answer> B </answer>"),
+        ],
         boxes: vec![RegionBox([0.0, 0.0, 0.1, 0.1]), RegionBox([0.9, 0.9, 1.0, 1.0]), RegionBox([0.4, 0.4, 0.6, 0.6])],
         text: None,
         label: None,
@@ -154,9 +162,7 @@ fn several_turns_and_regions_are_laid_out_in_order() {
     let sample = prompter.sample(&record, &[Grid { t: 1, h: 12, w: 12 }], &BlockLayout::of(&Variant::load("p-lvr-2").unwrap())).unwrap();
     let text = prompter.tokenizer().decode(&sample.ids).unwrap().replace("<|image_pad|>", "");
     let latents = |n: usize| "<|lvr|>".repeat(n);
-    let block = |c: usize, t: usize| {
-        format!("<|ctx_start|>{}<|ctx_end|><|tgt_start|>{}<|tgt_end|>", latents(c), latents(t))
-    };
+    let block = |c: usize, t: usize| format!("<|ctx_start|>{}<|ctx_end|><|tgt_start|>{}<|tgt_end|>", latents(c), latents(t));
     assert_eq!(
         text,
         format!(
@@ -181,7 +187,8 @@ fn records_that_do_not_add_up_are_refused() {
     let good = record(&data[0], 0);
     let grid = Grid { t: 1, h: 12, w: 12 };
     let lvr = prompter("lvr");
-    let refused = |record: &TrainingRecord, grids: &[Grid], layout: &BlockLayout| lvr.sample(record, grids, layout).unwrap_err().to_string();
+    let refused =
+        |record: &TrainingRecord, grids: &[Grid], layout: &BlockLayout| lvr.sample(record, grids, layout).unwrap_err().to_string();
     let single = layout("lvr");
     assert!(refused(&good, &[], &single).contains("grids"));
     let boxes = TrainingRecord { boxes: vec![], ..good.clone() };

@@ -33,12 +33,7 @@ pub struct BlockLayout {
 impl BlockLayout {
     /// The layout of a variant, without `<|lvr_latent_end|>`.
     pub fn of(variant: &Variant) -> Self {
-        Self {
-            stages: variant.stages,
-            context_scale: variant.context_scale,
-            free_tokens: variant.free_tokens,
-            latent_end: false,
-        }
+        Self { stages: variant.stages, context_scale: variant.context_scale, free_tokens: variant.free_tokens, latent_end: false }
     }
 
     /// The same with `<|lvr_latent_end|>` after the latents of each stage.

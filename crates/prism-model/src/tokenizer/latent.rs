@@ -6,8 +6,8 @@ use std::path::Path;
 use prism_run::{Error, Result, Stage, Stages};
 use serde_json::{Map, Value, json};
 
-use super::files::{self, AddedToken};
 use super::Tokenizer;
+use super::files::{self, AddedToken};
 use crate::config::LatentConfig;
 
 /// Token and configuration key, in the order in which they are added. The first

@@ -244,7 +244,9 @@ mod tests {
         }
         let tokenizer = Tokenizer::from_dir(a.path()).unwrap();
         assert_eq!(tokenizer.len(), size);
-        for word in ["What", " colour", "triangle", " triangle", "banana", " bananaban", "bananaban", " star", "tar", "?", " A", " ü", "<|im_end|>"] {
+        for word in
+            ["What", " colour", "triangle", " triangle", "banana", " bananaban", "bananaban", " star", "tar", "?", " A", " ü", "<|im_end|>"]
+        {
             assert_eq!(tokenizer.encode(word).unwrap().len(), 1, "{word}");
         }
         let text = "<|im_start|>user\nWhat 🦊 is\tünknown?<|im_end|>\n";

@@ -1,5 +1,6 @@
 //! The chat template: how messages become one text.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -41,12 +42,12 @@ impl Message {
 
     /// As a template sees it: `{"role": .., "content": [{"type": "image"}, {"type": "text", "text": ..}]}`.
     fn value(&self) -> Value {
+        let map = |entries: &[(&'static str, Value)]| Value::from(entries.iter().cloned().collect::<BTreeMap<_, _>>());
         let part = |content: &Content| match content {
-            Content::Image => Value::from_iter([("type", "image")]),
-            Content::Text(text) => Value::from_iter([("type", "text"), ("text", text.as_str())]),
+            Content::Image => map(&[("type", "image".into())]),
+            Content::Text(text) => map(&[("type", "text".into()), ("text", text.as_str().into())]),
         };
-        let content: Value = self.content.iter().map(part).collect();
-        Value::from_iter([("role", Value::from(self.role.as_str())), ("content", content)])
+        map(&[("role", self.role.as_str().into()), ("content", self.content.iter().map(part).collect())])
     }
 }
 

@@ -1,0 +1,68 @@
+//! Odd images against Pillow and transformers (`oracle/preprocess.py`).
+
+mod common;
+
+use prism_model::preprocess::smart_resize::smart_resize;
+use prism_model::preprocess::{Preprocessor, decode};
+use sha2::{Digest, Sha256};
+
+fn preprocessor(expected: &serde_json::Value) -> Preprocessor {
+    let limit = |key: &str| Some(expected[key].as_u64().unwrap() as usize);
+    Preprocessor::from_dir(&common::golden("checkpoints/base")).unwrap().with_pixels(limit("min_pixels"), limit("max_pixels")).unwrap()
+}
+
+#[test]
+fn every_value_of_every_mode_and_shape_is_equal() {
+    let folder = common::fixture("preprocess");
+    let expected = common::json_at(&folder.join("expected.json"));
+    let preprocessor = preprocessor(&expected);
+    let mut wrong = Vec::new();
+    for (name, case) in expected["images"].as_object().unwrap() {
+        let path = folder.join(format!("{name}.png"));
+        let pixels = preprocessor.open(&path).unwrap();
+        let grid = serde_json::json!([pixels.grid.t, pixels.grid.h, pixels.grid.w]);
+        assert_eq!(grid, case["grid"], "{name}");
+        assert_eq!(preprocessor.grid_of(&path).unwrap(), pixels.grid, "{name}");
+        let bytes: Vec<u8> = pixels.values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let hash: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+        if hash != case["sha256"].as_str().unwrap() {
+            let sum: f64 = pixels.values.iter().map(|v| f64::from(*v)).sum();
+            wrong.push(format!("{name} ({}): sum {sum} against {}", case["mode"], case["sum"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn sizes_equal_the_reference() {
+    for case in common::json_at(&common::fixture("preprocess/sizes.json")).as_array().unwrap() {
+        let n: Vec<usize> = case.as_array().unwrap().iter().map(|v| v.as_u64().unwrap() as usize).collect();
+        assert_eq!(smart_resize(n[0], n[1], 28, n[2], n[3]), Ok((n[4], n[5])), "{n:?}");
+    }
+}
+
+#[test]
+fn files_that_are_no_images_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let preprocessor = Preprocessor::from_dir(&common::golden("checkpoints/base")).unwrap();
+    let good = std::fs::read(common::fixture("preprocess/odd.png")).unwrap();
+    let mut huge = good.clone();
+    huge[16..20].copy_from_slice(&u32::MAX.to_be_bytes());
+    let mut cut = good.clone();
+    cut.truncate(good.len() / 2);
+    for (name, bytes) in [
+        ("empty", vec![]),
+        ("text", b"hello".to_vec()),
+        ("huge", huge),
+        ("cut", cut),
+        ("head", good[..20].to_vec()),
+        ("jpeg", vec![0xff, 0xd8, 0xff, 0xe0, 0, 0]),
+    ] {
+        let path = folder.path().join(format!("{name}.png"));
+        std::fs::write(&path, bytes).unwrap();
+        let message = preprocessor.open(&path).unwrap_err().to_string();
+        assert!(message.contains(name), "{message}");
+    }
+    assert!(preprocessor.open(&folder.path().join("missing.png")).is_err());
+    assert!(decode::dimensions(&folder.path().join("text.png")).is_err());
+}
