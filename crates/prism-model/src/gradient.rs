@@ -129,3 +129,30 @@ impl Gradients {
         (0..self.len()).map(|i| self.norm(i).powi(2)).sum::<f64>().sqrt()
     }
 }
+
+/// Whether a [`Gradients::backward`] runs on this thread.
+pub(crate) fn is_active() -> bool {
+    ACTIVE.with(|active| active.borrow().is_some())
+}
+
+/// Lets a backward kernel write the gradient of `parameter` straight into its buffer:
+/// `f(buffer, add)` must add to the buffer when `add`, and overwrite all of it otherwise.
+/// False, without calling `f`, when nobody collects this parameter.
+pub(crate) fn accumulate(parameter: &Tensor, f: impl FnOnce(&mut [f32], bool)) -> bool {
+    // The buffer is taken out while `f` runs: a thread pool may run another backward pass here meanwhile.
+    let taken = ACTIVE.with(|active| {
+        let mut active = active.borrow_mut();
+        let all = active.as_mut()?;
+        let slot = *all.slots.get(&parameter.id())?;
+        Some((slot, std::mem::take(&mut all.buffers[slot]), all.filled[slot]))
+    });
+    let Some((slot, mut buffer, filled)) = taken else { return false };
+    f(&mut buffer, filled);
+    ACTIVE.with(|active| {
+        if let Some(all) = active.borrow_mut().as_mut() {
+            all.buffers[slot] = buffer;
+            all.filled[slot] = true;
+        }
+    });
+    true
+}

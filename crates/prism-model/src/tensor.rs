@@ -41,6 +41,34 @@ pub fn with_values<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R>
     }
 }
 
+/// The values of a contiguous f32 tensor in host memory, without a copy, for as long as the
+/// returned guard lives.
+///
+/// # Errors
+/// The tensor is on another device, of another dtype, or strided.
+pub(crate) fn host(tensor: &Tensor) -> candle_core::Result<impl std::ops::Deref<Target = [f32]> + '_> {
+    struct Host<G> {
+        storage: G,
+        start: usize,
+        end: usize,
+    }
+    impl<G: std::ops::Deref<Target = Storage>> std::ops::Deref for Host<G> {
+        type Target = [f32];
+
+        fn deref(&self) -> &[f32] {
+            match &*self.storage {
+                Storage::Cpu(CpuStorage::F32(values)) => &values[self.start..self.end],
+                _ => &[],
+            }
+        }
+    }
+    let (storage, layout) = tensor.storage_and_layout();
+    match (&*storage, layout.contiguous_offsets()) {
+        (Storage::Cpu(CpuStorage::F32(_)), Some((start, end))) => Ok(Host { storage, start, end }),
+        _ => candle_core::bail!("a fused kernel needs contiguous f32 tensors in host memory"),
+    }
+}
+
 /// The values of any float tensor as f32, row-major (copies).
 ///
 /// # Errors

@@ -27,7 +27,6 @@ fn floats(file: &SafeTensors<'_>, name: &str) -> Vec<f32> {
 }
 
 fn case(variant: &str, training: Trainable) -> Case {
-    
     let model = Model::open(&common::golden("checkpoints").join(variant), &Device::Cpu, DType::F32, training).unwrap();
     let fixture = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/text_{variant}.safetensors"));
     let bytes = std::fs::read(fixture).unwrap();

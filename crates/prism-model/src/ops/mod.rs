@@ -7,18 +7,29 @@
 
 mod attention;
 pub mod composed;
+pub(crate) mod fused;
+pub(crate) mod kernel;
 
 pub use attention::{Attention, Rotary};
+pub use kernel::matmul::{threads, with_threads};
 
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, is_fused};
 use crate::{Error, Result};
+
+/// Matrices the fused kernels can read.
+fn fusible(tensors: &[&Tensor]) -> bool {
+    tensors.iter().all(|t| is_fused(t) && t.rank() == 2)
+}
 
 /// `x [n, in] * weight^T + bias`, `weight [out, in]`, giving `[n, out]`.
 ///
 /// # Errors
 /// The shapes do not fit.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-    composed::linear(x, weight, bias)
+    match fusible(&[x, weight]) && bias.is_none_or(is_fused) {
+        true => fused::linear(x, weight, bias),
+        false => composed::linear(x, weight, bias),
+    }
 }
 
 /// Root-mean-square norm of each row, scaled by `weight [features]`.
@@ -26,7 +37,10 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
 /// # Errors
 /// The shapes do not fit.
 pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
-    composed::rms_norm(x, weight, eps)
+    match fusible(&[x]) && is_fused(weight) {
+        true => fused::rms_norm(x, weight, eps),
+        false => composed::rms_norm(x, weight, eps),
+    }
 }
 
 /// Mean and variance norm of each row, scaled and shifted.
@@ -42,7 +56,10 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Resul
 /// # Errors
 /// The shapes differ.
 pub fn swiglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
-    composed::swiglu(gate, up)
+    match fusible(&[gate, up]) && gate.dims() == up.dims() {
+        true => fused::swiglu(gate, up),
+        false => composed::swiglu(gate, up),
+    }
 }
 
 /// Gaussian error linear unit, the exact form (error function).
@@ -59,7 +76,10 @@ pub fn gelu(x: &Tensor) -> Result<Tensor> {
 /// The shapes do not fit `spec`.
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> Result<Tensor> {
     spec.check(q, k, v)?;
-    composed::attention(q, k, v, spec)
+    match fusible(&[q, k, v]) {
+        true => fused::attention(q, k, v, spec),
+        false => composed::attention(q, k, v, spec),
+    }
 }
 
 /// Rows `ids` of `weight [vocab, hidden]`.
@@ -71,7 +91,10 @@ pub fn embed(weight: &Tensor, ids: &[u32]) -> Result<Tensor> {
     if let Some(id) = ids.iter().find(|&&id| id as usize >= vocab) {
         return Err(Error::input("token id", format!("{id} lies outside the vocabulary of {vocab}"), "use the checkpoint's own tokenizer"));
     }
-    Ok(weight.index_select(&Tensor::new(ids, weight.device())?, 0)?)
+    match fusible(&[weight]) {
+        true => fused::embed(weight, ids),
+        false => Ok(weight.index_select(&Tensor::new(ids, weight.device())?, 0)?),
+    }
 }
 
 /// `base [n, d]` with row `indices[i]` replaced by row `i` of `values [m, d]`;
@@ -104,7 +127,10 @@ pub fn replace_rows(base: &Tensor, indices: &[u32], values: &Tensor) -> Result<T
     if indices.is_empty() {
         return Ok(base.clone());
     }
-    composed::replace_rows(base, indices, values)
+    match fusible(&[base, values]) {
+        true => fused::replace_rows(base, indices, values),
+        false => composed::replace_rows(base, indices, values),
+    }
 }
 
 /// Mean negative log-likelihood of the labels that are `Some`, with logits
@@ -131,5 +157,8 @@ pub fn cross_entropy_sum(hidden: &Tensor, weight: &Tensor, labels: &[Option<u32>
     if let Some(label) = labels.iter().flatten().find(|&&label| label as usize >= vocab) {
         return Err(Error::input("label", format!("{label} lies outside the vocabulary of {vocab}"), "use the checkpoint's own tokenizer"));
     }
-    composed::cross_entropy_sum(hidden, weight, labels)
+    match fusible(&[hidden, weight]) {
+        true => fused::cross_entropy_sum(hidden, weight, labels),
+        false => composed::cross_entropy_sum(hidden, weight, labels),
+    }
 }

@@ -1,17 +1,116 @@
 //! One decoding step over the rows of a [`BranchCache`].
+//!
+//! On f32 in host memory all rows go through each weight matrix together
+//! ([`crate::ops::kernel::matvec`]), with sums whose order does not depend on the
+//! other rows; elsewhere rows go one by one through the tensor library.
 
-use super::TextModel;
+use super::{Layer, TextModel};
 use crate::Result;
 use crate::cache::{BranchCache, Row};
+use crate::ops::kernel::{attention, elementwise, matvec, norm};
 use crate::ops::{self, Rotary, composed};
-use crate::tensor::{self, D, DType, Tensor};
+use crate::tensor::{self, D, DType, Device, Tensor, host, is_fused};
 
 pub(super) fn step(model: &TextModel, embeds: &Tensor, cache: &mut BranchCache) -> Result<Tensor> {
+    if is_fused(embeds) && is_fused(&model.norm) {
+        return fused(model, embeds, cache);
+    }
     let mut outputs = Vec::with_capacity(cache.rows());
     for (i, row) in cache.rows.iter_mut().enumerate() {
         outputs.push(composed_row(model, &embeds.narrow(0, i, 1)?.detach(), row)?);
     }
     Ok(Tensor::cat(&outputs, 0)?)
+}
+
+pub(super) fn logits(model: &TextModel, hidden: &Tensor) -> Result<Tensor> {
+    let rows = hidden.dim(0)?;
+    if is_fused(hidden) && is_fused(&model.lm_head) {
+        let vocab = model.lm_head.dim(0)?;
+        let mut y = vec![0.0; rows * vocab];
+        let hidden = hidden.contiguous()?;
+        matvec::linear(&mut y, false, &host(&hidden)?, &host(&model.lm_head)?, None, rows);
+        return Ok(Tensor::from_vec(y, (rows, vocab), &Device::Cpu)?);
+    }
+    let mut outputs = Vec::with_capacity(rows);
+    for i in 0..rows {
+        outputs.push(model.logits(&hidden.narrow(0, i, 1)?.detach())?.detach());
+    }
+    Ok(Tensor::cat(&outputs, 0)?)
+}
+
+fn fused(model: &TextModel, embeds: &Tensor, cache: &mut BranchCache) -> Result<Tensor> {
+    let config = &model.config;
+    let rows = cache.rows();
+    let mut x = host(&embeds.contiguous()?)?.to_vec();
+    let positions: Vec<[u32; 3]> = cache.rows.iter().map(|r| [r.next_position; 3]).collect();
+    let rotary = Rotary::multimodal(&positions, config.rope_theta, config.mrope_section);
+    let mut work = Work::new(model, rows);
+    for (i, layer) in model.layers.iter().enumerate() {
+        work.layer(model, layer, i, &mut x, &rotary, cache)?;
+    }
+    for row in &mut cache.rows {
+        row.held += 1;
+        row.next_position += 1;
+    }
+    norm::rms_norm(&mut work.normed, &x, &host(&model.norm)?, config.rms_norm_eps as f32);
+    Ok(Tensor::from_vec(work.normed, (rows, config.hidden_size), &Device::Cpu)?)
+}
+
+/// Working memory of a step, reused by every layer.
+struct Work {
+    rows: usize,
+    normed: Vec<f32>,
+    q: Vec<f32>,
+    k: Vec<f32>,
+    v: Vec<f32>,
+    attended: Vec<f32>,
+    gate: Vec<f32>,
+    up: Vec<f32>,
+    scores: Vec<f32>,
+}
+
+impl Work {
+    fn new(model: &TextModel, rows: usize) -> Self {
+        let config = &model.config;
+        let buffer = |width: usize| vec![0.0; rows * width];
+        let (width, inner) = (config.hidden_size, config.intermediate_size);
+        let kv = config.num_key_value_heads * config.head_dim();
+        let (q, k, v, gate, up) = (buffer(width), buffer(kv), buffer(kv), buffer(inner), buffer(inner));
+        Self { rows, normed: buffer(width), q, k, v, attended: buffer(width), gate, up, scores: Vec::new() }
+    }
+
+    fn layer(&mut self, model: &TextModel, layer: &Layer, i: usize, x: &mut [f32], rotary: &Rotary, cache: &mut BranchCache) -> Result<()> {
+        let config = &model.config;
+        let (rows, d, eps) = (self.rows, config.head_dim(), config.rms_norm_eps as f32);
+        let (heads, kv_heads) = (config.num_attention_heads, config.num_key_value_heads);
+        norm::rms_norm(&mut self.normed, x, &host(&layer.input_layernorm)?, eps);
+        for (y, (weight, bias)) in [(&mut self.q, &layer.q_proj), (&mut self.k, &layer.k_proj), (&mut self.v, &layer.v_proj)] {
+            matvec::linear(y, false, &self.normed, &host(weight)?, Some(&host(bias)?), rows);
+        }
+        elementwise::rotate(&mut self.q, &rotary.cos, &rotary.sin, rotary.half, heads, 1.0);
+        elementwise::rotate(&mut self.k, &rotary.cos, &rotary.sin, rotary.half, kv_heads, 1.0);
+        let (width, kv) = (heads * d, kv_heads * d);
+        for (r, row) in cache.rows.iter_mut().enumerate() {
+            let suffix = &mut row.suffix[i];
+            suffix.keys.extend_from_slice(&self.k[r * kv..(r + 1) * kv]);
+            suffix.values.extend_from_slice(&self.v[r * kv..(r + 1) * kv]);
+            let (keys, values) = row.prefix.layer(i);
+            let (keys, values) = (host(keys)?, host(values)?);
+            let pieces: [(&[f32], &[f32]); 2] = [(&keys, &values), (&suffix.keys, &suffix.values)];
+            for head in 0..heads {
+                let at = r * width + head * d;
+                let (q, out) = (&self.q[at..at + d], &mut self.attended[at..at + d]);
+                attention::decode_head(out, q, &pieces, kv, head / (heads / kv_heads) * d, &mut self.scores);
+            }
+        }
+        matvec::linear(x, true, &self.attended, &host(&layer.o_proj)?, None, rows);
+        norm::rms_norm(&mut self.normed, x, &host(&layer.post_attention_layernorm)?, eps);
+        matvec::linear(&mut self.gate, false, &self.normed, &host(&layer.gate_proj)?, None, rows);
+        matvec::linear(&mut self.up, false, &self.normed, &host(&layer.up_proj)?, None, rows);
+        elementwise::silu_times(&mut self.gate, &self.up);
+        matvec::linear(x, true, &self.gate, &host(&layer.down_proj)?, None, rows);
+        Ok(())
+    }
 }
 
 /// One row by the tensor library's operations, alone: invariant by construction.
@@ -49,12 +148,4 @@ fn attend(q: &Tensor, keys: &Tensor, values: &Tensor, heads: usize, kv_heads: us
     let weights = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?)?.exp()?;
     let weights = weights.broadcast_div(&weights.sum_keepdim(D::Minus1)?)?.to_dtype(q.dtype())?;
     Ok(weights.matmul(&split(values)?)?.reshape((1, heads * d))?)
-}
-
-pub(super) fn logits(model: &TextModel, hidden: &Tensor) -> Result<Tensor> {
-    let mut outputs = Vec::with_capacity(hidden.dim(0)?);
-    for i in 0..hidden.dim(0)? {
-        outputs.push(model.logits(&hidden.narrow(0, i, 1)?.detach())?.detach());
-    }
-    Ok(Tensor::cat(&outputs, 0)?)
 }

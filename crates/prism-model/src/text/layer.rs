@@ -1,5 +1,6 @@
 //! One decoder layer: norm, attention, norm, feed-forward, each with a residual.
 
+use super::fused;
 use crate::Result;
 use crate::config::TextConfig;
 use crate::ops::{self, Attention, composed};
@@ -50,6 +51,14 @@ impl Layer {
 
     /// `x [tokens, hidden]` to the layer's output.
     pub(super) fn forward(&self, x: &Tensor, spec: &Attention, config: &TextConfig) -> Result<Tensor> {
+        if fused::applies(self, x) {
+            return fused::forward(self, x, spec, config);
+        }
+        self.forward_composed(x, spec, config)
+    }
+
+    /// As [`Layer::forward`], from separate operations.
+    pub(super) fn forward_composed(&self, x: &Tensor, spec: &Attention, config: &TextConfig) -> Result<Tensor> {
         let (q, k, v) = self.project(x, config)?;
         let attended = ops::attention(&q, &k, &v, spec)?;
         self.finish(x, &attended, config)
@@ -57,6 +66,9 @@ impl Layer {
 
     /// As [`Layer::forward`], giving the turned keys and the values too.
     pub(super) fn prefill(&self, x: &Tensor, spec: &Attention, config: &TextConfig) -> Result<(Tensor, Tensor, Tensor)> {
+        if fused::applies(self, x) {
+            return fused::prefill(self, x, spec, config);
+        }
         let (q, k, v) = self.project(x, config)?;
         let (q, k) = match &spec.rotary {
             Some(rotary) => (composed::rotate(&q, rotary)?, composed::rotate(&k, rotary)?),

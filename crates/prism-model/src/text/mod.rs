@@ -1,6 +1,7 @@
 //! The language model: embedding, decoder layers, final norm, output matrix.
 
 mod decode;
+mod fused;
 mod layer;
 
 use std::sync::Arc;

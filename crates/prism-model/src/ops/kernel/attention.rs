@@ -1,0 +1,203 @@
+//! Attention inside sequences laid end to end, forward and backward, in blocks of
+//! queries; scores exist for one block of one head at a time.
+
+use super::matmul::{Matrix, multiply};
+use super::scratch;
+use super::simd::{LANES, dispatched, dot, exp, madd, reduce};
+
+/// Queries per block: small enough that little is computed above the diagonal.
+const BLOCK: usize = 64;
+
+/// Shape of a call; see [`crate::ops::Attention`].
+#[derive(Debug, Clone, Copy)]
+pub struct Shape<'a> {
+    /// Query heads.
+    pub heads: usize,
+    /// Key and value heads.
+    pub kv_heads: usize,
+    /// Width of a head.
+    pub head_dim: usize,
+    /// Sequence bounds.
+    pub bounds: &'a [usize],
+    /// Whether later tokens are hidden.
+    pub causal: bool,
+}
+
+impl Shape<'_> {
+    fn scale(&self) -> f32 {
+        1.0 / (self.head_dim as f32).sqrt()
+    }
+
+    /// Blocks of queries of a sequence: (first query, queries, keys seen by the last).
+    fn blocks(&self, length: usize) -> impl DoubleEndedIterator<Item = (usize, usize, usize)> + use<> {
+        let causal = self.causal;
+        (0..length.div_ceil(BLOCK)).map(move |i| {
+            let start = i * BLOCK;
+            let count = BLOCK.min(length - start);
+            (start, count, if causal { start + count } else { length })
+        })
+    }
+}
+
+dispatched! {
+    /// Softmax of each row of `scores [count, keys]`; row `i` sees `first + i + 1` keys when
+    /// causal, the rest becomes 0. Writes the log of each row's sum, shifted back, to `lse`.
+    fn softmax(scores: &mut [f32], lse: &mut [f32], keys: usize, first: usize, causal: bool) {
+        for (i, (row, lse)) in scores.chunks_exact_mut(keys).zip(lse).enumerate() {
+            let seen = if causal { first + i + 1 } else { keys };
+            let (row, hidden) = row.split_at_mut(seen);
+            let mut tops = [f32::NEG_INFINITY; LANES];
+            let mut chunks = row.chunks_exact(LANES);
+            for chunk in &mut chunks {
+                for l in 0..LANES {
+                    tops[l] = if chunk[l] > tops[l] { chunk[l] } else { tops[l] };
+                }
+            }
+            let top = chunks.remainder().iter().chain(&tops).fold(f32::NEG_INFINITY, |a, &b| a.max(b));
+            let mut sums = [0.0f32; LANES];
+            let mut chunks = row.chunks_exact_mut(LANES);
+            for chunk in &mut chunks {
+                for l in 0..LANES {
+                    chunk[l] = exp::<FMA>(chunk[l] - top);
+                    sums[l] += chunk[l];
+                }
+            }
+            for (x, s) in chunks.into_remainder().iter_mut().zip(&mut sums) {
+                *x = exp::<FMA>(*x - top);
+                *s += *x;
+            }
+            let sum = reduce(sums);
+            let scale = 1.0 / sum;
+            for x in row.iter_mut() {
+                *x *= scale;
+            }
+            hidden.fill(0.0);
+            *lse = top + sum.ln();
+        }
+    }
+}
+
+dispatched! {
+    /// `scores` to probabilities by the saved `lse`, then `ds = p * (dp - delta) * scale` in `dp`.
+    fn softmax_backward(scores: &mut [f32], dp: &mut [f32], lse: &[f32], delta: &[f32], scale: f32, keys: usize, first: usize, causal: bool) {
+        for (i, (p, d)) in scores.chunks_exact_mut(keys).zip(dp.chunks_exact_mut(keys)).enumerate() {
+            let seen = if causal { first + i + 1 } else { keys };
+            let (lse, delta) = (lse[i], delta[i]);
+            for (p, d) in p[..seen].iter_mut().zip(&mut d[..seen]) {
+                *p = exp::<FMA>(*p - lse);
+                *d = *p * (*d - delta) * scale;
+            }
+            p[seen..].fill(0.0);
+            d[seen..].fill(0.0);
+        }
+    }
+}
+
+dispatched! {
+    /// Products of the rows of `a` and `b`, `columns` wide and `stride` apart.
+    fn row_dots(out: &mut [f32], a: &[f32], b: &[f32], columns: usize, stride: usize) {
+        for (i, o) in out.iter_mut().enumerate() {
+            let at = i * stride;
+            *o = dot::<FMA>(&a[at..at + columns], &b[at..at + columns]);
+        }
+    }
+}
+
+/// `out [n, heads * d]` from turned `q`, `k` and `v`; `lse [heads, n]` for the backward pass.
+pub fn forward(out: &mut [f32], lse: &mut [f32], q: &[f32], k: &[f32], v: &[f32], shape: Shape<'_>) {
+    let (d, width, kv_width) = (shape.head_dim, shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim);
+    let tokens = q.len() / width.max(1);
+    let group = shape.heads / shape.kv_heads;
+    let longest = shape.bounds.windows(2).map(|p| p[1] - p[0]).max().unwrap_or(0);
+    let mut scores = scratch::take(BLOCK.min(longest) * longest);
+    for pair in shape.bounds.windows(2) {
+        let (start, length) = (pair[0], pair[1] - pair[0]);
+        for head in 0..shape.heads {
+            let kv_at = start * kv_width + head / group * d;
+            for (first, count, keys) in shape.blocks(length) {
+                let at = (start + first) * width + head * d;
+                let scores = &mut scores[..count * keys];
+                let queries = Matrix::strided(&q[at..], count, d, width);
+                multiply(scores, keys, false, shape.scale(), queries, Matrix::strided(&k[kv_at..], keys, d, kv_width).t());
+                let lse = &mut lse[head * tokens + start + first..][..count];
+                softmax(scores, lse, keys, first, shape.causal);
+                let values = Matrix::strided(&v[kv_at..], keys, d, kv_width);
+                multiply(&mut out[at..], width, false, 1.0, Matrix::new(scores, count, keys), values);
+            }
+        }
+    }
+}
+
+/// Gradients of [`forward`] with respect to the turned `q`, `k` and `v`.
+pub fn backward(grads: [&mut [f32]; 3], dout: &[f32], out: &[f32], lse: &[f32], qkv: [&[f32]; 3], shape: Shape<'_>) {
+    let ([dq, dk, dv], [q, k, v]) = (grads, qkv);
+    let (d, width, kv_width) = (shape.head_dim, shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim);
+    let tokens = q.len() / width.max(1);
+    let group = shape.heads / shape.kv_heads;
+    let longest = shape.bounds.windows(2).map(|p| p[1] - p[0]).max().unwrap_or(0);
+    let mut probabilities = scratch::take(BLOCK.min(longest) * longest);
+    let mut ds = scratch::take(BLOCK.min(longest) * longest);
+    let mut delta = [0.0f32; BLOCK];
+    for pair in shape.bounds.windows(2) {
+        let (start, length) = (pair[0], pair[1] - pair[0]);
+        for head in 0..shape.heads {
+            let kv_at = start * kv_width + head / group * d;
+            let keys_of = |x, keys| Matrix::strided(x, keys, d, kv_width);
+            // From the last block, which sees every key: its writes need no zeroed start.
+            let mut add = !head.is_multiple_of(group);
+            for (first, count, keys) in shape.blocks(length).rev() {
+                let at = (start + first) * width + head * d;
+                let (p, ds) = (&mut probabilities[..count * keys], &mut ds[..count * keys]);
+                let queries = Matrix::strided(&q[at..], count, d, width);
+                let douts = Matrix::strided(&dout[at..], count, d, width);
+                multiply(p, keys, false, shape.scale(), queries, keys_of(&k[kv_at..], keys).t());
+                multiply(ds, keys, false, 1.0, douts, keys_of(&v[kv_at..], keys).t());
+                row_dots(&mut delta[..count], &dout[at..], &out[at..], d, width);
+                let lse = &lse[head * tokens + start + first..][..count];
+                softmax_backward(p, ds, lse, &delta[..count], shape.scale(), keys, first, shape.causal);
+                multiply(&mut dv[kv_at..], kv_width, add, 1.0, Matrix::new(p, count, keys).t(), douts);
+                multiply(&mut dk[kv_at..], kv_width, add, 1.0, Matrix::new(ds, count, keys).t(), queries);
+                multiply(&mut dq[at..], width, false, 1.0, Matrix::new(ds, count, keys), keys_of(&k[kv_at..], keys));
+                add = true;
+            }
+        }
+    }
+}
+
+dispatched! {
+    /// One query head over keys and values in pieces (a shared prefix, then an own suffix),
+    /// each `[n, stride]` with the head at `at`. `scores` is working memory.
+    pub fn decode_head(out: &mut [f32], q: &[f32], pieces: &[(&[f32], &[f32])], stride: usize, at: usize, scores: &mut Vec<f32>) {
+        let d = q.len();
+        let scale = 1.0 / (d as f32).sqrt();
+        scores.clear();
+        let mut top = f32::NEG_INFINITY;
+        for (keys, _) in pieces {
+            for key in keys.chunks_exact(stride) {
+                let s = dot::<FMA>(q, &key[at..at + d]) * scale;
+                top = top.max(s);
+                scores.push(s);
+            }
+        }
+        let mut sum = 0.0f32;
+        for s in scores.iter_mut() {
+            *s = exp::<FMA>(*s - top);
+        }
+        for s in scores.iter() {
+            sum += s;
+        }
+        out.fill(0.0);
+        let mut weights = scores.iter();
+        for (_, values) in pieces {
+            for (value, w) in values.chunks_exact(stride).zip(&mut weights) {
+                for (o, v) in out.iter_mut().zip(&value[at..at + d]) {
+                    *o = madd::<FMA>(*w, *v, *o);
+                }
+            }
+        }
+        let scale = 1.0 / sum;
+        for o in out.iter_mut() {
+            *o *= scale;
+        }
+    }
+}

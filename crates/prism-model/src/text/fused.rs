@@ -1,0 +1,188 @@
+//! A whole decoder layer as one operation with its own backward pass, on f32 in host
+//! memory: no intermediate gradient is a tensor, weights' gradients go straight into
+//! their buffers, and what is cheap (norms, SwiGLU) is computed again instead of kept.
+
+use std::sync::OnceLock;
+
+use candle_core::{CpuStorage, CustomOp2, Layout, Shape, bail};
+
+use super::Layer;
+use crate::config::TextConfig;
+use crate::ops::Attention;
+use crate::ops::fused::{add_or_copy, weight_gradient};
+use crate::ops::kernel::scratch::{self, Scratch};
+use crate::ops::kernel::{attention, elementwise, matmul, norm};
+use crate::tensor::{Device, Tensor, host, is_fused};
+use crate::{Result, gradient};
+
+type Answer<T> = candle_core::Result<T>;
+
+/// What the backward pass needs again. `q` and `k` are turned.
+struct Kept {
+    q: Scratch,
+    k: Scratch,
+    v: Scratch,
+    attended: Scratch,
+    lse: Scratch,
+    middle: Scratch,
+    gate: Scratch,
+    up: Scratch,
+}
+
+struct LayerOp {
+    layer: Layer,
+    spec: Attention,
+    eps: f32,
+    kept: OnceLock<Kept>,
+}
+
+/// Rows, width, key and value width, feed-forward width.
+struct Sizes {
+    rows: usize,
+    width: usize,
+    kv: usize,
+    inner: usize,
+}
+
+impl LayerOp {
+    fn sizes(&self, elements: usize) -> Answer<Sizes> {
+        let (inner, width) = self.layer.gate_proj.dims2()?;
+        Ok(Sizes { rows: elements / width, width, kv: self.layer.k_proj.0.dim(0)?, inner })
+    }
+
+    /// The layer's output; `kept` is filled on the way.
+    fn run(&self, x: &[f32]) -> Answer<(Vec<f32>, Kept)> {
+        let layer = &self.layer;
+        let Sizes { rows, width, kv, inner } = self.sizes(x.len())?;
+        let mut normed = scratch::take(x.len());
+        norm::rms_norm(&mut normed, x, &host(&layer.input_layernorm)?, self.eps);
+        let project = |(weight, bias): &(Tensor, Tensor), output: usize| -> Answer<Scratch> {
+            let mut y = scratch::take(rows * output);
+            matmul::linear(&mut y, &normed, &host(weight)?, Some(&host(bias)?), rows, width, output);
+            Ok(y)
+        };
+        let (mut q, mut k, v) = (project(&layer.q_proj, width)?, project(&layer.k_proj, kv)?, project(&layer.v_proj, kv)?);
+        self.spec.turn(&mut q, self.spec.heads, 1.0);
+        self.spec.turn(&mut k, self.spec.kv_heads, 1.0);
+        let mut attended = scratch::take(rows * width);
+        let mut lse = scratch::take(rows * self.spec.heads);
+        attention::forward(&mut attended, &mut lse, &q, &k, &v, self.spec.shape());
+        let mut middle = scratch::take(rows * width);
+        middle.copy_from_slice(x);
+        residual(&mut middle, &attended, &host(&layer.o_proj)?, rows, width, width);
+        norm::rms_norm(&mut normed, &middle, &host(&layer.post_attention_layernorm)?, self.eps);
+        let (mut gate, mut up, mut product) = (scratch::take(rows * inner), scratch::take(rows * inner), scratch::take(rows * inner));
+        matmul::linear(&mut gate, &normed, &host(&layer.gate_proj)?, None, rows, width, inner);
+        matmul::linear(&mut up, &normed, &host(&layer.up_proj)?, None, rows, width, inner);
+        elementwise::swiglu(&mut product, &gate, &up);
+        let mut y = middle.to_vec();
+        residual(&mut y, &product, &host(&layer.down_proj)?, rows, inner, width);
+        Ok((y, Kept { q, k, v, attended, lse, middle, gate, up }))
+    }
+
+    /// The gradient of the input from `dy`, the gradient of the output.
+    fn backward(&self, kept: &Kept, x: &[f32], dy: &[f32]) -> Answer<Vec<f32>> {
+        let layer = &self.layer;
+        let Sizes { rows, width, kv, inner } = self.sizes(x.len())?;
+        let weight = |w: &Tensor, dy: &[f32], x: &[f32], input: usize, output: usize| -> Answer<()> {
+            weight_gradient(w, |dw, add| matmul::linear_weight(dw, add, dy, x, rows, input, output)).map(drop)
+        };
+        let norm_weight = |w: &Tensor, partial: &[f32]| weight_gradient(w, |dw, add| add_or_copy(dw, add, partial)).map(drop);
+        let mut normed = scratch::take(rows * width);
+        let mut dnormed = scratch::take(rows * width);
+        let mut partial = scratch::take(width);
+
+        // Feed-forward: `du` starts as the gradient of the product.
+        let (mut du, mut dg, mut product) = (scratch::take(rows * inner), scratch::take(rows * inner), scratch::take(rows * inner));
+        matmul::linear_input(&mut du, false, dy, &host(&layer.down_proj)?, rows, inner, width);
+        elementwise::swiglu_backward(&mut du, &mut dg, &mut product, &kept.gate, &kept.up);
+        weight(&layer.down_proj, dy, &product, inner, width)?;
+        drop(product);
+        norm::rms_norm(&mut normed, &kept.middle, &host(&layer.post_attention_layernorm)?, self.eps);
+        weight(&layer.gate_proj, &dg, &normed, width, inner)?;
+        weight(&layer.up_proj, &du, &normed, width, inner)?;
+        matmul::linear_input(&mut dnormed, false, &dg, &host(&layer.gate_proj)?, rows, width, inner);
+        matmul::linear_input(&mut dnormed, true, &du, &host(&layer.up_proj)?, rows, width, inner);
+        drop((du, dg));
+        let mut dmiddle = scratch::take(rows * width);
+        partial.fill(0.0);
+        let scale = host(&layer.post_attention_layernorm)?;
+        norm::rms_norm_backward(&mut dmiddle, dy, &mut partial, &dnormed, &kept.middle, &scale, self.eps);
+        norm_weight(&layer.post_attention_layernorm, &partial)?;
+
+        // Attention.
+        let mut dattended = scratch::take(rows * width);
+        matmul::linear_input(&mut dattended, false, &dmiddle, &host(&layer.o_proj)?, rows, width, width);
+        weight(&layer.o_proj, &dmiddle, &kept.attended, width, width)?;
+        let (mut dq, mut dk, mut dv) = (scratch::take(rows * width), scratch::take(rows * kv), scratch::take(rows * kv));
+        let qkv = [&*kept.q, &*kept.k, &*kept.v];
+        attention::backward([&mut dq, &mut dk, &mut dv], &dattended, &kept.attended, &kept.lse, qkv, self.spec.shape());
+        self.spec.turn(&mut dq, self.spec.heads, -1.0);
+        self.spec.turn(&mut dk, self.spec.kv_heads, -1.0);
+        norm::rms_norm(&mut normed, x, &host(&layer.input_layernorm)?, self.eps);
+        for (i, ((w, b), d, output)) in
+            [(&layer.q_proj, &dq, width), (&layer.k_proj, &dk, kv), (&layer.v_proj, &dv, kv)].into_iter().enumerate()
+        {
+            weight(w, d, &normed, width, output)?;
+            weight_gradient(b, |db, add| matmul::linear_bias(db, add, d))?;
+            matmul::linear_input(&mut dnormed, i > 0, d, &host(w)?, rows, width, output);
+        }
+        let mut dx = vec![0.0; rows * width];
+        partial.fill(0.0);
+        norm::rms_norm_backward(&mut dx, &dmiddle, &mut partial, &dnormed, x, &host(&layer.input_layernorm)?, self.eps);
+        norm_weight(&layer.input_layernorm, &partial)?;
+        Ok(dx)
+    }
+}
+
+/// `y += x * weight^T`.
+fn residual(y: &mut [f32], x: &[f32], weight: &[f32], rows: usize, input: usize, output: usize) {
+    let (x, weight) = (matmul::Matrix::new(x, rows, input), matmul::Matrix::new(weight, output, input));
+    matmul::multiply(y, output, true, 1.0, x, weight.t());
+}
+
+impl CustomOp2 for LayerOp {
+    fn name(&self) -> &'static str {
+        "decoder_layer"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout, _: &CpuStorage, _: &Layout) -> Answer<(CpuStorage, Shape)> {
+        let (CpuStorage::F32(values), Some((start, end))) = (x, layout.contiguous_offsets()) else {
+            bail!("a fused layer needs contiguous f32 tensors in host memory");
+        };
+        let (y, kept) = self.run(&values[start..end])?;
+        let _ = self.kept.set(kept);
+        Ok((CpuStorage::F32(y), layout.shape().clone()))
+    }
+
+    fn bwd(&self, x: &Tensor, anchor: &Tensor, _: &Tensor, dy: &Tensor) -> Answer<(Option<Tensor>, Option<Tensor>)> {
+        if anchor.is_variable() && !gradient::is_active() {
+            bail!("a fused layer collects its weights' gradients in Gradients: call Gradients::backward, not Tensor::backward");
+        }
+        let Some(kept) = self.kept.get() else { bail!("decoder_layer: the backward pass ran before the forward pass") };
+        let dy = dy.contiguous()?;
+        let dx = self.backward(kept, &host(x)?, &host(&dy)?)?;
+        Ok((x.track_op().then(|| Tensor::from_vec(dx, x.shape(), &Device::Cpu)).transpose()?, None))
+    }
+}
+
+/// Whether the fused layer applies to `x` and the layer's weights.
+pub(super) fn applies(layer: &Layer, x: &Tensor) -> bool {
+    is_fused(x) && x.rank() == 2 && is_fused(&layer.input_layernorm)
+}
+
+/// See [`Layer::forward`].
+pub(super) fn forward(layer: &Layer, x: &Tensor, spec: &Attention, config: &TextConfig) -> Result<Tensor> {
+    let op = LayerOp { layer: layer.clone(), spec: spec.clone(), eps: config.rms_norm_eps as f32, kept: OnceLock::new() };
+    Ok(x.contiguous()?.apply_op2(&layer.input_layernorm, op)?)
+}
+
+/// See [`Layer::prefill`].
+pub(super) fn prefill(layer: &Layer, x: &Tensor, spec: &Attention, config: &TextConfig) -> Result<(Tensor, Tensor, Tensor)> {
+    let op = LayerOp { layer: layer.clone(), spec: spec.clone(), eps: config.rms_norm_eps as f32, kept: OnceLock::new() };
+    let x = x.contiguous()?;
+    let (y, kept) = op.run(&host(&x)?)?;
+    let rows = x.dim(0)?;
+    let matrix = |values: &[f32]| Tensor::from_slice(values, (rows, values.len() / rows), &Device::Cpu);
+    Ok((Tensor::from_vec(y, x.shape(), &Device::Cpu)?, matrix(&kept.k)?, matrix(&kept.v)?))
+}
