@@ -17,9 +17,7 @@ pub struct Line<'a> {
 /// than a factor of twenty and none is zero or below.
 pub fn spec(lines: &[Line<'_>], title: &str) -> Option<Value> {
     let values = || lines.iter().flat_map(|l| l.points.iter().map(|p| p.1));
-    if values().next().is_none() {
-        return None;
-    }
+    values().next()?;
     let (low, high) = values().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
     let log = low > 0.0 && high / low > 20.0;
     let styles = styles_of(lines.iter().map(|l| l.run.style));

@@ -23,7 +23,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     }
     t.push_str("</tr><tr><th scope=\"col\">variant</th><th scope=\"col\">cosine</th><th scope=\"col\">clean</th><th scope=\"col\">95 %</th><th scope=\"col\">(a) answer</th><th scope=\"col\">(b) latent</th><th scope=\"col\">gap <i>G</i></th><th scope=\"col\">floor</th>");
     for i in &interventions {
-        let _ = write!(t, "<th scope=\"col\">{}</th>", escape(&intervention_label(i)));
+        let _ = write!(t, "<th scope=\"col\">{}</th>", escape(intervention_label(i).trim_start_matches("noise ")));
     }
     t.push_str("</tr></thead><tbody>");
     for variant in part.variants() {
@@ -39,7 +39,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let seeds =
         if part.has_seeds() { " Lines in bold are means over seeds with the range below; lines under them are single seeds." } else { "" };
     let caption = format!(
-        "{} on {}: {} questions. Cosine: teacher-forced, target stage. Accuracy with its Wilson 95 % interval. Probes: five-fold accuracy for the gold letter; floor: share of the commonest letter. Change: against the clean run of the same questions, with the number newly right / newly wrong.{seeds}",
+        "{} on {}: {} questions. Cosine: teacher-forced, target stage. Accuracy with its Wilson 95 % interval. Probes: five-fold accuracy for the gold letter; floor: share of the commonest letter. Change: against the clean run of the same questions, with the number newly right / newly wrong; zero: latents set to 0, σ: noise of that standard deviation added, swap: another example’s latents.{seeds}",
         if part.audits.len() == 1 { "The run" } else { "Variants" },
         escape(&part.benchmark),
         n_equals(part)

@@ -206,7 +206,7 @@ fn example(run: &Path, i: usize, silent: bool) -> ExampleRow {
         row: i,
         id: format!("synthetic-{i:03}"),
         question_id: i.to_string(),
-        category: Some(if i % 3 == 0 { "relative_position" } else { "direct_attributes" }.into()),
+        category: Some(if i.is_multiple_of(3) { "relative_position" } else { "direct_attributes" }.into()),
         pair: None,
         counterfactual: None,
         prompt: format!("{question}\n{}\nAnswer with the option's letter from the given choices directly.", listed.join("\n")),
