@@ -240,17 +240,26 @@ fn ask_attribute(
     stream.shuffle(&mut candidates);
     let target = candidates.into_iter().find(|&i| allowed(scene, i, None))?;
     let right = value(&scene.objects[target]);
-    // Wrong options: what the other objects show, object by object in random order
-    // (so frequent values come up often), then values the scene lacks.
-    let mut shown: Vec<Word> = scene.objects.iter().map(value).collect();
-    stream.shuffle(&mut shown);
+    // Wrong options: what other objects show, the more frequent of two draws each time
+    // (or else "the option most objects show" would be right too often), then values
+    // the scene lacks.
+    let shown: Vec<Word> = scene.objects.iter().map(value).collect();
+    let count = |word: Word| shown.iter().filter(|w| **w == word).count();
+    let mut options: Vec<Word> = Vec::with_capacity(4);
+    while options.len() < 3 {
+        let left: Vec<Word> = shown.iter().copied().filter(|w| *w != right && !options.contains(w)).collect();
+        if left.is_empty() {
+            break;
+        }
+        let (one, other) = (left[stream.below(left.len())], left[stream.below(left.len())]);
+        options.push(if count(other) > count(one) { other } else { one });
+    }
     let mut absent: Vec<Word> = match wish.kind {
         Kind::ColourOf => Colour::ALL.map(Word::Colour).to_vec(),
         _ => Shape::ALL.map(Word::Shape).to_vec(),
     };
     stream.shuffle(&mut absent);
-    let mut options: Vec<Word> = Vec::with_capacity(4);
-    for word in shown.into_iter().chain(absent) {
+    for word in absent {
         if options.len() < 3 && word != right && !options.contains(&word) {
             options.push(word);
         }
