@@ -191,6 +191,24 @@ fn wrong_options_do_not_give_the_answer_away() {
 }
 
 #[test]
+fn one_object_alone_does_not_settle_a_position() {
+    let config = WorldConfig { train_images: 3000, train_questions: 3000, position_share: 1.0, ..WorldConfig::default() };
+    let world = config.check().unwrap();
+    let wishes = world.wishes(Split::Train);
+    let mut hits = 0;
+    for index in 0..3000 {
+        let made = world.train_scene(&wishes, index);
+        let (_, question) = &made.questions[0];
+        let (x, y) = made.scene.objects[question.target].centre();
+        let first = if question.kind == Kind::Horizontal { x } else { y } < f64::from(made.scene.side) / 2.0;
+        hits += usize::from(first == wishes[index].first_side);
+    }
+    let share = hits as f64 / 3000.0;
+    println!("from the target's place alone {share}");
+    assert!(share < 0.85, "the target's half of the image settles {share} of the questions");
+}
+
+#[test]
 fn a_world_replaces_only_a_world() {
     let dir = tempfile::tempdir().unwrap();
     let stranger = dir.path().join("home");
@@ -225,6 +243,22 @@ fn a_recipe_is_checked() {
     assert!(message(|c| c.test_questions = 0).contains("`test_questions`"));
     let unknown = prism_run::safe_toml::from_str::<WorldConfig>("objekts = 3", Path::new("world.toml")).unwrap_err().to_string();
     assert!(unknown.contains("objekts"), "{unknown}");
+}
+
+#[test]
+fn worlds_at_the_edge_of_the_recipe_are_made() {
+    let edges = [(56, 2, 8, 12, 18), (168, 64, 8, 8, 20), (168, 11, 30, 30, 56), (28, 2, 8, 8, 4), (336, 8, 16, 30, 20)];
+    for (image_side, objects, size_min, size_max, separation) in edges {
+        let config = WorldConfig { image_side, objects, size_min, size_max, separation, train_questions: 120, ..small(1) };
+        let world = config.check().unwrap();
+        let wishes = world.wishes(Split::Train);
+        for index in 0..30 {
+            assert_eq!(world.train_scene(&wishes, index).questions.len(), 4);
+        }
+        for (index, wish) in world.wishes(Split::Test).into_iter().enumerate() {
+            world.test_pair(wish, index);
+        }
+    }
 }
 
 #[test]

@@ -53,18 +53,21 @@ impl World {
     }
 
     /// Training scene `index`, with the questions `index`, `index + train_images`, ...
-    /// of [`World::wishes`].
+    /// of [`World::wishes`]. They differ in what they ask about, unless scenes are too
+    /// poor for that.
     pub fn train_scene(&self, wishes: &[Wish], index: usize) -> TrainScene {
         let config = self.config();
         let mut stream = self.stream(Split::Train, index);
+        let mut attempts = 0;
         loop {
+            attempts += 1;
             let scene = self.scene(&mut stream, Split::Train);
             let mut questions: Vec<(usize, Question)> = Vec::new();
             let rows = (index..wishes.len()).step_by(config.train_images);
             for row in rows.clone() {
                 let wish = wishes[row];
                 let asked = ask(&scene, wish, config.separation, &mut stream, |_, target, reference| {
-                    !questions.iter().any(|(_, q)| (q.kind, q.target, q.reference) == (wish.kind, target, reference))
+                    attempts > 100 || !questions.iter().any(|(_, q)| (q.kind, q.target, q.reference) == (wish.kind, target, reference))
                 });
                 questions.extend(asked.map(|question| (row, question)));
             }
