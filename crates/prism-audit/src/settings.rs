@@ -29,7 +29,16 @@ pub struct AuditSettings {
 
 impl Default for AuditSettings {
     fn default() -> Self {
-        Self { seed: 42, folds: 5, c: 1.0, max_iterations: 1000, control_draws: 5, replicates: 5000, equivalence_margin: 0.05, alpha: 0.05 }
+        Self {
+            seed: 42,
+            folds: 5,
+            c: 1.0,
+            max_iterations: 1000,
+            control_draws: 10,
+            replicates: 5000,
+            equivalence_margin: 0.05,
+            alpha: 0.05,
+        }
     }
 }
 

@@ -41,7 +41,11 @@ pub fn number(value: Option<f64>, digits: usize) -> String {
 
 /// The same with its sign.
 pub fn signed(value: Option<f64>, digits: usize) -> String {
-    value.map_or(ABSENT.into(), |v| format!("{v:+.digits$}"))
+    value.map_or(ABSENT.into(), |v| {
+        let text = format!("{v:+.digits$}");
+        // a difference that rounds to nothing has no sign
+        if text.chars().any(|c| c.is_ascii_digit() && c != '0') { text } else { text.replacen(['+', '-'], "", 1) }
+    })
 }
 
 /// A share as percent, one decimal.
@@ -62,6 +66,11 @@ pub fn interval(low: Option<f64>, high: Option<f64>, digits: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_has_no_sign() {
+        assert_eq!((signed(Some(-0.001), 2), signed(Some(0.5), 1), points(Some(-0.02))), ("0.00".into(), "+0.5".into(), "-2.0".into()));
+    }
 
     #[test]
     fn columns_line_up() {

@@ -1,5 +1,5 @@
 //! The probe against scikit-learn and the release's probe script: golden folds,
-//! accuracies and cross-entropies.
+//! accuracies and cross-entropies; iterations and tight fits from `oracle/probe.py`.
 
 use std::path::{Path, PathBuf};
 
@@ -36,6 +36,8 @@ fn folds_are_scikit_learns() {
 fn probes_are_the_releases() {
     let folds = json("probe_folds.json");
     let all = prism_run::vectors::read(&golden().join("probe_features.safetensors")).unwrap();
+    let oracle = concat!(env!("CARGO_MANIFEST_DIR"), "/../../oracle/expected/probe.json");
+    let oracle: Value = serde_json::from_str(&std::fs::read_to_string(oracle).unwrap()).unwrap();
     for expected in json("probe_results.json")["results"].as_array().unwrap() {
         let case = expected["variant"].as_str().unwrap();
         let position = expected["position"].as_str().unwrap();
@@ -60,6 +62,12 @@ fn probes_are_the_releases() {
         assert_eq!(found.folds as u64, expected["k_fold_effective"].as_u64().unwrap());
         assert_eq!(found.classes as u64, expected["n_classes"].as_u64().unwrap());
         assert_eq!(found.converged, Some(true));
+        let oracle = &oracle["cases"][format!("{case}.hidden_{position}")];
+        assert_eq!(found.iterations_max.unwrap() as u64, oracle["iterations_max"].as_u64().unwrap(), "{case} {position}");
+        let double = oracle["cross_entropy"].as_f64().unwrap();
+        assert!((found.cross_entropy.unwrap() - double).abs() < 1e-7, "{case} {position}: {found:?} is not {double}");
+        let tight = oracle["tight_cross_entropy"].as_f64().unwrap();
+        assert!((found.tight_cross_entropy.unwrap() - tight).abs() < 1e-6, "{case} {position}: {found:?} is not {tight}");
         assert!(found.gradient_max.unwrap() <= 1e-4, "{case} {position}: {:?}", found.gradient_max);
     }
 }

@@ -7,9 +7,10 @@ pub mod correlate;
 pub mod points;
 pub mod tables;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use prism_run::manifest::Manifest;
+use rayon::prelude::*;
 
 use crate::faithfulness::ALL;
 use crate::findings::{Findings, VariantSummary, WarningFinding};
@@ -57,11 +58,9 @@ pub fn compare(runs: &[PathBuf], settings: &AuditSettings) -> Result<Findings> {
     if points::variants(&runs).len() < runs.len() {
         units.push(Unit::Run);
     }
-    for unit in units {
-        for (x, y, given) in pairs() {
-            findings.comparison.push(correlate::correlate(&runs, unit, x, y, given, settings));
-        }
-    }
+    let rows: Vec<_> = units.into_iter().flat_map(|unit| pairs().into_iter().map(move |pair| (unit, pair))).collect();
+    findings.comparison =
+        rows.into_par_iter().map(|(unit, (x, y, given))| correlate::correlate(&runs, unit, x, y, given, settings)).collect();
     findings.warnings = warnings(&runs);
     Ok(findings)
 }
@@ -73,7 +72,7 @@ fn pairs() -> Vec<(&'static str, &'static str, Option<&'static str>)> {
     all
 }
 
-fn read(folder: &PathBuf) -> Result<Run> {
+fn read(folder: &Path) -> Result<Run> {
     Manifest::read(folder)?;
     let findings = Findings::read(folder)?;
     let [summary] = findings.table1.as_slice() else {
