@@ -47,15 +47,13 @@ pub enum Error {
         /// The loss or the gradient norm.
         what: &'static str,
     },
-    /// A parameter got no gradient although it takes part in training.
-    #[error("parameter `{name}`: {cause}; {remedy}")]
-    Parameter {
-        /// Name of the parameter.
-        name: String,
-        /// What is wrong.
+    /// The system refuses worker threads.
+    #[error("cannot start {count} workers: {cause}; set `workers` lower")]
+    Workers {
+        /// How many were asked for.
+        count: usize,
+        /// The system's answer.
         cause: String,
-        /// What to do about it.
-        remedy: &'static str,
     },
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
 use prism_model::Model;
-use prism_model::preprocess::{PixelValues, Preprocessor};
+use prism_model::preprocess::Preprocessor;
 use prism_model::tensor::Tensor;
 
 use crate::Result;
@@ -41,7 +41,7 @@ impl FeatureCache {
         if let Some(features) = self.kept.read().unwrap_or_else(PoisonError::into_inner).features.get(path) {
             return Ok(features.clone());
         }
-        let features = model.image_features(&preprocessor.open(path)?)?.detach();
+        let features = model.image_features(&[preprocessor.open(path)?])?.detach();
         let bytes = features.elem_count() * features.dtype().size_in_bytes();
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
         if kept.bytes + bytes <= self.limit && !kept.features.contains_key(path) {
@@ -50,13 +50,4 @@ impl FeatureCache {
         }
         Ok(features)
     }
-}
-
-/// Features of several images, one after the other, `[visual tokens, hidden]`, with
-/// the graph of the tower's parameters if they are trainable.
-///
-/// # Errors
-/// The images do not fit the tower.
-pub fn fresh_features(model: &Model, pixels: &[PixelValues]) -> Result<Vec<Tensor>> {
-    pixels.iter().map(|p| Ok(model.image_features(p)?)).collect()
 }

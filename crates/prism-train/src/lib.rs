@@ -7,16 +7,22 @@
 
 pub mod config;
 pub mod error;
+pub mod images;
 pub mod log;
 pub mod objective;
 pub mod optimizer;
 pub mod order;
 pub mod pack;
 pub mod packing;
+pub mod records;
+pub mod samples;
 pub mod schedule;
+pub mod start;
 pub mod state;
 pub mod step;
+pub mod teacher_forced;
 pub mod tensorboard;
+pub mod train;
 pub mod trainer;
 pub mod workers;
 
@@ -25,7 +31,10 @@ pub use error::{Error, Result};
 pub use log::StepLog;
 pub use objective::{Objective, Terms};
 pub use optimizer::{AdamW, Optimizer, Parameters};
+pub use records::RecordTask;
 pub use schedule::Schedule;
 pub use state::TrainerState;
+pub use teacher_forced::{PackLosses, PackSample, pack_losses};
+pub use train::{TrainRequest, train};
 pub use trainer::{Outcome, Surroundings, Task};
 pub use workers::Workers;

@@ -1,16 +1,21 @@
 //! A pack ready for the model: its samples laid end to end, and where in it the
 //! images, the counted labels, the latents and the free tokens are.
 
+use std::path::PathBuf;
+
 use prism_model::PackLayout;
+use prism_model::prompt::TrainingSample;
 use prism_run::Stage;
 
 /// One run of latent positions: one stage of one region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Latents {
+    /// Index of the region in its sample.
+    pub region: usize,
     /// Its stage.
     pub stage: Stage,
-    /// First row of the run in the pack.
-    pub start: u32,
+    /// Rows of the latent positions in the pack.
+    pub rows: Vec<u32>,
     /// Teacher targets in order: rows of the pack's features.
     pub tokens: Vec<u32>,
 }
@@ -22,6 +27,8 @@ pub struct Pack {
     pub ids: Vec<u32>,
     /// Lengths and rotary positions.
     pub layout: PackLayout,
+    /// Images in order.
+    pub images: Vec<PathBuf>,
     /// Rows that hold an image token, in order: row i is filled with feature i.
     pub image_rows: Vec<u32>,
     /// Rows whose token counts in the cross-entropy, and the token.
@@ -30,19 +37,42 @@ pub struct Pack {
     pub latents: Vec<Latents>,
     /// Rows of the free tokens, block by block.
     pub free: Vec<Vec<u32>>,
-    /// Per sample: its row in the corpus and how many latent runs it has.
+    /// Per sample: its row in the corpus and how many latent positions it has.
     pub samples: Vec<(usize, usize)>,
 }
 
 impl Pack {
-    /// Rows of the latent positions, in order.
-    pub fn latent_rows(&self) -> Vec<u32> {
-        self.latents.iter().flat_map(|s| s.start..s.start + s.tokens.len() as u32).collect()
+    /// A pack of samples, each with its image files.
+    pub fn of<'a>(samples: impl IntoIterator<Item = (&'a TrainingSample, &'a [PathBuf])>) -> Self {
+        let mut pack = Self::default();
+        samples.into_iter().for_each(|(sample, images)| pack.push(sample, images));
+        pack
     }
 
-    /// Per sample: its row in the corpus, and its latent positions.
-    pub fn latents_per_sample(&self) -> impl Iterator<Item = (usize, usize)> {
-        let mut runs = self.latents.iter();
-        self.samples.iter().map(move |&(row, count)| (row, runs.by_ref().take(count).map(|s| s.tokens.len()).sum()))
+    fn push(&mut self, sample: &TrainingSample, images: &[PathBuf]) {
+        let start = self.ids.len() as u32;
+        let features = self.image_rows.len() as u32;
+        let row = |at: usize| start + at as u32;
+        self.ids.extend(&sample.ids);
+        self.layout.push(&sample.positions);
+        self.images.extend_from_slice(images);
+        self.image_rows.extend(sample.image_tokens.iter().map(|&at| row(at)));
+        // A sample's first token has no state before it that could predict it.
+        let counted = sample.labels.iter().enumerate().skip(1);
+        self.counted.extend(counted.filter_map(|(at, label)| Some((row(at), (*label)?))));
+        let runs = sample.latents.chunk_by(|a, b| (a.region, a.stage) == (b.region, b.stage));
+        self.latents.extend(runs.map(|run| Latents {
+            region: run[0].region,
+            stage: run[0].stage,
+            rows: run.iter().map(|l| row(l.at)).collect(),
+            tokens: run.iter().map(|l| features + l.visual as u32).collect(),
+        }));
+        self.free.extend(sample.free.iter().map(|block| block.at.clone().map(row).collect()));
+        self.samples.push((sample.row, sample.latents.len()));
+    }
+
+    /// Rows of the latent positions, in order.
+    pub fn latent_rows(&self) -> Vec<u32> {
+        self.latents.iter().flat_map(|run| run.rows.iter().copied()).collect()
     }
 }

@@ -48,7 +48,7 @@ pub trait Task: Sync {
     ///
     /// # Errors
     /// A sample cannot be prepared.
-    fn packs(&mut self, workers: Workers) -> Result<(Vec<Self::Pack>, Place)>;
+    fn packs(&mut self, workers: &Workers) -> Result<(Vec<Self::Pack>, Place)>;
 
     /// The objective of a pack at a step (from 1): the scalar to differentiate, and its terms.
     ///
@@ -127,14 +127,14 @@ struct Training<'a> {
 
 impl<'a> Training<'a> {
     fn new(config: &'a TrainConfig, optimizer: Optimizer, around: Surroundings<'a>, done: usize) -> Result<Self> {
-        let workers = Workers(config.worker_count());
+        let workers = Workers::new(config.worker_count())?;
         std::fs::create_dir_all(around.folder).map_err(|e| Error::io("cannot create folder", around.folder, e))?;
         Ok(Self {
             config,
             around,
-            workers,
             schedule: Schedule::cosine(config.learning_rate, config.warmup, config.steps),
-            gradients: Accumulator::new(optimizer.parameters(), workers),
+            gradients: Accumulator::new(optimizer.parameters(), workers.clone()),
+            workers,
             optimizer,
             log: Log::open(&around.folder.join(names::LOG), done)?,
             events: Events::create(around.folder, now(), done)?,
@@ -169,7 +169,7 @@ impl<'a> Training<'a> {
     fn step<T: Task>(&mut self, task: &mut T, done: usize) -> Result<(StepLog, Place)> {
         let begun = Instant::now();
         let step = done + 1;
-        let (packs, place) = task.packs(self.workers)?;
+        let (packs, place) = task.packs(&self.workers)?;
         let terms = self.gradients.accumulate(&packs, |pack| task.loss(step, pack))?;
         let norm = self.gradients.norm();
         let mean = |values: &mut dyn Iterator<Item = f64>| {

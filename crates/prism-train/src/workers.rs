@@ -1,15 +1,20 @@
 //! Work on the items of a list by several threads, each kernel single-threaded,
 //! results in the order of the list.
+//!
+//! A worker is a thread pool of one: whatever a kernel would spread over the
+//! current pool stays on its worker.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::{Error, Result};
 
-/// How many threads work side by side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Workers(pub usize);
+/// Threads that work side by side, and wait for work in between.
+#[derive(Debug, Clone)]
+pub struct Workers(Arc<Vec<ThreadPool>>);
 
 /// Results that arrived before their turn, and the next turn.
 struct Turnstile<R, F> {
@@ -19,13 +24,23 @@ struct Turnstile<R, F> {
 }
 
 impl Workers {
+    /// `count` threads (at least one).
+    ///
+    /// # Errors
+    /// The system refuses a thread.
+    pub fn new(count: usize) -> Result<Self> {
+        let pool = |i: usize| ThreadPoolBuilder::new().num_threads(1).thread_name(move |_| format!("worker-{i}")).build();
+        let pools: Result<Vec<_>, _> = (0..count.max(1)).map(pool).collect();
+        pools.map(|pools| Self(Arc::new(pools))).map_err(|e| Error::Workers { count, cause: e.to_string() })
+    }
+
     /// Runs `work` on every item, in any order, and `accept` on every result, in
     /// the order of the items and one at a time. Stops at an error.
     ///
     /// # Errors
     /// The error of the first item, in their order, among those that failed.
     pub fn run<T: Sync, R: Send>(
-        self,
+        &self,
         items: &[T],
         work: impl Fn(&T) -> Result<R> + Sync,
         accept: impl FnMut(usize, R) -> Result<()> + Send,
@@ -41,7 +56,7 @@ impl Workers {
                 *failure = Some((index, error));
             }
         };
-        let loop_ = || {
+        let take_turns = || {
             while !stop.load(Ordering::Relaxed) {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(item) = items.get(index) else { break };
@@ -51,13 +66,7 @@ impl Workers {
                 }
             }
         };
-        let one = loop_;
-        std::thread::scope(|scope| {
-            (1..self.0.min(items.len())).for_each(|_| {
-                scope.spawn(one);
-            });
-            one();
-        });
+        side_by_side(&self.0[..self.0.len().min(items.len())], &take_turns);
         match failure.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
             Some((_, error)) => Err(error),
             None => Ok(()),
@@ -68,13 +77,23 @@ impl Workers {
     ///
     /// # Errors
     /// As [`Workers::run`].
-    pub fn map<T: Sync, R: Send>(self, items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
+    pub fn map<T: Sync, R: Send>(&self, items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
         let mut results = Vec::with_capacity(items.len());
         self.run(items, work, |_, result| {
             results.push(result);
             Ok(())
         })?;
         Ok(results)
+    }
+}
+
+/// Runs `work` once on every pool at the same time, and waits.
+fn side_by_side(pools: &[ThreadPool], work: &(impl Fn() + Sync)) {
+    if let Some((pool, rest)) = pools.split_first() {
+        pool.in_place_scope(|scope| {
+            scope.spawn(|_| work());
+            side_by_side(rest, work);
+        });
     }
 }
 
@@ -101,7 +120,7 @@ mod tests {
     fn results_come_in_order_whatever_the_threads() {
         let items: Vec<usize> = (0..100).collect();
         for workers in [1, 2, 7] {
-            let results = Workers(workers).map(&items, |&i| {
+            let results = Workers::new(workers).unwrap().map(&items, |&i| {
                 std::thread::sleep(std::time::Duration::from_micros((100 - i as u64) * 5));
                 Ok(i * i)
             });
@@ -115,7 +134,7 @@ mod tests {
             3.. => Err(Error::Diverged { step: i, what: "the loss" }),
             _ => Ok(i),
         };
-        let error = Workers(2).map(&[0, 1, 2, 3], refuse).unwrap_err();
+        let error = Workers::new(2).unwrap().map(&[0, 1, 2, 3], refuse).unwrap_err();
         assert!(error.to_string().contains("step 3"), "{error}");
     }
 }

@@ -64,7 +64,7 @@ impl Task for Regression {
         self.order = Order::new(5, SAMPLES, place);
     }
 
-    fn packs(&mut self, _: Workers) -> Result<(Vec<usize>, Place)> {
+    fn packs(&mut self, _: &Workers) -> Result<(Vec<usize>, Place)> {
         Ok(((0..6).map(|_| self.order.draw().0).collect(), self.order.place()))
     }
 

@@ -92,13 +92,18 @@ pub struct NoiseKey {
 
 /// The objective of a pack: a scalar to differentiate, and its terms.
 ///
-/// `features [visual tokens of the pack, hidden]`: the images of the pack in order.
+/// `features [visual tokens of the pack, hidden]`: the images of the pack in order;
+/// `None` if it has none.
 ///
 /// # Errors
 /// The pack does not fit the model, or the tensor library refuses.
-pub fn loss(model: &Model, pack: &Pack, features: &Tensor, objective: &Objective, noise: NoiseKey) -> Result<(Tensor, Terms)> {
-    let targets = latent::targets(pack, features)?;
-    let embeds = ops::replace_rows(&model.embed(&pack.ids)?, &pack.image_rows, features)?;
+pub fn loss(model: &Model, pack: &Pack, features: Option<&Tensor>, objective: &Objective, noise: NoiseKey) -> Result<(Tensor, Terms)> {
+    let mut embeds = model.embed(&pack.ids)?;
+    let mut targets = None;
+    if let Some(features) = features {
+        targets = latent::targets(pack, features)?;
+        embeds = ops::replace_rows(&embeds, &pack.image_rows, features)?;
+    }
     let embeds = match &targets {
         Some(targets) => ops::replace_rows(&embeds, &pack.latent_rows(), &noise::add(targets, pack, objective.noise_std, noise)?)?,
         None => embeds,

@@ -20,7 +20,7 @@ pub fn add(inputs: &Tensor, pack: &Pack, sigma: f64, key: NoiseKey) -> Result<Te
     }
     let (count, width) = inputs.dims2().map_err(Error::from)?;
     let mut draws: Vec<f32> = Vec::with_capacity(count * width);
-    for (sample, latents) in pack.latents_per_sample() {
+    for (sample, latents) in &pack.samples {
         let mut stream = Stream::new(key.seed, "teacher-noise", &[&sample.to_string(), &key.step.to_string()]);
         draws.extend((0..latents * width).map(|_| (sigma * stream.normal()) as f32));
     }

@@ -1,0 +1,132 @@
+//! From a base model or a checkpoint to a model that can be trained: its latent
+//! tokens, its configuration, its tokenizer and processor files.
+
+use std::path::{Path, PathBuf};
+
+use prism_model::Model;
+use prism_model::preprocess::Preprocessor;
+use prism_model::tensor::{DType, Device, Trainable};
+use prism_model::tokenizer::{files, latent};
+use prism_run::folder::{PartialFolder, write_atomic};
+use prism_run::{LatentLoss, Variant};
+use serde_json::{Value, json};
+
+use crate::config::TrainConfig;
+use crate::{Error, Result};
+
+const PROCESSOR: &str = "preprocessor_config.json";
+
+/// A model opened for training, and the files every checkpoint of it carries.
+pub struct Opened {
+    /// The model.
+    pub model: Model,
+    files: PartialFolder,
+}
+
+/// Device, dtype and parts of the model to be opened.
+#[derive(Debug, Clone)]
+pub struct Opening<'a> {
+    /// Where the weights go.
+    pub device: &'a Device,
+    /// Their dtype.
+    pub dtype: DType,
+    /// What learns.
+    pub trainable: Trainable,
+    /// A folder that may be written for the time of the run, e.g. `RUN/files`.
+    pub scratch: PathBuf,
+}
+
+impl Opened {
+    /// Opens the checkpoint in `folder`; with a variant, its latent tokens and
+    /// configuration keys are added where they are missing.
+    ///
+    /// # Errors
+    /// The checkpoint is damaged, or has no room for the tokens.
+    pub fn open(folder: &Path, variant: Option<&Variant>, config: &TrainConfig, opening: &Opening<'_>) -> Result<Self> {
+        let model = Model::open(folder, opening.device, opening.dtype, opening.trainable)?;
+        Self::with_model(model, folder, variant, config, opening)
+    }
+
+    /// As [`Opened::open`], for a model that is not (yet) a checkpoint; `folder` has
+    /// its tokenizer and processor files.
+    ///
+    /// # Errors
+    /// As [`Opened::open`].
+    pub fn with_model(
+        mut model: Model,
+        folder: &Path,
+        variant: Option<&Variant>,
+        config: &TrainConfig,
+        opening: &Opening<'_>,
+    ) -> Result<Self> {
+        let files = PartialFolder::create(&opening.scratch)?;
+        match variant {
+            None => files::copy(folder, files.path())?,
+            Some(variant) => {
+                let added = latent::add(folder, files.path(), variant.stages, variant.free_tokens)?;
+                if added.vocab_size > model.config.text.vocab_size {
+                    let cause = format!("{} embedding rows, {} needed for the latent tokens", model.config.text.vocab_size, added.vocab_size);
+                    return Err(Error::content(folder, cause, "start from a base model with spare rows in its embedding"));
+                }
+                model.config = model.config.with(added.config.into_iter().chain(keys(variant)))?;
+            }
+        }
+        set_pixels(&files.path().join(PROCESSOR), config)?;
+        prism_model::checkpoint::write_config(files.path(), &model.config)?;
+        Ok(Self { model, files })
+    }
+
+    /// Folder with the tokenizer, processor and configuration files.
+    pub fn files(&self) -> &Path {
+        self.files.path()
+    }
+
+    /// How images become pixels.
+    ///
+    /// # Errors
+    /// The processor's file is damaged.
+    pub fn preprocessor(&self) -> Result<Preprocessor> {
+        Ok(Preprocessor::from_dir(self.files.path())?)
+    }
+
+    /// Writes the model and its files into `folder`.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn save(&self, folder: &Path) -> Result<()> {
+        files::copy(self.files.path(), folder)?;
+        Ok(self.model.save(folder)?)
+    }
+}
+
+/// The keys of `config.json` in which a variant's checkpoints say how they were trained.
+fn keys(variant: &Variant) -> [(String, Value); 4] {
+    let form = match variant.latent_loss {
+        LatentLoss::Mse => "mse",
+        LatentLoss::Mae => "mae",
+        LatentLoss::Cosine => "cosine",
+    };
+    [
+        ("loss_lvr_fct".into(), json!(form)),
+        ("nlvr_mode".into(), json!(variant.noise_std > 0.0)),
+        ("nlvr_noise_scale".into(), json!(variant.noise_std)),
+        ("latent_end_token".into(), json!(false)),
+    ]
+}
+
+/// Sets the pixel limits of a processor's file to those of the run.
+fn set_pixels(path: &Path, config: &TrainConfig) -> Result<()> {
+    let remedy = "copy the file from the base model again";
+    let text = std::fs::read_to_string(path).map_err(|e| Error::io("cannot read", path, e))?;
+    let mut value: Value = serde_json::from_str(&text).map_err(|e| Error::content(path, e.to_string(), remedy))?;
+    let Some(keys) = value.as_object_mut() else { return Err(Error::content(path, "is not a JSON object", remedy)) };
+    for (key, edge, pixels) in [("min_pixels", "shortest_edge", config.min_pixels), ("max_pixels", "longest_edge", config.max_pixels)] {
+        keys.insert(key.into(), json!(pixels));
+        if let Some(size) = keys.get_mut("size").and_then(Value::as_object_mut) {
+            size.insert(edge.into(), json!(pixels));
+        }
+    }
+    let mut text = serde_json::to_string_pretty(&value).map_err(|e| Error::content(path, e.to_string(), "report this as a bug"))?;
+    text.push('\n');
+    Ok(write_atomic(path, text.as_bytes())?)
+}
