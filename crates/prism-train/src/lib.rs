@@ -3,9 +3,11 @@
 //! Records become samples, samples become packs ([`packing`], [`pack`]); a pack's
 //! objective ([`objective`]) is differentiated on one worker ([`step`]); the mean
 //! over a step's packs moves the parameters ([`optimizer`], [`schedule`]); the loop
-//! ([`trainer`]) logs, saves and goes on where it stopped.
+//! ([`trainer`]) logs, saves and goes on where it stopped. What the loop trains is a
+//! [`Task`]: records ([`records`]) or dense labels for the vision tower ([`dense`]).
 
 pub mod config;
+pub mod dense;
 pub mod error;
 pub mod images;
 pub mod log;

@@ -65,7 +65,8 @@ impl Opened {
             Some(variant) => {
                 let added = latent::add(folder, files.path(), variant.stages, variant.free_tokens)?;
                 if added.vocab_size > model.config.text.vocab_size {
-                    let cause = format!("{} embedding rows, {} needed for the latent tokens", model.config.text.vocab_size, added.vocab_size);
+                    let cause =
+                        format!("{} embedding rows, {} needed for the latent tokens", model.config.text.vocab_size, added.vocab_size);
                     return Err(Error::content(folder, cause, "start from a base model with spare rows in its embedding"));
                 }
                 model.config = model.config.with(added.config.into_iter().chain(keys(variant)))?;

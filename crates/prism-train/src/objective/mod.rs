@@ -8,7 +8,7 @@ pub mod noise;
 
 use prism_model::Model;
 use prism_model::ops;
-use prism_model::tensor::Tensor;
+use prism_model::tensor::{DType, Tensor};
 use prism_run::{LatentLoss, Reduction, Variant};
 use serde::Serialize;
 
@@ -126,8 +126,8 @@ fn combine(
     tokens: usize,
 ) -> Result<(Tensor, Terms), prism_model::Error> {
     let scalar = |t: &Tensor| -> Result<f64, prism_model::Error> { Ok(f64::from(t.to_scalar::<f32>()?)) };
-    let mut terms = Terms { ce: scalar(&ce)?, latent: None, diversity: None, total: 0.0, tokens };
-    let mut total = ce;
+    let mut total = ce.to_dtype(DType::F32)?;
+    let mut terms = Terms { ce: scalar(&total)?, latent: None, diversity: None, total: 0.0, tokens };
     if let Some(latent) = latent {
         terms.latent = Some(scalar(&latent)?);
         if objective.latent_weight > 0.0 {

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use prism_model::Model;
 use prism_model::preprocess::{Grid, Preprocessor};
 use prism_model::prompt::{Prompter, TrainingSample};
 use prism_model::tensor::{DType, Device, Trainable};
-use prism_model::Model;
 use prism_run::{RegionBox, TrainingRecord, Turn, Variant};
 use prism_train::records::layout;
 use prism_train::{PackLosses, PackSample, pack_losses};
