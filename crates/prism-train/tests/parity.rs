@@ -11,8 +11,8 @@ use prism_run::{TrainingRecord, Variant};
 use prism_train::config::DecaySet;
 use prism_train::objective::{self, NoiseKey, Objective, Terms};
 use prism_train::pack::Pack;
-use prism_train::step::{Accumulator, clip_scale};
 use prism_train::records::layout;
+use prism_train::step::{Accumulator, clip_scale};
 use prism_train::{AdamW, Optimizer, PackLosses, PackSample, Parameters, Workers, pack_losses};
 use serde_json::Value;
 
