@@ -6,9 +6,11 @@
 //! sequences laid end to end ([`positions`]), or over one prompt whose keys and
 //! values ([`cache`]) all branches of an example share. [`Model`] holds it together.
 
+pub mod alignment;
 pub mod cache;
 pub mod checkpoint;
 pub mod config;
+pub mod decode;
 pub mod error;
 pub mod gradient;
 pub mod head;
@@ -17,10 +19,12 @@ pub mod ops;
 pub mod positions;
 pub mod preprocess;
 pub mod prompt;
+pub mod record;
 pub mod regions;
 pub mod tensor;
 pub mod text;
 pub mod tokenizer;
+pub mod trace;
 pub mod vision;
 pub mod weights;
 

@@ -1,0 +1,175 @@
+//! Parts: the finished pieces of an unfinished recording.
+//!
+//! `records.parts/` stands beside `records/` while a recording runs. Each part is a
+//! folder that appears whole; `plan.json` says what they are parts of, so that
+//! parts of another checkpoint, benchmark or setting are never mixed in; the
+//! donors' latents are kept once known. All of it is removed when the parts have
+//! been merged.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use prism_run::folder::{PartialFolder, hash_bytes, write_atomic};
+use prism_run::vectors::{self, Vectors};
+use prism_run::{Stage, records};
+
+use super::rows::Records;
+use crate::decode::Latents;
+use crate::error::{Error, Result};
+
+const PLAN: &str = "plan.json";
+const DONORS: &str = "donors.safetensors";
+const DONOR_ROWS: &str = "donors.json";
+
+/// The folder of parts of one recording.
+#[derive(Debug)]
+pub struct Parts {
+    folder: PathBuf,
+}
+
+impl Parts {
+    /// Opens the parts beside `run`'s records; those of another plan are removed.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or written.
+    pub fn open(run: &Path, plan: &serde_json::Value) -> Result<Self> {
+        let folder = records::folder(run).with_extension("parts");
+        let plan = hash_bytes(plan.to_string().as_bytes());
+        let known = std::fs::read_to_string(folder.join(PLAN)).ok();
+        if known.as_deref() != Some(plan.as_str()) {
+            if folder.exists() {
+                std::fs::remove_dir_all(&folder).map_err(|e| Error::io("cannot remove", &folder, e))?;
+            }
+            write_atomic(&folder.join(PLAN), plan.as_bytes())?;
+        }
+        Ok(Self { folder })
+    }
+
+    fn path(&self, index: usize) -> PathBuf {
+        self.folder.join(format!("part-{index:05}"))
+    }
+
+    /// Whether the part is finished.
+    pub fn has(&self, index: usize) -> bool {
+        self.path(index).is_dir()
+    }
+
+    /// Writes a part; it appears whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, index: usize, part: Records) -> Result<()> {
+        let folder = PartialFolder::create(&self.path(index))?;
+        part.write(folder.path())?;
+        Ok(folder.finish()?)
+    }
+
+    /// Keeps the donors' clean latents.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn write_donors(&self, donors: &BTreeMap<usize, Arc<Latents>>) -> Result<()> {
+        let mut all: BTreeMap<String, Vectors> = BTreeMap::new();
+        for (row, latents) in donors {
+            for stage in [Stage::Context, Stage::Target] {
+                for vector in latents.stage(stage) {
+                    all.entry(stage.name().to_string()).or_default().push(*row as i64, vector);
+                }
+            }
+        }
+        vectors::write(&self.folder.join(DONORS), &all)?;
+        // Written last: it says that the donors are known, those without latents included.
+        let rows: Vec<usize> = donors.keys().copied().collect();
+        Ok(write_atomic(&self.folder.join(DONOR_ROWS), format!("{rows:?}").as_bytes())?)
+    }
+
+    /// The donors' clean latents, if they were kept.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn donors(&self) -> Result<Option<BTreeMap<usize, Arc<Latents>>>> {
+        let path = self.folder.join(DONOR_ROWS);
+        let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
+        let remedy = "delete the folder that holds it and run the same command again";
+        let rows: Vec<usize> = serde_json::from_str(&text).map_err(|e| Error::content(&path, e.to_string(), remedy))?;
+        let mut donors: BTreeMap<usize, Latents> = rows.into_iter().map(|row| (row, Latents { row, ..Latents::default() })).collect();
+        for (stage, all) in vectors::read(&self.folder.join(DONORS))? {
+            for (i, row) in all.rows.iter().enumerate() {
+                let Some(latents) = usize::try_from(*row).ok().and_then(|row| donors.get_mut(&row)) else { continue };
+                let vector = all.vector(i).to_vec();
+                match Stage::from_name(&stage) {
+                    Some(Stage::Context) => latents.context.push(vector),
+                    Some(Stage::Target) => latents.target.push(vector),
+                    _ => {}
+                }
+            }
+        }
+        Ok(Some(donors.into_iter().map(|(row, latents)| (row, Arc::new(latents))).collect()))
+    }
+
+    /// Puts `count` parts together, sorted by row, as `run`'s records, and removes the parts.
+    ///
+    /// # Errors
+    /// When a part is absent or damaged, or the records cannot be written.
+    pub fn merge(self, run: &Path, count: usize) -> Result<Records> {
+        let mut all = Records::default();
+        for index in 0..count {
+            all.extend(Records::read(&self.path(index))?);
+        }
+        all.sort();
+        let folder = PartialFolder::create(&records::folder(run))?;
+        all.clone().write(folder.path())?;
+        folder.finish()?;
+        std::fs::remove_dir_all(&self.folder).map_err(|e| Error::io("cannot remove", &self.folder, e))?;
+        Ok(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn part(rows: &[usize]) -> Records {
+        let mut part = Records::default();
+        for &row in rows {
+            part.push_vector("latent_last", row, &[row as f32, 0.5]);
+        }
+        part
+    }
+
+    #[test]
+    fn parts_merge_sorted_and_leave_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let parts = Parts::open(dir.path(), &json!({"seed": 1})).unwrap();
+        parts.write(0, part(&[4, 1])).unwrap();
+        parts.write(1, part(&[0, 3])).unwrap();
+        let parts = Parts::open(dir.path(), &json!({"seed": 1})).unwrap();
+        assert!(parts.has(0) && parts.has(1) && !parts.has(2));
+        let merged = parts.merge(dir.path(), 2).unwrap();
+        assert_eq!(merged.vectors["latent_last"].rows, [0, 1, 3, 4]);
+        assert_eq!(merged.vectors["latent_last"].vector(3), [4.0, 0.5]);
+        let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(left, ["records"]);
+    }
+
+    #[test]
+    fn parts_of_another_plan_are_not_used() {
+        let dir = tempfile::tempdir().unwrap();
+        Parts::open(dir.path(), &json!({"seed": 1})).unwrap().write(0, part(&[1])).unwrap();
+        assert!(!Parts::open(dir.path(), &json!({"seed": 2})).unwrap().has(0));
+    }
+
+    #[test]
+    fn donors_survive_those_without_latents_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let parts = Parts::open(dir.path(), &json!(1)).unwrap();
+        assert!(parts.donors().unwrap().is_none());
+        let full = Latents { row: 3, context: vec![vec![1.0, 2.0], vec![3.0, 4.0]], target: vec![vec![5.0, 6.0]] };
+        let donors: BTreeMap<_, _> =
+            [full, Latents { row: 8, ..Latents::default() }].into_iter().map(|l| (l.row, Arc::new(l))).collect();
+        parts.write_donors(&donors).unwrap();
+        assert_eq!(parts.donors().unwrap().unwrap(), donors);
+    }
+}

@@ -1,0 +1,84 @@
+//! One example's part of the records, and how parts are put together.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use prism_run::records::{AlignmentRow, AnswerRow, ExampleRow, files};
+use prism_run::table::{read_rows, write_rows};
+use prism_run::vectors::{self, Vectors};
+
+use crate::error::Result;
+
+/// Rows and vectors of some examples: a part, or the whole.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Records {
+    /// One per example.
+    pub examples: Vec<ExampleRow>,
+    /// One per example and intervention.
+    pub answers: Vec<AnswerRow>,
+    /// One per latent position.
+    pub alignment: Vec<AlignmentRow>,
+    /// Vectors by position's name.
+    pub vectors: BTreeMap<String, Vectors>,
+}
+
+impl Records {
+    /// Appends another's rows.
+    pub fn extend(&mut self, other: Records) {
+        self.examples.extend(other.examples);
+        self.answers.extend(other.answers);
+        self.alignment.extend(other.alignment);
+        for (name, more) in other.vectors {
+            let all = self.vectors.entry(name).or_default();
+            for (i, row) in more.rows.iter().enumerate() {
+                all.push(*row, more.vector(i));
+            }
+        }
+    }
+
+    /// Adds one vector.
+    pub fn push_vector(&mut self, name: &str, row: usize, vector: &[f32]) {
+        self.vectors.entry(name.to_string()).or_default().push(row as i64, vector);
+    }
+
+    /// Orders everything by the example's row; what belongs to one example keeps its order.
+    pub fn sort(&mut self) {
+        self.examples.sort_by_key(|r| r.row);
+        self.answers.sort_by_key(|r| r.row);
+        self.alignment.sort_by_key(|r| r.row);
+        for all in self.vectors.values_mut() {
+            let mut order: Vec<usize> = (0..all.rows.len()).collect();
+            order.sort_by_key(|&i| all.rows.get(i).copied());
+            let mut sorted = Vectors::default();
+            for i in order {
+                sorted.push(all.rows[i], all.vector(i));
+            }
+            *all = sorted;
+        }
+    }
+
+    /// Writes the four files into `folder`.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write(self, folder: &Path) -> Result<()> {
+        write_rows(&folder.join(files::EXAMPLES), self.examples)?;
+        write_rows(&folder.join(files::ANSWERS), self.answers)?;
+        write_rows(&folder.join(files::ALIGNMENT), self.alignment)?;
+        vectors::write(&folder.join(files::LATENTS), &self.vectors)?;
+        Ok(())
+    }
+
+    /// Reads them back.
+    ///
+    /// # Errors
+    /// When a file is absent or damaged.
+    pub fn read(folder: &Path) -> Result<Self> {
+        Ok(Self {
+            examples: read_rows(&folder.join(files::EXAMPLES))?,
+            answers: read_rows(&folder.join(files::ANSWERS))?,
+            alignment: read_rows(&folder.join(files::ALIGNMENT))?,
+            vectors: vectors::read(&folder.join(files::LATENTS))?,
+        })
+    }
+}
