@@ -91,7 +91,14 @@ const BAR: usize = 24;
 pub fn picture(trace: &ExampleTrace, trajectory: &Trajectory, tokens: &[String]) -> String {
     let mut out = String::new();
     let answer = trace.answer.as_deref().unwrap_or("none");
-    let _ = writeln!(out, "row {} · question {} · gold {} · answer {answer} · {}", trace.row, trace.question_id, trace.label, trace.outcome.name());
+    let _ = writeln!(
+        out,
+        "row {} · question {} · gold {} · answer {answer} · {}",
+        trace.row,
+        trace.question_id,
+        trace.label,
+        trace.outcome.name()
+    );
     let chips: String = trace.iterations.iter().map(|i| chip(i.stage)).collect();
     let _ = writeln!(out, "  {} prompt tokens, then {} forwards: {chips}", trace.prompt_ids.len(), trace.iterations.len());
     if let Some(message) = &trace.message {

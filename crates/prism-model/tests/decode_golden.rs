@@ -125,7 +125,11 @@ fn teacher_forced_alignment_equals_the_golden_one() {
                 let cosines = want["per_token_cosine"].as_array().unwrap();
                 assert_eq!(rows.len(), cosines.len(), "{variant} row {} {stage}", example.row);
                 for (row, cosine) in rows.iter().zip(cosines) {
-                    assert!((row.cosine - cosine.as_f64().unwrap()).abs() < 1e-5, "{variant} row {} {stage}: {row:?} {cosines:?}", example.row);
+                    assert!(
+                        (row.cosine - cosine.as_f64().unwrap()).abs() < 1e-5,
+                        "{variant} row {} {stage}: {row:?} {cosines:?}",
+                        example.row
+                    );
                 }
                 let mean = |f: &dyn Fn(&&prism_run::records::AlignmentRow) -> f64| rows.iter().map(f).sum::<f64>() / rows.len() as f64;
                 for (key, ours) in [

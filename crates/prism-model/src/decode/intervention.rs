@@ -188,9 +188,7 @@ mod tests {
 
     #[test]
     fn draws_differ_by_stage_step_and_example() {
-        let draw = |example: &str, stage, step| {
-            NoiseSource::Keyed { seed: 3, example: example.into() }.draw(site(stage, step), 4).unwrap()
-        };
+        let draw = |example: &str, stage, step| NoiseSource::Keyed { seed: 3, example: example.into() }.draw(site(stage, step), 4).unwrap();
         let base = draw("a", Stage::Target, 0);
         assert_eq!(base, draw("a", Stage::Target, 0));
         for other in [draw("b", Stage::Target, 0), draw("a", Stage::Context, 0), draw("a", Stage::Target, 1)] {

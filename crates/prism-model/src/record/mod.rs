@@ -144,7 +144,12 @@ pub fn record_benchmark(setup: &Setup<'_>, examples: &[Example], run: &Path, pro
     let pool = donors::declared(examples, &[Intervention::Swap], setup.seed, setup.pool);
     let (first, rest): (Vec<&Example>, Vec<&Example>) = examples.iter().partition(|e| declared.contains(&e.row));
     let parts = Parts::open(run, &plan(setup, &branches, examples))?;
-    let runner = Runner { setup, branches: &branches, aligned: sample(setup, examples), letters: example::letter_forms(setup.prompter.tokenizer())? };
+    let runner = Runner {
+        setup,
+        branches: &branches,
+        aligned: sample(setup, examples),
+        letters: example::letter_forms(setup.prompter.tokenizer())?,
+    };
     let chunks: Vec<(bool, &[&Example])> = first.chunks(PART).map(|c| (true, c)).chain(rest.chunks(PART).map(|c| (false, c))).collect();
     let todo = |index: &usize| !parts.has(*index);
     let left: usize = (0..chunks.len()).filter(todo).filter_map(|i| chunks.get(i)).map(|(_, c)| c.len()).sum();
@@ -188,7 +193,11 @@ fn checked(setup: &Setup<'_>, examples: &[Example]) -> Result<Vec<Intervention>>
         if let Intervention::SwapWith(row) = branch
             && !rows.contains(row)
         {
-            return Err(Error::input(format!("intervention `{branch}`"), "names a row that the benchmark does not have", "name a row of the benchmark"));
+            return Err(Error::input(
+                format!("intervention `{branch}`"),
+                "names a row that the benchmark does not have",
+                "name a row of the benchmark",
+            ));
         }
         if !branches.contains(branch) {
             branches.push(branch.clone());
@@ -239,8 +248,7 @@ impl Recording<'_> {
             .into_par_iter()
             .map(|group| {
                 self.cancel.check()?;
-                let begun = self.runner.begin(&group, Some(donors))?;
-                let records = self.runner.complete(begun, donors)?;
+                let records = self.runner.complete(self.runner.begin(&group, Some(donors))?, donors)?;
                 self.progress.advance(group.len() as u64);
                 Ok(records)
             })

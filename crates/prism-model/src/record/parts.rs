@@ -167,8 +167,7 @@ mod tests {
         let parts = Parts::open(dir.path(), &json!(1)).unwrap();
         assert!(parts.donors().unwrap().is_none());
         let full = Latents { row: 3, context: vec![vec![1.0, 2.0], vec![3.0, 4.0]], target: vec![vec![5.0, 6.0]] };
-        let donors: BTreeMap<_, _> =
-            [full, Latents { row: 8, ..Latents::default() }].into_iter().map(|l| (l.row, Arc::new(l))).collect();
+        let donors: BTreeMap<_, _> = [full, Latents { row: 8, ..Latents::default() }].into_iter().map(|l| (l.row, Arc::new(l))).collect();
         parts.write_donors(&donors).unwrap();
         assert_eq!(parts.donors().unwrap().unwrap(), donors);
     }

@@ -35,7 +35,8 @@ pub fn examples(count: usize) -> Vec<Example> {
     let data: Value = serde_json::from_slice(&std::fs::read(folder.join("data.json")).unwrap()).unwrap();
     let read = |(row, v): (usize, &Value)| {
         let prompt = v["text"].as_str().unwrap();
-        let options = ["\nA. ", "\nB. ", "\nC. ", "\nD. "].iter().take_while(|o| prompt.contains(**o)).map(|o| o.trim().to_string()).collect();
+        let options =
+            ["\nA. ", "\nB. ", "\nC. ", "\nD. "].iter().take_while(|o| prompt.contains(**o)).map(|o| o.trim().to_string()).collect();
         Example {
             id: v["question_id"].to_string(),
             row,

@@ -1,0 +1,207 @@
+//! Records of a benchmark: the same bytes whatever threads, groups and
+//! interruptions; every example in one outcome; branches that do not see each other.
+
+mod golden;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use golden::{Opened, examples};
+use prism_model::decode::{Branch, Noise, NoiseSource, Prefix, Strategy, Swap, Trajectory, Untouched, Zero};
+use prism_model::record::{Setup, Summary, record_benchmark};
+use prism_run::records::{self, AlignmentRow, AnswerRow, ExampleRow, files};
+use prism_run::table::read_rows;
+use prism_run::{Cancel, Example, Intervention, Progress, Silent, vectors};
+
+fn decode(opened: &Opened, branches: Vec<Branch<'_>>) -> Vec<Trajectory> {
+    opened.decoder(8, 48).decode(branches).unwrap()
+}
+
+#[test]
+fn a_branch_is_the_same_alone_and_in_any_company() {
+    let opened = Opened::new("plvr2");
+    let prefixes: Vec<Prefix> = examples(3).iter().map(|e| opened.prefiller().prefix(e).unwrap()).collect();
+    let alone: Vec<Trajectory> = prefixes.iter().flat_map(|p| decode(&opened, vec![Branch::new(p, Untouched)])).collect();
+    assert!(alone.iter().all(|t| t.latent_forwards().count() > 0));
+
+    let own = Arc::new(alone[0].latents(0));
+    let other = Arc::new(alone[1].latents(1));
+    let noise = |sigma: f64| Noise { sigma, source: NoiseSource::Keyed { seed: 7, example: "x".into() } };
+    let p = &prefixes[0];
+    let company = decode(
+        &opened,
+        vec![
+            Branch::new(p, Zero),
+            Branch::new(p, Untouched),
+            Branch::new(p, noise(1.0)),
+            Branch::new(p, Swap { donor: own }),
+            Branch::new(p, noise(0.0)),
+            Branch::new(p, Swap { donor: other }),
+            Branch::new(&prefixes[1], Untouched),
+            Branch::new(&prefixes[2], Untouched),
+        ],
+    );
+    assert_eq!(company[1], alone[0], "clean beside others");
+    assert_eq!(company[3], alone[0], "swap with itself");
+    assert_eq!(company[4], alone[0], "noise of 0");
+    assert_eq!(company[6..], alone[1..], "other examples");
+    assert_eq!(decode(&opened, vec![Branch::new(p, Zero)])[0], company[0]);
+    assert_eq!(decode(&opened, vec![Branch::new(p, noise(1.0))])[0], company[2]);
+    assert_ne!(company[0].generated, alone[0].generated);
+}
+
+fn branches() -> Vec<Intervention> {
+    let mut all = Intervention::paper_six();
+    all.push(Intervention::Sham);
+    all
+}
+
+fn setup(opened: &Opened, group: usize) -> Setup<'_> {
+    Setup {
+        model: &opened.model,
+        prompter: &opened.prompter,
+        preprocessor: &opened.preprocessor,
+        tokens: &opened.tokens,
+        layout: opened.layout(),
+        strategy: Strategy { steps: 4, max_new_tokens: 48 },
+        branches: branches(),
+        seed: 11,
+        pool: 5,
+        alignment: 7,
+        group,
+        checkpoint: "test".into(),
+    }
+}
+
+fn run(setup: &Setup<'_>, examples: &[Example], threads: usize, folder: &Path) -> Summary {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    pool.install(|| record_benchmark(setup, examples, folder, &Silent, &Cancel::default())).unwrap()
+}
+
+fn bytes(run: &Path) -> BTreeMap<&'static str, Vec<u8>> {
+    let read = |name| (name, std::fs::read(records::folder(run).join(name)).unwrap());
+    [files::EXAMPLES, files::ANSWERS, files::ALIGNMENT, files::LATENTS].map(read).into()
+}
+
+/// Asks to stop after some examples.
+struct StopAfter(std::sync::atomic::AtomicU64, Cancel);
+
+impl Progress for StopAfter {
+    fn begin(&self, _: &str, _: &str, _: u64, _: u64) {}
+    fn advance(&self, n: u64) {
+        if self.0.fetch_sub(n, std::sync::atomic::Ordering::Relaxed) <= n {
+            self.1.request();
+        }
+    }
+    fn note(&self, _: &str) {}
+    fn end(&self) {}
+    fn say(&self, _: &str) {}
+}
+
+#[test]
+fn the_bytes_depend_on_neither_threads_nor_groups_nor_interruptions() {
+    let opened = Opened::new("plvr3");
+    let examples = examples(40);
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let summary = run(&setup(&opened, 1), &examples, 1, &at("one"));
+    assert_eq!(summary.examples, 40);
+    assert_eq!(summary.warning(), None);
+    let want = bytes(&at("one"));
+
+    run(&setup(&opened, 3), &examples, 2, &at("two"));
+    assert!(bytes(&at("two")) == want, "threads and groups");
+
+    // Stopped among the donors, after the donors, in the rest: each time it goes on.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    for after in [1, 5, 33] {
+        let cancel = Cancel::default();
+        let progress = StopAfter(after.into(), cancel.clone());
+        let stopped = pool.install(|| record_benchmark(&setup(&opened, 1), &examples, &at("three"), &progress, &cancel));
+        assert!(stopped.unwrap_err().to_string().contains("interrupted"));
+        assert!(!records::folder(&at("three")).exists());
+    }
+    run(&setup(&opened, 1), &examples, 2, &at("three"));
+    assert!(bytes(&at("three")) == want, "interruptions");
+    let left: Vec<_> = std::fs::read_dir(at("three")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["records"]);
+
+    check_rows(&at("one"), &opened);
+}
+
+fn check_rows(run: &Path, opened: &Opened) {
+    let folder = records::folder(run);
+    let rows: Vec<ExampleRow> = read_rows(&folder.join(files::EXAMPLES)).unwrap();
+    assert!(rows.iter().enumerate().all(|(i, r)| r.row == i && r.prompt_tokens > r.visual_tokens && r.message.is_none()));
+    let answers: Vec<AnswerRow> = read_rows(&folder.join(files::ANSWERS)).unwrap();
+    assert_eq!(answers.len(), 40 * branches().len());
+    for of_example in answers.chunks(branches().len()) {
+        let clean = &of_example[0];
+        assert_eq!((clean.intervention.as_str(), clean.changed, clean.perturbation_norm), ("clean", Some(false), Some(0.0)));
+        for (answer, branch) in of_example.iter().zip(branches()) {
+            assert_eq!((answer.row, answer.intervention.clone()), (clean.row, branch.to_string()));
+            assert!(answer.steps_context >= 8 && answer.latent_norm.is_some());
+            assert_eq!(answer.donor.is_some(), branch.needs_donor());
+            assert_eq!(answer.donor == Some(answer.row), branch == Intervention::Sham);
+        }
+        let sham = &of_example[6];
+        assert_eq!((&sham.generated, sham.gold_margin, sham.perturbation_norm), (&clean.generated, clean.gold_margin, Some(0.0)));
+        assert!(clean.gold_logprob.is_some_and(|l| l <= 0.0));
+    }
+    let all = vectors::read(&folder.join(files::LATENTS)).unwrap();
+    let hidden = opened.model.config.text.hidden_size;
+    for name in ["answer_state", "latent_last", "latent_mean", "context_last", "context_mean", "question_mean", "visual_mean"] {
+        assert_eq!((all[name].rows.len(), all[name].width), (40, hidden), "{name}");
+    }
+    let alignment: Vec<AlignmentRow> = read_rows(&folder.join(files::ALIGNMENT)).unwrap();
+    for mode in ["teacher_forced", "free_running"] {
+        let rows: std::collections::BTreeSet<usize> = alignment.iter().filter(|a| a.mode == mode).map(|a| a.row).collect();
+        assert_eq!(rows.len(), 7, "{mode}");
+    }
+    assert!(alignment.iter().all(|a| (-1.0..=1.0).contains(&a.cosine)));
+}
+
+#[test]
+fn a_broken_image_is_an_outcome_not_an_end() {
+    let opened = Opened::new("lvr");
+    let folder = tempfile::tempdir().unwrap();
+    let mut examples = examples(6);
+    let broken = folder.path().join("broken.png");
+    std::fs::write(&broken, b"not an image").unwrap();
+    examples[2].images = vec![broken];
+    let summary = run(&setup(&opened, 2), &examples, 1, &folder.path().join("run"));
+    for (branch, counts) in &summary.branches {
+        assert_eq!(counts.error, 1, "{branch}");
+    }
+    let rows: Vec<ExampleRow> = read_rows(&records::folder(&folder.path().join("run")).join(files::EXAMPLES)).unwrap();
+    assert_eq!(rows[2].outcome, "error");
+    assert!(rows[2].message.as_ref().unwrap().contains("broken.png"));
+    assert!(rows.iter().all(|r| r.row == 2 || r.message.is_none()));
+}
+
+#[test]
+fn a_model_that_never_opens_the_block_is_told_loudly() {
+    let opened = Opened::new("base");
+    let folder = tempfile::tempdir().unwrap();
+    let summary = run(&Setup { layout: None, ..setup(&opened, 2) }, &examples(6), 1, folder.path());
+    for (branch, counts) in &summary.branches {
+        assert_eq!((counts.no_latents, counts.changed), (6, 0), "{branch}");
+    }
+    assert!(summary.warning().unwrap().contains("6 of 6"));
+}
+
+#[test]
+fn what_cannot_be_recorded_is_refused_before_anything_runs() {
+    let opened = Opened::new("lvr");
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |setup: &Setup<'_>, examples: &[Example]| {
+        record_benchmark(setup, examples, folder.path(), &Silent, &Cancel::default()).unwrap_err().to_string()
+    };
+    assert!(refused(&setup(&opened, 1), &[]).contains("no examples"));
+    let twice = [examples(1), examples(1)].concat();
+    assert!(refused(&setup(&opened, 1), &twice).contains("two examples"));
+    let absent = Setup { branches: vec![Intervention::SwapWith(99)], ..setup(&opened, 1) };
+    assert!(refused(&absent, &examples(2)).contains("swap:99"));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
