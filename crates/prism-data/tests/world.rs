@@ -205,7 +205,7 @@ fn one_object_alone_does_not_settle_a_position() {
     }
     let share = hits as f64 / 3000.0;
     println!("from the target's place alone {share}");
-    assert!(share < 0.85, "the target's half of the image settles {share} of the questions");
+    assert!(share < 0.7, "the target's half of the image settles {share} of the questions");
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn a_recipe_is_checked() {
     assert!(message(|c| c.size_min = 4).contains("`size_min`"));
     assert!(message(|c| c.size_max = 10).contains("`size_max`"));
     assert!(message(|c| c.noise = f64::NAN).contains("`noise`"));
-    assert!(message(|c| c.separation = 90).contains("`separation`"));
+    assert!(message(|c| c.separation = [90, 100]).contains("`separation` is [90, 100]"));
     assert!(message(|c| c.position_share = 1.5).contains("`position_share`"));
     assert!(message(|c| c.train_questions = 10).contains("`train_questions`"));
     assert!(message(|c| c.test_questions = 0).contains("`test_questions`"));
@@ -247,7 +247,13 @@ fn a_recipe_is_checked() {
 
 #[test]
 fn worlds_at_the_edge_of_the_recipe_are_made() {
-    let edges = [(56, 2, 8, 12, 18), (168, 64, 8, 8, 20), (168, 11, 30, 30, 56), (28, 2, 8, 8, 4), (336, 8, 16, 30, 20)];
+    let edges = [
+        (56, 2, 8, 12, [18, 26]),
+        (168, 64, 8, 8, [20, 40]),
+        (168, 11, 30, 30, [56, 64]),
+        (28, 2, 8, 8, [4, 12]),
+        (336, 8, 16, 30, [20, 336]),
+    ];
     for (image_side, objects, size_min, size_max, separation) in edges {
         let config = WorldConfig { image_side, objects, size_min, size_max, separation, train_questions: 120, ..small(1) };
         let world = config.check().unwrap();

@@ -26,8 +26,9 @@ pub struct WorldConfig {
     pub size_max: u32,
     /// Standard deviation of the image noise, in levels of 255.
     pub noise: f64,
-    /// Least distance of two centres along the axis a position question asks about, in pixels.
-    pub separation: u32,
+    /// Least and largest distance of two centres along the axis a position question asks
+    /// about, in pixels. The nearer, the less one object's place alone tells.
+    pub separation: [u32; 2],
     /// Share of position questions, 0..=1; the others ask for attributes.
     pub position_share: f64,
     /// Training scenes.
@@ -47,7 +48,7 @@ impl Default for WorldConfig {
             size_min: 16,
             size_max: 30,
             noise: 6.0,
-            separation: 20,
+            separation: [20, 56],
             position_share: 0.4,
             train_images: 2000,
             train_questions: 4000,
@@ -103,8 +104,10 @@ impl WorldConfig {
         if !self.noise.is_finite() || !(0.0..=64.0).contains(&self.noise) {
             return refuse("noise", format!("is {}", self.noise), "give 0 to 64 levels");
         }
-        if self.separation == 0 || self.separation > side / 3 {
-            return refuse("separation", format!("is {}", self.separation), "give 1 to a third of image_side");
+        let [least, largest] = self.separation;
+        if least == 0 || least > side / 3 || largest < (least + 8).min(side) {
+            let cause = format!("is [{least}, {largest}]");
+            return refuse("separation", cause, "give [least, largest]: least from 1 to a third of image_side, largest 8 more at least");
         }
         if !(0.0..=1.0).contains(&self.position_share) {
             return refuse("position_share", format!("is {}", self.position_share), "give 0 to 1");

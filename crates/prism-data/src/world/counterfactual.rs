@@ -11,7 +11,7 @@ use super::scene::{Scene, is_held_out};
 /// Scene and question of the partner: the target takes the colour or shape of option
 /// `wish.partner`, or moves to the other side of the reference; nothing else changes.
 /// `None` when the target cannot, or would leave the held-out fold.
-pub fn partner(scene: &Scene, question: &Question, wish: Wish, separation: u32, stream: &mut Stream) -> Option<(Scene, Question)> {
+pub fn partner(scene: &Scene, question: &Question, wish: Wish, separation: [u32; 2], stream: &mut Stream) -> Option<(Scene, Question)> {
     let word = *question.options.get(wish.partner)?;
     let target = *scene.objects.get(question.target)?;
     let changed = match word {

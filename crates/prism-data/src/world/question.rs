@@ -66,9 +66,9 @@ impl Side {
         matches!(self, Side::Left | Side::Right)
     }
 
-    /// Whether `object` stands on this side of `reference`, centres at least
-    /// `separation` pixels apart along the axis.
-    pub fn holds(self, object: &Object, reference: &Object, separation: u32) -> bool {
+    /// Whether `object` stands on this side of `reference`, centres `separation[0]` to
+    /// `separation[1]` pixels apart along the axis.
+    pub fn holds(self, object: &Object, reference: &Object, separation: [u32; 2]) -> bool {
         let ((x, y), (rx, ry)) = (object.centre(), reference.centre());
         let beyond = match self {
             Side::Left => rx - x,
@@ -76,7 +76,7 @@ impl Side {
             Side::Above => ry - y,
             Side::Below => y - ry,
         };
-        beyond >= f64::from(separation)
+        (f64::from(separation[0])..=f64::from(separation[1])).contains(&beyond)
     }
 }
 
@@ -174,7 +174,7 @@ impl Question {
     }
 
     /// What `scene` says about the target: the value the right option must have.
-    pub fn truth(&self, scene: &Scene, separation: u32) -> Option<Word> {
+    pub fn truth(&self, scene: &Scene, separation: [u32; 2]) -> Option<Word> {
         let target = scene.objects.get(self.target)?;
         let sides = |sides: [Side; 2]| {
             let reference = scene.objects.get(self.reference?)?;
@@ -218,7 +218,7 @@ impl Wish {
 pub fn ask(
     scene: &Scene,
     wish: Wish,
-    separation: u32,
+    separation: [u32; 2],
     stream: &mut Stream,
     allowed: impl Fn(&Scene, usize, Option<usize>) -> bool,
 ) -> Option<Question> {
@@ -272,7 +272,7 @@ fn ask_attribute(
 fn ask_position(
     scene: &Scene,
     wish: Wish,
-    separation: u32,
+    separation: [u32; 2],
     stream: &mut Stream,
     allowed: impl Fn(&Scene, usize, Option<usize>) -> bool,
 ) -> Option<Question> {
