@@ -1,7 +1,7 @@
 //! Speed of the language model: training, prefill and decoding, one JSON line each.
 //! `oracle/bench_torch.py` measures PyTorch at the same shapes.
 //!
-//!     cargo run --release -p prism-model --example bench_engine
+//!     cargo run --release -p prism-model --example bench_engine -- [S|M] [train|inference]
 
 use std::time::Instant;
 
@@ -147,12 +147,17 @@ fn inference(name: &str, sizes: [usize; 8], repeats: usize) -> anyhow::Result<()
 }
 
 fn main() -> anyhow::Result<()> {
-    let only = std::env::args().nth(1);
+    let mut arguments = std::env::args().skip(1);
+    let (only, what) = (arguments.next(), arguments.next());
     for (name, sizes) in SIZES {
         if only.as_deref().is_none_or(|o| o == name) {
             let repeats = if name == "S" { 12 } else { 5 };
-            train(name, sizes, repeats)?;
-            inference(name, sizes, repeats)?;
+            if what.as_deref() != Some("inference") {
+                train(name, sizes, repeats)?;
+            }
+            if what.as_deref() != Some("train") {
+                inference(name, sizes, repeats)?;
+            }
         }
     }
     Ok(())

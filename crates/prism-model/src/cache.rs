@@ -16,7 +16,8 @@ pub struct KvPrefix(Arc<Prefix>);
 
 #[derive(Debug)]
 struct Prefix {
-    /// Per layer keys and values, `[tokens, kv_heads * head_dim]`.
+    /// Per layer keys and values, `[tokens, kv_heads * head_dim]`; the keys of the fused path
+    /// are transposed.
     layers: Vec<(Tensor, Tensor)>,
     tokens: usize,
     next_position: u32,

@@ -95,12 +95,19 @@ impl Work {
             suffix.keys.extend_from_slice(&self.k[r * kv..(r + 1) * kv]);
             suffix.values.extend_from_slice(&self.v[r * kv..(r + 1) * kv]);
             let (keys, values) = row.prefix.layer(i);
-            let (keys, values) = (host(keys)?, host(values)?);
-            let pieces: [(&[f32], &[f32]); 2] = [(&keys, &values), (&suffix.keys, &suffix.values)];
+            let (prefix_keys, prefix_values) = (host(keys)?, host(values)?);
+            let context = attention::Context {
+                prefix_keys: &prefix_keys,
+                prefix_values: &prefix_values,
+                tokens: row.prefix.tokens(),
+                keys: &suffix.keys,
+                values: &suffix.values,
+                stride: kv,
+            };
             for head in 0..heads {
                 let at = r * width + head * d;
                 let (q, out) = (&self.q[at..at + d], &mut self.attended[at..at + d]);
-                attention::decode_head(out, q, &pieces, kv, head / (heads / kv_heads) * d, &mut self.scores);
+                attention::decode_head(out, q, context, head / (heads / kv_heads) * d, &mut self.scores);
             }
         }
         matvec::linear(x, true, &self.attended, &host(&layer.o_proj)?, None, rows);

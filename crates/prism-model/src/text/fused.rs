@@ -177,12 +177,12 @@ pub(super) fn forward(layer: &Layer, x: &Tensor, spec: &Attention, config: &Text
     Ok(x.contiguous()?.apply_op2(&layer.input_layernorm, op)?)
 }
 
-/// See [`Layer::prefill`].
+/// See [`Layer::prefill`]; the keys come out transposed, `[kv_heads * head_dim, tokens]`, as decoding reads them.
 pub(super) fn prefill(layer: &Layer, x: &Tensor, spec: &Attention, config: &TextConfig) -> Result<(Tensor, Tensor, Tensor)> {
     let op = LayerOp { layer: layer.clone(), spec: spec.clone(), eps: config.rms_norm_eps as f32, kept: OnceLock::new() };
     let x = x.contiguous()?;
     let (y, kept) = op.run(&host(&x)?)?;
     let rows = x.dim(0)?;
     let matrix = |values: &[f32]| Tensor::from_slice(values, (rows, values.len() / rows), &Device::Cpu);
-    Ok((Tensor::from_vec(y, x.shape(), &Device::Cpu)?, matrix(&kept.k)?, matrix(&kept.v)?))
+    Ok((Tensor::from_vec(y, x.shape(), &Device::Cpu)?, matrix(&kept.k)?.t()?.contiguous()?, matrix(&kept.v)?))
 }

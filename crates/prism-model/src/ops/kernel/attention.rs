@@ -164,40 +164,95 @@ pub fn backward(grads: [&mut [f32]; 3], dout: &[f32], out: &[f32], lse: &[f32], 
     }
 }
 
+/// Keys and values that one decoding row attends to, for one layer.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// Keys of the prompt, transposed: `[kv_heads * d, tokens]`.
+    pub prefix_keys: &'a [f32],
+    /// Values of the prompt, `[tokens, kv_heads * d]`.
+    pub prefix_values: &'a [f32],
+    /// Tokens of the prompt.
+    pub tokens: usize,
+    /// Keys of the generated tokens, `[steps, kv_heads * d]`.
+    pub keys: &'a [f32],
+    /// Values of the generated tokens, `[steps, kv_heads * d]`.
+    pub values: &'a [f32],
+    /// `kv_heads * d`.
+    pub stride: usize,
+}
+
+/// Keys scored together.
+const KEYS: usize = 64;
+
+/// Value columns summed together.
+const COLUMNS: usize = 32;
+
 dispatched! {
-    /// One query head over keys and values in pieces (a shared prefix, then an own suffix),
-    /// each `[n, stride]` with the head at `at`. `scores` is working memory.
-    pub fn decode_head(out: &mut [f32], q: &[f32], pieces: &[(&[f32], &[f32])], stride: usize, at: usize, scores: &mut Vec<f32>) {
+    /// One query head over its context; the key and value head starts at column `at`.
+    /// `scores` is working memory. The prompt's scores are summed across keys, without a
+    /// reduction per key; every sum has a fixed order.
+    pub fn decode_head(out: &mut [f32], q: &[f32], context: Context<'_>, at: usize, scores: &mut Vec<f32>) {
+        let Context { prefix_keys, prefix_values, tokens, keys, values, stride } = context;
         let d = q.len();
         let scale = 1.0 / (d as f32).sqrt();
         scores.clear();
-        let mut top = f32::NEG_INFINITY;
-        for (keys, _) in pieces {
-            for key in keys.chunks_exact(stride) {
-                let s = dot::<FMA>(q, &key[at..at + d]) * scale;
-                top = top.max(s);
-                scores.push(s);
-            }
-        }
-        let mut sum = 0.0f32;
-        for s in scores.iter_mut() {
-            *s = exp::<FMA>(*s - top);
-        }
-        for s in scores.iter() {
-            sum += s;
-        }
-        out.fill(0.0);
-        let mut weights = scores.iter();
-        for (_, values) in pieces {
-            for (value, w) in values.chunks_exact(stride).zip(&mut weights) {
-                for (o, v) in out.iter_mut().zip(&value[at..at + d]) {
-                    *o = madd::<FMA>(*w, *v, *o);
+        scores.resize(tokens + keys.len() / stride, 0.0);
+        let (prefix, suffix) = scores.split_at_mut(tokens);
+        for (c, chunk) in prefix.chunks_mut(KEYS).enumerate() {
+            let mut sums = [0.0f32; KEYS];
+            let columns = &prefix_keys[at * tokens + c * KEYS..];
+            if chunk.len() == KEYS {
+                for (j, q) in q.iter().enumerate() {
+                    let row = &columns[j * tokens..j * tokens + KEYS];
+                    for l in 0..KEYS {
+                        sums[l] = madd::<FMA>(*q, row[l], sums[l]);
+                    }
+                }
+            } else {
+                for (j, q) in q.iter().enumerate() {
+                    let row = &columns[j * tokens..j * tokens + chunk.len()];
+                    for (s, k) in sums.iter_mut().zip(row) {
+                        *s = madd::<FMA>(*q, *k, *s);
+                    }
                 }
             }
+            for (score, sum) in chunk.iter_mut().zip(sums) {
+                *score = sum * scale;
+            }
         }
-        let scale = 1.0 / sum;
-        for o in out.iter_mut() {
-            *o *= scale;
+        for (score, key) in suffix.iter_mut().zip(keys.chunks_exact(stride)) {
+            *score = dot::<FMA>(q, &key[at..at + d]) * scale;
+        }
+        let top = scores.iter().fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a });
+        let mut sums = [0.0f32; LANES];
+        for chunk in scores.chunks_mut(LANES) {
+            for (s, x) in sums.iter_mut().zip(chunk) {
+                *x = exp::<FMA>(*x - top);
+                *s += *x;
+            }
+        }
+        let scale = 1.0 / reduce(sums);
+        let (prefix, suffix) = scores.split_at(tokens);
+        for (c, out) in out.chunks_mut(COLUMNS).enumerate() {
+            let (first, width) = (at + c * COLUMNS, out.len());
+            let mut sums = [0.0f32; COLUMNS];
+            for (values, weights) in [(prefix_values, prefix), (values, suffix)] {
+                for (value, w) in values.chunks_exact(stride).zip(weights) {
+                    if width == COLUMNS {
+                        let value = &value[first..first + COLUMNS];
+                        for l in 0..COLUMNS {
+                            sums[l] = madd::<FMA>(*w, value[l], sums[l]);
+                        }
+                    } else {
+                        for (s, v) in sums.iter_mut().zip(&value[first..first + width]) {
+                            *s = madd::<FMA>(*w, *v, *s);
+                        }
+                    }
+                }
+            }
+            for (o, s) in out.iter_mut().zip(sums) {
+                *o = s * scale;
+            }
         }
     }
 }

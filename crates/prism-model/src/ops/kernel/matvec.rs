@@ -81,12 +81,17 @@ fn block<const R: usize, const O: usize>(call: &Call<'_>, r: usize, o: usize) {
     let x: [&[f32]; R] = std::array::from_fn(|i| &call.x[(r + i) * n..(r + i + 1) * n]);
     let w: [&[f32]; O] = std::array::from_fn(|i| &call.weight[(o + i) * n..(o + i + 1) * n]);
     #[cfg(target_arch = "x86_64")]
-    let sums = match call.level {
-        // SAFETY: the processor was found to have these instructions; all slices are `n` long.
-        Level::Avx512 => unsafe { sums_avx512(&x, &w, n) },
+    let sums = match (call.level, w.first_chunk::<4>()) {
+        (Level::Avx512, Some(w)) => {
+            // SAFETY: the processor was found to have these instructions; all slices are `n` long.
+            let four = unsafe { sums_avx512(&x, w, n) };
+            let mut sums = [[0.0; O]; R];
+            sums.iter_mut().zip(&four).for_each(|(to, from)| to.copy_from_slice(&from[..O]));
+            sums
+        }
         // SAFETY: as above.
-        Level::Avx2 => unsafe { sums_avx2(&x, &w) },
-        Level::Portable => sums::<false, R, O>(&x, &w),
+        (Level::Avx512 | Level::Avx2, _) => unsafe { sums_avx2(&x, &w) },
+        (Level::Portable, _) => sums::<false, R, O>(&x, &w),
     };
     #[cfg(not(target_arch = "x86_64"))]
     let sums = sums::<false, R, O>(&x, &w);
@@ -126,51 +131,67 @@ fn sums_avx2<const R: usize, const O: usize>(x: &[&[f32]; R], w: &[&[f32]; O]) -
     sums::<true, R, O>(x, w)
 }
 
+/// Four outputs of up to four rows. The accumulators are only ever indexed by constants,
+/// so that they stay in registers.
+///
 /// # Safety
 /// Every slice is `n` long.
 #[cfg(target_arch = "x86_64")]
 #[allow(clippy::needless_range_loop)]
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
-unsafe fn sums_avx512<const R: usize, const O: usize>(x: &[&[f32]; R], w: &[&[f32]; O], n: usize) -> [[f32; O]; R] {
-    use std::arch::x86_64::{_mm512_fmadd_ps, _mm512_loadu_ps, _mm512_maskz_loadu_ps, _mm512_setzero_ps, _mm512_storeu_ps};
-    let mut lanes = [[_mm512_setzero_ps(); O]; R];
-    let whole = n / LANES * LANES;
+unsafe fn sums_avx512<const R: usize>(x: &[&[f32]; R], w: &[&[f32]; 4], n: usize) -> [[f32; 4]; R] {
+    use std::arch::x86_64::{__mmask16, _mm_storeu_ps, _mm512_fmadd_ps, _mm512_maskz_loadu_ps, _mm512_setzero_ps};
+    let mut lanes = [[_mm512_setzero_ps(); 4]; R];
     let mut k = 0;
-    while k < whole {
-        let mut loaded = [_mm512_setzero_ps(); O];
-        for j in 0..O {
-            // SAFETY: as below.
-            loaded[j] = unsafe { _mm512_loadu_ps(w[j].as_ptr().add(k)) };
+    while k < n {
+        let left = n - k;
+        let mask: __mmask16 = if left >= LANES { u16::MAX } else { (1 << left) - 1 };
+        let mut loaded = [_mm512_setzero_ps(); 4];
+        for j in 0..4 {
+            // SAFETY: the mask keeps the load inside the slice.
+            loaded[j] = unsafe { _mm512_maskz_loadu_ps(mask, w[j].as_ptr().add(k)) };
         }
         for i in 0..R {
-            // SAFETY: `k + 16 <= n`, the length of every slice.
-            let x = unsafe { _mm512_loadu_ps(x[i].as_ptr().add(k)) };
-            for j in 0..O {
+            // SAFETY: as above.
+            let x = unsafe { _mm512_maskz_loadu_ps(mask, x[i].as_ptr().add(k)) };
+            for j in 0..4 {
                 lanes[i][j] = _mm512_fmadd_ps(x, loaded[j], lanes[i][j]);
             }
         }
         k += LANES;
     }
-    if whole < n {
-        let mask = (1u16 << (n - whole)) - 1;
-        for i in 0..R {
-            // SAFETY: the mask keeps the load inside the slice.
-            let x = unsafe { _mm512_maskz_loadu_ps(mask, x[i].as_ptr().add(whole)) };
-            for j in 0..O {
-                // SAFETY: as above.
-                let w = unsafe { _mm512_maskz_loadu_ps(mask, w[j].as_ptr().add(whole)) };
-                lanes[i][j] = _mm512_fmadd_ps(x, w, lanes[i][j]);
+    let mut out = [[0.0; 4]; R];
+    macro_rules! finish {
+        ($($i:literal)*) => { $(
+            if $i < R {
+                // SAFETY: a row of `out` holds four floats.
+                unsafe { _mm_storeu_ps(out[$i].as_mut_ptr(), reduce_avx512(lanes[$i])) };
             }
-        }
+        )* };
     }
-    let mut out = [[0.0; O]; R];
-    for i in 0..R {
-        for j in 0..O {
-            let mut values = [0.0f32; LANES];
-            // SAFETY: `values` holds 16 floats.
-            unsafe { _mm512_storeu_ps(values.as_mut_ptr(), lanes[i][j]) };
-            out[i][j] = reduce(values);
-        }
-    }
+    finish!(0 1 2 3);
     out
+}
+
+/// The sums of four vectors, each in the order of [`reduce`].
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+fn reduce_avx512(lanes: [std::arch::x86_64::__m512; 4]) -> std::arch::x86_64::__m128 {
+    use std::arch::x86_64::{
+        __m128, __m512, _mm_add_ps, _mm_movehl_ps, _mm_movelh_ps, _mm_unpackhi_ps, _mm_unpacklo_ps, _mm256_add_ps, _mm256_castps256_ps128,
+        _mm256_extractf128_ps, _mm512_castps512_ps256, _mm512_extractf32x8_ps,
+    };
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
+    fn quarter(v: __m512) -> __m128 {
+        let half = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v));
+        _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps::<1>(half))
+    }
+    let [a, b, c, d] = lanes;
+    let (a, b, c, d) = (quarter(a), quarter(b), quarter(c), quarter(d));
+    let (ab_low, cd_low, ab_high, cd_high) = (_mm_unpacklo_ps(a, b), _mm_unpacklo_ps(c, d), _mm_unpackhi_ps(a, b), _mm_unpackhi_ps(c, d));
+    let (r0, r1) = (_mm_movelh_ps(ab_low, cd_low), _mm_movehl_ps(cd_low, ab_low));
+    let (r2, r3) = (_mm_movelh_ps(ab_high, cd_high), _mm_movehl_ps(cd_high, ab_high));
+    _mm_add_ps(_mm_add_ps(r0, r2), _mm_add_ps(r1, r3))
 }
