@@ -8,7 +8,6 @@ because it is the faster of the two. Prints the JSON lines of
     python oracle/bench_torch.py [S|M]
 """
 import json
-import statistics
 import sys
 import time
 
@@ -81,7 +80,7 @@ def clock(repeats, f):
         start = time.perf_counter()
         f()
         seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
+    return sorted(seconds)[repeats // 2]
 
 
 def report(size, what, **values):
