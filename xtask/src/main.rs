@@ -1,1 +1,44 @@
-fn main() {}
+//! Checks, oracles and benchmarks of the workspace: `cargo xtask <command>`.
+
+mod bench;
+mod check;
+mod dependencies;
+mod oracle;
+mod steps;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "xtask", about = "Checks, oracles and benchmarks of the workspace")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Format, clippy, dependencies, spelling, tests and doc tests: what has to pass.
+    Check,
+    /// Licences and origins of every dependency.
+    Dependencies,
+    /// Runs the generators of expected numbers again (needs the Python of oracle/requirements.txt).
+    Oracle {
+        /// Only generators whose name contains this.
+        filter: Option<String>,
+    },
+    /// Speed beside PyTorch, and the cost of an audit.
+    Bench {
+        /// Skip the PyTorch side.
+        #[arg(long)]
+        without_torch: bool,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Check => check::run(),
+        Command::Dependencies => dependencies::run(),
+        Command::Oracle { filter } => oracle::run(filter.as_deref()),
+        Command::Bench { without_torch } => bench::run(without_torch),
+    }
+}

@@ -1,0 +1,57 @@
+//! `prism audit`: arguments.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use prism_run::Intervention;
+
+/// Audit a checkpoint.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  prism audit --checkpoint runs/lvr/checkpoint-600 --benchmark runs/world/test.jsonl --out runs/lvr/audit
+  prism audit --checkpoint DIR --benchmark test.jsonl --steps 16 --interventions zero,noise:0.3,swap --out runs/a
+
+The clean run is always made: every delta is against it. A run that was stopped
+goes on where it was when the same command is given again.")]
+pub struct AuditArguments {
+    /// Hugging Face folder of the model
+    #[arg(long)]
+    pub checkpoint: PathBuf,
+    /// Benchmark file or folder
+    #[arg(long)]
+    pub benchmark: PathBuf,
+    /// Run folder
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Variant the checkpoint was trained as, for the stages of the teacher targets
+    /// [default: from the checkpoint's config]
+    #[arg(long)]
+    pub variant: Option<String>,
+    /// Latent steps K
+    #[arg(long, default_value_t = 8)]
+    pub steps: usize,
+    /// Most new tokens, latent steps included
+    #[arg(long, default_value_t = 512)]
+    pub max_new_tokens: usize,
+    /// Interventions, besides the clean run
+    #[arg(long, value_delimiter = ',', default_value = "zero,noise:0.1,noise:0.3,noise:1,swap")]
+    pub interventions: Vec<Intervention>,
+    /// Seed of noise and donors
+    #[arg(long, default_value_t = 42)]
+    pub seed: u64,
+    /// Only the first N examples
+    #[arg(long)]
+    pub limit: Option<usize>,
+    /// Equivalence margin in points, declared before the run
+    #[arg(long, default_value_t = 5.0)]
+    pub margin: f64,
+    /// Fewest pixels of an image [default: the checkpoint's]
+    #[arg(long)]
+    pub min_pixels: Option<usize>,
+    /// Most pixels of an image [default: the checkpoint's]
+    #[arg(long)]
+    pub max_pixels: Option<usize>,
+    /// Also write the report page into the run folder
+    #[arg(long)]
+    pub report: bool,
+}

@@ -1,0 +1,92 @@
+//! What can be typed. Each verb's arguments lie in the file of its name.
+
+mod audit;
+mod base;
+mod compare;
+mod paper;
+mod report;
+mod study;
+mod trace;
+mod train;
+mod world;
+
+pub use audit::AuditArguments;
+pub use base::BaseArguments;
+pub use compare::CompareArguments;
+pub use paper::PaperArguments;
+pub use report::ReportArguments;
+pub use study::StudyArguments;
+pub use trace::TraceArguments;
+pub use train::TrainArguments;
+pub use world::WorldArguments;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::hardware::{DeviceChoice, DtypeChoice};
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "prism",
+    version,
+    about = "Does the latent do anything? Trains, audits and compares latent visual reasoning models",
+    after_help = "Examples:
+  prism study recipes/study-tiny.toml      the whole study, from a small base model to a report
+  prism audit --checkpoint DIR --benchmark test.jsonl --out runs/a
+  prism trace --checkpoint DIR --examples data.json --rows 0-3 --steps 8
+  prism paper                              the published table, recomputed
+
+Results go to stdout, narration to stderr. Exit codes: 0 done, 1 failure,
+2 command line, 3 input refused, 4 no latent block opened, 130 interrupted."
+)]
+pub struct Arguments {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// The verb.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Print results as JSON, one object a line
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No narration, only results and errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Where tensors live
+    #[arg(long, global = true, value_enum, default_value = "auto", env = "PRISM_DEVICE")]
+    pub device: DeviceChoice,
+    /// Type of weights and activations
+    #[arg(long, global = true, value_enum, default_value = "auto", env = "PRISM_DTYPE")]
+    pub dtype: DtypeChoice,
+    /// Worker threads [default: all cores]; results do not depend on it
+    #[arg(long, global = true, env = "PRISM_THREADS")]
+    pub threads: Option<usize>,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Draw the generated world: training data and a benchmark
+    World(WorldArguments),
+    /// Train the small base model from scratch on the world
+    Base(BaseArguments),
+    /// Train one variant from a base model
+    Train(TrainArguments),
+    /// Run a checkpoint on a benchmark, clean and under interventions, and compute the findings
+    Audit(AuditArguments),
+    /// Look at single examples through the decode loop, or at a pack's losses
+    Trace(TraceArguments),
+    /// Compare audited runs: Table 1 and Table 2 of the paper
+    Compare(CompareArguments),
+    /// Recompute the published statistics from the published table
+    Paper(PaperArguments),
+    /// Write the report page of a study or of runs
+    Report(ReportArguments),
+    /// All of it from one recipe: world, training, audits, comparison, report
+    Study(StudyArguments),
+}

@@ -1,0 +1,31 @@
+//! `prism study`: arguments.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// The whole study from one recipe.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  prism study recipes/study-tiny.toml
+  prism study recipes/study-tiny.toml --seeds 3 --out runs/three-seeds
+  prism study recipes/study-tiny.toml --quick
+
+Stopped or killed, it goes on where it was when the same command is given again.")]
+pub struct StudyArguments {
+    /// The recipe
+    #[arg(default_value = "recipes/study-tiny.toml")]
+    pub recipe: PathBuf,
+    /// Study folder [default: runs/NAME]
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// A smoke run: a few steps and examples; its numbers mean nothing
+    #[arg(long)]
+    pub quick: bool,
+    /// Training seeds: the recipe's, and the ones that follow it
+    #[arg(long)]
+    pub seeds: Option<u64>,
+    /// Train the base model anew instead of taking the shipped one
+    #[arg(long)]
+    pub from_scratch: bool,
+}

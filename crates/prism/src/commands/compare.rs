@@ -1,0 +1,56 @@
+//! `prism compare`: Table 1 and Table 2 over audited runs.
+
+use std::path::{Path, PathBuf};
+
+use prism_audit::findings::ComparisonFinding;
+use prism_audit::{AuditSettings, compare};
+use prism_run::manifest::Manifest;
+
+use crate::cli::CompareArguments;
+use crate::exit::ExitStatus;
+use crate::{Context, provenance};
+
+/// A comparison, as text and as rows.
+pub struct Compared {
+    /// Both tables and the warnings.
+    pub text: String,
+    /// The findings.
+    pub findings: prism_audit::Findings,
+}
+
+impl Compared {
+    /// Table 2.
+    pub fn comparison(&self) -> &[ComparisonFinding] {
+        &self.findings.comparison
+    }
+}
+
+/// Runs the verb.
+pub fn run(arguments: CompareArguments, context: &Context) -> anyhow::Result<ExitStatus> {
+    let compared = compare_runs(&arguments.runs, arguments.out.as_deref(), &AuditSettings::default(), context)?;
+    context.printer.result(&compared.text);
+    context.printer.result_json(&serde_json::json!({
+        "table1": compared.findings.table1,
+        "comparison": compared.findings.comparison,
+        "warnings": compared.findings.warnings,
+    }))?;
+    Ok(ExitStatus::Success)
+}
+
+/// Compares audit runs; with `out`, the findings are written there.
+pub fn compare_runs(runs: &[PathBuf], out: Option<&Path>, settings: &AuditSettings, context: &Context) -> anyhow::Result<Compared> {
+    let findings = compare::compare(runs, settings)?;
+    if let Some(out) = out {
+        let mut manifest: Manifest = provenance::manifest("compare", &context.hardware);
+        manifest.settings.insert("runs".into(), serde_json::json!(runs));
+        manifest.settings.insert("analysis".into(), serde_json::json!(settings));
+        findings.write(out)?;
+        manifest.ended = Some(provenance::now());
+        manifest.write(out)?;
+    }
+    let mut text = format!("Table 1\n\n{}\nTable 2\n\n{}", compare::table1(&findings.table1), compare::table2(&findings.comparison));
+    for warning in &findings.warnings {
+        text.push_str(&format!("\nnote: {}", warning.text));
+    }
+    Ok(Compared { text, findings })
+}

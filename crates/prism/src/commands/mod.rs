@@ -1,0 +1,34 @@
+//! What is done: one file a verb.
+
+mod audit;
+mod base;
+mod compare;
+mod opened;
+mod paper;
+mod report;
+mod study;
+mod trace;
+mod train;
+mod world;
+
+use crate::Context;
+use crate::cli::Command;
+use crate::exit::ExitStatus;
+
+/// Runs the verb.
+///
+/// # Errors
+/// Whatever stopped it; [`crate::exit::status_of`] turns it into an exit code.
+pub fn run(command: Command, context: &Context) -> anyhow::Result<ExitStatus> {
+    match command {
+        Command::World(arguments) => world::run(arguments, context),
+        Command::Base(arguments) => base::run(arguments, context),
+        Command::Train(arguments) => train::run(arguments, context),
+        Command::Audit(arguments) => audit::run(arguments, context),
+        Command::Trace(arguments) => trace::run(arguments, context),
+        Command::Compare(arguments) => compare::run(arguments, context),
+        Command::Paper(arguments) => paper::run(arguments, context),
+        Command::Report(arguments) => report::run(arguments, context),
+        Command::Study(arguments) => study::run(arguments, context),
+    }
+}

@@ -1,0 +1,74 @@
+//! `prism report`: the page of a study or of runs.
+
+use std::path::{Path, PathBuf};
+
+use prism_report::{ReportInputs, build_report};
+use prism_run::folder::names;
+use prism_run::manifest::Manifest;
+
+use crate::Context;
+use crate::cli::ReportArguments;
+use crate::exit::{ExitStatus, Refused};
+
+/// Runs the verb.
+pub fn run(arguments: ReportArguments, context: &Context) -> anyhow::Result<ExitStatus> {
+    let mut inputs = ReportInputs::new(Vec::new());
+    for run in &arguments.runs {
+        add(&mut inputs, run)?;
+    }
+    let first = arguments.runs.first().cloned().unwrap_or_default();
+    let page = arguments.out.unwrap_or_else(|| first.join(names::REPORT));
+    let summary = build_report(&inputs, &page)?;
+    context.printer.result(&summary.verdict);
+    for left_out in &summary.left_out {
+        context.printer.narrate(&format!("left out: {left_out}"));
+    }
+    context.printer.result(&format!("report {} ({:.1} MB)", summary.path.display(), summary.bytes as f64 / 1e6));
+    context.printer.result_json(&serde_json::json!({ "report": summary.path, "bytes": summary.bytes, "verdict": summary.verdict }))?;
+    Ok(ExitStatus::Success)
+}
+
+/// Adds what a folder holds: an audit, a training with its audit, a comparison, or a whole study.
+fn add(inputs: &mut ReportInputs, run: &Path) -> anyhow::Result<()> {
+    let manifest = Manifest::read(run)?;
+    match manifest.kind.as_str() {
+        "audit" => inputs.audits.push(run.to_path_buf()),
+        "train" => {
+            inputs.trainings.push(run.to_path_buf());
+            let audit = run.join("audit");
+            if audit.join(names::MANIFEST).exists() {
+                inputs.audits.push(audit);
+            }
+        }
+        "compare" => inputs.comparison = Some(run.to_path_buf()),
+        "study" => {
+            inputs.title = run.file_name().map(|n| n.to_string_lossy().into_owned());
+            for child in runs_below(run)? {
+                add(inputs, &child)?;
+            }
+        }
+        other => anyhow::bail!(Refused(format!("{}: a `{other}` run has nothing to report; name a study or audit folder", run.display()))),
+    }
+    Ok(())
+}
+
+/// The run folders of a study: its children and those of its seeds, in order of name.
+fn runs_below(study: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for child in folders(study)? {
+        if child.join(names::MANIFEST).exists() {
+            found.push(child);
+        } else {
+            found.extend(folders(&child)?.into_iter().filter(|c| c.join(names::MANIFEST).exists()));
+        }
+    }
+    found.retain(|c| Manifest::read(c).is_ok_and(|m| matches!(m.kind.as_str(), "audit" | "train" | "compare")));
+    Ok(found)
+}
+
+fn folders(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(path).map_err(|e| prism_run::Error::io("cannot read folder", path, e))?;
+    let mut folders: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.is_dir()).collect();
+    folders.sort();
+    Ok(folders)
+}

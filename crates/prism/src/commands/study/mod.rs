@@ -1,0 +1,180 @@
+//! `prism study`: world, base, training, audits, comparison, report, from one recipe.
+//!
+//! A stage whose files are complete is not done again, so a study that was stopped
+//! or killed goes on where it was.
+
+mod recipe;
+
+use std::path::{Path, PathBuf};
+
+use prism_model::decode::Strategy;
+use prism_run::folder::names;
+use prism_run::manifest::Manifest;
+use prism_run::{Intervention, Variant, folder};
+
+pub use recipe::StudyRecipe;
+
+use super::audit::{AuditPlan, audit};
+use super::base::{BasePlan, make_base};
+use super::compare::compare_runs;
+use super::train::{TrainPlan, train};
+use super::world::{WorldPlan, draw};
+use crate::cli::StudyArguments;
+use crate::exit::{ExitStatus, Refused};
+use crate::{Context, provenance};
+
+/// A study, resolved.
+struct Study {
+    recipe: StudyRecipe,
+    variants: Vec<Variant>,
+    out: PathBuf,
+    from_scratch: bool,
+}
+
+impl Study {
+    fn resolve(arguments: StudyArguments) -> anyhow::Result<Self> {
+        let mut recipe = StudyRecipe::read(&arguments.recipe)?;
+        if arguments.quick {
+            recipe = recipe.quick()?;
+        }
+        if let Some(seeds) = arguments.seeds {
+            recipe.seeds = seeds.max(1);
+        }
+        let variants = recipe.variants()?;
+        let out = arguments.out.unwrap_or_else(|| Path::new("runs").join(&recipe.name));
+        Ok(Self { recipe, variants, out, from_scratch: arguments.from_scratch })
+    }
+
+    fn seeds(&self) -> impl Iterator<Item = u64> {
+        (0..self.recipe.seeds).map(|i| self.recipe.seed + i)
+    }
+
+    fn training(&self, seed: u64, variant: &Variant) -> PathBuf {
+        self.out.join(format!("seed-{seed}")).join(&variant.id)
+    }
+
+    fn trainings(&self) -> Vec<PathBuf> {
+        self.seeds().flat_map(|seed| self.variants.iter().map(move |v| self.training(seed, v))).collect()
+    }
+
+    fn trained_audits(&self) -> Vec<PathBuf> {
+        self.trainings().into_iter().map(|run| run.join("audit")).collect()
+    }
+}
+
+/// Runs the verb.
+pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitStatus> {
+    let study = Study::resolve(arguments)?;
+    context.printer.narrate(&context.hardware.line());
+    let mut manifest = begin(&study, context)?;
+
+    let world = study.out.join("world");
+    draw(&WorldPlan { world: study.recipe.world.clone().check()?, out: world.clone(), preview: None }, context)?;
+    let base = base(&study, context)?;
+    audit(&audit_plan(&study, &base, study.out.join("base-audit"), None), context)?;
+
+    let total = study.variants.len() * study.seeds().count();
+    let mut opened = 0;
+    let mut done = 0;
+    for seed in study.seeds() {
+        for variant in &study.variants {
+            done += 1;
+            context.printer.narrate(&format!("[{done}/{total}] {} seed {seed}", variant.name));
+            let out = study.training(seed, variant);
+            let continue_from = variant.continues.as_ref().and_then(|id| study.variants.iter().find(|v| v.id == *id)).map(|v| study.training(seed, v));
+            let mut config = study.recipe.train.clone();
+            config.seed = seed;
+            let plan = TrainPlan {
+                variant: variant.clone(),
+                base: base.clone(),
+                data: world.join("meta.json"),
+                images: None,
+                config,
+                out: out.clone(),
+                continue_from,
+                continued_by: study.variants.clone(),
+            };
+            let checkpoint = train(&plan, context)?;
+            opened += audit(&audit_plan(&study, &checkpoint, out.join("audit"), Some((variant, seed))), context)?.opened;
+        }
+    }
+
+    let comparison = study.out.join("comparison");
+    let compared = compare_runs(&study.trained_audits(), Some(&comparison), &study.recipe.analysis, context)?;
+    let page = study.out.join(names::REPORT);
+    let mut inputs = prism_report::ReportInputs::new(study.trained_audits());
+    inputs.audits.insert(0, study.out.join("base-audit"));
+    inputs.trainings = study.trainings();
+    inputs.comparison = Some(comparison);
+    inputs.title = Some(study.recipe.name.clone());
+    inputs.equivalence_margin = Some(study.recipe.analysis.equivalence_margin);
+    let report = prism_report::build_report(&inputs, &page)?;
+
+    manifest.ended = Some(provenance::now());
+    manifest.write(&study.out)?;
+    context.printer.result(&compared.text);
+    context.printer.result(&format!("\n{}\nreport {}", report.verdict, page.display()));
+    context.printer.result_json(&serde_json::json!({ "comparison": compared.comparison(), "verdict": report.verdict, "report": page }))?;
+    if opened == 0 {
+        context.printer.warn(&format!("{}: no latent block opened in any run, so nothing can be said about latents; train longer", study.out.display()));
+        return Ok(ExitStatus::NoLatents);
+    }
+    Ok(ExitStatus::Success)
+}
+
+/// Writes the study's manifest and recipe, or refuses a folder that holds another study.
+fn begin(study: &Study, context: &Context) -> anyhow::Result<Manifest> {
+    let text = toml::to_string(&study.recipe)?;
+    let path = study.out.join(names::CONFIG);
+    match std::fs::read_to_string(&path) {
+        Ok(there) if there == text => {}
+        Ok(_) => anyhow::bail!(Refused(format!(
+            "{}: holds a study of another recipe; give another --out, or remove the folder to start anew",
+            study.out.display()
+        ))),
+        Err(_) => folder::write_atomic(&path, text.as_bytes())?,
+    }
+    let mut manifest = provenance::manifest("study", &context.hardware);
+    manifest.seed = Some(study.recipe.seed);
+    manifest.inputs.insert("recipe".into(), folder::hash_bytes(text.as_bytes()));
+    manifest.write(&study.out)?;
+    Ok(manifest)
+}
+
+/// The checkpoint every variant starts from.
+fn base(study: &Study, context: &Context) -> anyhow::Result<PathBuf> {
+    if study.from_scratch {
+        let out = study.out.join("base");
+        make_base(&BasePlan::read(&study.recipe.base_recipe, out.clone())?, context)?;
+        return Ok(out);
+    }
+    if !study.recipe.base.join("config.json").exists() {
+        anyhow::bail!(Refused(format!(
+            "{}: no base checkpoint there; use --from-scratch to train it, or correct the recipe's `base`",
+            study.recipe.base.display()
+        )));
+    }
+    Ok(study.recipe.base.clone())
+}
+
+fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&Variant, u64)>) -> AuditPlan {
+    let keys = &study.recipe.audit;
+    // Without a block there is nothing to intervene on: the base is only scored.
+    let interventions: Vec<Intervention> = if trained.is_some() { keys.interventions.clone() } else { Vec::new() };
+    AuditPlan {
+        checkpoint: checkpoint.to_path_buf(),
+        benchmark: study.out.join("world/test.jsonl"),
+        out,
+        variant: trained.map(|(v, _)| v.clone()),
+        training_seed: trained.map(|(_, seed)| seed),
+        strategy: Strategy { steps: keys.steps, max_new_tokens: keys.max_new_tokens },
+        interventions,
+        seed: study.recipe.seed,
+        pool: keys.pool,
+        alignment: keys.alignment,
+        limit: None,
+        pixels: (None, None),
+        settings: study.recipe.analysis.clone(),
+        report: false,
+    }
+}

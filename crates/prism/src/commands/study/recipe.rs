@@ -1,0 +1,127 @@
+//! A study's recipe: everything it depends on, in one TOML.
+
+use std::path::{Path, PathBuf};
+
+use prism_audit::AuditSettings;
+use prism_data::world::WorldConfig;
+use prism_run::{Intervention, Variant, safe_toml};
+use prism_train::TrainConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::exit::Refused;
+
+/// The recipe as written.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StudyRecipe {
+    /// Names the study's folder.
+    pub name: String,
+    /// First training seed; audits use it too.
+    pub seed: u64,
+    /// Training seeds: `seed`, `seed + 1`, ...
+    #[serde(default = "one")]
+    pub seeds: u64,
+    /// Checkpoint the variants start from; relative to the recipe.
+    pub base: PathBuf,
+    /// How the base is made anew; relative to the recipe.
+    pub base_recipe: PathBuf,
+    /// Variants: presets or TOML files.
+    pub variants: Vec<String>,
+    /// The generated world.
+    pub world: WorldConfig,
+    /// Training of every variant; the seed is the study's.
+    pub train: TrainConfig,
+    /// Decoding and branches.
+    pub audit: AuditKeys,
+    /// From records to findings.
+    #[serde(default)]
+    pub analysis: AuditSettings,
+    /// Replacements for `--quick`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quick: Option<Quick>,
+}
+
+/// Decoding and branches of the audits.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditKeys {
+    /// Latent steps K.
+    pub steps: usize,
+    /// Most new tokens, latent steps included.
+    pub max_new_tokens: usize,
+    /// Branches besides the clean run.
+    pub interventions: Vec<Intervention>,
+    /// Donor pool of `swap`.
+    pub pool: usize,
+    /// Examples whose alignment is measured.
+    pub alignment: usize,
+}
+
+/// A smaller world and training for smoke runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quick {
+    /// Instead of `world`.
+    pub world: WorldConfig,
+    /// Instead of `train`.
+    pub train: TrainConfig,
+}
+
+fn one() -> u64 {
+    1
+}
+
+impl StudyRecipe {
+    /// Reads a recipe; paths in it become relative to the working directory.
+    ///
+    /// # Errors
+    /// When the file cannot be read or a key is unknown, missing or out of range.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let mut recipe: Self = safe_toml::read(path)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        recipe.base = folder.join(&recipe.base);
+        recipe.base_recipe = folder.join(&recipe.base_recipe);
+        let safe = |name: &str| !name.is_empty() && !name.starts_with('.') && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        if !safe(&recipe.name) {
+            anyhow::bail!(Refused(format!("{}: key `name`: use letters, digits, `-`, `_` and `.`: it names a folder", path.display())));
+        }
+        if recipe.variants.is_empty() || recipe.seeds == 0 {
+            anyhow::bail!(Refused(format!("{}: nothing to train; name at least one variant and one seed", path.display())));
+        }
+        recipe.analysis.check()?;
+        Ok(recipe)
+    }
+
+    /// The smaller study of `--quick`.
+    ///
+    /// # Errors
+    /// When the recipe has no `quick` keys.
+    pub fn quick(mut self) -> anyhow::Result<Self> {
+        let Some(quick) = self.quick.take() else {
+            anyhow::bail!(Refused("--quick: this recipe has no [quick] keys; add [quick.world] and [quick.train]".into()));
+        };
+        self.name.push_str("-quick");
+        (self.world, self.train) = (quick.world, quick.train);
+        self.seeds = 1;
+        Ok(self)
+    }
+
+    /// The variants, those that continue another behind it.
+    ///
+    /// # Errors
+    /// When a variant is unknown, named twice, or continues one that is not in the study.
+    pub fn variants(&self) -> anyhow::Result<Vec<Variant>> {
+        let variants: Vec<Variant> = self.variants.iter().map(|v| Variant::load(v)).collect::<prism_run::Result<_>>()?;
+        for (i, variant) in variants.iter().enumerate() {
+            if variants.iter().take(i).any(|v| v.id == variant.id) {
+                anyhow::bail!(Refused(format!("variants: `{}` is named twice; give every arm its own id", variant.id)));
+            }
+            if let Some(source) = &variant.continues
+                && !variants.iter().take(i).any(|v| v.id == *source)
+            {
+                anyhow::bail!(Refused(format!("variants: `{}` continues `{source}`; name `{source}` before it", variant.id)));
+            }
+        }
+        Ok(variants)
+    }
+}

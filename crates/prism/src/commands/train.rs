@@ -1,0 +1,141 @@
+//! `prism train`: one variant.
+
+use std::path::{Path, PathBuf};
+
+use prism_run::folder::{self, names};
+use prism_run::{Variant, safe_toml};
+use prism_train::objective::release_step;
+use prism_train::state::checkpoint_folder;
+use prism_train::train::TrainRequest;
+use prism_train::{Surroundings, TrainConfig};
+use serde::Serialize;
+
+use crate::cli::TrainArguments;
+use crate::exit::ExitStatus;
+use crate::{Context, provenance};
+
+/// What training needs.
+pub struct TrainPlan {
+    /// The variant.
+    pub variant: Variant,
+    /// Checkpoint to start from.
+    pub base: PathBuf,
+    /// Training data.
+    pub data: PathBuf,
+    /// Folder of images, when the data is a plain list.
+    pub images: Option<PathBuf>,
+    /// The budget; its seed is the run's.
+    pub config: TrainConfig,
+    /// Run folder.
+    pub out: PathBuf,
+    /// Run folder of the variant this one continues.
+    pub continue_from: Option<PathBuf>,
+    /// Variants that will continue this one, besides the presets: their release steps get a checkpoint.
+    pub continued_by: Vec<Variant>,
+}
+
+/// `config.toml` of the run: the same run starts from it.
+#[derive(Serialize)]
+struct Resolved<'a> {
+    variant: &'a Variant,
+    train: &'a TrainConfig,
+}
+
+impl TrainPlan {
+    fn resolve(arguments: TrainArguments) -> anyhow::Result<Self> {
+        let mut config: TrainConfig = match &arguments.config {
+            Some(path) => safe_toml::read(path)?,
+            None => TrainConfig::default(),
+        };
+        config.seed = arguments.seed.unwrap_or(config.seed);
+        config.steps = arguments.steps.unwrap_or(config.steps);
+        Ok(Self {
+            variant: Variant::load(&arguments.variant)?,
+            base: arguments.base,
+            data: arguments.data,
+            images: arguments.images,
+            config,
+            out: arguments.out,
+            continue_from: arguments.continue_from,
+            continued_by: Vec::new(),
+        })
+    }
+}
+
+/// Runs the verb.
+pub fn run(arguments: TrainArguments, context: &Context) -> anyhow::Result<ExitStatus> {
+    let plan = TrainPlan::resolve(arguments)?;
+    context.printer.narrate(&context.hardware.line());
+    let checkpoint = train(&plan, context)?;
+    context.printer.result(&format!("checkpoint {}", checkpoint.display()));
+    context.printer.result_json(&serde_json::json!({ "checkpoint": checkpoint }))?;
+    Ok(ExitStatus::Success)
+}
+
+/// Trains into the run folder, or returns what is finished there; the last checkpoint.
+pub fn train(plan: &TrainPlan, context: &Context) -> anyhow::Result<PathBuf> {
+    let fresh = !plan.out.exists();
+    let result = train_into(plan, context);
+    if result.is_err() && fresh && prism_train::state::checkpoints(&plan.out).is_ok_and(|c| c.is_empty()) {
+        let _ = std::fs::remove_dir_all(&plan.out);
+    }
+    result
+}
+
+fn train_into(plan: &TrainPlan, context: &Context) -> anyhow::Result<PathBuf> {
+    let mut config = plan.config.clone();
+    config.workers = context.hardware.threads;
+    config.checkpoints_at.extend(releases(plan, config.steps));
+    config.checkpoints_at.sort_unstable();
+    config.checkpoints_at.dedup();
+    let config = config.check()?;
+    let records = prism_data::read_training(&plan.data, plan.images.as_deref())?;
+
+    let mut manifest = provenance::manifest("train", &context.hardware);
+    manifest.variant = Some(plan.variant.id.clone());
+    manifest.name = Some(plan.variant.name.clone());
+    manifest.seed = Some(config.seed);
+    provenance::hash_checkpoint(&mut manifest, &plan.base)?;
+    for file in prism_data::training_files(&plan.data)? {
+        provenance::hash_input(&mut manifest, &format!("data/{}", file.display()), &file)?;
+    }
+    manifest.settings.insert("base".into(), serde_json::json!(plan.base));
+    manifest.settings.insert("data".into(), serde_json::json!(plan.data));
+    manifest.settings.insert("continue_from".into(), serde_json::json!(plan.continue_from));
+    manifest.write(&plan.out)?;
+    let resolved = toml::to_string(&Resolved { variant: &plan.variant, train: &config })?;
+    folder::write_atomic(&plan.out.join(names::CONFIG), resolved.as_bytes())?;
+
+    let continues = plan.continue_from.as_deref().and_then(|run| continued(run, &plan.variant, &config));
+    let request = TrainRequest {
+        config: &config,
+        variant: Some(&plan.variant),
+        name: &plan.variant.id,
+        records: &records,
+        base: &plan.base,
+        continues: continues.as_deref(),
+        device: &context.hardware.device,
+        dtype: context.hardware.dtype,
+    };
+    let around = Surroundings { folder: &plan.out, progress: &context.printer, cancel: &context.cancel };
+    let outcome = prism_train::train::train(request, around)?;
+    manifest.ended = Some(provenance::now());
+    manifest.write(&plan.out)?;
+    Ok(outcome.checkpoint)
+}
+
+/// The checkpoint at the release step in the continued variant's run folder.
+fn continued(run: &Path, variant: &Variant, config: &TrainConfig) -> Option<PathBuf> {
+    release_step(variant, config.steps).map(|step| checkpoint_folder(run, step))
+}
+
+/// Steps at which another variant leaves this one: its checkpoint there is never removed.
+fn releases(plan: &TrainPlan, steps: usize) -> Vec<usize> {
+    let presets = Variant::preset_ids().filter_map(|id| Variant::load(id).ok());
+    presets
+        .chain(plan.continued_by.iter().cloned())
+        .filter(|variant| variant.continues.as_ref() == Some(&plan.variant.id))
+        .filter_map(|variant| release_step(&variant, steps))
+        .filter(|step| *step > 0)
+        .collect()
+}

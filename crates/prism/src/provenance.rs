@@ -1,0 +1,66 @@
+//! The header of every run: what ran, where, on which inputs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use prism_run::folder;
+use prism_run::manifest::{Manifest, SCHEMA};
+
+use crate::hardware::Hardware;
+
+/// A manifest with everything the process knows about itself.
+pub fn manifest(kind: &str, hardware: &Hardware) -> Manifest {
+    Manifest {
+        schema: SCHEMA,
+        kind: kind.into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        variant: None,
+        name: None,
+        seed: None,
+        benchmark: None,
+        command: std::env::args().collect(),
+        commit: env!("PRISM_COMMIT").into(),
+        host: host(),
+        device: hardware.device_line(),
+        dtype: hardware.dtype_line(),
+        threads: hardware.threads,
+        inputs: BTreeMap::new(),
+        outcomes: BTreeMap::new(),
+        settings: BTreeMap::new(),
+        started: now(),
+        ended: None,
+    }
+}
+
+/// UTC now, RFC 3339.
+pub fn now() -> String {
+    jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_else(|_| jiff::Timestamp::now()).to_string()
+}
+
+/// Adds the hash of a file under `name`.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn hash_input(manifest: &mut Manifest, name: &str, path: &Path) -> prism_run::Result<()> {
+    manifest.inputs.insert(name.into(), folder::hash_file(path)?);
+    Ok(())
+}
+
+/// Adds the hashes of a checkpoint's config and weights.
+///
+/// # Errors
+/// When the folder or a file in it cannot be read.
+pub fn hash_checkpoint(manifest: &mut Manifest, checkpoint: &Path) -> prism_run::Result<()> {
+    let entries = std::fs::read_dir(checkpoint).map_err(|e| prism_run::Error::io("cannot read checkpoint folder", checkpoint, e))?;
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name == "config.json" || name.ends_with(".safetensors") && name.starts_with("model") {
+            hash_input(manifest, &format!("checkpoint/{name}"), &entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn host() -> String {
+    std::fs::read_to_string("/etc/hostname").map(|s| s.trim().to_string()).ok().filter(|s| !s.is_empty()).unwrap_or_else(|| "unknown".into())
+}

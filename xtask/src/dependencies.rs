@@ -1,0 +1,96 @@
+//! Licences and origins of every dependency, from `cargo metadata`.
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use crate::steps::capture;
+
+/// Licences this project may be shipped with; an expression passes when one of
+/// its alternatives consists of these.
+const LICENCES: &[&str] = &[
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "MIT",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "CC0-1.0",
+    "ISC",
+    "IJG",
+    "MIT-0",
+    "MPL-2.0",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+    "0BSD",
+];
+
+/// Refuses a dependency that is not from crates.io or whose licence is not listed.
+pub fn run() -> anyhow::Result<()> {
+    let text = capture("cargo", &["metadata", "--format-version", "1", "--locked"])?;
+    let metadata: Value = serde_json::from_str(&text)?;
+    let packages = metadata["packages"].as_array().context("cargo metadata lists no packages")?;
+    let mut faults = Vec::new();
+    for package in packages {
+        let (name, version) = (package["name"].as_str().unwrap_or("?"), package["version"].as_str().unwrap_or("?"));
+        match package["source"].as_str() {
+            None => continue,
+            Some(source) if source.starts_with("registry+") => {}
+            Some(source) => faults.push(format!("{name} {version} comes from {source}, not from a registry")),
+        }
+        match package["license"].as_str() {
+            Some(licence) if allowed(licence) => {}
+            Some(licence) => faults.push(format!("{name} {version}: licence `{licence}` is not among the allowed ones")),
+            None if package["license_file"].is_string() => faults.push(format!("{name} {version}: only a licence file, look at it")),
+            None => faults.push(format!("{name} {version}: no licence")),
+        }
+    }
+    if !faults.is_empty() {
+        bail!("dependencies refused:\n  {}", faults.join("\n  "));
+    }
+    eprintln!("== dependencies: ok, {} packages", packages.len());
+    Ok(())
+}
+
+/// Whether an SPDX expression (`A OR B`, `A AND B`, one level of brackets) can be met.
+fn allowed(expression: &str) -> bool {
+    let expression = expression.replace('/', " OR ");
+    let expression = expression.trim();
+    if let Some((left, right)) = split_outside(expression, " AND ") {
+        return allowed(left) && allowed(right);
+    }
+    if let Some((left, right)) = split_outside(expression, " OR ") {
+        return allowed(left) || allowed(right);
+    }
+    match expression.strip_prefix('(').and_then(|e| e.strip_suffix(')')) {
+        Some(inner) => allowed(inner),
+        None => LICENCES.contains(&expression),
+    }
+}
+
+fn split_outside<'a>(expression: &'a str, operator: &str) -> Option<(&'a str, &'a str)> {
+    let mut depth = 0;
+    for (i, c) in expression.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ if depth == 0 && expression[i..].starts_with(operator) => return Some((&expression[..i], &expression[i + operator.len()..])),
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::allowed;
+
+    #[test]
+    fn expressions_are_read_as_spdx_means_them() {
+        assert!(allowed("MIT OR GPL-3.0"));
+        assert!(allowed("(MIT OR Apache-2.0) AND Unicode-3.0"));
+        assert!(allowed("MIT/Apache-2.0"));
+        assert!(!allowed("MIT AND GPL-3.0"));
+        assert!(!allowed("GPL-3.0"));
+    }
+}
