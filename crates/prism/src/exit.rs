@@ -38,18 +38,63 @@ impl From<ExitStatus> for ExitCode {
 
 /// The status an error ends with, found by the type that lies in its chain.
 pub fn status_of(error: &anyhow::Error) -> ExitStatus {
-    for cause in error.chain() {
-        if let Some(e) = cause.downcast_ref::<prism_run::Error>() {
-            return match e {
-                prism_run::Error::Interrupted => ExitStatus::Interrupted,
-                prism_run::Error::Content { .. } | prism_run::Error::Value { .. } | prism_run::Error::Io { .. } => ExitStatus::Input,
-            };
-        }
-        if let Some(Refused(_)) = cause.downcast_ref::<Refused>() {
-            return ExitStatus::Input;
-        }
+    error.chain().find_map(known).unwrap_or(ExitStatus::Failure)
+}
+
+fn known(cause: &(dyn std::error::Error + 'static)) -> Option<ExitStatus> {
+    if let Some(error) = cause.downcast_ref::<prism_run::Error>() {
+        return Some(of_run(error));
     }
-    ExitStatus::Failure
+    if let Some(error) = cause.downcast_ref::<prism_data::Error>() {
+        return Some(match error {
+            prism_data::Error::Run(inner) => of_run(inner),
+            _ => ExitStatus::Input,
+        });
+    }
+    if let Some(error) = cause.downcast_ref::<prism_model::Error>() {
+        return Some(of_model(error));
+    }
+    if let Some(error) = cause.downcast_ref::<prism_train::Error>() {
+        return Some(match error {
+            prism_train::Error::Run(inner) => of_run(inner),
+            prism_train::Error::Model(inner) => of_model(inner),
+            prism_train::Error::Diverged { .. } => ExitStatus::Failure,
+            _ => ExitStatus::Input,
+        });
+    }
+    if let Some(error) = cause.downcast_ref::<prism_audit::Error>() {
+        return Some(of_audit(error));
+    }
+    if let Some(error) = cause.downcast_ref::<prism_report::Error>() {
+        return Some(match error {
+            prism_report::Error::Run(inner) => of_run(inner),
+            prism_report::Error::Findings(inner) => of_audit(inner),
+            prism_report::Error::NoAudit => ExitStatus::Input,
+        });
+    }
+    cause.downcast_ref::<Refused>().map(|_| ExitStatus::Input)
+}
+
+fn of_run(error: &prism_run::Error) -> ExitStatus {
+    match error {
+        prism_run::Error::Interrupted => ExitStatus::Interrupted,
+        _ => ExitStatus::Input,
+    }
+}
+
+fn of_model(error: &prism_model::Error) -> ExitStatus {
+    match error {
+        prism_model::Error::Run(inner) => of_run(inner),
+        prism_model::Error::Tensor(_) => ExitStatus::Failure,
+        _ => ExitStatus::Input,
+    }
+}
+
+fn of_audit(error: &prism_audit::Error) -> ExitStatus {
+    match error {
+        prism_audit::Error::Run(inner) => of_run(inner),
+        _ => ExitStatus::Input,
+    }
 }
 
 /// An input refused by the binary itself; the message names what, where and the remedy.

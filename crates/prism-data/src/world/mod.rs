@@ -23,4 +23,4 @@ pub use plan::{TestPair, TrainScene};
 pub use question::{Kind, Question, Side, Wish, Word};
 pub use render::render;
 pub use scene::{Scene, Split, is_held_out};
-pub use write::RECIPE;
+pub use write::{RECIPE, write_scene};

@@ -10,6 +10,9 @@ use super::scene::Scene;
 /// Pixels per side of one grain of noise.
 const GRAIN: usize = 2;
 
+/// Levels of 255 by which the light changes from one side to the other.
+const LIGHT: f32 = 40.0;
+
 /// The scene's pixels: red, green, blue, row-major, `side * side * 3` bytes.
 pub fn render(scene: &Scene) -> Vec<u8> {
     let side = scene.side as usize;
@@ -20,11 +23,25 @@ pub fn render(scene: &Scene) -> Vec<u8> {
     for object in &scene.objects {
         draw(&mut pixmap, object, object.colour.rgb(), true);
     }
+    light(&mut pixmap);
     let mut pixels: Vec<u8> = pixmap.data().chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect();
     if scene.noise > 0.0 {
         add_noise(&mut pixels, side, scene.noise, &mut stream);
     }
     pixels
+}
+
+/// Light from one side: warmer to the right, cooler to the bottom, the same in every
+/// scene, as a lamp and a window would have it.
+fn light(pixmap: &mut Pixmap) {
+    let side = pixmap.width() as usize;
+    let tint = |at: usize| (LIGHT * (at as f32 / side.max(1) as f32 - 0.5)) as i16;
+    for (at, pixel) in pixmap.data_mut().chunks_exact_mut(4).enumerate() {
+        let (column, row) = (at % side.max(1), at / side.max(1));
+        for (channel, change) in [(0, tint(column)), (2, tint(row))] {
+            pixel[channel] = (i16::from(pixel[channel]) - LIGHT as i16 / 2 + change).clamp(0, 255) as u8;
+        }
+    }
 }
 
 /// Soft, broad patches a few levels darker than the backdrop.

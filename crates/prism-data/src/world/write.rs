@@ -77,7 +77,7 @@ impl World {
                 cancel.check()?;
                 let made = self.train_scene(&wishes, index);
                 let image = format!("images/train/{index:06}.png");
-                write_png(&root.join(&image), &made.scene)?;
+                write_scene(&root.join(&image), &made.scene)?;
                 progress.advance(1);
                 Ok(made.questions.iter().map(|(row, question)| (*row, training_json(&made.scene, question, *row, &image))).collect())
             })
@@ -96,8 +96,8 @@ impl World {
                     jsonl_row(&pair.scene, &pair.question, &id, &partner_id),
                     jsonl_row(&pair.partner_scene, &pair.partner, &partner_id, &id),
                 );
-                write_png(&root.join(&rows.0.image), &pair.scene)?;
-                write_png(&root.join(&rows.1.image), &pair.partner_scene)?;
+                write_scene(&root.join(&rows.0.image), &pair.scene)?;
+                write_scene(&root.join(&rows.1.image), &pair.partner_scene)?;
                 progress.advance(1);
                 Ok(rows)
             })
@@ -152,7 +152,11 @@ fn jsonl_row(scene: &Scene, question: &Question, id: &str, partner: &str) -> Jso
     }
 }
 
-fn write_png(path: &Path, scene: &Scene) -> Result<()> {
+/// Renders `scene` to a PNG file.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_scene(path: &Path, scene: &Scene) -> Result<()> {
     encode_png(path, &render(scene), scene.side, scene.side)
 }
 

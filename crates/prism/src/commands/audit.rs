@@ -79,7 +79,7 @@ pub fn run(arguments: AuditArguments, context: &Context) -> anyhow::Result<ExitS
     let plan = AuditPlan::resolve(arguments)?;
     context.printer.narrate(&context.hardware.line());
     let audited = audit(&plan, context)?;
-    context.printer.result(&prism_audit::text::audit_table(&audited.findings));
+    context.printer.result(&table(&audited.findings));
     context.printer.result_json(&audited.findings)?;
     if plan.report {
         let page = plan.out.join(prism_run::folder::names::REPORT);
@@ -203,4 +203,30 @@ fn records(plan: &AuditPlan, examples: &[Example], manifest: &mut Manifest, cont
         checkpoint: serde_json::to_string(&manifest.inputs)?,
     };
     Ok(record::record_benchmark(&setup, examples, &plan.out, &context.printer, &context.cancel)?)
+}
+
+/// The findings in plain text.
+fn table(findings: &Findings) -> String {
+    use prism_audit::text::{number, percent, points, signed};
+    let mut rows = Vec::new();
+    for f in findings.faithfulness.iter().filter(|f| f.category == prism_audit::faithfulness::ALL) {
+        let verdict = findings.verdict.iter().find(|v| v.intervention == f.intervention).map(|v| v.verdict.clone());
+        rows.push(vec![
+            f.intervention.clone(),
+            f.examples.to_string(),
+            percent(f.accuracy),
+            points(f.delta),
+            f.gained.to_string(),
+            f.lost.to_string(),
+            number(f.mcnemar_p, 3),
+            signed(f.margin_delta, 3),
+            verdict.unwrap_or_default(),
+        ]);
+    }
+    let header = ["intervention", "n", "accuracy", "delta", "gained", "lost", "p", "margin", "verdict"];
+    let mut text = format!("{}\n{}", prism_audit::compare::table1(&findings.table1), prism_audit::text::table(&header, &rows));
+    for warning in &findings.warnings {
+        text.push_str(&format!("\nnote: {}", warning.text));
+    }
+    text
 }

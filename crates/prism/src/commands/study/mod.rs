@@ -107,7 +107,6 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
     inputs.trainings = study.trainings();
     inputs.comparison = Some(comparison);
     inputs.title = Some(study.recipe.name.clone());
-    inputs.equivalence_margin = Some(study.recipe.analysis.equivalence_margin);
     let report = prism_report::build_report(&inputs, &page)?;
 
     manifest.ended = Some(provenance::now());
