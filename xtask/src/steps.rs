@@ -20,7 +20,11 @@ pub fn python() -> String {
 pub fn step(name: &str, program: &str, arguments: &[&str]) -> anyhow::Result<()> {
     let begun = Instant::now();
     eprintln!("== {name}: {program} {}", arguments.join(" "));
-    let status = Command::new(program).args(arguments).current_dir(root()).status().with_context(|| format!("cannot start {program}; install it"))?;
+    let status = Command::new(program)
+        .args(arguments)
+        .current_dir(root())
+        .status()
+        .with_context(|| format!("cannot start {program}; install it"))?;
     if !status.success() {
         bail!("{name} failed ({status})");
     }

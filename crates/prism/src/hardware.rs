@@ -86,7 +86,10 @@ impl Hardware {
 
 fn cuda() -> anyhow::Result<Device> {
     if !cfg!(feature = "cuda") {
-        anyhow::bail!(Refused("--device cuda: this binary is built without CUDA; build it with `cargo build --release --features cuda`, or use --device cpu".into()));
+        anyhow::bail!(Refused(
+            "--device cuda: this binary is built without CUDA; build it with `cargo build --release --features cuda`, or use --device cpu"
+                .into()
+        ));
     }
     Device::new_cuda(0).map_err(|e| Refused(format!("--device cuda: no CUDA device answered ({e}); use --device cpu")).into())
 }

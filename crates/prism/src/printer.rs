@@ -117,12 +117,16 @@ impl Progress for Printer {
         if self.terminal {
             let template = "{msg:24} {wide_bar} {pos}/{len} {per_sec} eta {eta} {prefix}";
             let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-            let drawn = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(5)).with_style(style).with_position(done);
+            let drawn =
+                ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(5)).with_style(style).with_position(done);
             drawn.set_message(bar.what.clone());
             drawn.reset_eta();
             bar.drawn = Some(drawn);
         } else {
-            put(&mut std::io::stderr().lock(), &format!("{what}: {total} {unit}{}", if done > 0 { format!(", {done} done before") } else { String::new() }));
+            put(
+                &mut std::io::stderr().lock(),
+                &format!("{what}: {total} {unit}{}", if done > 0 { format!(", {done} done before") } else { String::new() }),
+            );
         }
     }
 
@@ -155,7 +159,8 @@ impl Progress for Printer {
             drawn.finish_and_clear();
         }
         if !self.quiet {
-            let line = format!("{}: {} {} in {:.1} s {}", bar.what, bar.done - bar.skipped, bar.unit, bar.begun.elapsed().as_secs_f64(), bar.note);
+            let line =
+                format!("{}: {} {} in {:.1} s {}", bar.what, bar.done - bar.skipped, bar.unit, bar.begun.elapsed().as_secs_f64(), bar.note);
             put(&mut std::io::stderr().lock(), line.trim_end());
         }
     }

@@ -128,7 +128,9 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Audite
     if !finished(&plan.out, &manifest) {
         let summary = records(plan, &examples, &mut manifest, context)?;
         let clean = summary.clean();
-        for (name, n) in [("scored", clean.scored), ("no_answer", clean.no_answer), ("no_latents", clean.no_latents), ("error", clean.error)] {
+        for (name, n) in
+            [("scored", clean.scored), ("no_answer", clean.no_answer), ("no_latents", clean.no_latents), ("error", clean.error)]
+        {
             manifest.outcomes.insert(name.into(), n);
         }
         manifest.ended = Some(provenance::now());
@@ -148,7 +150,10 @@ fn examples(plan: &AuditPlan) -> anyhow::Result<Vec<Example>> {
     let mut examples = prism_data::read_benchmark(&plan.benchmark)?;
     examples.truncate(plan.limit.unwrap_or(usize::MAX));
     if examples.is_empty() {
-        anyhow::bail!(Refused(format!("{}: no example is left to run; give a benchmark with questions and a --limit above 0", plan.benchmark.display())));
+        anyhow::bail!(Refused(format!(
+            "{}: no example is left to run; give a benchmark with questions and a --limit above 0",
+            plan.benchmark.display()
+        )));
     }
     Ok(examples)
 }

@@ -29,7 +29,12 @@ impl Opened {
     ///
     /// # Errors
     /// When the folder is absent or a file in it is missing or damaged.
-    pub fn open(folder: &Path, (least, most): (Option<usize>, Option<usize>), training: Trainable, hardware: &Hardware) -> anyhow::Result<Self> {
+    pub fn open(
+        folder: &Path,
+        (least, most): (Option<usize>, Option<usize>),
+        training: Trainable,
+        hardware: &Hardware,
+    ) -> anyhow::Result<Self> {
         if !folder.is_dir() {
             anyhow::bail!(Refused(format!("{}: no such checkpoint folder; give the folder that holds config.json", folder.display())));
         }

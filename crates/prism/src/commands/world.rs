@@ -37,7 +37,12 @@ pub fn run(arguments: WorldArguments, context: &Context) -> anyhow::Result<ExitS
     let plan = WorldPlan::resolve(arguments)?;
     draw(&plan, context)?;
     let test = plan.out.join("test.jsonl");
-    context.printer.result(&format!("world      {}\ntraining   {}\nbenchmark  {}", plan.out.display(), plan.out.join("meta.json").display(), test.display()));
+    context.printer.result(&format!(
+        "world      {}\ntraining   {}\nbenchmark  {}",
+        plan.out.display(),
+        plan.out.join("meta.json").display(),
+        test.display()
+    ));
     context.printer.result_json(&serde_json::json!({ "world": plan.out, "training": plan.out.join("meta.json"), "benchmark": test }))?;
     Ok(ExitStatus::Success)
 }

@@ -20,7 +20,8 @@ const LEAST_COVERAGE: f32 = 0.15;
 pub fn draw(config: &WorldConfig, objects: [usize; 2], count: usize, first: usize, folder: &Path) -> anyhow::Result<Vec<(Scene, PathBuf)>> {
     std::fs::create_dir_all(folder).map_err(|e| prism_run::Error::io("cannot create folder", folder, e))?;
     let span = objects[1].saturating_sub(objects[0]) + 1;
-    let worlds: Vec<World> = (0..span).map(|i| WorldConfig { objects: objects[0] + i, ..config.clone() }.check()).collect::<Result<_, _>>()?;
+    let worlds: Vec<World> =
+        (0..span).map(|i| WorldConfig { objects: objects[0] + i, ..config.clone() }.check()).collect::<Result<_, _>>()?;
     (0..count)
         .into_par_iter()
         .map(|i| {
@@ -92,7 +93,15 @@ pub fn records(scenes: &[(Scene, PathBuf)], config: &WorldConfig, stage: &Langua
                     turn.question = format!("{IMAGE_MARKER}\n{}", turn.question);
                 }
             }
-            TrainingRecord { id: format!("base/{row}"), row, images: vec![image.clone()], turns: said, boxes: vec![], text: None, label: None }
+            TrainingRecord {
+                id: format!("base/{row}"),
+                row,
+                images: vec![image.clone()],
+                turns: said,
+                boxes: vec![],
+                text: None,
+                label: None,
+            }
         })
         .collect())
 }

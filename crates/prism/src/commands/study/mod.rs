@@ -81,7 +81,8 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
             done += 1;
             context.printer.narrate(&format!("[{done}/{total}] {} seed {seed}", variant.name));
             let out = study.training(seed, variant);
-            let continue_from = variant.continues.as_ref().and_then(|id| study.variants.iter().find(|v| v.id == *id)).map(|v| study.training(seed, v));
+            let continue_from =
+                variant.continues.as_ref().and_then(|id| study.variants.iter().find(|v| v.id == *id)).map(|v| study.training(seed, v));
             let mut config = study.recipe.train.clone();
             config.seed = seed;
             let plan = TrainPlan {
@@ -115,7 +116,10 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
     context.printer.result(&format!("\n{}\nreport {}", report.verdict, page.display()));
     context.printer.result_json(&serde_json::json!({ "comparison": compared.comparison(), "verdict": report.verdict, "report": page }))?;
     if opened == 0 {
-        context.printer.warn(&format!("{}: no latent block opened in any run, so nothing can be said about latents; train longer", study.out.display()));
+        context.printer.warn(&format!(
+            "{}: no latent block opened in any run, so nothing can be said about latents; train longer",
+            study.out.display()
+        ));
         return Ok(ExitStatus::NoLatents);
     }
     Ok(ExitStatus::Success)

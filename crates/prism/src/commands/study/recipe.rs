@@ -81,7 +81,8 @@ impl StudyRecipe {
         let folder = path.parent().unwrap_or(Path::new("."));
         recipe.base = folder.join(&recipe.base);
         recipe.base_recipe = folder.join(&recipe.base_recipe);
-        let safe = |name: &str| !name.is_empty() && !name.starts_with('.') && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        let safe =
+            |name: &str| !name.is_empty() && !name.starts_with('.') && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
         if !safe(&recipe.name) {
             anyhow::bail!(Refused(format!("{}: key `name`: use letters, digits, `-`, `_` and `.`: it names a folder", path.display())));
         }

@@ -70,7 +70,9 @@ struct Tracer<'a> {
 impl<'a> Tracer<'a> {
     fn example(&self, row: usize) -> anyhow::Result<&'a Example> {
         let n = self.examples.len();
-        self.examples.get(row).ok_or_else(|| Refused(format!("--rows: row {row} does not exist; the file has rows 0 to {}", n.saturating_sub(1))).into())
+        self.examples
+            .get(row)
+            .ok_or_else(|| Refused(format!("--rows: row {row} does not exist; the file has rows 0 to {}", n.saturating_sub(1))).into())
     }
 
     fn decode(&self, example: &Example, prefix: &'a Prefix) -> anyhow::Result<Trajectory> {
@@ -78,7 +80,9 @@ impl<'a> Tracer<'a> {
             Intervention::Clean => Branch::new(prefix, Untouched),
             Intervention::Zero => Branch::new(prefix, Zero),
             Intervention::Noise(sigma) => Branch::new(prefix, Noise { sigma: *sigma, source: self.noise_of(example)? }),
-            Intervention::Swap => anyhow::bail!(Refused("--intervention swap: a trace has no donor pool; name the donor, e.g. swap:7".into())),
+            Intervention::Swap => {
+                anyhow::bail!(Refused("--intervention swap: a trace has no donor pool; name the donor, e.g. swap:7".into()))
+            }
             Intervention::SwapWith(row) => Branch::new(prefix, Swap { donor: self.latents(*row)? }),
             Intervention::Sham => Branch::new(prefix, Swap { donor: self.latents(example.row)? }),
         };
