@@ -86,7 +86,7 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> Result
             let x = x.unsqueeze(1)?.broadcast_as((count, group, length, spec.head_dim))?;
             Ok(x.reshape((spec.heads, length, spec.head_dim))?.contiguous()?)
         };
-        let (q, k, v) = (heads(&q, spec.heads)?, heads(&k, spec.kv_heads)?, heads(&v, spec.kv_heads)?);
+        let (q, k, v) = (heads(&q, spec.heads)?, heads(&k, spec.kv_heads)?, heads(v, spec.kv_heads)?);
         let mut scores = (q.matmul(&k.t()?)? * (1.0 / (spec.head_dim as f64).sqrt()))?.to_dtype(DType::F32)?;
         if spec.causal {
             let mask: Vec<f32> = (0..length * length).map(|i| if i % length > i / length { f32::NEG_INFINITY } else { 0.0 }).collect();

@@ -51,6 +51,9 @@ pub struct AuditArguments {
     /// Most pixels of an image [default: the checkpoint's]
     #[arg(long)]
     pub max_pixels: Option<usize>,
+    /// Write the records only; `prism audit` with the same arguments adds the findings
+    #[arg(long)]
+    pub records_only: bool,
     /// Also write the report page into the run folder
     #[arg(long)]
     pub report: bool,

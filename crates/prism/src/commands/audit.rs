@@ -49,6 +49,8 @@ pub struct AuditPlan {
     pub settings: AuditSettings,
     /// Also write the page.
     pub report: bool,
+    /// Stop once the records are written.
+    pub records_only: bool,
 }
 
 impl AuditPlan {
@@ -70,6 +72,7 @@ impl AuditPlan {
             pixels: (arguments.min_pixels, arguments.max_pixels),
             settings,
             report: arguments.report,
+            records_only: arguments.records_only,
         })
     }
 }
@@ -133,15 +136,20 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Audite
         {
             manifest.outcomes.insert(name.into(), n);
         }
-        manifest.ended = Some(provenance::now());
+        if plan.records_only {
+            return Ok(Audited { findings: Findings::default(), examples: examples.len(), opened: clean.scored + clean.no_answer });
+        }
+        let stale = prism_audit::findings::folder(&plan.out);
+        if stale.exists() {
+            std::fs::remove_dir_all(&stale).map_err(|e| prism_run::Error::io("cannot remove", &stale, e))?;
+        }
         manifest.write(&plan.out)?;
         prism_audit::audit_run(&plan.out, &plan.settings)?;
+        manifest.ended = Some(provenance::now());
+        manifest.write(&plan.out)?;
     }
     let manifest = Manifest::read(&plan.out)?;
-    let findings = match Findings::read(&plan.out) {
-        Ok(findings) => findings,
-        Err(_) => prism_audit::audit_run(&plan.out, &plan.settings)?,
-    };
+    let findings = Findings::read(&plan.out)?;
     let count = |name: &str| manifest.outcomes.get(name).copied().unwrap_or(0);
     Ok(Audited { findings, examples: examples.len(), opened: count("scored") + count("no_answer") })
 }

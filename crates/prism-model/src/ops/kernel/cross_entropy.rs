@@ -68,6 +68,7 @@ pub fn forward(hidden: &[f32], weight: &[f32], rows: &[(usize, usize)], width: u
 
 /// Gradients of `scale *` [`forward`]: `dhidden [n, width]` (other rows 0) and, if asked for,
 /// `dw [vocab, width]`, added to when the flag says so.
+#[expect(clippy::too_many_arguments, reason = "one slice per tensor of the operation")]
 pub fn backward(
     dhidden: &mut [f32],
     mut dw: Option<(&mut [f32], bool)>,

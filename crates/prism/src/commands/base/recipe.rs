@@ -78,9 +78,12 @@ pub struct LanguageStage {
     pub words: usize,
     /// Turns about a scene, answered by an option's letter.
     pub letters: usize,
-    /// Whether a caption comes first.
+    /// Whether a caption is asked for, too.
     #[serde(default)]
     pub caption: bool,
+    /// Whether every turn is a sequence of its own, instead of one conversation per scene.
+    #[serde(default)]
+    pub apart: bool,
     /// Share of position questions.
     pub positions: f64,
     /// The budget.

@@ -66,42 +66,43 @@ pub fn dense(scenes: &[(Scene, PathBuf)], config: &WorldConfig) -> Vec<DenseExam
         .collect()
 }
 
-/// One record per scene: its turns, answered by words and by letters.
+/// What is said about the scenes: one record per scene with all its turns, or per turn.
 pub fn records(scenes: &[(Scene, PathBuf)], config: &WorldConfig, stage: &LanguageStage, seed: u64) -> anyhow::Result<Vec<TrainingRecord>> {
     let world = config.clone().check()?;
-    let attribute = [Kind::ColourOf, Kind::ShapeOf];
-    let position = [Kind::Horizontal, Kind::Vertical];
-    Ok(scenes
-        .par_iter()
-        .enumerate()
-        .map(|(row, (scene, image))| {
-            let mut stream = Stream::new(seed, "base turns", &[&stage.name, &row.to_string()]);
-            let mut said: Vec<Turn> = Vec::new();
-            for (letters, count) in [(false, stage.words), (true, stage.letters)] {
-                for _ in 0..count {
-                    let kinds = if stream.uniform() < stage.positions { position } else { attribute };
-                    said.extend(turns(&world, scene, &kinds, letters, 1, &mut stream));
-                }
+    let said: Vec<Vec<Turn>> = scenes.par_iter().enumerate().map(|(i, (scene, _))| conversation(&world, scene, stage, seed, i)).collect();
+    let mut records = Vec::new();
+    for ((_, image), turns) in scenes.iter().zip(said) {
+        let size = if stage.apart { 1 } else { turns.len() };
+        for turns in turns.chunks(size.max(1)) {
+            let mut turns = turns.to_vec();
+            if let Some(first) = turns.first_mut() {
+                first.question = format!("{IMAGE_MARKER}\n{}", first.question);
             }
-            if said.is_empty() || stage.caption {
-                said.push(caption(scene));
-            }
-            stream.shuffle(&mut said);
-            for (i, turn) in said.iter_mut().enumerate() {
-                turn.answer = answer_text(&turn.answer);
-                if i == 0 {
-                    turn.question = format!("{IMAGE_MARKER}\n{}", turn.question);
-                }
-            }
-            TrainingRecord {
-                id: format!("base/{row}"),
-                row,
-                images: vec![image.clone()],
-                turns: said,
-                boxes: vec![],
-                text: None,
-                label: None,
-            }
-        })
-        .collect())
+            let row = records.len();
+            let (id, images) = (format!("base/{row}"), vec![image.clone()]);
+            records.push(TrainingRecord { id, row, images, turns, boxes: vec![], text: None, label: None });
+        }
+    }
+    Ok(records)
+}
+
+/// The turns about one scene, shuffled.
+fn conversation(world: &World, scene: &Scene, stage: &LanguageStage, seed: u64, index: usize) -> Vec<Turn> {
+    let mut stream = Stream::new(seed, "base turns", &[&stage.name, &index.to_string()]);
+    let mut said: Vec<Turn> = Vec::new();
+    for (letters, count) in [(false, stage.words), (true, stage.letters)] {
+        for _ in 0..count {
+            let position = stream.uniform() < stage.positions;
+            let kinds = if position { [Kind::Horizontal, Kind::Vertical] } else { [Kind::ColourOf, Kind::ShapeOf] };
+            said.extend(turns(world, scene, &kinds, letters, 1, &mut stream));
+        }
+    }
+    if said.is_empty() || stage.caption {
+        said.push(caption(scene));
+    }
+    stream.shuffle(&mut said);
+    for turn in &mut said {
+        turn.answer = answer_text(&turn.answer);
+    }
+    said
 }

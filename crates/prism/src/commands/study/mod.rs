@@ -179,5 +179,6 @@ fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&
         pixels: (None, None),
         settings: study.recipe.analysis.clone(),
         report: false,
+        records_only: false,
     }
 }
