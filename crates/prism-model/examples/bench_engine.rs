@@ -129,7 +129,7 @@ fn inference(name: &str, sizes: [usize; 8], repeats: usize) -> anyhow::Result<()
     let embeds = model.embed(&ids(length, vocab))?;
     let layout = pack(1, length);
     with_threads(WORKERS, || {
-        let seconds = time(repeats * 4, || Ok(drop(model.prefill(&embeds, &layout)?)))?;
+        let seconds = time(repeats * 4, || model.prefill(&embeds, &layout).map(drop).map_err(Into::into))?;
         println!("{}", json!({"engine": "prism", "size": name, "what": "prefill", "tokens_per_second": length as f64 / seconds}));
         let (_, prefix) = model.prefill(&embeds, &layout)?;
         for rows in [1, 8] {
