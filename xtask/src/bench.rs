@@ -72,12 +72,16 @@ fn last_checkpoint(run: &Path) -> Option<PathBuf> {
     entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| step(p).is_some()).max_by_key(|p| step(p))
 }
 
-/// Reads lines `{"name": ..., "value": ...}`.
+/// Reads lines `{"size": "S", "what": "train", "tokens_per_second": 1e4}`.
 fn collect(into: &mut BTreeMap<String, Vec<f64>>, text: &str) -> anyhow::Result<()> {
     for line in text.lines().filter(|l| l.starts_with('{')) {
         let row: Value = serde_json::from_str(line)?;
-        if let (Some(name), Some(value)) = (row["name"].as_str(), row["value"].as_f64()) {
-            into.entry(name.to_string()).or_default().push(value);
+        let (Some(size), Some(what)) = (row["size"].as_str(), row["what"].as_str()) else { continue };
+        let batch = row["batch"].as_u64().map_or(String::new(), |b| format!(" batch {b}"));
+        for (key, unit) in [("tokens_per_second", "tokens/s"), ("milliseconds", "ms")] {
+            if let Some(value) = row[key].as_f64() {
+                into.entry(format!("{size} {what}{batch}, {unit}")).or_default().push(value);
+            }
         }
     }
     Ok(())
