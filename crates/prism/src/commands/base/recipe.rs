@@ -78,6 +78,9 @@ pub struct LanguageStage {
     pub words: usize,
     /// Turns about a scene, answered by an option's letter.
     pub letters: usize,
+    /// Share of the turns answered by a letter that say the option's word before it.
+    #[serde(default)]
+    pub spelled: f64,
     /// Whether a caption is asked for, too.
     #[serde(default)]
     pub caption: bool,
