@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use prism_data::prompt::answer_text;
-use prism_data::world::language::{caption, random_question};
+use prism_data::world::language::{caption, random_question, turns};
 use prism_data::world::{CELL, Colour, Kind, Scene, Shape, World, WorldConfig, dense_labels, write_scene};
 use prism_run::random::Stream;
 use prism_run::training::IMAGE_MARKER;
@@ -94,11 +94,15 @@ fn conversation(world: &World, scene: &Scene, stage: &LanguageStage, seed: u64, 
         for _ in 0..count {
             let position = stream.uniform() < stage.positions;
             let kinds = if position { [Kind::Horizontal, Kind::Vertical] } else { [Kind::ColourOf, Kind::ShapeOf] };
+            if !letters || stage.spelled == 0.0 {
+                said.extend(turns(world, scene, &kinds, letters, 1, &mut stream));
+                continue;
+            }
             let kind = kinds[stream.below(kinds.len())];
             let spelled = stream.uniform() < stage.spelled;
             let Some(question) = random_question(world, scene, kind, &mut stream) else { continue };
-            let mut turn = if letters { question.letter_turn(scene) } else { question.word_turn(scene) };
-            if letters && spelled {
+            let mut turn = question.letter_turn(scene);
+            if spelled {
                 turn.answer = format!("{} {}", question.answer_word(), turn.answer);
             }
             said.push(turn);
