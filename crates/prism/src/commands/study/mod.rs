@@ -71,7 +71,7 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
     let world = study.out.join("world");
     draw(&WorldPlan { world: study.recipe.world.clone().check()?, out: world.clone(), preview: None }, context)?;
     let base = base(&study, context)?;
-    audit(&audit_plan(&study, &base, study.out.join("base-audit"), None), context)?;
+    let floor = audit(&audit_plan(&study, &base, study.out.join("base-audit"), None), context)?;
 
     let total = study.variants.len() * study.seeds().count();
     let mut opened = 0;
@@ -104,7 +104,6 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
     let compared = compare_runs(&study.trained_audits(), Some(&comparison), &study.recipe.analysis, context)?;
     let page = study.out.join(names::REPORT);
     let mut inputs = prism_report::ReportInputs::new(study.trained_audits());
-    inputs.audits.insert(0, study.out.join("base-audit"));
     inputs.trainings = study.trainings();
     inputs.comparison = Some(comparison);
     inputs.title = Some(study.recipe.name.clone());
@@ -112,6 +111,9 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
 
     manifest.ended = Some(provenance::now());
     manifest.write(&study.out)?;
+    if let Some(base) = floor.findings.table1.first() {
+        context.printer.result(&format!("Base model, no latent block: accuracy {}\n", prism_audit::text::percent(base.accuracy)));
+    }
     context.printer.result(&compared.text);
     context.printer.result(&format!("\n{}\nreport {}", report.verdict, page.display()));
     context.printer.result_json(&serde_json::json!({ "comparison": compared.comparison(), "verdict": report.verdict, "report": page }))?;
