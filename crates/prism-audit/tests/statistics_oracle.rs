@@ -1,4 +1,4 @@
-//! Every statistic against scipy, statsmodels and numpy (`oracle/statistics.py`).
+//! Every statistic against scipy, statsmodels and numpy (`oracle/statistics_scipy.py`).
 
 use prism_audit::statistics::adjust::{benjamini_hochberg, holm};
 use prism_audit::statistics::binomial_bootstrap::{redraw_accuracies, resampled_correlations};

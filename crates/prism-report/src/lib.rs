@@ -31,6 +31,8 @@ pub struct ReportInputs {
     pub trainings: Vec<PathBuf>,
     /// Folder of the comparison (with `findings/comparison.parquet`), when there is one.
     pub comparison: Option<PathBuf>,
+    /// Audit of the model every run started from, scored without a latent block, when there is one.
+    pub base: Option<PathBuf>,
     /// What the page is about, beside its heading; absent = the benchmarks' names.
     pub title: Option<String>,
     /// Most examples shown in the gallery of each benchmark.
@@ -40,7 +42,7 @@ pub struct ReportInputs {
 impl ReportInputs {
     /// A report over these audits with the default settings.
     pub fn new(audits: Vec<PathBuf>) -> Self {
-        Self { audits, trainings: Vec::new(), comparison: None, title: None, gallery: 24 }
+        Self { audits, trainings: Vec::new(), comparison: None, base: None, title: None, gallery: 24 }
     }
 }
 

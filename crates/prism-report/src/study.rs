@@ -128,6 +128,8 @@ pub struct Study {
     pub variants: Vec<VariantStyle>,
     /// The comparison's folder and findings.
     pub comparison: Option<(PathBuf, Findings)>,
+    /// What the model was before: Table 1 of the base's audit.
+    pub base: Option<VariantSummary>,
     /// Training runs: folder, manifest, variant.
     pub trainings: Vec<Training>,
 }
@@ -206,7 +208,11 @@ impl Study {
             None => None,
             Some(folder) => Some((folder.clone(), Findings::read(folder)?)),
         };
-        Ok(Self { parts, variants, comparison, trainings })
+        let base = match &inputs.base {
+            None => None,
+            Some(folder) => Findings::read(folder)?.table1.into_iter().next(),
+        };
+        Ok(Self { parts, variants, comparison, base, trainings })
     }
 
     /// The style of an audit's variant.

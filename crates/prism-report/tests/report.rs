@@ -40,6 +40,21 @@ fn charts(page: &str) -> serde_json::Map<String, serde_json::Value> {
 }
 
 #[test]
+fn the_base_model_stands_above_what_was_made_of_it() {
+    let root = place("base");
+    let study = synthetic::write(&root, Shape { seeds: 1, silent: false });
+    let mut inputs = ReportInputs::new(study.audits[1..].to_vec());
+    let out = root.join("report.html");
+    build_report(&inputs, &out).unwrap();
+    assert!(!std::fs::read_to_string(&out).unwrap().contains("base model"));
+    inputs.base = Some(study.audits[0].clone());
+    build_report(&inputs, &out).unwrap();
+    let page = std::fs::read_to_string(&out).unwrap();
+    let (base, first) = (page.find("base model").unwrap(), page.find("<th scope=\"row\"><svg").unwrap());
+    assert!(base < first, "the base's line comes first");
+}
+
+#[test]
 fn the_page_holds_every_section_and_its_size_is_told() {
     let (_, summary, page) = build("five", Shape { seeds: 1, silent: false });
     assert_eq!(summary.bytes, page.len() as u64);

@@ -108,6 +108,8 @@ pub mod names {
     pub const RECORDS: &str = "records";
     /// What the audit computed from it.
     pub const FINDINGS: &str = "findings";
+    /// In a study: the audit of the model that every variant started from.
+    pub const BASE_AUDIT: &str = "base-audit";
     /// The page.
     pub const REPORT: &str = "report.html";
 }

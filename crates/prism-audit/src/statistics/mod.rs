@@ -1,5 +1,5 @@
 //! Statistics, one concept per file, each held against scipy, statsmodels or numpy
-//! (`oracle/statistics.py` writes the expected values).
+//! (`oracle/statistics_scipy.py` writes the expected values).
 //!
 //! Absent results are `None`: a correlation of a constant column has no value.
 

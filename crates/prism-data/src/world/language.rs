@@ -12,8 +12,10 @@ use super::scene::{Scene, Split};
 use super::{Side, World};
 use crate::prompt;
 
-/// Asks for a caption.
-pub const CAPTION_REQUEST: &str = "Describe the image.";
+/// Asks for the objects, colour first.
+pub const COLOURS_REQUEST: &str = "Name the shape of every color.";
+/// Asks for the objects, shape first.
+pub const SHAPES_REQUEST: &str = "Name the color of every shape.";
 
 /// A question of `kind` about `scene` with everything else random; `None` when the
 /// scene has none (objects too close along the axis).
@@ -42,21 +44,76 @@ pub fn turns(world: &World, scene: &Scene, kinds: &[Kind], letters: bool, count:
     turns
 }
 
-/// Every object in reading order: "red star, blue circle, ...".
-pub fn caption(scene: &Scene) -> Turn {
-    let objects: Vec<String> = scene.reading_order().into_iter().map(|i| phrase(&scene.objects[i])).collect();
-    Turn { question: CAPTION_REQUEST.into(), answer: objects.join(", ") }
+/// Asks for the letters of a list of options.
+pub const LIST_REQUEST: &str = "Name the letter of every option.";
+
+/// A list of options without a scene, asked for the letter of one of its words
+/// ("What is the letter of red?", "C"), or of all of them in a random order
+/// (`whole`: "red C, blue A, ..."). A model that cannot find a word in a list cannot
+/// answer by letters, however well it sees.
+pub fn list_turn(whole: bool, stream: &mut Stream) -> Turn {
+    let mut words: Vec<String> = match stream.below(2) {
+        0 => Colour::ALL.map(|c| c.name().to_string()).to_vec(),
+        _ => Shape::ALL.map(|s| s.name().to_string()).to_vec(),
+    };
+    stream.shuffle(&mut words);
+    words.truncate(2 + stream.below(3));
+    let mut named: Vec<String> = words.iter().zip(0..).map(|(word, i)| format!("{word} {}", prompt::letter(i).unwrap_or('?'))).collect();
+    stream.shuffle(&mut named);
+    if whole {
+        return Turn { question: prompt::multiple_choice(LIST_REQUEST, &words), answer: named.join(", ") };
+    }
+    let asked = stream.below(words.len());
+    let question = format!("What is the letter of {}?", words[asked]);
+    Turn { question: prompt::multiple_choice(&question, &words), answer: prompt::letter(asked).map(String::from).unwrap_or_default() }
 }
 
-fn phrase(object: &Object) -> String {
-    format!("{} {}", object.colour, object.shape)
+/// The objects in a random order, each by its colour and then its shape ("red star,
+/// blue circle", `shape_first` false) or the other way round ("star red, ..."). Named
+/// are those whose first word is theirs alone in the scene: the second word is then
+/// certain, and one picture asks for many look-ups. `None` when no object qualifies.
+pub fn listing(scene: &Scene, shape_first: bool, stream: &mut Stream) -> Option<Turn> {
+    let mut named = if shape_first { scene.unique_shapes() } else { scene.unique_colours() };
+    stream.shuffle(&mut named);
+    let phrase = |o: &Object| match shape_first {
+        true => format!("{} {}", o.shape, o.colour),
+        false => format!("{} {}", o.colour, o.shape),
+    };
+    let objects: Vec<String> = named.into_iter().map(|i| phrase(&scene.objects[i])).collect();
+    let request = if shape_first { SHAPES_REQUEST } else { COLOURS_REQUEST };
+    (!objects.is_empty()).then(|| Turn { question: request.into(), answer: objects.join(", ") })
+}
+
+/// Asks which shape stands left or right of which.
+pub const HORIZONTAL_REQUEST: &str = "Compare the shapes: left or right?";
+/// Asks which shape stands above or below which.
+pub const VERTICAL_REQUEST: &str = "Compare the shapes: above or below?";
+
+/// Up to `count` ordered pairs of shapes in a random order, each with the side of the
+/// first seen from the second: "star circle left, ring star right". Pairs too close
+/// along the axis, and shapes the scene has twice, are left out; `None` when no pair is left.
+pub fn comparison(world: &World, scene: &Scene, horizontal: bool, count: usize, stream: &mut Stream) -> Option<Turn> {
+    let (request, sides) = match horizontal {
+        true => (HORIZONTAL_REQUEST, [Side::Left, Side::Right]),
+        false => (VERTICAL_REQUEST, [Side::Above, Side::Below]),
+    };
+    let named = scene.unique_shapes();
+    let mut pairs: Vec<(usize, usize)> = named.iter().flat_map(|&a| named.iter().map(move |&b| (a, b))).filter(|(a, b)| a != b).collect();
+    stream.shuffle(&mut pairs);
+    let told = pairs.into_iter().filter_map(|(a, b)| {
+        let (a, b) = (&scene.objects[a], &scene.objects[b]);
+        let side = sides.into_iter().find(|side| side.holds(a, b, world.config().separation))?;
+        Some(format!("{} {} {}", a.shape, b.shape, Word::Side(side)))
+    });
+    let told: Vec<String> = told.take(count).collect();
+    (!told.is_empty()).then(|| Turn { question: request.into(), answer: told.join(", ") })
 }
 
 /// Every sentence form of the world with every word in its place at least once:
 /// enough for a tokenizer to be made from.
 pub fn sentences() -> Vec<String> {
     let object = |shape, colour, left| Object { shape, colour, left, top: left, size: 20 };
-    let mut sentences = vec![CAPTION_REQUEST.to_string()];
+    let mut sentences = vec![COLOURS_REQUEST.to_string(), SHAPES_REQUEST.to_string(), LIST_REQUEST.to_string(), HORIZONTAL_REQUEST.to_string(), VERTICAL_REQUEST.to_string(), "What is the letter of red?".to_string()];
     for (shape, colour) in Shape::ALL.into_iter().zip(Colour::ALL) {
         let other = Shape::ALL[(shape.index() + 1) % Shape::ALL.len()];
         let scene = Scene { side: 168, objects: vec![object(shape, colour, 10), object(other, colour, 60)], backdrop: 0, noise: 0.0 };
@@ -70,10 +127,11 @@ pub fn sentences() -> Vec<String> {
             let answer = shape.index() % options.len();
             let question = Question { kind, target: 0, reference: kind.is_position().then_some(1), options, answer };
             sentences.push(question.prompt(&scene));
+            sentences.push(question.spelled_turn(&scene).question);
             sentences.push(prompt::answer_text(&question.label()));
             sentences.push(prompt::answer_text(&question.answer_word().to_string()));
         }
-        sentences.push(caption(&scene).answer);
+        sentences.push(format!("{shape} {colour}, {other} {colour}"));
     }
     sentences
 }
@@ -120,7 +178,7 @@ mod tests {
     #[test]
     fn the_word_list_covers_all_the_world_says() {
         let words: BTreeSet<String> = words().into_iter().collect();
-        for word in ["star", "black", "left", "below", "Options", "A", "D", "?", ",", "'", "\n", "<", "answer", "object", "Describe"] {
+        for word in ["star", "black", "left", "below", "Options", "A", "D", "?", ",", "'", "\n", "<", "answer", "object", "Name"] {
             assert!(words.contains(word), "{word:?} is missing");
         }
         let world = WorldConfig::default().check().unwrap();
@@ -129,7 +187,7 @@ mod tests {
             let mut stream = Stream::new(0, "test", &[&i.to_string()]);
             let mut said = turns(&world, &scene, &Kind::ALL, i % 2 == 0, 4, &mut stream);
             assert!(!said.is_empty());
-            said.push(caption(&scene));
+            said.extend(listing(&scene, i % 2 == 0, &mut stream));
             for turn in said {
                 for text in [turn.question, turn.answer] {
                     for word in text.split(|c: char| !c.is_alphabetic()).filter(|w| !w.is_empty()) {
@@ -141,8 +199,51 @@ mod tests {
     }
 
     #[test]
-    fn a_caption_names_every_object() {
+    fn a_listing_names_what_its_first_word_tells_apart() {
         let world = WorldConfig::default().check().unwrap();
-        assert_eq!(caption(&world.base_scene(0)).answer.split(", ").count(), 8);
+        for i in 0..20 {
+            let scene = world.base_scene(i);
+            let mut stream = Stream::new(0, "test", &[&i.to_string()]);
+            let said = listing(&scene, true, &mut stream).unwrap().answer;
+            assert_eq!(said.split(", ").count(), scene.unique_shapes().len());
+            for pair in said.split(", ") {
+                let (shape, colour) = pair.split_once(' ').unwrap();
+                let object = scene.objects.iter().find(|o| o.shape.to_string() == shape).unwrap();
+                assert_eq!(object.colour.to_string(), colour);
+            }
+        }
+    }
+
+    #[test]
+    fn a_comparison_says_where_the_first_stands() {
+        let world = WorldConfig::default().check().unwrap();
+        for i in 0..20 {
+            let scene = world.base_scene(i);
+            let mut stream = Stream::new(0, "test", &[&i.to_string()]);
+            let Some(turn) = comparison(&world, &scene, true, 3, &mut stream) else { continue };
+            assert!(turn.answer.split(", ").count() <= 3);
+            for told in turn.answer.split(", ") {
+                let words: Vec<&str> = told.split(' ').collect();
+                let x = |name: &str| scene.objects.iter().find(|o| o.shape.to_string() == name).unwrap().centre().0;
+                assert_eq!(words[2] == "left", x(words[0]) < x(words[1]));
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_gives_every_word_its_letter() {
+        for i in 0..40 {
+            let mut stream = Stream::new(0, "test", &[&i.to_string()]);
+            let turn = list_turn(i % 2 == 0, &mut stream);
+            let options = prompt::options_of(&turn.question);
+            let letter = |word: &str| prompt::letter(options.iter().position(|o| o == word).unwrap()).unwrap().to_string();
+            if i % 2 == 0 {
+                assert_eq!(turn.answer.split(", ").count(), options.len());
+                assert!(turn.answer.split(", ").all(|pair| pair.split_once(' ').is_some_and(|(word, l)| letter(word) == l)));
+            } else {
+                let asked = turn.question.strip_prefix("What is the letter of ").and_then(|q| q.split_once('?')).unwrap().0;
+                assert_eq!(turn.answer, letter(asked));
+            }
+        }
     }
 }

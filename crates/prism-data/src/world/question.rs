@@ -31,6 +31,16 @@ impl Kind {
         matches!(self, Kind::Horizontal | Kind::Vertical)
     }
 
+    /// What it asks for: `color`, `shape`, `left or right`, `above or below`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::ColourOf => "color",
+            Kind::ShapeOf => "shape",
+            Kind::Horizontal => "left or right",
+            Kind::Vertical => "above or below",
+        }
+    }
+
     /// The subset of the benchmark, in V*Bench's words.
     pub fn category(self) -> &'static str {
         if self.is_position() { "relative_position" } else { "direct_attributes" }
@@ -171,6 +181,13 @@ impl Question {
     /// Question with options, and the bare letter: "...", "C".
     pub fn letter_turn(&self, scene: &Scene) -> Turn {
         Turn { question: self.prompt(scene), answer: self.label() }
+    }
+
+    /// Question with options, and the word before its letter: "...", "red C". Asked for
+    /// in words of its own, so that the form of the answer is never a guess.
+    pub fn spelled_turn(&self, scene: &Scene) -> Turn {
+        let question = format!("Name the option and its letter. {}", self.prompt(scene));
+        Turn { question, answer: format!("{} {}", self.answer_word(), self.label()) }
     }
 
     /// What `scene` says about the target: the value the right option must have.

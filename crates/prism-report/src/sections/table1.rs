@@ -26,6 +26,9 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         let _ = write!(t, "<th scope=\"col\">{}</th>", escape(intervention_label(i).trim_start_matches("noise ")));
     }
     t.push_str("</tr></thead><tbody>");
+    if let Some(base) = study.base.as_ref().filter(|base| base.benchmark == part.benchmark) {
+        base_row(base, interventions.len(), &mut t);
+    }
     for variant in part.variants() {
         let audits: Vec<&Audit> = part.of(variant).collect();
         if audits.len() > 1 {
@@ -46,6 +49,17 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     );
     let table = builder.table(&caption, &t);
     builder.section("table-1", "Variants side by side", &table)
+}
+
+/// The model all runs started from: scored, not probed, and without latents to change.
+fn base_row(base: &VariantSummary, interventions: usize, t: &mut String) {
+    let _ = write!(
+        t,
+        "<tr class=\"base\"><th scope=\"row\">base model <small>no latent block</small></th><td>–</td><td><b>{}</b></td><td class=\"soft\">{}</td>{}</tr>",
+        percent(base.accuracy),
+        interval(base.accuracy_low, base.accuracy_high, percent),
+        "<td class=\"soft\">–</td>".repeat(4 + interventions)
+    );
 }
 
 fn run_row(study: &Study, part: &Part, audit: &Audit, interventions: &[String], under_mean: bool, t: &mut String) {

@@ -145,6 +145,6 @@ fn combine(
 }
 
 /// Rows of `states [n, d]`, gradients flowing back to them.
-fn rows(states: &Tensor, indices: &[u32]) -> Result<Tensor, prism_model::Error> {
+pub(crate) fn rows(states: &Tensor, indices: &[u32]) -> Result<Tensor, prism_model::Error> {
     Ok(states.index_select(&Tensor::new(indices, states.device())?, 0)?)
 }

@@ -44,7 +44,10 @@ fn add(inputs: &mut ReportInputs, run: &Path) -> anyhow::Result<()> {
         "study" => {
             inputs.title = run.file_name().map(|n| n.to_string_lossy().into_owned());
             for child in runs_below(run)? {
-                add(inputs, &child)?;
+                match child.ends_with(names::BASE_AUDIT) {
+                    true => inputs.base = Some(child),
+                    false => add(inputs, &child)?,
+                }
             }
         }
         other => anyhow::bail!(Refused(format!("{}: a `{other}` run has nothing to report; name a study or audit folder", run.display()))),

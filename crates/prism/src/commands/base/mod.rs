@@ -25,6 +25,9 @@ use crate::exit::ExitStatus;
 /// Rows of the embedding kept free for the latent tokens of every variant.
 const SPARE_ROWS: usize = 16;
 
+/// Scenes a stage is measured on.
+const HELD_OUT: usize = 200;
+
 /// What making a base needs.
 pub struct BasePlan {
     recipe: BaseRecipe,
@@ -146,5 +149,29 @@ fn language(plan: &BasePlan, index: usize, stage: &LanguageStage, base: &Path, c
         dtype: DType::F32,
     };
     let around = Surroundings { folder: &run, progress: &context.printer, cancel: &context.cancel };
-    Ok(prism_train::train::train(request, around)?.checkpoint)
+    let checkpoint = prism_train::train::train(request, around)?.checkpoint;
+    held_out(plan, stage, &checkpoint, &config, context)?;
+    Ok(checkpoint)
+}
+
+/// Tells what the model answers after a stage, on unseen scenes as full as the world's.
+fn held_out(plan: &BasePlan, stage: &LanguageStage, checkpoint: &Path, config: &TrainConfig, context: &Context) -> anyhow::Result<()> {
+    let recipe = &plan.recipe;
+    let folder = plan.work().join("scenes/held-out");
+    let objects = recipe.world.objects;
+    let fresh = scenes::draw(&recipe.world, [objects, objects], HELD_OUT, 1_000_000 * (plan.recipe.language.len() + 1), &folder)?;
+    let records = scenes::records(&fresh, &recipe.world, &scenes::exam(stage), recipe.seed)?;
+    let scratch = plan.work().join("held-out-files");
+    let opening = Opening { device: &context.hardware.device, dtype: DType::F32, trainable: Trainable::No, scratch };
+    let opened = Opened::open(checkpoint, None, config, &opening)?;
+    let workers = prism_train::Workers::new(context.hardware.threads)?;
+    let told = prism_train::told(&opened, &records, kind_of, &workers)?;
+    let told: Vec<String> = told.into_iter().map(|(what, (count, share))| format!("{what} {:.1} % of {count}", 100.0 * share)).collect();
+    context.printer.narrate(&format!("{}: unseen questions answered: {}", stage.name, told.join(", ")));
+    Ok(())
+}
+
+/// The kind of turn that a record's id tells.
+fn kind_of(id: &str) -> &str {
+    id.split('/').nth(1).unwrap_or(id)
 }

@@ -75,15 +75,23 @@ pub struct LanguageStage {
     /// Smallest and largest number of objects in a scene.
     pub objects: [usize; 2],
     /// Turns about a scene, answered by a word.
+    #[serde(default)]
     pub words: usize,
     /// Turns about a scene, answered by an option's letter.
+    #[serde(default)]
     pub letters: usize,
-    /// Share of the turns answered by a letter that say the option's word before it.
+    /// Turns about a scene, answered by an option's word and its letter.
     #[serde(default)]
-    pub spelled: f64,
-    /// Whether a caption is asked for, too.
+    pub spelled: usize,
+    /// Lists of options per scene, without the scene: half asked for one letter, half for all.
     #[serde(default)]
-    pub caption: bool,
+    pub lists: usize,
+    /// Turns that name many objects, each by one attribute and then the other.
+    #[serde(default)]
+    pub listings: usize,
+    /// Turns that say of many pairs of shapes where the first stands.
+    #[serde(default)]
+    pub comparisons: usize,
     /// Whether every turn is a sequence of its own, instead of one conversation per scene.
     #[serde(default)]
     pub apart: bool,

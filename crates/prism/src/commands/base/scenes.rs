@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use prism_data::prompt::answer_text;
-use prism_data::world::language::{caption, random_question, turns};
+use prism_data::world::language::{comparison, list_turn, listing, random_question};
 use prism_data::world::{CELL, Colour, Kind, Scene, Shape, World, WorldConfig, dense_labels, write_scene};
 use prism_run::random::Stream;
 use prism_run::training::IMAGE_MARKER;
@@ -66,54 +66,83 @@ pub fn dense(scenes: &[(Scene, PathBuf)], config: &WorldConfig) -> Vec<DenseExam
         .collect()
 }
 
-/// What is said about the scenes: one record per scene with all its turns, or per turn.
+/// What is said about the scenes: one record per scene with all its turns, or per
+/// turn; lists of options are records of their own, without an image. The id tells
+/// what kind of turn it is, e.g. `base/ColourOf/17`.
 pub fn records(scenes: &[(Scene, PathBuf)], config: &WorldConfig, stage: &LanguageStage, seed: u64) -> anyhow::Result<Vec<TrainingRecord>> {
     let world = config.clone().check()?;
-    let said: Vec<Vec<Turn>> = scenes.par_iter().enumerate().map(|(i, (scene, _))| conversation(&world, scene, stage, seed, i)).collect();
+    let said: Vec<Vec<Said>> = scenes.par_iter().enumerate().map(|(i, (scene, _))| conversation(&world, scene, stage, seed, i)).collect();
     let mut records = Vec::new();
-    for ((_, image), turns) in scenes.iter().zip(said) {
-        let size = if stage.apart { 1 } else { turns.len() };
-        for turns in turns.chunks(size.max(1)) {
-            let mut turns = turns.to_vec();
-            if let Some(first) = turns.first_mut() {
-                first.question = format!("{IMAGE_MARKER}\n{}", first.question);
-            }
-            let row = records.len();
-            let (id, images) = (format!("base/{row}"), vec![image.clone()]);
-            records.push(TrainingRecord { id, row, images, turns, boxes: vec![], text: None, label: None });
+    let mut push = |what: &str, images: Vec<PathBuf>, turns: Vec<Turn>| {
+        let row = records.len();
+        records.push(TrainingRecord { id: format!("base/{what}/{row}"), row, images, turns, boxes: vec![], text: None, label: None });
+    };
+    for ((_, image), said) in scenes.iter().zip(said) {
+        let (lists, seen): (Vec<Said>, Vec<Said>) = said.into_iter().partition(|said| [LIST, WHOLE_LIST].contains(&said.what.as_str()));
+        for list in lists {
+            push(&list.what, vec![], vec![list.turn]);
+        }
+        let size = if stage.apart { 1 } else { seen.len() };
+        for said in seen.chunks(size.max(1)) {
+            let mut turns: Vec<Turn> = said.iter().map(|said| said.turn.clone()).collect();
+            turns[0].question = format!("{IMAGE_MARKER}\n{}", turns[0].question);
+            push(&said[0].what, vec![image.clone()], turns);
         }
     }
     Ok(records)
 }
 
+/// Pairs of shapes compared in one turn.
+const PAIRS: usize = 5;
+
+const LIST: &str = "letter of a list";
+const WHOLE_LIST: &str = "whole list";
+
+/// Everything that has one right answer, to measure a stage by.
+pub fn exam(stage: &LanguageStage) -> LanguageStage {
+    LanguageStage { name: "exam".into(), words: 4, spelled: 0, letters: 4, listings: 0, comparisons: 0, lists: 1, positions: 0.5, apart: true, ..stage.clone() }
+}
+
+/// A turn, and what kind it is.
+struct Said {
+    what: String,
+    turn: Turn,
+}
+
 /// The turns about one scene, shuffled.
-fn conversation(world: &World, scene: &Scene, stage: &LanguageStage, seed: u64, index: usize) -> Vec<Turn> {
+fn conversation(world: &World, scene: &Scene, stage: &LanguageStage, seed: u64, index: usize) -> Vec<Said> {
     let mut stream = Stream::new(seed, "base turns", &[&stage.name, &index.to_string()]);
-    let mut said: Vec<Turn> = Vec::new();
-    for (letters, count) in [(false, stage.words), (true, stage.letters)] {
+    let mut said: Vec<Said> = Vec::new();
+    for (form, count) in [("word", stage.words), ("spelled", stage.spelled), ("letter", stage.letters)] {
         for _ in 0..count {
             let position = stream.uniform() < stage.positions;
             let kinds = if position { [Kind::Horizontal, Kind::Vertical] } else { [Kind::ColourOf, Kind::ShapeOf] };
-            if !letters || stage.spelled == 0.0 {
-                said.extend(turns(world, scene, &kinds, letters, 1, &mut stream));
-                continue;
-            }
             let kind = kinds[stream.below(kinds.len())];
-            let spelled = stream.uniform() < stage.spelled;
             let Some(question) = random_question(world, scene, kind, &mut stream) else { continue };
-            let mut turn = question.letter_turn(scene);
-            if spelled {
-                turn.answer = format!("{} {}", question.answer_word(), turn.answer);
-            }
-            said.push(turn);
+            let turn = match form {
+                "word" => question.word_turn(scene),
+                "letter" => question.letter_turn(scene),
+                _ => question.spelled_turn(scene),
+            };
+            said.push(Said { what: format!("{form} {}", kind.name()), turn });
         }
     }
-    if said.is_empty() || stage.caption {
-        said.push(caption(scene));
+    for i in 0..stage.comparisons {
+        let turn = comparison(world, scene, i % 2 == 0, PAIRS, &mut stream);
+        said.extend(turn.map(|turn| Said { what: "comparison".into(), turn }));
+    }
+    for i in 0..stage.lists {
+        let whole = i % 2 == 1;
+        let what = if whole { WHOLE_LIST } else { LIST };
+        said.push(Said { what: what.into(), turn: list_turn(whole, &mut stream) });
+    }
+    for i in 0..stage.listings {
+        let turn = listing(scene, i % 2 == 0, &mut stream);
+        said.extend(turn.map(|turn| Said { what: "listing".into(), turn }));
     }
     stream.shuffle(&mut said);
-    for turn in &mut said {
-        turn.answer = answer_text(&turn.answer);
+    for said in &mut said {
+        said.turn.answer = answer_text(&said.turn.answer);
     }
     said
 }

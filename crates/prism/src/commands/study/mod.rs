@@ -71,7 +71,7 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
     let world = study.out.join("world");
     draw(&WorldPlan { world: study.recipe.world.clone().check()?, out: world.clone(), preview: None }, context)?;
     let base = base(&study, context)?;
-    let floor = audit(&audit_plan(&study, &base, study.out.join("base-audit"), None), context)?;
+    let floor = audit(&audit_plan(&study, &base, study.out.join(names::BASE_AUDIT), None), context)?;
 
     let total = study.variants.len() * study.seeds().count();
     let mut opened = 0;
@@ -106,6 +106,7 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
     let mut inputs = prism_report::ReportInputs::new(study.trained_audits());
     inputs.trainings = study.trainings();
     inputs.comparison = Some(comparison);
+    inputs.base = Some(study.out.join(names::BASE_AUDIT));
     inputs.title = Some(study.recipe.name.clone());
     let report = prism_report::build_report(&inputs, &page)?;
 

@@ -1,6 +1,6 @@
 """Expected values of the statistics in crates/prism-audit/src/statistics.
 
-Run:  python oracle/statistics.py   (numpy, scipy, statsmodels)
+Run:  python oracle/statistics_scipy.py   (numpy, scipy, statsmodels)
 Writes oracle/expected/statistics.json with the versions that produced it.
 """
 
