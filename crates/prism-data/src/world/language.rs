@@ -84,6 +84,38 @@ pub fn listing(scene: &Scene, shape_first: bool, stream: &mut Stream) -> Option<
     (!objects.is_empty()).then(|| Turn { question: request.into(), answer: objects.join(", ") })
 }
 
+/// A listing whose second words are given as the letters of four options: "star B,
+/// circle A". What it teaches, finding a value in the image and then its letter, is what
+/// a benchmark question asks once.
+pub fn lettered_listing(scene: &Scene, shape_first: bool, stream: &mut Stream) -> Option<Turn> {
+    let (first, second): (fn(&Object) -> String, fn(&Object) -> String) = match shape_first {
+        true => (|o| o.shape.to_string(), |o| o.colour.to_string()),
+        false => (|o| o.colour.to_string(), |o| o.shape.to_string()),
+    };
+    let mut named = if shape_first { scene.unique_shapes() } else { scene.unique_colours() };
+    stream.shuffle(&mut named);
+    let mut options: Vec<String> = Vec::new();
+    let mut others: Vec<String> = match shape_first {
+        true => Colour::ALL.map(|c| c.to_string()).to_vec(),
+        false => Shape::ALL.map(|s| s.to_string()).to_vec(),
+    };
+    stream.shuffle(&mut others);
+    for word in named.iter().map(|&i| second(&scene.objects[i])).chain(others) {
+        if options.len() < 4 && !options.contains(&word) {
+            options.push(word);
+        }
+    }
+    stream.shuffle(&mut options);
+    let told = named.into_iter().filter_map(|i| {
+        let object = &scene.objects[i];
+        let at = options.iter().position(|option| *option == second(object))?;
+        Some(format!("{} {}", first(object), prompt::letter(at)?))
+    });
+    let told: Vec<String> = told.collect();
+    let request = if shape_first { SHAPES_REQUEST } else { COLOURS_REQUEST };
+    (!told.is_empty()).then(|| Turn { question: prompt::multiple_choice(request, &options), answer: told.join(", ") })
+}
+
 /// Asks which shape stands left or right of which.
 pub const HORIZONTAL_REQUEST: &str = "Compare the shapes: left or right?";
 /// Asks which shape stands above or below which.
@@ -91,22 +123,26 @@ pub const VERTICAL_REQUEST: &str = "Compare the shapes: above or below?";
 
 /// Up to `count` ordered pairs of shapes in a random order, each with the side of the
 /// first seen from the second: "star circle left, ring star right". Pairs too close
-/// along the axis, and shapes the scene has twice, are left out; `None` when no pair is left.
-pub fn comparison(world: &World, scene: &Scene, horizontal: bool, count: usize, stream: &mut Stream) -> Option<Turn> {
-    let (request, sides) = match horizontal {
+/// along the axis, and shapes the scene has twice, are left out; `None` when no pair is
+/// left. `lettered`: the sides are options, and told by their letters.
+pub fn comparison(world: &World, scene: &Scene, horizontal: bool, lettered: bool, count: usize, stream: &mut Stream) -> Option<Turn> {
+    let (request, mut sides) = match horizontal {
         true => (HORIZONTAL_REQUEST, [Side::Left, Side::Right]),
         false => (VERTICAL_REQUEST, [Side::Above, Side::Below]),
     };
+    stream.shuffle(&mut sides);
     let named = scene.unique_shapes();
     let mut pairs: Vec<(usize, usize)> = named.iter().flat_map(|&a| named.iter().map(move |&b| (a, b))).filter(|(a, b)| a != b).collect();
     stream.shuffle(&mut pairs);
     let told = pairs.into_iter().filter_map(|(a, b)| {
         let (a, b) = (&scene.objects[a], &scene.objects[b]);
-        let side = sides.into_iter().find(|side| side.holds(a, b, world.config().separation))?;
-        Some(format!("{} {} {}", a.shape, b.shape, Word::Side(side)))
+        let at = sides.iter().position(|side| side.holds(a, b, world.config().separation))?;
+        let told = if lettered { prompt::letter(at)?.to_string() } else { Word::Side(sides[at]).to_string() };
+        Some(format!("{} {} {told}", a.shape, b.shape))
     });
     let told: Vec<String> = told.take(count).collect();
-    (!told.is_empty()).then(|| Turn { question: request.into(), answer: told.join(", ") })
+    let options: Vec<String> = if lettered { sides.map(|side| Word::Side(side).to_string()).to_vec() } else { Vec::new() };
+    (!told.is_empty()).then(|| Turn { question: prompt::multiple_choice(request, &options), answer: told.join(", ") })
 }
 
 /// Every sentence form of the world with every word in its place at least once:
@@ -215,12 +251,29 @@ mod tests {
     }
 
     #[test]
+    fn a_lettered_listing_points_at_the_options() {
+        let world = WorldConfig::default().check().unwrap();
+        for i in 0..20 {
+            let scene = world.base_scene(i);
+            let mut stream = Stream::new(0, "test", &[&i.to_string()]);
+            let turn = lettered_listing(&scene, true, &mut stream).unwrap();
+            let options = prompt::options_of(&turn.question);
+            assert_eq!(options.len(), 4);
+            for pair in turn.answer.split(", ") {
+                let (shape, letter) = pair.split_once(' ').unwrap();
+                let object = scene.objects.iter().find(|o| o.shape.to_string() == shape).unwrap();
+                assert_eq!(options[usize::from(letter.as_bytes()[0] - b'A')], object.colour.to_string());
+            }
+        }
+    }
+
+    #[test]
     fn a_comparison_says_where_the_first_stands() {
         let world = WorldConfig::default().check().unwrap();
         for i in 0..20 {
             let scene = world.base_scene(i);
             let mut stream = Stream::new(0, "test", &[&i.to_string()]);
-            let Some(turn) = comparison(&world, &scene, true, 3, &mut stream) else { continue };
+            let Some(turn) = comparison(&world, &scene, true, false, 3, &mut stream) else { continue };
             assert!(turn.answer.split(", ").count() <= 3);
             for told in turn.answer.split(", ") {
                 let words: Vec<&str> = told.split(' ').collect();

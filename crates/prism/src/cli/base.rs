@@ -15,4 +15,7 @@ pub struct BaseArguments {
     /// Folder to write: a Hugging Face checkpoint
     #[arg(long)]
     pub out: PathBuf,
+    /// Start the language stages from this checkpoint instead of a tower trained anew
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub from: Option<PathBuf>,
 }

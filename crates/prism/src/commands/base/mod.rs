@@ -32,6 +32,7 @@ const HELD_OUT: usize = 200;
 pub struct BasePlan {
     recipe: BaseRecipe,
     out: PathBuf,
+    from: Option<PathBuf>,
 }
 
 impl BasePlan {
@@ -40,7 +41,7 @@ impl BasePlan {
     /// # Errors
     /// When the recipe cannot be read or a key is wrong.
     pub fn read(path: &Path, out: PathBuf) -> anyhow::Result<Self> {
-        Ok(Self { recipe: BaseRecipe::read(path)?, out })
+        Ok(Self { recipe: BaseRecipe::read(path)?, out, from: None })
     }
 
     /// Where the stages' run folders lie.
@@ -53,7 +54,7 @@ impl BasePlan {
 
 /// Runs the verb.
 pub fn run(arguments: BaseArguments, context: &Context) -> anyhow::Result<ExitStatus> {
-    let plan = BasePlan::read(&arguments.recipe, arguments.out)?;
+    let plan = BasePlan { from: arguments.from, ..BasePlan::read(&arguments.recipe, arguments.out)? };
     context.printer.narrate(&context.hardware.line());
     make_base(&plan, context)?;
     context.printer.result(&format!("checkpoint {}", plan.out.display()));
@@ -67,7 +68,10 @@ pub fn make_base(plan: &BasePlan, context: &Context) -> anyhow::Result<()> {
         context.printer.narrate(&format!("base: {} is there already", plan.out.display()));
         return Ok(());
     }
-    let mut checkpoint = tower(plan, context)?;
+    let mut checkpoint = match &plan.from {
+        Some(checkpoint) => checkpoint.clone(),
+        None => tower(plan, context)?,
+    };
     for (index, stage) in plan.recipe.language.iter().enumerate() {
         checkpoint = language(plan, index, stage, &checkpoint, context)?;
     }

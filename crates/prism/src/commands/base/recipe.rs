@@ -92,6 +92,12 @@ pub struct LanguageStage {
     /// Turns that say of many pairs of shapes where the first stands.
     #[serde(default)]
     pub comparisons: usize,
+    /// Listings with options, the second word told by its letter.
+    #[serde(default)]
+    pub lettered_listings: usize,
+    /// Comparisons with options, the side told by its letter.
+    #[serde(default)]
+    pub lettered_comparisons: usize,
     /// Whether every turn is a sequence of its own, instead of one conversation per scene.
     #[serde(default)]
     pub apart: bool,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use prism_data::prompt::answer_text;
-use prism_data::world::language::{comparison, list_turn, listing, random_question};
+use prism_data::world::language::{comparison, lettered_listing, list_turn, listing, random_question};
 use prism_data::world::{CELL, Colour, Kind, Scene, Shape, World, WorldConfig, dense_labels, write_scene};
 use prism_run::random::Stream;
 use prism_run::training::IMAGE_MARKER;
@@ -100,7 +100,7 @@ const WHOLE_LIST: &str = "whole list";
 
 /// Everything that has one right answer, to measure a stage by.
 pub fn exam(stage: &LanguageStage) -> LanguageStage {
-    LanguageStage { name: "exam".into(), words: 4, spelled: 0, letters: 4, listings: 0, comparisons: 0, lists: 1, positions: 0.5, apart: true, ..stage.clone() }
+    LanguageStage { name: "exam".into(), words: 4, spelled: 0, letters: 4, listings: 0, comparisons: 0, lettered_listings: 0, lettered_comparisons: 0, lists: 1, positions: 0.5, apart: true, ..stage.clone() }
 }
 
 /// A turn, and what kind it is.
@@ -127,9 +127,15 @@ fn conversation(world: &World, scene: &Scene, stage: &LanguageStage, seed: u64, 
             said.push(Said { what: format!("{form} {}", kind.name()), turn });
         }
     }
-    for i in 0..stage.comparisons {
-        let turn = comparison(world, scene, i % 2 == 0, PAIRS, &mut stream);
-        said.extend(turn.map(|turn| Said { what: "comparison".into(), turn }));
+    for i in 0..stage.lettered_listings {
+        let turn = lettered_listing(scene, i % 2 == 0, &mut stream);
+        said.extend(turn.map(|turn| Said { what: "lettered listing".into(), turn }));
+    }
+    for (lettered, count) in [(false, stage.comparisons), (true, stage.lettered_comparisons)] {
+        for i in 0..count {
+            let turn = comparison(world, scene, i % 2 == 0, lettered, PAIRS, &mut stream);
+            said.extend(turn.map(|turn| Said { what: "comparison".into(), turn }));
+        }
     }
     for i in 0..stage.lists {
         let whole = i % 2 == 1;
