@@ -1,6 +1,6 @@
 """How far ten AdamW steps of PyTorch itself lie from the golden ones, and why.
 
-    python oracle/adamw_spread.py GOLDEN_DIR [VARIANT ...]      (default: plvr2 plvr3 lvr dlvr)
+    PRISM_GOLDEN=../shared/golden python oracle/adamw_spread.py [VARIANT ...]   (default: plvr2 plvr3 lvr dlvr)
 
 Written with torch 2.15 (CPU), transformers 4.54.0; two minutes on one core. The objective is
 built here from the method alone, on transformers' Qwen2.5-VL. In order it shows
@@ -23,6 +23,7 @@ import contextlib
 import functools
 import json
 import math
+import os
 import sys
 from pathlib import Path
 from unittest import mock
@@ -213,7 +214,8 @@ def explain(variant):
 
 
 def main():
-    golden, names = Path(sys.argv[1]), sys.argv[2:] or ["plvr2", "plvr3", "lvr", "dlvr"]
+    golden = Path(os.environ.get("PRISM_GOLDEN", Path(__file__).resolve().parent.parent / "../shared/golden"))
+    names = sys.argv[1:] or ["plvr2", "plvr3", "lvr", "dlvr"]
     torch.set_num_threads(1)
     print("torch", torch.__version__, "transformers", __version__)
     for name in names:

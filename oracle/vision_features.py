@@ -1,10 +1,10 @@
 """Visual tokens of a golden checkpoint for several image shapes, by transformers.
 
-Usage: python oracle/vision_features.py GOLDEN_DIR
+Usage: PRISM_GOLDEN=../shared/golden python oracle/vision_features.py
 Writes crates/prism-model/tests/fixtures/vision_features.safetensors.
 Pixels are drawn from numpy's PCG64 and stored as bytes' worth of f32 so that both sides read the same numbers.
 """
-import sys
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import transformers
 from safetensors.torch import save_file
 from transformers import Qwen2_5_VLForConditionalGeneration
 
-golden = Path(sys.argv[1])
+golden = Path(os.environ.get("PRISM_GOLDEN", Path(__file__).resolve().parent.parent / "../shared/golden"))
 out = Path(__file__).resolve().parent.parent / "crates/prism-model/tests/fixtures/vision_features.safetensors"
 model = Qwen2_5_VLForConditionalGeneration.from_pretrained(golden / "checkpoints/base", torch_dtype=torch.float32).eval()
 # Square, one token, one row of windows, a tall strip, sides that are no whole number of windows.

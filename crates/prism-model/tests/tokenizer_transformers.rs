@@ -1,4 +1,4 @@
-//! The made tokenizer in transformers (`oracle/tokenizer_check.py`). Needs Python with
+//! The made tokenizer in transformers (`oracle/read_tokenizer.py`). Needs Python with
 //! transformers: set PRISM_PYTHON to its interpreter, else only the fixture is compared.
 
 mod common;
@@ -59,7 +59,7 @@ fn ids_and_chats_equal_those_of_transformers() {
     assert_eq!(Tokenizer::from_dir(folder.path()).unwrap().len(), size);
     let fixture = common::fixture("made_tokenizer.json");
     if let Some(python) = std::env::var_os("PRISM_PYTHON") {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../oracle/tokenizer_check.py");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../oracle/read_tokenizer.py");
         let mut child = Command::new(python).arg(script).arg(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let lines: String = TEXTS.iter().map(|text| format!("{}\n", json!(text))).collect();
         child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();

@@ -1,5 +1,5 @@
 //! The event file: the bytes are those that TensorBoard itself read back
-//! (`oracle/tensorboard_events.py`) into `fixtures/events.json`.
+//! (`oracle/read_events.py`) into `fixtures/events.json`.
 
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 """Reads an event file with TensorBoard itself and prints what it found as JSON.
 
-    python oracle/tensorboard_events.py FOLDER > crates/prism-train/tests/fixtures/events.json
+    python oracle/read_events.py FOLDER > crates/prism-train/tests/fixtures/events.json
 
 FOLDER holds the file that `cargo nextest run -p prism-train events` leaves where
 PRISM_EVENTS says. The expected JSON and the file's bytes are stored with the tests.

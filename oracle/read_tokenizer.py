@@ -1,6 +1,6 @@
 """Loads a folder made by `tokenizer::make` in transformers and prints the ids of texts, one JSON list a line.
 
-Usage: python oracle/tokenizer_check.py FOLDER < texts (one JSON string a line)
+Usage: python oracle/read_tokenizer.py FOLDER < texts (one JSON string a line)
 Fast and slow tokenizer, and the processor's chat template, must agree; the test compares the ids.
 """
 import json
