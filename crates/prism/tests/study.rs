@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -55,9 +55,13 @@ fn a_study_killed_three_times_gives_the_same_findings() {
     let folder = tempfile::tempdir().unwrap();
     let whole = finish(&folder.path().join("whole"));
     let killed = folder.path().join("killed");
-    for after in [150, 500, 900] {
+    for _ in 0..3 {
         let mut child = study(&killed).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(after));
+        // Another moment every time: what does not hold for all of them should show one day.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
+        let after = Duration::from_millis(100 + u64::from(now / 1000) % 1500);
+        println!("killed after {after:?}");
+        std::thread::sleep(after);
         child.kill().unwrap();
         child.wait().unwrap();
     }
