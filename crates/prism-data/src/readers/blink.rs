@@ -38,7 +38,7 @@ pub(super) fn visit(source: &Source<'_>, each: Each<'_>) -> Result<()> {
         let whole = At { path, place: Place::File };
         let mut number = 0;
         for batch in open(path, &whole)? {
-            let batch = batch.map_err(|e| whole.error(format!("row {number} or one soon after cannot be read: {e}"), REMEDY))?;
+            let batch = batch.map_err(|e| unreadable(&e, number, &whole))?;
             let columns = Columns::of(&batch, &whole)?;
             for index in 0..batch.num_rows() {
                 let at = At { path, place: Place::Row(number) };
@@ -65,11 +65,16 @@ fn open(path: &Path, at: &At<'_>) -> Result<ParquetRecordBatchReader> {
     let wanted = ["idx", "question", "sub_task", "choices", "answer"].iter().chain(&IMAGES);
     let roots: Vec<usize> = wanted.filter_map(|name| builder.schema().index_of(name).ok()).collect();
     let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-    builder
-        .with_projection(mask)
-        .with_batch_size(ROWS)
-        .build()
-        .map_err(|e| at.error(format!("it cannot be read: {e}"), "write it with snappy, zstd or no compression"))
+    builder.with_projection(mask).with_batch_size(ROWS).build().map_err(|e| unreadable(&e, 0, at))
+}
+
+/// A page that cannot be read, at `row` or the few behind it.
+fn unreadable(error: &dyn std::error::Error, row: usize, at: &At<'_>) -> Error {
+    let cause = error.to_string();
+    match cause.split_once("Disabled feature at compile time: ") {
+        Some((_, codec)) => at.error(format!("its pages are compressed with {codec}"), "write it with snappy, zstd or no compression"),
+        None => at.error(format!("row {row} or one soon after cannot be read: {cause}"), REMEDY),
+    }
 }
 
 fn is_text(kind: &DataType) -> bool {

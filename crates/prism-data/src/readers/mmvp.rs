@@ -7,8 +7,9 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use csv::{ByteRecord, ReaderBuilder};
 use prism_run::Example;
@@ -46,8 +47,10 @@ pub(super) fn visit(source: &Source<'_>, each: Each<'_>) -> Result<()> {
     let images = image_folder(source, &whole)?;
     let (mut ids, mut seen) = (Ids::default(), BTreeMap::new());
     let (mut record, mut row) = (ByteRecord::new(), 0);
+    // Behind `\r\n` a record's place is told as the line before.
+    let behind = u64::from(first_line(path)?.ends_with(b"\r\n"));
     while reader.read_byte_record(&mut record).map_err(broken)? {
-        let line = record.position().map_or(row + 2, |p| usize::try_from(p.line()).unwrap_or(usize::MAX));
+        let line = record.position().and_then(|p| usize::try_from(p.line() + behind).ok()).unwrap_or(row + 2);
         let at = At { path, place: Place::Line(line) };
         let made = cells(&record, &columns, header.len(), &at).and_then(|cells| {
             let index = index(cells[0], &at)?;
@@ -78,6 +81,12 @@ pub(super) fn visit(source: &Source<'_>, each: Each<'_>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn first_line(path: &Path) -> Result<Vec<u8>> {
+    let mut line = Vec::new();
+    let read = File::open(path).and_then(|file| BufReader::new(file).read_until(b'\n', &mut line));
+    read.map(|_| line).map_err(|e| Error::io("cannot read", path, e))
 }
 
 /// Where each of [`COLUMNS`] stands.

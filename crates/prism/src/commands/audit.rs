@@ -240,6 +240,14 @@ fn table(findings: &Findings) -> String {
     }
     let header = ["intervention", "n", "accuracy", "delta", "gained", "lost", "p", "margin", "verdict"];
     let mut text = format!("{}\n{}", prism_audit::compare::table1(&findings.table1), prism_audit::text::table(&header, &rows));
+    if !findings.pairs.is_empty() {
+        let rows = findings.pairs.iter().map(|p| {
+            let numbers = [p.pairs.to_string(), p.correct.to_string(), percent(p.accuracy), p.incomplete.to_string()];
+            std::iter::once(p.intervention.clone()).chain(numbers).collect::<Vec<_>>()
+        });
+        let header = ["pairs, all questions right", "pairs", "right", "accuracy", "incomplete"];
+        text.push_str(&format!("\n{}", prism_audit::text::table(&header, &rows.collect::<Vec<_>>())));
+    }
     for warning in &findings.warnings {
         text.push_str(&format!("\nnote: {}", warning.text));
     }
