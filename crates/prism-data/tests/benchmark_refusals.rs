@@ -124,7 +124,11 @@ fn mmvp_rows() {
         ("\r\n2,", "\r\nzwei,", [", line 3: ", "the index `zwei` is not a number from 1", "number the questions as their images"]),
         ("\r\n1,", "\r\n0,", [", line 2: ", "the index `0` is not a number from 1", "1, 2, ..."]),
         ("\r\n2,", "\r\n1,", [", line 3: ", "the id `1` occurs twice", "an id of its own"]),
-        ("(a) Open (b) Closed", "Open or closed", [", line 2: ", "the options `Open or closed` cannot be told apart", "write them as `(a) Open (b) Closed`"]),
+        (
+            "(a) Open (b) Closed",
+            "Open or closed",
+            [", line 2: ", "the options `Open or closed` cannot be told apart", "write them as `(a) Open (b) Closed`"],
+        ),
         ("(a) Open (b) Closed", "(a) Open", [", line 2: ", "cannot be told apart", "(b) Closed"]),
         ("(a) Open (b) Closed", "(a) (b) Closed", [", line 2: ", "cannot be told apart", "(a) Open"]),
         ("Closed,(a)", "Closed,Open", [", line 2: ", "the answer `Open` is not a letter in brackets", "write it as `(A)`"]),
@@ -135,7 +139,11 @@ fn mmvp_rows() {
         ("Are the butterfly's wings closer to being open or closed?", "", [", line 2: ", "the question is empty", "give its text"]),
         ("\r\n6,", "\r\n9,", [", line 7: ", "9.jpg does not exist", "put it there"]),
         ("Index,Question", "Index,Query", [": ", "there is no column `Question` (found: Index, Query, Options", "comma-separated"]),
-        ("Index,Question,Options,", "Index;Question;Options;", [": ", "there is no column `Index` (found: Index;Question", "comma-separated"]),
+        (
+            "Index,Question,Options,",
+            "Index;Question;Options;",
+            [": ", "there is no column `Index` (found: Index;Question", "comma-separated"],
+        ),
     ] {
         let (_folder, path, file) = mmvp(from, to);
         refused(&path, &file, &parts);
@@ -186,7 +194,11 @@ fn vstar_lines() {
         ("\"label\": \"A\"", "\"label\": \"E\"", [", line 1: ", "the label `E` is not among the options A to D", "right option"]),
         ("\"question_id\": 1", "\"question_id\": 0", [", line 2: ", "the id `0` occurs twice", "an id of its own"]),
         ("\"text\": ", "\"query\": ", [", line 1: ", "missing field `text`", "one JSON object a line"]),
-        ("\\n(A) rubber\\n(B) cotton", "\\nrubber, cotton", [", line 1: ", "the text holds no options", "write each option on a line of its own"]),
+        (
+            "\\n(A) rubber\\n(B) cotton",
+            "\\nrubber, cotton",
+            [", line 1: ", "the text holds no options", "write each option on a line of its own"],
+        ),
         ("{\"image\"", "[\"image\"", [", line 1: ", "expected", "one JSON object a line"]),
         ("\"question_id\": 0}\n", "\"question_id\": 0} ", [", line 1: ", "something follows the object", "one JSON object a line"]),
     ] {
@@ -196,7 +208,11 @@ fn vstar_lines() {
     let (_folder, path) = copy("vstar");
     let file = path.join("relative_position/sa_9.json");
     fs::write(&file, r#"{"bbox": [[1, 1, 40, 4]]}"#).unwrap();
-    refused(&path, &file, &["the box [1, 1, 40, 4] (x, y, width, height) lies outside the image of 16 x 12 pixels", "correct the annotation"]);
+    refused(
+        &path,
+        &file,
+        &["the box [1, 1, 40, 4] (x, y, width, height) lies outside the image of 16 x 12 pixels", "correct the annotation"],
+    );
     fs::write(&file, r#"{"bbox": [[1, 1, 40]]}"#).unwrap();
     refused(&path, &file, &["key `bbox[0]`", "download the V*Bench folder again"]);
     fs::remove_file(&file).unwrap();

@@ -45,11 +45,9 @@ fn assert_as_expected(examples: &[Example], name: &str) {
 
 #[test]
 fn every_layout_reads_as_the_harness_reads_it() {
-    for (name, file, layout) in [
-        ("vstar", "test_questions.jsonl", Layout::Vstar),
-        ("mmvp", "Questions.csv", Layout::Mmvp),
-        ("jsonl", "test.jsonl", Layout::Jsonl),
-    ] {
+    for (name, file, layout) in
+        [("vstar", "test_questions.jsonl", Layout::Vstar), ("mmvp", "Questions.csv", Layout::Mmvp), ("jsonl", "test.jsonl", Layout::Jsonl)]
+    {
         for path in [fixture(name), fixture(name).join(file)] {
             let benchmark = Benchmark::open(&path).unwrap();
             assert_eq!(benchmark.description.layout, layout);
@@ -145,7 +143,9 @@ fn a_description_of_ones_own() {
     assert_eq!(benchmark.described_in.as_deref(), Some(path.as_path()));
     let (examples, _cache) = read(&path, None).unwrap();
     assert_eq!(examples.iter().map(|e| e.category.as_deref().unwrap()).collect::<Vec<_>>(), ["Jigsaw", "Jigsaw", "Art_Style"]);
-    assert!(examples[0].prompt.starts_with("One letter. How many") && examples[0].prompt.ends_with("A. the second image\nB. the third image\n"));
+    assert!(
+        examples[0].prompt.starts_with("One letter. How many") && examples[0].prompt.ends_with("A. the second image\nB. the third image\n")
+    );
 
     fs::copy(fixture("jsonl/a.png"), folder.path().join("a.png")).unwrap();
     write("odd.jsonl", r#"{"key": 7, "file": "a.png", "question": "Which?", "options": ["x", "y"], "answer": "B"}"#);

@@ -60,7 +60,9 @@ impl Benchmark {
             let file = if path.is_dir() { path.join(name) } else { path.to_path_buf() };
             match file.is_file() {
                 true => Ok(vec![(file, None)]),
-                false => Err(Error::data(path, Place::File, format!("the folder holds no {name}"), "give the benchmark's folder, or its file")),
+                false => {
+                    Err(Error::data(path, Place::File, format!("the folder holds no {name}"), "give the benchmark's folder, or its file"))
+                }
             }
         };
         let found: Vec<(PathBuf, Option<String>)> = match description.layout {
@@ -173,10 +175,16 @@ fn layout_of(path: &Path) -> Result<Layout> {
             Some("json") => Ok(Layout::Training),
             Some("csv") => Ok(Layout::Mmvp),
             Some("parquet") => Ok(Layout::Blink),
-            _ => Err(Error::data(path, Place::File, "the format is not known", "give a .jsonl, .json, .csv, .parquet or .toml file, or a benchmark's folder")),
+            _ => Err(Error::data(
+                path,
+                Place::File,
+                "the format is not known",
+                "give a .jsonl, .json, .csv, .parquet or .toml file, or a benchmark's folder",
+            )),
         };
     }
-    let standard = [(VSTAR_QUESTIONS, Layout::Vstar), (MMVP_QUESTIONS, Layout::Mmvp), (WORLD_QUESTIONS, Layout::Jsonl), (META, Layout::Training)];
+    let standard =
+        [(VSTAR_QUESTIONS, Layout::Vstar), (MMVP_QUESTIONS, Layout::Mmvp), (WORLD_QUESTIONS, Layout::Jsonl), (META, Layout::Training)];
     if let Some((_, layout)) = standard.into_iter().find(|(name, _)| path.join(name).is_file()) {
         return Ok(layout);
     }
@@ -184,7 +192,9 @@ fn layout_of(path: &Path) -> Result<Layout> {
     if parquet(path) || names(path)?.iter().any(|name| parquet(&path.join(name))) {
         return Ok(Layout::Blink);
     }
-    let cause = format!("the folder holds neither {VSTAR_QUESTIONS} (V*Bench) nor {MMVP_QUESTIONS} (MMVP), parquet files (BLINK), {WORLD_QUESTIONS} or {META}");
+    let cause = format!(
+        "the folder holds neither {VSTAR_QUESTIONS} (V*Bench) nor {MMVP_QUESTIONS} (MMVP), parquet files (BLINK), {WORLD_QUESTIONS} or {META}"
+    );
     Err(Error::data(path, Place::File, cause, "give the benchmark's folder, or one of its files"))
 }
 
@@ -220,15 +230,26 @@ fn blink_files(description: &Description, path: &Path) -> Result<Vec<(PathBuf, O
     }
     if there.is_empty() {
         let cause = format!("no folder in it holds {split}-00000-of-00001.parquet or its like");
-        return Err(Error::data(path, Place::File, cause, format!("give the folder that holds the tasks' folders, with the files of the split `{split}`")));
+        return Err(Error::data(
+            path,
+            Place::File,
+            cause,
+            format!("give the folder that holds the tasks' folders, with the files of the split `{split}`"),
+        ));
     }
-    let wanted: Vec<String> = if description.tasks.is_empty() { there.iter().map(|(task, _)| task.clone()).collect() } else { description.tasks.clone() };
+    let wanted: Vec<String> =
+        if description.tasks.is_empty() { there.iter().map(|(task, _)| task.clone()).collect() } else { description.tasks.clone() };
     let mut files = Vec::new();
     for task in wanted {
         let Some((_, shards)) = there.iter().find(|(name, _)| *name == task) else {
             let found: Vec<&str> = there.iter().map(|(task, _)| task.as_str()).collect();
             let cause = format!("the task `{task}` is missing: no {task}/{split}-*.parquet (found: {})", found.join(", "));
-            return Err(Error::data(path, Place::File, cause, "put it there, give one task's folder, or a .toml with `tasks` (docs/reference/data.md)"));
+            return Err(Error::data(
+                path,
+                Place::File,
+                cause,
+                "put it there, give one task's folder, or a .toml with `tasks` (docs/reference/data.md)",
+            ));
         };
         files.extend(shards.iter().map(|file| (file.clone(), Some(task.clone()))));
     }
@@ -248,7 +269,8 @@ fn shards(folder: &Path, split: &str) -> Result<Vec<PathBuf>> {
         // A newer writer adds its version: 00001-9a3c....
         Some((number.parse().ok()?, of.split('-').next()?.parse().ok()?))
     };
-    let found: Vec<(String, usize, usize)> = names(folder)?.into_iter().filter_map(|name| parse(&name).map(|(n, of)| (name, n, of))).collect();
+    let found: Vec<(String, usize, usize)> =
+        names(folder)?.into_iter().filter_map(|name| parse(&name).map(|(n, of)| (name, n, of))).collect();
     let Some(&(_, _, of)) = found.first() else { return Ok(Vec::new()) };
     for number in 0..of {
         if !found.iter().any(|(_, n, _)| *n == number) {

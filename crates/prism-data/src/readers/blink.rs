@@ -60,7 +60,8 @@ pub(super) fn visit(source: &Source<'_>, each: Each<'_>) -> Result<()> {
 /// Opens a file at the columns that are needed.
 fn open(path: &Path, at: &At<'_>) -> Result<ParquetRecordBatchReader> {
     let file = File::open(path).map_err(|e| Error::io("cannot read", path, e))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| at.error(format!("it is not a whole parquet file: {e}"), REMEDY))?;
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| at.error(format!("it is not a whole parquet file: {e}"), REMEDY))?;
     check_schema(builder.schema(), at)?;
     let wanted = ["idx", "question", "sub_task", "choices", "answer"].iter().chain(&IMAGES);
     let roots: Vec<usize> = wanted.filter_map(|name| builder.schema().index_of(name).ok()).collect();
@@ -147,7 +148,8 @@ struct Columns {
 
 impl Columns {
     fn of(batch: &RecordBatch, at: &At<'_>) -> Result<Self> {
-        let into = |array: &ArrayRef, kind: &DataType| cast(array, kind).map_err(|e| at.error(format!("a column cannot be read: {e}"), REMEDY));
+        let into =
+            |array: &ArrayRef, kind: &DataType| cast(array, kind).map_err(|e| at.error(format!("a column cannot be read: {e}"), REMEDY));
         let column = |name: &str| batch.column_by_name(name).ok_or_else(|| at.error(format!("there is no column `{name}`"), REMEDY));
         let text = |array: &ArrayRef| Ok::<_, Error>(into(array, &DataType::Utf8)?.as_string::<i32>().clone());
         let mut images = Vec::new();

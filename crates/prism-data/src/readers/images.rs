@@ -56,7 +56,8 @@ impl Images {
         begins_like_an_image(path, at)?;
         if self.depth > Depth::Beginning {
             let name = path.display().to_string();
-            let file = File::open(path).map_err(|e| at.error(format!("the image {name} cannot be read: {e}"), "give a readable image file"))?;
+            let file =
+                File::open(path).map_err(|e| at.error(format!("the image {name} cannot be read: {e}"), "give a readable image file"))?;
             look(BufReader::new(file), self.depth, &name, at)?;
         }
         Ok(())
@@ -100,7 +101,10 @@ fn extract(cache: &Path, bytes: &[u8], extension: &str) -> Result<PathBuf> {
     }
     let refused = |e: std::io::Error| {
         let at = At { path: cache, place: crate::Place::File };
-        at.error(format!("images cannot be put into the cache folder: {e}"), format!("set {CACHE_VARIABLE} to a folder that can be written"))
+        at.error(
+            format!("images cannot be put into the cache folder: {e}"),
+            format!("set {CACHE_VARIABLE} to a folder that can be written"),
+        )
     };
     fs::create_dir_all(&folder).map_err(refused)?;
     // A name of this process's own: two audits may extract the same image at once.

@@ -95,8 +95,9 @@ pub(super) fn for_each_line<T: DeserializeOwned>(
 
 fn object<T: DeserializeOwned>(line: &[u8], names: &BTreeMap<String, String>, at: &At<'_>) -> Result<T> {
     let text = std::str::from_utf8(line).map_err(|_| at.error("it is not UTF-8 text", "save the file as UTF-8 JSON lines"))?;
-    let refused =
-        |e: serde_path_to_error::Error<serde_json::Error>| at.error(describe(&e), "one JSON object a line, with the keys of docs/reference/data.md");
+    let refused = |e: serde_path_to_error::Error<serde_json::Error>| {
+        at.error(describe(&e), "one JSON object a line, with the keys of docs/reference/data.md")
+    };
     if names.is_empty() {
         let mut json = serde_json::Deserializer::from_str(text);
         let value = serde_path_to_error::deserialize(&mut json).map_err(refused)?;
@@ -110,7 +111,9 @@ fn object<T: DeserializeOwned>(line: &[u8], names: &BTreeMap<String, String>, at
     for (ours, theirs) in names {
         let value = keys.remove(theirs);
         let Some(value) = value else {
-            return Err(at.error(format!("there is no key `{theirs}`"), format!("the description takes `{ours}` from it: correct `columns`")));
+            return Err(
+                at.error(format!("there is no key `{theirs}`"), format!("the description takes `{ours}` from it: correct `columns`"))
+            );
         };
         keys.insert(ours.clone(), value);
     }

@@ -93,9 +93,10 @@ fn first_line(path: &Path) -> Result<Vec<u8>> {
 fn columns(header: &[String], at: &At<'_>) -> Result<[usize; 4]> {
     let mut found = [0; 4];
     for (place, spellings) in found.iter_mut().zip(COLUMNS) {
-        *place = header.iter().position(|name| spellings.contains(&name.as_str())).ok_or_else(|| {
-            at.error(format!("there is no column `{}` (found: {})", spellings[0], shortened(&header.join(", "))), REMEDY)
-        })?;
+        *place = header
+            .iter()
+            .position(|name| spellings.contains(&name.as_str()))
+            .ok_or_else(|| at.error(format!("there is no column `{}` (found: {})", spellings[0], shortened(&header.join(", "))), REMEDY))?;
     }
     Ok(found)
 }
@@ -126,7 +127,9 @@ fn cells<'r>(record: &'r ByteRecord, columns: &[usize; 4], width: usize, at: &At
 fn index(cell: &str, at: &At<'_>) -> Result<usize> {
     match cell.trim().parse() {
         Ok(index) if index > 0 => Ok(index),
-        _ => Err(at.error(format!("the index `{}` is not a number from 1", shortened(cell)), "number the questions as their images: 1, 2, ...")),
+        _ => Err(
+            at.error(format!("the index `{}` is not a number from 1", shortened(cell)), "number the questions as their images: 1, 2, ...")
+        ),
     }
 }
 

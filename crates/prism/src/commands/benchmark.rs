@@ -52,7 +52,8 @@ fn describe(benchmark: &Benchmark, found: &Inventory) -> String {
         }
     }
     if !found.categories.is_empty() {
-        let rows = found.categories.iter().map(|(name, c)| vec![name.clone(), c.questions.to_string(), tally(&c.labels, "")]).collect::<Vec<_>>();
+        let rows =
+            found.categories.iter().map(|(name, c)| vec![name.clone(), c.questions.to_string(), tally(&c.labels, "")]).collect::<Vec<_>>();
         lines.push(String::new());
         lines.push(text::table(&["category", "questions", "labels"], &rows));
     }
