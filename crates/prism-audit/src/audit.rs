@@ -7,7 +7,7 @@ use prism_run::records::{self, AlignmentRow, AnswerRow, ExampleRow, files};
 use prism_run::table::read_rows;
 
 use crate::findings::{Findings, WarningFinding};
-use crate::{AuditSettings, Result, alignment, faithfulness, pairs, probe, summary, verdict};
+use crate::{AuditSettings, Result, accuracy, alignment, faithfulness, pairs, probe, summary, verdict};
 
 /// Reads the run's records, computes every finding and writes `findings/`.
 ///
@@ -42,6 +42,7 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
     findings.warnings.extend(probe::warnings(&findings.probe, settings));
     findings.faithfulness = faithfulness::faithfulness(&branches, settings);
     findings.warnings.extend(faithfulness::warnings(&branches, &findings.faithfulness));
+    findings.pairs = accuracy::pair_findings(&examples, &branches);
     findings.verdict = verdict::verdicts(&branches, settings);
     findings.table1 = vec![summary::summarise(&manifest, &examples, &findings)];
     findings.write(run)?;

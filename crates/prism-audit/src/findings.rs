@@ -5,6 +5,7 @@
 //! | `alignment.parquet` | mode x stage |
 //! | `probe.parquet` | probe position x target |
 //! | `faithfulness.parquet` | intervention x category |
+//! | `pairs.parquet` | intervention, for a benchmark with pairs |
 //! | `verdict.parquet` | intervention |
 //! | `table1.parquet` | variant and seed |
 //! | `comparison.parquet` | pair of columns of Table 1 |
@@ -28,6 +29,8 @@ pub mod files {
     pub const PROBE: &str = "probe.parquet";
     /// [`super::FaithfulnessFinding`].
     pub const FAITHFULNESS: &str = "faithfulness.parquet";
+    /// [`super::PairFinding`].
+    pub const PAIRS: &str = "pairs.parquet";
     /// [`super::VerdictFinding`].
     pub const VERDICT: &str = "verdict.parquet";
     /// [`super::VariantSummary`].
@@ -297,6 +300,28 @@ table_row! {
 }
 
 table_row! {
+    /// Pair accuracy: a pair counts only when all of its questions are right.
+    pub struct PairFinding {
+        /// Textual form of the intervention; `clean` is the baseline.
+        pub intervention: String,
+        /// Pairs that ran whole.
+        pub pairs: usize,
+        /// Pairs right as a whole.
+        pub correct: usize,
+        /// Share of them.
+        pub accuracy: Option<f64>,
+        /// Wilson interval, 95 %, over pairs.
+        pub accuracy_low: Option<f64>,
+        /// Its upper end.
+        pub accuracy_high: Option<f64>,
+        /// Pairs left out: one question only, or one that could not be run.
+        pub incomplete: usize,
+        /// Why numbers are absent.
+        pub reason: Option<String>,
+    }
+}
+
+table_row! {
     /// Something a reader must know before reading the other tables.
     pub struct WarningFinding {
         /// The section it concerns: `alignment`, `probe`, `faithfulness`, `comparison`.
@@ -315,6 +340,9 @@ pub struct Findings {
     pub probe: Vec<ProbeFinding>,
     /// Interventions by category.
     pub faithfulness: Vec<FaithfulnessFinding>,
+    /// Pair accuracy by intervention; empty for a benchmark without pairs.
+    #[serde(default)]
+    pub pairs: Vec<PairFinding>,
     /// Verdict per intervention.
     pub verdict: Vec<VerdictFinding>,
     /// Table 1: one row for an audit, all rows for a comparison.
@@ -341,6 +369,7 @@ impl Findings {
         put(partial.path(), files::ALIGNMENT, &self.alignment)?;
         put(partial.path(), files::PROBE, &self.probe)?;
         put(partial.path(), files::FAITHFULNESS, &self.faithfulness)?;
+        put(partial.path(), files::PAIRS, &self.pairs)?;
         put(partial.path(), files::VERDICT, &self.verdict)?;
         put(partial.path(), files::TABLE1, &self.table1)?;
         put(partial.path(), files::COMPARISON, &self.comparison)?;
@@ -363,6 +392,7 @@ impl Findings {
             alignment: take(&folder, files::ALIGNMENT)?,
             probe: take(&folder, files::PROBE)?,
             faithfulness: take(&folder, files::FAITHFULNESS)?,
+            pairs: take(&folder, files::PAIRS)?,
             verdict: take(&folder, files::VERDICT)?,
             table1: take(&folder, files::TABLE1)?,
             comparison: take(&folder, files::COMPARISON)?,

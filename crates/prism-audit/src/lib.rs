@@ -7,6 +7,7 @@
 //! other (the paper's Tables 1 and 2); [`paper`] computes the same statistics
 //! from the published numbers.
 
+pub mod accuracy;
 pub mod alignment;
 pub mod audit;
 pub mod compare;

@@ -12,8 +12,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Place {
     /// The file as a whole.
     File,
-    /// A line of a JSONL file, from 1.
+    /// A line of a JSONL or CSV file, from 1.
     Line(usize),
+    /// A row of a table, from 0.
+    Row(usize),
     /// A record of a JSON list, from 0, with its question id when known.
     Record(usize, Option<String>),
 }
@@ -23,6 +25,7 @@ impl fmt::Display for Place {
         match self {
             Place::File => Ok(()),
             Place::Line(n) => write!(f, ", line {n}"),
+            Place::Row(n) => write!(f, ", row {n}"),
             Place::Record(n, None) => write!(f, ", record {n}"),
             Place::Record(n, Some(id)) => write!(f, ", record {n} (question {id})"),
         }

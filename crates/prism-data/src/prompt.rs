@@ -14,15 +14,18 @@ pub fn multiple_choice(question: &str, options: &[String]) -> String {
     if options.is_empty() {
         return question.to_string();
     }
-    let mut text = format!("{question}\nOptions:\n");
+    format!("{question}\nOptions:\n{}\n{INSTRUCTION}", option_lines(options))
+}
+
+/// One `A. text` a line, each line ended.
+pub fn option_lines(options: &[String]) -> String {
+    let mut text = String::new();
     for (option, index) in options.iter().zip(0..) {
         text.push(letter(index).unwrap_or('?'));
         text.push_str(". ");
         text.push_str(option);
         text.push('\n');
     }
-    text.push('\n');
-    text.push_str(INSTRUCTION);
     text
 }
 

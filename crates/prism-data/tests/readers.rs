@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use prism_data::{benchmark_name, read_benchmark, read_partners, read_training, training_files};
+use prism_data::{Benchmark, read_benchmark, read_partners, read_training, training_files};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -83,7 +83,7 @@ fn jsonl_rows_become_examples() {
     assert_eq!((examples[1].pair.as_deref(), examples[1].counterfactual.as_deref()), (Some("1"), Some("x")));
     assert_eq!((examples[2].prompt.as_str(), examples[2].label.as_str()), ("Which color?", "a dog"));
     assert!(examples.iter().all(|e| e.images.iter().all(|i| i.is_file())));
-    assert_eq!(benchmark_name(&path), "bench");
+    assert_eq!(Benchmark::open(&path).unwrap().name(), "bench");
     assert!(read_partners(&path).unwrap().is_empty());
 }
 
@@ -128,8 +128,8 @@ fn benchmarks_that_are_not_there() {
     let dir = folder();
     let missing = dir.path().join("nowhere.jsonl");
     assert_says(&refusal(read_benchmark(&missing), &missing), &["there is no such file or folder"]);
-    assert_says(&refusal(read_benchmark(dir.path()), dir.path()), &["neither test_questions.jsonl (V*Bench) nor test.jsonl"]);
-    let odd = write(&dir, "bench.csv", "a,b");
+    assert_says(&refusal(read_benchmark(dir.path()), dir.path()), &["neither test_questions.jsonl (V*Bench) nor Questions.csv (MMVP)"]);
+    let odd = write(&dir, "bench.xlsx", "a,b");
     assert_says(&refusal(read_benchmark(&odd), &odd), &["the format is not known", ".jsonl"]);
 }
 
@@ -163,7 +163,7 @@ fn vstar_boxes_are_normalised() {
         assert_eq!(example.category.as_deref(), Some("direct_attributes"));
         assert!(example.prompt.starts_with("What is the material") && example.prompt.ends_with("directly."));
     }
-    assert_eq!(benchmark_name(&path), "vstar");
+    assert_eq!(Benchmark::open(&path).unwrap().name(), "vstar");
 }
 
 #[test]

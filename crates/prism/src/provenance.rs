@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use prism_data::Benchmark;
 use prism_run::folder;
 use prism_run::manifest::{Manifest, SCHEMA};
 
@@ -43,6 +44,21 @@ pub fn now() -> String {
 /// When it cannot be read.
 pub fn hash_input(manifest: &mut Manifest, name: &str, path: &Path) -> prism_run::Result<()> {
     manifest.inputs.insert(name.into(), folder::hash_file(path)?);
+    Ok(())
+}
+
+/// Adds the hashes of a benchmark's files of questions and of the user's description.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn hash_benchmark(manifest: &mut Manifest, benchmark: &Benchmark) -> prism_run::Result<()> {
+    for (number, file) in benchmark.files().iter().enumerate() {
+        let name = if number == 0 { "benchmark".into() } else { format!("benchmark/{number}") };
+        hash_input(manifest, &name, file)?;
+    }
+    if let Some(description) = &benchmark.described_in {
+        hash_input(manifest, "benchmark/description", description)?;
+    }
     Ok(())
 }
 

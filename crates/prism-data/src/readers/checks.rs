@@ -1,8 +1,6 @@
 //! What every reader checks, in one wording: paths, images, boxes, labels, ids.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use prism_run::RegionBox;
@@ -79,45 +77,6 @@ pub(crate) fn resolve(folder: &Path, name: &str, at: &At<'_>) -> Result<PathBuf>
     Ok(folder.join(relative))
 }
 
-/// That `path` is a file that begins like an image the preprocessing can read.
-pub(crate) fn check_image(path: &Path, at: &At<'_>) -> Result<()> {
-    let mut head = [0u8; 12];
-    let read = File::open(path).and_then(|mut file| {
-        let mut filled = 0;
-        while filled < head.len() {
-            match file.read(&mut head[filled..])? {
-                0 => break,
-                n => filled += n,
-            }
-        }
-        Ok(filled)
-    });
-    match read {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            Err(at.error(format!("the image {} does not exist", path.display()), "put it there, or correct the path or the image folder"))
-        }
-        Err(e) => Err(at.error(format!("the image {} cannot be read: {e}", path.display()), "give a readable image file")),
-        Ok(n) => {
-            let head = &head[..n];
-            if head.starts_with(&[0x89, b'P', b'N', b'G', 0x0D, 0x0A, 0x1A, 0x0A]) || head.starts_with(&[0xFF, 0xD8, 0xFF]) {
-                Ok(())
-            } else {
-                Err(at.error(format!("{} is not an image", path.display()), "give a PNG or JPEG file"))
-            }
-        }
-    }
-}
-
-/// Width and height of an image, from its header.
-pub(crate) fn image_size(path: &Path, at: &At<'_>) -> Result<(u32, u32)> {
-    check_image(path, at)?;
-    image::ImageReader::open(path)
-        .and_then(image::ImageReader::with_guessed_format)
-        .map_err(image::ImageError::from)
-        .and_then(image::ImageReader::into_dimensions)
-        .map_err(|e| at.error(format!("{} is not a whole image: {e}", path.display()), "give a PNG or JPEG file"))
-}
-
 /// A normalised box; rounding beyond the edge by less than a millionth is taken back.
 pub(crate) fn region(values: [f64; 4], at: &At<'_>) -> Result<RegionBox> {
     let near = |v: f64| if v.is_finite() && (-1e-6..=1.0 + 1e-6).contains(&v) { v.clamp(0.0, 1.0) } else { v };
@@ -146,6 +105,28 @@ pub(crate) fn check_label(label: &str, options: &[String], at: &At<'_>) -> Resul
     match (chars.next(), chars.next()) {
         (Some(c), None) if ('A'..=last).contains(&c) => Ok(()),
         _ => Err(at.error(format!("the label `{label}` is not among the options A to {last}"), "give the letter of the right option")),
+    }
+}
+
+/// The letter of a published answer: `(b)`, `(B)`, `B` or `b`.
+pub(crate) fn gold_letter(answer: &str, at: &At<'_>) -> Result<String> {
+    let text = answer.trim();
+    let bare = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(text);
+    let mut chars = bare.chars();
+    match (chars.next(), chars.next()) {
+        (Some(c), None) if c.is_ascii_alphabetic() => Ok(c.to_ascii_uppercase().to_string()),
+        _ if text == "hidden" => {
+            Err(at.error("the answer is `hidden`: the test split is published without answers", "give the files of the split `val`"))
+        }
+        _ => Err(at.error(format!("the answer `{}` is not a letter in brackets", shortened(text)), "write it as `(A)`, `(B)`, ...")),
+    }
+}
+
+/// The beginning of a text, for messages.
+pub(crate) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(40) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_string(),
     }
 }
 

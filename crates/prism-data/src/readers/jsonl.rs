@@ -3,15 +3,18 @@
 //! counterfactual?` (the format the world writes too). Keys it does not know are
 //! passed over.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use prism_run::{Example, RegionBox};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::checks::{At, Id, Ids, OneOrMany, check_image, check_label, folder_of, region, resolve};
+use super::checks::{At, Id, Ids, OneOrMany, check_label, folder_of, region, resolve};
+use super::{Each, Source};
 use crate::{Error, Place, Result, prompt};
 
 /// A line as the world writes it.
@@ -54,32 +57,67 @@ struct Row {
     counterfactual: Option<Id>,
 }
 
-/// Calls `each` with every line's object and place; blank lines are passed over.
-pub(super) fn for_each_line<T: DeserializeOwned>(path: &Path, mut each: impl FnMut(usize, T, &At<'_>) -> Result<()>) -> Result<()> {
+/// The keys of a line.
+pub const KEYS: [&str; 10] = ["id", "image", "images", "question", "options", "label", "bboxes", "category", "pair", "counterfactual"];
+
+/// Calls `each` with every line's number, object (or why it is none) and place, until it
+/// breaks off; blank lines are passed over. `names` are the file's own names for our keys.
+pub(super) fn for_each_line<T: DeserializeOwned>(
+    path: &Path,
+    names: &BTreeMap<String, String>,
+    mut each: impl FnMut(usize, Result<T>, &At<'_>) -> ControlFlow<()>,
+) -> Result<()> {
     let file = File::open(path).map_err(|e| Error::io("cannot read", path, e))?;
-    let mut row = 0;
-    for (number, line) in (1..).zip(BufReader::new(file).lines()) {
+    let mut lines = BufReader::new(file);
+    let (mut row, mut number, mut line) = (0, 0, Vec::new());
+    loop {
+        line.clear();
+        number += 1;
+        if lines.read_until(b'\n', &mut line).map_err(|e| Error::io("cannot read", path, e))? == 0 {
+            break;
+        }
         let at = At { path, place: Place::Line(number) };
-        let line = match line {
-            Ok(line) => line,
-            Err(e) if e.kind() == std::io::ErrorKind::InvalidData => {
-                return Err(at.error("it is not UTF-8 text", "save the file as UTF-8 JSON lines"));
-            }
-            Err(e) => return Err(Error::io("cannot read", path, e)),
-        };
-        if line.trim().is_empty() {
+        // Editors on Windows begin a text with a byte order mark.
+        let bytes = if number == 1 { line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&line) } else { &line };
+        if bytes.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let mut json = serde_json::Deserializer::from_str(&line);
-        let value = serde_path_to_error::deserialize(&mut json)
-            .map_err(|e| at.error(describe(&e), "one JSON object a line, with the keys of docs/reference/data.md"))?;
-        each(row, value, &at)?;
+        if each(row, object(bytes, names, &at), &at).is_break() {
+            return Ok(());
+        }
         row += 1;
     }
     if row == 0 {
         return Err(Error::data(path, Place::File, "the benchmark is empty", "give a file with at least one question"));
     }
     Ok(())
+}
+
+fn object<T: DeserializeOwned>(line: &[u8], names: &BTreeMap<String, String>, at: &At<'_>) -> Result<T> {
+    let text = std::str::from_utf8(line).map_err(|_| at.error("it is not UTF-8 text", "save the file as UTF-8 JSON lines"))?;
+    let refused = |e: serde_path_to_error::Error<serde_json::Error>| {
+        at.error(describe(&e), "one JSON object a line, with the keys of docs/reference/data.md")
+    };
+    if names.is_empty() {
+        let mut json = serde_json::Deserializer::from_str(text);
+        let value = serde_path_to_error::deserialize(&mut json).map_err(refused)?;
+        return match json.end() {
+            Ok(()) => Ok(value),
+            Err(_) => Err(at.error("something follows the object", "write one JSON object a line")),
+        };
+    }
+    let mut keys: serde_json::Map<String, serde_json::Value> =
+        serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text)).map_err(refused)?;
+    for (ours, theirs) in names {
+        let value = keys.remove(theirs);
+        let Some(value) = value else {
+            return Err(
+                at.error(format!("there is no key `{theirs}`"), format!("the description takes `{ours}` from it: correct `columns`"))
+            );
+        };
+        keys.insert(ours.clone(), value);
+    }
+    serde_path_to_error::deserialize(serde_json::Value::Object(keys)).map_err(refused)
 }
 
 /// The message of a JSON error with the key it happened at.
@@ -91,43 +129,45 @@ pub(super) fn describe(error: &serde_path_to_error::Error<serde_json::Error>) ->
     if key == "." { cause.to_string() } else { format!("key `{key}`: {cause}") }
 }
 
-/// Reads the file.
+/// Reads the file, a line at a time.
 ///
 /// # Errors
-/// [`Error::Data`] at the first line that breaks a promise of the readers.
-pub(super) fn read(path: &Path) -> Result<Vec<Example>> {
+/// When it cannot be read or holds no question; lines that break a promise of the
+/// readers go to `each`.
+pub(super) fn visit(source: &Source<'_>, each: Each<'_>) -> Result<()> {
     let mut ids = Ids::default();
-    let mut examples = Vec::new();
-    let folder = folder_of(path);
-    for_each_line(path, |row, value: Row, at| {
-        let id = value.id.into_string();
-        ids.add(&id, at)?;
-        let names = value.image.map(OneOrMany::into_vec).unwrap_or_default();
-        if names.is_empty() {
-            return Err(at.error("there is no image", "give `image` (a path) or `images` (a list of paths)"));
-        }
-        let mut images = Vec::with_capacity(names.len());
-        for name in &names {
-            let image = resolve(folder, name, at)?;
-            check_image(&image, at)?;
-            images.push(image);
-        }
-        check_label(&value.label, &value.options, at)?;
-        let boxes = value.bboxes.unwrap_or_default().into_iter().map(|b| region(b, at)).collect::<Result<_>>()?;
-        examples.push(Example {
-            question_id: id.clone(),
-            id,
-            row,
-            images,
-            prompt: prompt::multiple_choice(&value.question, &value.options),
-            options: value.options,
-            label: value.label,
-            boxes,
-            category: value.category,
-            pair: value.pair.map(Id::into_string),
-            counterfactual: value.counterfactual.map(Id::into_string),
-        });
-        Ok(())
-    })?;
-    Ok(examples)
+    let path = &source.files[0];
+    for_each_line(path, &source.description.columns, |row, value, at| {
+        each(value.and_then(|value| example(row, value, &mut ids, source, at)))
+    })
+}
+
+fn example(row: usize, value: Row, ids: &mut Ids, source: &Source<'_>, at: &At<'_>) -> Result<Example> {
+    let id = value.id.into_string();
+    ids.add(&id, at)?;
+    let names = value.image.map(OneOrMany::into_vec).unwrap_or_default();
+    if names.is_empty() {
+        return Err(at.error("there is no image", "give `image` (a path) or `images` (a list of paths)"));
+    }
+    let mut images = Vec::with_capacity(names.len());
+    for name in &names {
+        let image = resolve(folder_of(at.path), name, at)?;
+        source.images.file(&image, at)?;
+        images.push(image);
+    }
+    check_label(&value.label, &value.options, at)?;
+    let boxes = value.bboxes.unwrap_or_default().into_iter().map(|b| region(b, at)).collect::<Result<_>>()?;
+    Ok(Example {
+        question_id: id.clone(),
+        id,
+        row,
+        images,
+        prompt: source.description.prompt.fill(&value.question, &prompt::option_lines(&value.options)),
+        options: value.options,
+        label: value.label,
+        boxes,
+        category: value.category,
+        pair: value.pair.map(Id::into_string),
+        counterfactual: value.counterfactual.map(Id::into_string),
+    })
 }

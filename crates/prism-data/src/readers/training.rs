@@ -14,7 +14,9 @@ use prism_run::{Example, RegionBox, TrainingRecord, Turn};
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::checks::{At, Id, Ids, OneOrMany, check_image, check_label, folder_of, region, resolve};
+use super::checks::{At, Id, Ids, OneOrMany, check_label, folder_of, region, resolve};
+use super::images::{Depth, Images};
+use super::{Each, Source};
 use crate::{Error, Place, Result, prompt};
 
 /// One entry of a meta file.
@@ -83,10 +85,11 @@ struct Raw {
 /// cannot be read.
 pub fn read_training(path: &Path, image_folder: Option<&Path>) -> Result<Vec<TrainingRecord>> {
     let mut records = Vec::new();
+    let images = Images::looked_at(Depth::Beginning);
     for part in parts(path, image_folder)? {
         let start = records.len();
         for_each_record(&part, |number, raw, at| {
-            let (record, _) = record(raw, start + number, &part, at)?;
+            let (record, _) = record(raw, start + number, &part, &images, at)?;
             records.push(record);
             Ok(())
         })?;
@@ -109,22 +112,35 @@ pub fn training_files(path: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Training data read as questions: the first turn's, with its gold answer.
-pub(super) fn read_examples(path: &Path) -> Result<Vec<Example>> {
-    let (mut ids, mut examples) = (Ids::default(), Vec::new());
+///
+/// # Errors
+/// When a list cannot be read or none holds a record; records that break a promise of
+/// the readers go to `each`.
+pub(super) fn visit(source: &Source<'_>, each: Each<'_>) -> Result<()> {
+    let path = &source.files[0];
+    let (mut ids, mut row) = (Ids::default(), 0);
     for part in parts(path, None)? {
-        let start = examples.len();
-        for_each_record(&part, |number, raw, at| {
-            let (record, question_id) = record(raw, start + number, &part, at)?;
-            let example = example(record, question_id, &ids, at)?;
-            ids.add(&example.id, at)?;
-            examples.push(example);
-            Ok(())
-        })?;
+        let mut stopped = false;
+        let outcome = for_each_record(&part, |_, raw, at| {
+            let made = record(raw, row, &part, source.images, at).and_then(|(record, question_id)| {
+                let example = example(record, question_id, &ids, source, at)?;
+                ids.add(&example.id, at)?;
+                Ok(example)
+            });
+            row += 1;
+            stopped = each(made).is_break();
+            // A refusal ends the stream; this one is never shown.
+            if stopped { Err(Error::data(path, Place::File, "", "")) } else { Ok(()) }
+        });
+        if stopped {
+            return Ok(());
+        }
+        outcome?;
     }
-    if examples.is_empty() {
+    if row == 0 {
         return Err(Error::data(path, Place::File, "the benchmark is empty", "give a file with at least one question"));
     }
-    Ok(examples)
+    Ok(())
 }
 
 /// One list of records with its images' folder.
@@ -185,12 +201,12 @@ fn for_each_record(part: &Part, mut each: impl FnMut(usize, Raw, &At<'_>) -> Res
 }
 
 /// Checks one record; also returns the file's own question id.
-fn record(raw: Raw, row: usize, part: &Part, at: &At<'_>) -> Result<(TrainingRecord, String)> {
+fn record(raw: Raw, row: usize, part: &Part, look: &Images, at: &At<'_>) -> Result<(TrainingRecord, String)> {
     let names = raw.image.map(OneOrMany::into_vec).unwrap_or_default();
     let mut images = Vec::with_capacity(names.len());
     for name in &names {
         let image = resolve(&part.images, name, at)?;
-        check_image(&image, at)?;
+        look.file(&image, at)?;
         images.push(image);
     }
     let turns = turns(raw.conversations, at)?;
@@ -230,7 +246,7 @@ fn turns(conversations: Vec<TrainingTurn>, at: &At<'_>) -> Result<Vec<Turn>> {
     Ok(turns)
 }
 
-fn example(record: TrainingRecord, question_id: String, ids: &Ids, at: &At<'_>) -> Result<Example> {
+fn example(record: TrainingRecord, question_id: String, ids: &Ids, source: &Source<'_>, at: &At<'_>) -> Result<Example> {
     let first = record.turns.first();
     let prompt = match record.text {
         Some(text) => text,
@@ -246,7 +262,7 @@ fn example(record: TrainingRecord, question_id: String, ids: &Ids, at: &At<'_>) 
         row: record.row,
         question_id,
         images: record.images,
-        prompt,
+        prompt: source.description.prompt.fill(&prompt, &prompt::option_lines(&options)),
         options,
         label,
         boxes: record.boxes,

@@ -6,12 +6,14 @@ use std::path::Path;
 use prism_run::{Example, RegionBox};
 use serde::Deserialize;
 
-use super::checks::{At, Id, Ids, check_label, image_size, resolve};
+use super::checks::{At, Id, Ids, check_label, folder_of, resolve};
+use super::images::image_size;
 use super::jsonl::{describe, for_each_line};
+use super::{Each, Source};
 use crate::{Place, Result, prompt};
 
 /// The file of questions.
-pub(super) const QUESTIONS: &str = "test_questions.jsonl";
+pub(crate) const QUESTIONS: &str = "test_questions.jsonl";
 
 /// Pixels an annotator's box may overshoot the image by before it is refused.
 const OVERSHOOT: f64 = 2.0;
@@ -31,38 +33,44 @@ struct Annotation {
     bbox: Vec<[f64; 4]>,
 }
 
-/// Reads the folder.
+/// Reads the folder, a line at a time.
 ///
 /// # Errors
-/// [`crate::Error::Data`] at the first line or annotation that breaks a promise of the readers.
-pub(super) fn read(folder: &Path) -> Result<Vec<Example>> {
-    let path = folder.join(QUESTIONS);
+/// When the file of questions cannot be read or is empty; lines and annotations that
+/// break a promise of the readers go to `each`.
+pub(super) fn visit(source: &Source<'_>, each: Each<'_>) -> Result<()> {
     let mut ids = Ids::default();
-    let mut examples = Vec::new();
-    for_each_line(&path, |row, value: Row, at| {
-        let id = value.question_id.into_string();
-        ids.add(&id, at)?;
-        let image = resolve(folder, &value.image, at)?;
-        let size = image_size(&image, at)?;
-        let options = prompt::options_of(&value.text);
-        check_label(&value.label, &options, at)?;
-        let boxes = boxes(&image.with_extension("json"), size)?;
-        examples.push(Example {
-            question_id: id.clone(),
-            id,
-            row,
-            images: vec![image],
-            prompt: value.text,
-            options,
-            label: value.label,
-            boxes,
-            category: value.category,
-            pair: None,
-            counterfactual: None,
-        });
-        Ok(())
-    })?;
-    Ok(examples)
+    let path = &source.files[0];
+    for_each_line(path, &source.description.columns, |row, value, at| {
+        each(value.and_then(|value| example(row, value, &mut ids, source, at)))
+    })
+}
+
+fn example(row: usize, value: Row, ids: &mut Ids, source: &Source<'_>, at: &At<'_>) -> Result<Example> {
+    let id = value.question_id.into_string();
+    ids.add(&id, at)?;
+    let image = resolve(folder_of(at.path), &value.image, at)?;
+    let size = image_size(&image, at)?;
+    source.images.file(&image, at)?;
+    let options = prompt::options_of(&value.text);
+    if options.is_empty() {
+        return Err(at.error("the text holds no options", "write each option on a line of its own: `(A) ...`"));
+    }
+    check_label(&value.label, &options, at)?;
+    let boxes = boxes(&image.with_extension("json"), size)?;
+    Ok(Example {
+        question_id: id.clone(),
+        id,
+        row,
+        images: vec![image],
+        prompt: source.description.prompt.fill(&value.text, &prompt::option_lines(&options)),
+        options,
+        label: value.label,
+        boxes,
+        category: value.category,
+        pair: None,
+        counterfactual: None,
+    })
 }
 
 /// The boxes of an annotation, normalised to an image of `width` x `height` pixels.

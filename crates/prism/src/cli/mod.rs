@@ -2,6 +2,7 @@
 
 mod audit;
 mod base;
+mod benchmark;
 mod compare;
 mod paper;
 mod report;
@@ -12,6 +13,7 @@ mod world;
 
 pub use audit::AuditArguments;
 pub use base::BaseArguments;
+pub use benchmark::{BenchmarkArguments, BenchmarkCommand, CheckArguments};
 pub use compare::CompareArguments;
 pub use paper::PaperArguments;
 pub use report::ReportArguments;
@@ -34,6 +36,7 @@ use crate::hardware::{DeviceChoice, DtypeChoice};
   prism study recipes/study-tiny.toml      the whole study, from a small base model to a report
   prism audit --checkpoint DIR --benchmark test.jsonl --out runs/a
   prism trace --checkpoint DIR --examples data.json --rows 0-3 --steps 8
+  prism benchmark check data/MMVP          what lies there, and what is broken
   prism paper                              the published table, recomputed
 
 Results go to stdout, narration to stderr. Exit codes: 0 done, 1 failure,
@@ -75,6 +78,8 @@ pub enum Command {
     World(WorldArguments),
     /// Train the small base model from scratch on the world
     Base(BaseArguments),
+    /// Look into a benchmark's files before anything is run on them
+    Benchmark(BenchmarkArguments),
     /// Train one variant from a base model
     Train(TrainArguments),
     /// Run a checkpoint on a benchmark, clean and under interventions, and compute the findings

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use prism_audit::{AuditSettings, Findings};
+use prism_data::{Benchmark, Images};
 use prism_model::decode::Strategy;
 use prism_model::record::{self, Setup, Summary};
 use prism_model::tensor::Trainable;
@@ -126,8 +127,9 @@ pub fn audit(plan: &AuditPlan, context: &Context) -> anyhow::Result<Audited> {
 }
 
 fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Audited> {
-    let examples = examples(plan)?;
-    let mut manifest = manifest(plan, context)?;
+    let benchmark = Benchmark::open(&plan.benchmark)?;
+    let examples = examples(plan, &benchmark)?;
+    let mut manifest = manifest(plan, &benchmark, context)?;
     if !finished(&plan.out, &manifest) {
         let summary = records(plan, &examples, &mut manifest, context)?;
         let clean = summary.clean();
@@ -154,9 +156,8 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Audite
     Ok(Audited { findings, examples: examples.len(), opened: count("scored") + count("no_answer") })
 }
 
-fn examples(plan: &AuditPlan) -> anyhow::Result<Vec<Example>> {
-    let mut examples = prism_data::read_benchmark(&plan.benchmark)?;
-    examples.truncate(plan.limit.unwrap_or(usize::MAX));
+fn examples(plan: &AuditPlan, benchmark: &Benchmark) -> anyhow::Result<Vec<Example>> {
+    let examples = benchmark.read(&Images::extracted(None), plan.limit)?;
     if examples.is_empty() {
         anyhow::bail!(Refused(format!(
             "{}: no example is left to run; give a benchmark with questions and a --limit above 0",
@@ -166,17 +167,18 @@ fn examples(plan: &AuditPlan) -> anyhow::Result<Vec<Example>> {
     Ok(examples)
 }
 
-fn manifest(plan: &AuditPlan, context: &Context) -> anyhow::Result<Manifest> {
+fn manifest(plan: &AuditPlan, benchmark: &Benchmark, context: &Context) -> anyhow::Result<Manifest> {
     let mut manifest = provenance::manifest("audit", &context.hardware);
     manifest.variant = plan.variant.as_ref().map(|v| v.id.clone());
     manifest.name = plan.variant.as_ref().map(|v| v.name.clone());
     manifest.seed = plan.training_seed;
-    manifest.benchmark = Some(prism_data::benchmark_name(&plan.benchmark));
+    manifest.benchmark = Some(benchmark.name());
     provenance::hash_checkpoint(&mut manifest, &plan.checkpoint)?;
-    provenance::hash_input(&mut manifest, "benchmark", &prism_data::benchmark_file(&plan.benchmark)?)?;
+    provenance::hash_benchmark(&mut manifest, benchmark)?;
     let mut set = |key: &str, value: serde_json::Value| manifest.settings.insert(key.into(), value);
     set("checkpoint", serde_json::json!(plan.checkpoint));
     set("benchmark", serde_json::json!(plan.benchmark));
+    set("benchmark_version", format!("{} {}", benchmark.description.id, benchmark.description.version).into());
     set("steps", plan.strategy.steps.into());
     set("max_new_tokens", plan.strategy.max_new_tokens.into());
     set("interventions", serde_json::json!(plan.interventions));
@@ -238,6 +240,14 @@ fn table(findings: &Findings) -> String {
     }
     let header = ["intervention", "n", "accuracy", "delta", "gained", "lost", "p", "margin", "verdict"];
     let mut text = format!("{}\n{}", prism_audit::compare::table1(&findings.table1), prism_audit::text::table(&header, &rows));
+    if !findings.pairs.is_empty() {
+        let rows = findings.pairs.iter().map(|p| {
+            let numbers = [p.pairs.to_string(), p.correct.to_string(), percent(p.accuracy), p.incomplete.to_string()];
+            std::iter::once(p.intervention.clone()).chain(numbers).collect::<Vec<_>>()
+        });
+        let header = ["pairs, all questions right", "pairs", "right", "accuracy", "incomplete"];
+        text.push_str(&format!("\n{}", prism_audit::text::table(&header, &rows.collect::<Vec<_>>())));
+    }
     for warning in &findings.warnings {
         text.push_str(&format!("\nnote: {}", warning.text));
     }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod base;
+mod benchmark;
 mod compare;
 mod opened;
 mod paper;
@@ -23,6 +24,7 @@ pub fn run(command: Command, context: &Context) -> anyhow::Result<ExitStatus> {
     match command {
         Command::World(arguments) => world::run(arguments, context),
         Command::Base(arguments) => base::run(arguments, context),
+        Command::Benchmark(arguments) => benchmark::run(arguments, context),
         Command::Train(arguments) => train::run(arguments, context),
         Command::Audit(arguments) => audit::run(arguments, context),
         Command::Trace(arguments) => trace::run(arguments, context),

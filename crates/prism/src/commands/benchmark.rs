@@ -1,0 +1,80 @@
+//! `prism benchmark`: what lies in a benchmark's files.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use prism_audit::text;
+use prism_data::{Benchmark, Depth, Inventory};
+
+use crate::Context;
+use crate::cli::{BenchmarkArguments, BenchmarkCommand, CheckArguments};
+use crate::exit::ExitStatus;
+
+/// Faults shown; the others are counted (all kept ones are in `--json`).
+const SHOWN: usize = 20;
+
+/// Runs the verb.
+pub fn run(arguments: BenchmarkArguments, context: &Context) -> anyhow::Result<ExitStatus> {
+    match arguments.command {
+        BenchmarkCommand::Check(arguments) => check(&arguments, context),
+    }
+}
+
+fn check(arguments: &CheckArguments, context: &Context) -> anyhow::Result<ExitStatus> {
+    let benchmark = Benchmark::open(&arguments.path)?;
+    let inventory = benchmark.check(if arguments.decode { Depth::Whole } else { Depth::Header });
+    context.printer.result(&describe(&benchmark, &inventory));
+    context.printer.result_json(&inventory)?;
+    Ok(if inventory.is_whole() { ExitStatus::Success } else { ExitStatus::Input })
+}
+
+/// The inventory in plain text.
+fn describe(benchmark: &Benchmark, found: &Inventory) -> String {
+    let source = benchmark.description.source.as_deref().map_or(String::new(), |source| format!(", published as {source}"));
+    let mut lines = vec![
+        format!("{} (description {} version {}{source})", found.name, found.id, found.version),
+        format!("read from  {}", benchmark.path().display()),
+        format!("files      {}", found.files.len()),
+        format!("questions  {}", found.questions),
+    ];
+    if found.questions > 0 {
+        lines.push(format!("images     {} ({})", found.images, tally(&found.images_per_question, "a question: ")));
+        lines.push(format!("options    {}", tally(&found.options_per_question, "a question: ")));
+    }
+    if !found.labels.is_empty() {
+        let floor = text::percent(found.majority);
+        let entropy = text::number(found.label_entropy, 3);
+        lines.push(format!("labels     {}; majority {floor} %, entropy {entropy} nats", tally(&found.labels, "")));
+    }
+    for (what, count) in [("boxes", found.boxes), ("pairs", found.pairs), ("partners", found.counterfactuals)] {
+        if count > 0 {
+            lines.push(format!("{what:<10} {count}"));
+        }
+    }
+    if !found.categories.is_empty() {
+        let rows =
+            found.categories.iter().map(|(name, c)| vec![name.clone(), c.questions.to_string(), tally(&c.labels, "")]).collect::<Vec<_>>();
+        lines.push(String::new());
+        lines.push(text::table(&["category", "questions", "labels"], &rows));
+    }
+    for difference in &found.differences {
+        lines.push(format!("note: {}: {} here, {} in the whole benchmark", difference.what, difference.found, difference.published));
+    }
+    lines.extend(found.faults.iter().take(SHOWN).map(|fault| format!("broken: {}", fault.message)));
+    let hidden = found.fault_count.saturating_sub(SHOWN);
+    if hidden > 0 {
+        lines.push(format!("broken: {hidden} more"));
+    }
+    lines.push(match found.fault_count {
+        0 => "nothing is broken".into(),
+        n => format!("{n} broken, {} of {} rows can be used", found.questions, found.rows),
+    });
+    lines.join("\n")
+}
+
+/// `A 71, B 70`, or with a prefix `a question: 1 in 120, 2 in 4`.
+fn tally<K: Display>(counts: &BTreeMap<K, usize>, prefix: &str) -> String {
+    let between = if prefix.is_empty() { " " } else { " in " };
+    let parts: Vec<String> = counts.iter().map(|(key, n)| format!("{key}{between}{n}")).collect();
+    format!("{prefix}{}", parts.join(", "))
+}
