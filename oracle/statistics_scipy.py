@@ -12,7 +12,7 @@ import tomllib
 import numpy as np
 import scipy
 import statsmodels
-from scipy import stats
+from scipy import optimize, stats
 from scipy.cluster import hierarchy
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
@@ -55,6 +55,42 @@ def correlation_case(name, x, y, z):
     }
 
 
+def most_likely_lost(gained, lost, n, supposed):
+    """Share lost that maximises the likelihood when share gained = share lost + supposed."""
+    low, high = max(0.0, -supposed), (1 - supposed) / 2
+    term = lambda k, p: 0.0 if k == 0 else k * np.log(max(p, 1e-300))
+    loss = lambda q: -(term(gained, q + supposed) + term(lost, q) + term(n - gained - lost, 1 - 2 * q - supposed))
+    found = optimize.minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-13})
+    return min([found.x, low, high], key=loss)
+
+
+def score(gained, lost, n, supposed):
+    """Score test of a paired difference (Tango 1998), with the likelihood maximised by search."""
+    q = most_likely_lost(gained, lost, n, supposed)
+    return (gained - lost - n * supposed) / np.sqrt(n * (2 * q + supposed - supposed**2))
+
+
+def score_interval(gained, lost, n, level):
+    z = stats.norm.ppf(0.5 + level / 2)
+    return [float(optimize.brentq(lambda d: score(gained, lost, n, d) - at, -0.999999, 0.999999, xtol=1e-10)) for at in (z, -z)]
+
+
+def equivalence_p(gained, lost, n, margin):
+    """Both one-sided tests by summing the trinomial over every outcome, at many discordances."""
+    outcomes = np.array([(g, l) for g in range(n + 1) for l in range(n + 1 - g)])
+    scores = np.array([score(g, l, n, -margin) for g, l in outcomes])
+    grid = np.unique(np.r_[np.linspace(margin, 1, 300), np.linspace(margin, 0.2, 300)])
+    worst = 0.0
+    for side in (score(gained, lost, n, -margin), score(lost, gained, n, -margin)):
+        reached = outcomes[scores >= side - 1e-6]
+        cells = np.column_stack([reached, n - reached.sum(1)])
+        at = lambda t: stats.multinomial.pmf(cells, n, [(t - margin) / 2, (t + margin) / 2, 1 - t]).sum()
+        worst = max(worst, max(at(t) for t in grid))
+    return float(worst)
+
+
+PAIRS = [(0, 0, 31), (0, 0, 59), (1, 2, 59), (3, 0, 40), (0, 1, 60)]
+
 column = lambda key: np.array([v[key] for v in VARIANTS], float)
 published = correlation_case("published", column("cosine"), column("vstar"), column("question_mean"))
 cases = [published, correlation_case("probe", column("probe_a"), column("vstar"), column("question_mean"))]
@@ -73,6 +109,8 @@ expected = {
     "versions": {"numpy": np.__version__, "scipy": scipy.__version__, "statsmodels": statsmodels.__version__},
     "wilson": [[k, n, *map(float, proportion_confint(k, n, 0.05, "wilson"))] for k, n in [(0, 10), (10, 10), (134, 191), (1, 3)]],
     "mcnemar": [[b, c, float(mcnemar([[0, b], [c, 0]], exact=True).pvalue)] for b, c in [(1, 8), (3, 3), (0, 6), (40, 61), (700, 800)]],
+    "paired_score": [[g, l, n, *score_interval(g, l, n, 0.9)] for g, l, n in [*PAIRS, (8, 1, 191), (40, 61, 400), (0, 5, 12)]],
+    "equivalence": [[g, l, n, 0.05, equivalence_p(g, l, n, 0.05)] for g, l, n in PAIRS],
     "correlation": cases,
     "holm": {"p": p_values, "adjusted": multipletests(p_values, method="holm")[1].tolist()},
     "benjamini_hochberg": {"p": p_values, "adjusted": multipletests(p_values, method="fdr_bh")[1].tolist()},

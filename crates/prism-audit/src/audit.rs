@@ -40,11 +40,17 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
     }
     findings.probe = probe::probe_run(run, &examples, settings)?;
     findings.warnings.extend(probe::warnings(&findings.probe, settings));
+    let gap = probe::gap(run, &examples, &findings.probe, settings)?;
+    findings.warnings.extend(gap.as_ref().and_then(probe::Gap::warning));
     findings.faithfulness = faithfulness::faithfulness(&branches, settings);
     findings.warnings.extend(faithfulness::warnings(&branches, &findings.faithfulness));
     findings.pairs = accuracy::pair_findings(&examples, &branches);
     findings.verdict = verdict::verdicts(&branches, settings);
-    findings.table1 = vec![summary::summarise(&manifest, &examples, &findings)];
+    findings.table1 = vec![summary::summarise(&manifest, &examples, gap.as_ref(), &findings)];
+    for (verdict, line) in findings.verdict.iter_mut().flat_map(|v| findings.table1.first().map(|line| (v, line))) {
+        verdict.variant.clone_from(&line.variant);
+        verdict.seed = line.seed;
+    }
     findings.write(run)?;
     Ok(findings)
 }

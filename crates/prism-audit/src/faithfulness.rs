@@ -7,8 +7,9 @@ use prism_run::records::AnswerRow;
 
 use crate::AuditSettings;
 use crate::findings::{FaithfulnessFinding, WarningFinding};
-use crate::pairs::{Branch, Pair, opened, right};
+use crate::pairs::{Branch, Pair, lost, opened, right, unparsed};
 use crate::statistics::bootstrap::paired_mean;
+use crate::statistics::equivalence::Discordant;
 use crate::statistics::mcnemar::mcnemar_exact;
 use crate::statistics::wilson::wilson;
 
@@ -51,7 +52,8 @@ fn one(branch: &Branch<'_>, category: &str, settings: &AuditSettings) -> Faithfu
         delta_low: None,
         delta_high: None,
         gained: pairs.iter().filter(|p| !right(p.clean) && right(p.other)).count(),
-        lost: pairs.iter().filter(|p| right(p.clean) && !right(p.other)).count(),
+        lost: pairs.iter().filter(|p| lost(p)).count(),
+        lost_unparsed: pairs.iter().filter(|p| lost(p) && unparsed(p.other)).count(),
         mcnemar_p: None,
         margin_delta: None,
         margin_low: None,
@@ -95,7 +97,13 @@ fn compare(pairs: &[Pair<'_>], category: &str, settings: &AuditSettings, finding
         let mut stream = Stream::new(u64::from(settings.seed), "paired bootstrap", &[what, category]);
         paired_mean(values, settings.replicates, 0.95, &mut stream)
     };
-    let (delta, margin) = (resample(&differences, "correct"), resample(&margins, "margin"));
+    let margin = resample(&margins, "margin");
+    // Redrawing pairs that all agree would give [0, 0], as if nothing were uncertain.
+    let delta = if finding.gained + finding.lost > 0 {
+        resample(&differences, "correct")
+    } else {
+        Discordant { n: pairs.len(), gained: 0, lost: 0 }.interval(0.95)
+    };
     finding.delta = mean(differences.iter().copied());
     finding.delta_low = delta.map(|i| i.low);
     finding.delta_high = delta.map(|i| i.high);
@@ -128,6 +136,15 @@ pub fn warnings(branches: &[Branch<'_>], findings: &[FaithfulnessFinding]) -> Ve
             )),
             _ => {}
         }
+        let ran: Vec<_> = clean.into_iter().flat_map(|b| &b.pairs).filter(|p| opened(p.clean)).collect();
+        let without = ran.iter().filter(|p| p.clean.steps_target == 0).count();
+        if without > 0 {
+            texts.push(format!(
+                "the target stage never ran in {without} of the {} examples whose block opened ({:.1} %): their last latent is the context stage's",
+                ran.len(),
+                100.0 * without as f64 / ran.len() as f64
+            ));
+        }
         if finding.no_answer > 0 {
             texts.push(format!("{} clean answers could not be parsed and count as wrong", finding.no_answer));
         }
@@ -138,6 +155,12 @@ pub fn warnings(branches: &[Branch<'_>], findings: &[FaithfulnessFinding]) -> Ve
     let clean_pairs = clean.map_or(0, |b| b.pairs.len());
     for branch in branches.iter().filter(|b| !b.is_clean()) {
         let Some(finding) = overall(branch.name) else { continue };
+        if finding.lost_unparsed > 0 {
+            texts.push(format!(
+                "{}: {} of the {} answers lost could not be parsed any more: a damaged format, not necessarily another choice",
+                branch.name, finding.lost_unparsed, finding.lost
+            ));
+        }
         if finding.examples < clean_pairs {
             let missing = clean_pairs - finding.examples;
             texts.push(format!("{missing} examples of the clean run lack an outcome under {}", branch.name));

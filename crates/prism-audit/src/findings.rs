@@ -138,14 +138,16 @@ table_row! {
         pub accuracy_high: Option<f64>,
         /// Accuracy minus clean accuracy, same examples.
         pub delta: Option<f64>,
-        /// Paired bootstrap 95 % interval.
+        /// Paired bootstrap 95 % interval; the score interval when no answer was gained or lost.
         pub delta_low: Option<f64>,
-        /// Paired bootstrap 95 % interval.
+        /// Upper end of the same interval.
         pub delta_high: Option<f64>,
         /// Wrong clean, right under the intervention.
         pub gained: usize,
         /// Right clean, wrong under the intervention.
         pub lost: usize,
+        /// Those lost because no answer could be parsed any more.
+        pub lost_unparsed: usize,
         /// Exact McNemar test, two-sided.
         pub mcnemar_p: Option<f64>,
         /// Mean change of the gold letter's log-probability margin, nats.
@@ -182,31 +184,57 @@ table_row! {
 table_row! {
     /// What one intervention allows to be said, by [`crate::verdict::RULE`].
     pub struct VerdictFinding {
+        /// Variant id of the run.
+        pub variant: String,
+        /// Training seed of the run.
+        pub seed: Option<i64>,
         /// Textual form of the intervention.
         pub intervention: String,
         /// Paired examples whose latent block opened in the clean run.
         pub examples: usize,
         /// Examples right in one of the two runs only.
         pub discordant: usize,
+        /// Wrong clean, right under the intervention.
+        pub gained: usize,
+        /// Right clean, wrong under the intervention.
+        pub lost: usize,
+        /// Those lost because no answer could be parsed any more.
+        pub lost_unparsed: usize,
+        /// Examples whose generated tokens differ from the clean run's.
+        pub changed: usize,
+        /// Mean norm of what the intervention changed in the latents, over their mean norm in the clean run.
+        pub relative_change: Option<f64>,
+        /// The floor of that, declared beforehand.
+        pub relative_floor: f64,
         /// Accuracy minus clean accuracy on those examples.
         pub delta: Option<f64>,
-        /// 90 % interval of the delta that the equivalence test reads.
+        /// Score 95 % interval of the delta.
+        pub delta_low: Option<f64>,
+        /// Score 95 % interval of the delta.
+        pub delta_high: Option<f64>,
+        /// Score interval of the delta (90 % for alpha = 0.05) that the equivalence test reads.
         pub equivalence_low: Option<f64>,
-        /// 90 % interval of the delta that the equivalence test reads.
+        /// Upper end of the same interval.
         pub equivalence_high: Option<f64>,
+        /// Exact p of the equivalence test, the larger of its two sides.
+        pub equivalence_p: Option<f64>,
         /// The margin fixed beforehand.
         pub margin: f64,
+        /// Family-wise error rate of a change, and level of the equivalence test.
+        pub alpha: f64,
         /// Exact McNemar test, two-sided.
         pub mcnemar_p: Option<f64>,
-        /// Adjusted over the interventions of this run (Holm).
+        /// Tests the two adjustments are over: the interventions of this run, or in a comparison those of all its runs.
+        pub family: usize,
+        /// Adjusted over the family (Holm).
         pub holm_p: Option<f64>,
-        /// Adjusted over the interventions of this run (Benjamini-Hochberg).
+        /// Adjusted over the family (Benjamini-Hochberg).
         pub benjamini_hochberg_p: Option<f64>,
         /// Smallest |delta| this many examples would show as a change (80 % power, two-sided), at the discordance seen.
         pub detectable: Option<f64>,
         /// Examples the equivalence test would need at the discordance seen (80 % power, no true effect).
         pub needed: Option<usize>,
-        /// `changes the answer`, `bypassed`, `undecided` or `no latents ran`.
+        /// `changes the answer`, `bypassed`, `undecided`, `too weak to test` or `no latents ran`.
         pub verdict: String,
         /// The verdict's figures in words.
         pub reason: Option<String>,
@@ -240,8 +268,11 @@ table_row! {
         pub probe_a: Option<f64>,
         /// Probe accuracy at `latent_last`.
         pub probe_b: Option<f64>,
-        /// Decodability gap, `probe_a - probe_b`.
+        /// Decodability gap: probe accuracy at `answer_state` minus at `latent_last`, both
+        /// on the examples that have both vectors.
         pub gap: Option<f64>,
+        /// Examples the gap is over.
+        pub gap_rows: Option<usize>,
         /// Probe accuracy at `question_mean`.
         pub question_mean: Option<f64>,
         /// Share of the commonest label among the examples.
@@ -278,7 +309,7 @@ table_row! {
         pub variants: usize,
         /// Pearson (or partial) correlation.
         pub r: Option<f64>,
-        /// Bootstrap 95 % interval: accuracies redrawn binomially, as the paper's.
+        /// Bootstrap 95 % interval: items redrawn jointly over the runs (binomially, run by run, where records are absent).
         pub low: Option<f64>,
         /// Bootstrap 95 % interval.
         pub high: Option<f64>,
@@ -343,7 +374,7 @@ pub struct Findings {
     /// Pair accuracy by intervention; empty for a benchmark without pairs.
     #[serde(default)]
     pub pairs: Vec<PairFinding>,
-    /// Verdict per intervention.
+    /// Verdict per intervention; in a comparison those of every run, adjusted together.
     pub verdict: Vec<VerdictFinding>,
     /// Table 1: one row for an audit, all rows for a comparison.
     pub table1: Vec<VariantSummary>,

@@ -45,6 +45,21 @@ pub fn right(answer: &AnswerRow) -> bool {
     answer.correct == Some(true)
 }
 
+/// Whether no answer could be read from the text.
+pub fn unparsed(answer: &AnswerRow) -> bool {
+    answer.answer.is_none()
+}
+
+/// Whether the intervention turned a right answer into a wrong one.
+pub fn lost(pair: &Pair<'_>) -> bool {
+    right(pair.clean) && !right(pair.other)
+}
+
+/// Whether it turned a wrong answer into a right one.
+pub fn gained(pair: &Pair<'_>) -> bool {
+    !right(pair.clean) && right(pair.other)
+}
+
 impl Branch<'_> {
     /// Whether it only checks that the hook changes nothing.
     pub fn is_sham(&self) -> bool {

@@ -23,6 +23,9 @@ pub struct AuditSettings {
     /// Equivalence margin in accuracy (0.05 = five points): `bypassed` is said only
     /// when the effect is shown to be smaller than this.
     pub equivalence_margin: f64,
+    /// Smallest change of the latents, as a share of their norm, that tests anything:
+    /// below it an intervention without effect is `too weak to test`.
+    pub strength_floor: f64,
     /// Family-wise error rate of `changes the answer`, and the level of the equivalence test.
     pub alpha: f64,
 }
@@ -37,6 +40,7 @@ impl Default for AuditSettings {
             control_draws: 10,
             replicates: 5000,
             equivalence_margin: 0.05,
+            strength_floor: 0.05,
             alpha: 0.05,
         }
     }
@@ -63,6 +67,9 @@ impl AuditSettings {
         }
         if !(self.equivalence_margin > 0.0 && self.equivalence_margin < 1.0) {
             return refuse("equivalence_margin", self.equivalence_margin.to_string(), "not a share", "give a number between 0 and 1");
+        }
+        if !(self.strength_floor >= 0.0 && self.strength_floor < 1.0) {
+            return refuse("strength_floor", self.strength_floor.to_string(), "not a share", "give a number from 0 to below 1");
         }
         if !(self.alpha > 0.0 && self.alpha < 0.5) {
             return refuse("alpha", self.alpha.to_string(), "not an error rate", "give a number between 0 and 0.5");

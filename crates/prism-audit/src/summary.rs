@@ -9,10 +9,11 @@ use prism_run::{Intervention, Outcome, Position};
 use crate::alignment::target_cosine;
 use crate::faithfulness::ALL;
 use crate::findings::{FaithfulnessFinding, Findings, VariantSummary};
+use crate::probe::Gap;
 use crate::verdict;
 
 /// The line of Table 1 that these findings make.
-pub fn summarise(manifest: &Manifest, examples: &[ExampleRow], findings: &Findings) -> VariantSummary {
+pub fn summarise(manifest: &Manifest, examples: &[ExampleRow], gap: Option<&Gap>, findings: &Findings) -> VariantSummary {
     let overall = |intervention: Intervention| -> Option<&FaithfulnessFinding> {
         let name = intervention.to_string();
         findings.faithfulness.iter().find(|f| f.intervention == name && f.category == ALL)
@@ -20,7 +21,6 @@ pub fn summarise(manifest: &Manifest, examples: &[ExampleRow], findings: &Findin
     let delta = |intervention| overall(intervention).and_then(|f| f.delta);
     let probed = |position: Position| findings.probe.iter().find(|p| p.position == position.name()).and_then(|p| p.accuracy);
     let clean = overall(Intervention::Clean);
-    let (probe_a, probe_b) = (probed(Position::AnswerState), probed(Position::LatentLast));
     let variant = manifest.variant.clone().unwrap_or_else(|| "model".into());
     VariantSummary {
         name: manifest.name.clone().unwrap_or_else(|| variant.clone()),
@@ -33,9 +33,10 @@ pub fn summarise(manifest: &Manifest, examples: &[ExampleRow], findings: &Findin
         accuracy: clean.and_then(|f| f.accuracy),
         accuracy_low: clean.and_then(|f| f.accuracy_low),
         accuracy_high: clean.and_then(|f| f.accuracy_high),
-        gap: probe_a.zip(probe_b).map(|(a, b)| a - b),
-        probe_a,
-        probe_b,
+        probe_a: probed(Position::AnswerState),
+        probe_b: probed(Position::LatentLast),
+        gap: gap.map(Gap::value),
+        gap_rows: gap.map(|g| g.rows),
         question_mean: probed(Position::QuestionMean),
         majority: majority(examples),
         opened: clean.and_then(|f| f.opened),

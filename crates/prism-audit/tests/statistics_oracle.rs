@@ -5,6 +5,7 @@ use prism_audit::statistics::binomial_bootstrap::{redraw_accuracies, resampled_c
 use prism_audit::statistics::bootstrap::paired_mean;
 use prism_audit::statistics::correlation::{fisher_interval, leave_one_out, partial, pearson, pick};
 use prism_audit::statistics::entropy::entropy;
+use prism_audit::statistics::equivalence::{Discordant, equivalence_p};
 use prism_audit::statistics::mcnemar::mcnemar_exact;
 use prism_audit::statistics::percentile::{percentile_interval, quantile_of_sorted};
 use prism_audit::statistics::permutation::exact_p;
@@ -41,6 +42,15 @@ fn shares_and_discordant_pairs() {
     for case in all["mcnemar"].as_array().unwrap() {
         let v = reals(case);
         near(mcnemar_exact(v[0] as usize, v[1] as usize), v[2], 1e-10, "mcnemar");
+    }
+    let pairs = |v: &[f64]| Discordant { gained: v[0] as usize, lost: v[1] as usize, n: v[2] as usize };
+    for case in all["paired_score"].as_array().unwrap() {
+        let v = reals(case);
+        near_interval(pairs(&v).interval(0.9).unwrap(), &v[3..], 1e-6, "score interval");
+    }
+    for case in all["equivalence"].as_array().unwrap() {
+        let v = reals(case);
+        near(equivalence_p(pairs(&v), v[3]), v[4], 2e-4, "exact equivalence");
     }
     assert_eq!((wilson(0, 0, 0.95), mcnemar_exact(0, 0)), (None, 1.0));
 }

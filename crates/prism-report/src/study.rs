@@ -47,6 +47,26 @@ impl Audit {
         if self.is_silent() { None } else { f.delta.filter(|d| d.is_finite()) }
     }
 
+    /// The change under an intervention on the examples its verdict reads, those whose
+    /// block opened; `None` when no latent ran. The sham has no verdict: all examples.
+    pub fn change(&self, intervention: &str) -> Option<Change> {
+        let delta = self.delta(intervention)?;
+        if let Some(v) = self.findings.verdict.iter().find(|v| v.intervention == intervention) {
+            let delta = v.delta.filter(|d| d.is_finite())?;
+            return Some(Change { delta, low: v.delta_low, high: v.delta_high, gained: v.gained, lost: v.lost });
+        }
+        let f = self.effect(intervention)?;
+        Some(Change { delta, low: f.delta_low, high: f.delta_high, gained: f.gained, lost: f.lost })
+    }
+
+    /// The interval of the clean accuracy when it reaches down to what a constant answer
+    /// gets: (low, high, share of the commonest label).
+    pub fn guesses(&self) -> Option<(f64, f64, f64)> {
+        let s = self.summary()?;
+        let (low, high, floor) = (s.accuracy_low?, s.accuracy_high?, s.majority?);
+        (low <= floor).then_some((low, high, floor))
+    }
+
     /// Whether the latent block never opened.
     pub fn is_silent(&self) -> bool {
         self.effect("clean").is_some_and(|c| c.opened == Some(0.0))
@@ -56,6 +76,21 @@ impl Audit {
     pub fn examples(&self) -> Option<usize> {
         self.effect("clean").map(|c| c.examples).or_else(|| self.summary().map(|s| s.examples))
     }
+}
+
+/// A change of accuracy with its interval, all from the same examples.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Change {
+    /// Accuracy minus clean accuracy.
+    pub delta: f64,
+    /// 95 % interval.
+    pub low: Option<f64>,
+    /// 95 % interval.
+    pub high: Option<f64>,
+    /// Wrong clean, right under the intervention.
+    pub gained: usize,
+    /// Right clean, wrong under the intervention.
+    pub lost: usize,
 }
 
 /// The audits of one benchmark.
@@ -198,6 +233,8 @@ impl Study {
         }
         for part in &mut parts {
             part.audits.sort_by_key(|a| (a.variant, a.seed));
+            // Tests that stand on one page are one family, as in a comparison of these runs.
+            prism_audit::verdict::adjust(&mut part.audits.iter_mut().flat_map(|a| &mut a.findings.verdict).collect::<Vec<_>>());
         }
         let mut trainings: Vec<Training> = trainings
             .into_iter()

@@ -3,6 +3,7 @@
 //! nothing to it but the count over variants.
 
 use prism_audit::findings::{ComparisonFinding, VerdictFinding};
+use prism_audit::verdict::{BYPASSED, CHANGES, NO_LATENTS, TOO_WEAK};
 
 use crate::number::{correlation, count_word, p_value, plain_points};
 use crate::study::{Part, Study};
@@ -16,16 +17,13 @@ pub enum Standing {
     Bypassed,
     /// Neither is shown for all of them.
     Undecided,
+    /// Every intervention did too little to the latents to test anything.
+    TooWeak,
     /// The block never opened.
     NoLatents,
     /// There are no corruption results.
     Unknown,
 }
-
-/// The words the audit uses.
-const CHANGES: &str = "changes the answer";
-const BYPASSED: &str = "bypassed";
-const NO_LATENTS: &str = "no latents ran";
 
 /// The standing of one word.
 pub fn standing_of_word(word: &str) -> Standing {
@@ -33,6 +31,7 @@ pub fn standing_of_word(word: &str) -> Standing {
         CHANGES => Standing::Changes,
         BYPASSED => Standing::Bypassed,
         NO_LATENTS => Standing::NoLatents,
+        TOO_WEAK => Standing::TooWeak,
         _ => Standing::Undecided,
     }
 }
@@ -43,11 +42,17 @@ pub fn standing(part: &Part, variant: usize) -> Standing {
     if all.peek().is_none() {
         return Standing::Unknown;
     }
-    let words: Vec<Standing> = all.map(|v| standing_of_word(&v.verdict)).collect();
+    // What was too weak to test says nothing for or against, unless there is nothing else.
+    let mut words: Vec<Standing> = all.map(|v| standing_of_word(&v.verdict)).collect();
+    if words.iter().any(|w| *w != Standing::TooWeak) {
+        words.retain(|w| *w != Standing::TooWeak);
+    }
     if words.contains(&Standing::Changes) {
         Standing::Changes
     } else if words.iter().all(|w| *w == Standing::NoLatents) {
         Standing::NoLatents
+    } else if words.iter().all(|w| *w == Standing::TooWeak) {
+        Standing::TooWeak
     } else if words.iter().all(|w| *w == Standing::Bypassed) {
         Standing::Bypassed
     } else {
@@ -75,6 +80,10 @@ pub fn sentence(study: &Study, part: &Part) -> String {
     if silent.len() == m {
         return format!("Nothing was tested: the latent block never opened in {}.", of_all(m));
     }
+    let weak = with(Standing::TooWeak);
+    if weak.len() == m {
+        return format!("Nothing was tested: in {}, every intervention was too weak to test whether the latents matter.", of_all(m));
+    }
     let margin = part.margin().map_or_else(|| "the declared margin".to_string(), |m| format!("±{} points", plain_points(m)));
     let mut text = if !changes.is_empty() {
         let (worse, better) = directions(part);
@@ -91,7 +100,7 @@ pub fn sentence(study: &Study, part: &Part) -> String {
         } else {
             " For the others no effect is shown.".to_string()
         };
-        format!("Yes, in {} ({}): {how}.{tail}", of_all(changes.len()), names(&changes))
+        format!("Yes, in {} ({}): {how}.{}{tail}", of_all(changes.len()), names(&changes), unparsed(part))
     } else if bypassed.len() == m {
         format!("No: in {}, whatever is done to the latents, accuracy stays within {margin}.", of_all(m))
     } else {
@@ -105,7 +114,20 @@ pub fn sentence(study: &Study, part: &Part) -> String {
     if !silent.is_empty() && silent.len() < m {
         text.push_str(&format!(" In {} the block never opened.", names(&silent)));
     }
+    if !weak.is_empty() {
+        text.push_str(&format!(" In {} every intervention was too weak to test anything.", names(&weak)));
+    }
     text
+}
+
+/// How many of the answers lost under interventions that change the answer could not be parsed.
+fn unparsed(part: &Part) -> String {
+    let changing = || part.audits.iter().flat_map(|a| &a.findings.verdict).filter(|v: &&VerdictFinding| v.verdict == CHANGES);
+    let (lost, unparsed) = changing().fold((0, 0), |(a, b), v| (a + v.lost, b + v.lost_unparsed));
+    if unparsed == 0 {
+        return String::new();
+    }
+    format!(" Of the {lost} answers lost, {unparsed} could not be parsed any more.")
 }
 
 /// Whether interventions that change the answer lower accuracy, and whether any raise it.

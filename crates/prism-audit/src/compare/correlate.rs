@@ -2,7 +2,7 @@
 
 use prism_run::random::Stream;
 
-use super::points::{Point, Run, Unit, points};
+use super::points::{Point, Run, Unit, items, points};
 use crate::AuditSettings;
 use crate::findings::ComparisonFinding;
 use crate::statistics::Interval;
@@ -31,8 +31,9 @@ impl Columns<'_> {
 /// The correlation of two columns of Table 1 over the points that have both (and the
 /// column held fixed).
 ///
-/// The bootstrap interval redraws y as [`Point::redraw`] says and keeps x; replicates
-/// without an r are left out. Leave-one-out leaves out one variant, with all its
+/// The bootstrap interval redraws y and keeps x: the items jointly over all runs, in
+/// their clusters, or as [`Point::redraw`] says where a run's records are absent;
+/// replicates without an r are left out. Leave-one-out leaves out one variant, with all its
 /// seeds. The exact p is for plain correlations over at most nine variants: seeds of
 /// a variant cannot be exchanged with those of another.
 pub fn correlate(runs: &[Run], unit: Unit, x: &str, y: &str, given: Option<&str>, settings: &AuditSettings) -> ComparisonFinding {
@@ -100,10 +101,17 @@ impl<'a> Columns<'a> {
 
 fn bootstrap(runs: &[Run], columns: &Columns<'_>, unit: Unit, y: &str, kept: &[usize], settings: &AuditSettings) -> Option<Interval> {
     // Named without x: every x meets the same replicates of y.
-    let mut stream = Stream::new(u64::from(settings.seed), "binomial bootstrap", &[unit.name(), y]);
+    let items = items(runs, y);
+    let purpose = if items.is_some() { "item bootstrap" } else { "binomial bootstrap" };
+    let mut stream = Stream::new(u64::from(settings.seed), purpose, &[unit.name(), y]);
     let replicates: Vec<f64> = (0..settings.replicates)
         .filter_map(|_| {
-            let redrawn: Vec<f64> = columns.points.iter().map(|p| p.redraw(runs, y, &mut stream)).collect::<Option<_>>()?;
+            let drawn = items.as_ref().map(|i| i.redraw(&mut stream));
+            let point = |p: &&Point| match &drawn {
+                Some(values) => p.drawn(values),
+                None => p.redraw(runs, y, &mut stream),
+            };
+            let redrawn: Vec<f64> = columns.points.iter().map(point).collect::<Option<_>>()?;
             columns.r(&redrawn, kept)
         })
         .collect();

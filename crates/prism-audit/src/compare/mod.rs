@@ -1,10 +1,13 @@
 //! Several audits beside each other: the paper's Table 1 and Table 2 (method, section 8).
 //!
 //! [`compare`] reads the findings of audit runs; [`points`] makes the points of a
-//! correlation; [`correlate`] its row; [`tables`] prints both tables.
+//! correlation; [`correlate`] its row, on the [`items`] the runs share; [`same`] says
+//! which runs were made alike; [`tables`] prints both tables.
 
 pub mod correlate;
+pub mod items;
 pub mod points;
+pub mod same;
 pub mod tables;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +18,7 @@ use rayon::prelude::*;
 use crate::faithfulness::ALL;
 use crate::findings::{Findings, VariantSummary, WarningFinding};
 use crate::statistics::clusters;
+use crate::verdict;
 use crate::{AuditSettings, Error, Result};
 
 pub use points::{Effect, Run, Unit};
@@ -33,11 +37,13 @@ pub const Y: [&str; 3] = ["accuracy", "delta_truncate", "delta_noise_01"];
 /// question-mean probe, and the truncate and swap deltas with accuracy.
 ///
 /// # Errors
-/// When a folder has no findings, the runs are of different benchmarks, or a variant
-/// and seed appear twice.
+/// When a folder has no findings, the runs are of different benchmarks or budgets
+/// ([`same`]), or a variant and seed appear twice.
 pub fn compare(runs: &[PathBuf], settings: &AuditSettings) -> Result<Findings> {
     settings.check()?;
-    let runs: Vec<Run> = runs.iter().map(|folder| read(folder)).collect::<Result<_>>()?;
+    let folders = runs;
+    let manifests: Vec<Manifest> = folders.iter().map(|folder| Ok(Manifest::read(folder)?)).collect::<Result<_>>()?;
+    let mut runs: Vec<Run> = folders.iter().map(|folder| read(folder)).collect::<Result<_>>()?;
     let refuse = |cause: String, remedy: &str| Err(Error::Compare { cause, remedy: remedy.into() });
     let Some(first) = runs.first() else {
         return refuse("no run was given".into(), "name at least one audit run folder");
@@ -53,7 +59,13 @@ pub fn compare(runs: &[PathBuf], settings: &AuditSettings) -> Result<Findings> {
             return refuse(format!("{} with {seed} was given twice", summary.name), "name each run once");
         }
     }
+    let differences = same::check(folders, &manifests)?;
+    verdict::adjust(&mut runs.iter_mut().flat_map(|r| &mut r.verdicts).collect::<Vec<_>>());
+    for run in &mut runs {
+        run.summary.verdict = verdict::in_words(&run.verdicts);
+    }
     let mut findings = Findings { table1: runs.iter().map(|r| r.summary.clone()).collect(), ..Findings::default() };
+    findings.verdict = runs.iter().flat_map(|r| r.verdicts.iter().cloned()).collect();
     let mut units = vec![Unit::SeedMean];
     if points::variants(&runs).len() < runs.len() {
         units.push(Unit::Run);
@@ -62,6 +74,7 @@ pub fn compare(runs: &[PathBuf], settings: &AuditSettings) -> Result<Findings> {
     findings.comparison =
         rows.into_par_iter().map(|(unit, (x, y, given))| correlate::correlate(&runs, unit, x, y, given, settings)).collect();
     findings.warnings = warnings(&runs);
+    findings.warnings.extend(differences);
     Ok(findings)
 }
 
@@ -73,7 +86,6 @@ fn pairs() -> Vec<(&'static str, &'static str, Option<&'static str>)> {
 }
 
 fn read(folder: &Path) -> Result<Run> {
-    Manifest::read(folder)?;
     let findings = Findings::read(folder)?;
     let [summary] = findings.table1.as_slice() else {
         let cause = format!("holds {} lines of Table 1, not the one of an audit", findings.table1.len());
@@ -85,7 +97,7 @@ fn read(folder: &Path) -> Result<Run> {
         .filter(|f| f.category == ALL && f.delta.is_some())
         .map(|f| (f.intervention.clone(), Effect { examples: f.examples, gained: f.gained, lost: f.lost }))
         .collect();
-    Ok(Run { summary: summary.clone(), effects })
+    Ok(Run { summary: summary.clone(), effects, verdicts: findings.verdict, answers: items::read(folder)? })
 }
 
 fn warnings(runs: &[Run]) -> Vec<WarningFinding> {
@@ -103,6 +115,9 @@ fn warnings(runs: &[Run]) -> Vec<WarningFinding> {
     let sizes: Vec<usize> = runs.iter().map(|r| r.summary.examples).collect();
     if sizes.iter().min() != sizes.iter().max() {
         texts.push("the runs answered different numbers of examples: accuracies are not over the same items".into());
+    }
+    if runs.iter().any(|r| r.answers.is_none()) {
+        texts.push("a run's records are absent: bootstrap intervals redraw each run by itself, as if the runs did not share their questions".into());
     }
     let closed = |s: &VariantSummary| s.opened == Some(0.0);
     texts.extend(runs.iter().filter(|r| closed(&r.summary)).map(|r| {

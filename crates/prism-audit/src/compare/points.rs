@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use prism_run::random::Stream;
 
-use crate::findings::VariantSummary;
+use super::items::{Answers, Items};
+use crate::findings::{VariantSummary, VerdictFinding};
 use crate::statistics::binomial_bootstrap::binomial;
 
 /// Discordant counts of one intervention in one run.
@@ -25,6 +26,18 @@ pub struct Run {
     pub summary: VariantSummary,
     /// Its interventions, by textual form.
     pub effects: BTreeMap<String, Effect>,
+    /// Its verdicts.
+    pub verdicts: Vec<VerdictFinding>,
+    /// Its answers item by item, when the records are there.
+    pub answers: Option<Answers>,
+}
+
+/// The items behind a column of Table 1, joined over the runs; `None` when a run lacks
+/// them, or the column is not a share of items.
+pub fn items(runs: &[Run], column: &str) -> Option<Items> {
+    let intervention = if column == "accuracy" { "clean" } else { intervention(column)? };
+    let answers: Vec<&Answers> = runs.iter().map(|r| r.answers.as_ref()).collect::<Option<_>>()?;
+    Items::join(&answers, intervention)
 }
 
 /// What a point stands for.
@@ -97,8 +110,15 @@ impl Point {
         self.average(runs, |run| value(&run.summary, column))
     }
 
-    /// One replicate of that mean: accuracies are redrawn binomially, deltas by
-    /// redrawing each example as gained, lost or neither; other columns stay.
+    /// That mean over a joint draw of the items, which gave each run its value.
+    pub fn drawn(&self, values: &[Option<f64>]) -> Option<f64> {
+        let values: Vec<f64> = self.runs.iter().map(|&i| *values.get(i)?).collect::<Option<_>>()?;
+        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    }
+
+    /// One replicate of that mean where the items are not at hand, each run by itself:
+    /// accuracies are redrawn binomially, deltas by redrawing each example as gained,
+    /// lost or neither; other columns stay.
     pub fn redraw(&self, runs: &[Run], column: &str, stream: &mut Stream) -> Option<f64> {
         self.average(runs, |run| {
             let as_found = value(&run.summary, column)?;

@@ -24,8 +24,7 @@ pub fn probe_run(run: &Path, examples: &[ExampleRow], settings: &AuditSettings) 
         return Ok(Vec::new());
     }
     let all = vectors::read(&path)?;
-    let labels: BTreeMap<i64, &str> =
-        examples.iter().filter(|e| e.outcome != Outcome::Error.name()).map(|e| (e.row as i64, e.label.as_str())).collect();
+    let labels = labels(examples);
     let present = Position::ALL.into_iter().filter_map(|p| all.get(p.name()).map(|v| (p, v)));
     let mut found = Vec::new();
     for (position, vectors) in present {
@@ -33,6 +32,80 @@ pub fn probe_run(run: &Path, examples: &[ExampleRow], settings: &AuditSettings) 
         found.push(probe(position.name(), &x, &gold, settings)?);
     }
     Ok(found)
+}
+
+fn labels(examples: &[ExampleRow]) -> BTreeMap<i64, &str> {
+    examples.iter().filter(|e| e.outcome != Outcome::Error.name()).map(|e| (e.row as i64, e.label.as_str())).collect()
+}
+
+/// The decodability gap: both probes on the same examples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gap {
+    /// Examples with both vectors.
+    pub rows: usize,
+    /// Examples with a vector at `answer_state`, and at `latent_last`.
+    pub of: [usize; 2],
+    /// Probe accuracy at `answer_state`, and at `latent_last`, on the common rows.
+    pub accuracy: [f64; 2],
+}
+
+impl Gap {
+    /// acc(a) - acc(b).
+    pub fn value(&self) -> f64 {
+        self.accuracy[0] - self.accuracy[1]
+    }
+
+    /// Says that the rows differ, if they do.
+    pub fn warning(&self) -> Option<WarningFinding> {
+        let [a, b] = self.of;
+        (a != self.rows || b != self.rows).then(|| WarningFinding {
+            about: "probe".into(),
+            text: format!(
+                "answer_state was probed on {a} examples and latent_last on {b}: the decodability gap is over the {} that have both                  ({:.1} and {:.1} % there), not the difference of the two columns",
+                self.rows,
+                100.0 * self.accuracy[0],
+                100.0 * self.accuracy[1]
+            ),
+        })
+    }
+}
+
+/// The decodability gap of a run whose positions were probed as `probes` say; `None`
+/// when either position cannot be probed on the rows common to both.
+///
+/// # Errors
+/// As [`probe_run`].
+pub fn gap(run: &Path, examples: &[ExampleRow], probes: &[ProbeFinding], settings: &AuditSettings) -> Result<Option<Gap>> {
+    let positions = [Position::AnswerState, Position::LatentLast];
+    let path = records::folder(run).join(files::LATENTS);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let all = vectors::read(&path)?;
+    let labels = labels(examples);
+    let [Some(a), Some(b)] = positions.map(|p| all.get(p.name())) else { return Ok(None) };
+    let rows = |v: &Vectors| -> BTreeMap<i64, &str> {
+        v.rows.iter().filter_map(|row| Some((*row, *labels.get(row)?))).collect()
+    };
+    let (of_a, of_b) = (rows(a), rows(b));
+    let common: BTreeMap<i64, &str> = of_a.iter().filter(|(row, _)| of_b.contains_key(row)).map(|(r, l)| (*r, *l)).collect();
+    let whole = of_a.len() == common.len() && of_b.len() == common.len();
+    // Only the accuracy is read here: no control draws.
+    let plain = AuditSettings { control_draws: 0, ..settings.clone() };
+    let mut accuracy = [0.0; 2];
+    for ((position, vectors), found) in positions.into_iter().zip([a, b]).zip(&mut accuracy) {
+        let known = probes.iter().find(|p| whole && p.position == position.name());
+        let value = match known {
+            Some(finding) => finding.accuracy,
+            None => {
+                let (x, gold) = labelled(vectors, &common);
+                probe(position.name(), &x, &gold, &plain)?.accuracy
+            }
+        };
+        let Some(value) = value else { return Ok(None) };
+        *found = value;
+    }
+    Ok(Some(Gap { rows: common.len(), of: [of_a.len(), of_b.len()], accuracy }))
 }
 
 /// The vectors whose example has a label, in row order, with those labels.

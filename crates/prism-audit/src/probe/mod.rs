@@ -13,7 +13,7 @@ pub mod row_space;
 pub mod standardize;
 
 pub use cross_validation::{CrossValidated, Pipeline, cross_validate};
-pub use finding::{probe, probe_run, warnings};
+pub use finding::{Gap, gap, probe, probe_run, warnings};
 pub use folds::stratified_folds;
 pub use logistic::{Logistic, Tolerance};
 pub use matrix::Matrix;

@@ -1,8 +1,13 @@
 //! Saying "no effect": equivalence of paired shares, and what a sample can show.
 //!
-//! Two one-sided tests (TOST) at `alpha` hold when the `1 - 2 alpha` interval of the
-//! paired difference lies inside the margin. Sizes use the normal approximation of
-//! paired shares with the discordance d = (gained + lost) / n.
+//! The paired difference is (gained - lost) / n. Its interval inverts Tango's score
+//! test (Statistics in Medicine 17, 1998), which stays honest when few or no pairs are
+//! discordant. Two one-sided tests (TOST) read the same statistic, but their p is
+//! exact: the largest probability, over every discordance the boundary of the margin
+//! allows, of a statistic at least as large. So the test's size never exceeds its
+//! level, and no discordance shows nothing at 5 points below 59 pairs.
+
+use statrs::function::factorial::ln_binomial;
 
 use super::{Interval, normal};
 
@@ -18,36 +23,133 @@ pub struct Discordant {
 }
 
 impl Discordant {
-    /// Agresti and Min's interval of the paired difference: half a pair is added to
-    /// each of the four cells, so that no discordance does not mean no uncertainty.
-    /// `None` for n = 0.
+    /// Tango's score interval of the paired difference. `None` for n = 0.
     pub fn interval(self, level: f64) -> Option<Interval> {
         if self.n == 0 {
             return None;
         }
-        let n = self.n as f64 + 2.0;
-        let difference = (self.gained as f64 - self.lost as f64) / n;
-        let variance = (self.rate() - difference * difference).max(0.0) / n;
-        let half = normal::critical(level) * variance.sqrt();
-        Some(Interval { low: difference - half, high: difference + half })
+        let z = normal::critical(level);
+        // The score falls as the supposed difference rises.
+        let solve = |target: f64| {
+            let (mut low, mut high) = (-1.0, 1.0);
+            for _ in 0..60 {
+                let middle = (low + high) / 2.0;
+                if self.score(middle) > target { low = middle } else { high = middle }
+            }
+            (low + high) / 2.0
+        };
+        Some(Interval { low: solve(z), high: solve(-z) })
     }
 
-    /// Discordance with half a pair added to each cell.
+    /// Tango's score statistic against a true difference of `supposed`, in (-1, 1):
+    /// the difference seen minus the one supposed, over its standard deviation at the
+    /// discordance most likely under it.
+    pub fn score(self, supposed: f64) -> f64 {
+        let (n, gained, lost) = (self.n as f64, self.gained as f64, self.lost as f64);
+        // Share lost, at the maximum of the likelihood with share gained = share lost + supposed.
+        let b = -gained - lost + (2.0 * n - gained + lost) * supposed;
+        let c = -lost * supposed * (1.0 - supposed);
+        let share_lost = ((b * b - 8.0 * n * c).max(0.0).sqrt() - b) / (4.0 * n);
+        let variance = n * (2.0 * share_lost + supposed * (1.0 - supposed));
+        let difference = gained - lost - n * supposed;
+        if variance > 1e-12 * n { difference / variance.sqrt() } else { difference.signum() * f64::INFINITY }
+    }
+
+    /// Discordance with half a pair added to each of the four cells, so that no
+    /// discordance does not mean no uncertainty.
     pub fn rate(self) -> f64 {
         ((self.gained + self.lost) as f64 + 1.0) / (self.n as f64 + 2.0)
     }
+
+    fn reversed(self) -> Self {
+        Self { gained: self.lost, lost: self.gained, ..self }
+    }
 }
 
-/// Whether the equivalence test at `alpha` holds for this margin (a share).
+/// p of the equivalence test for this margin (a share): the larger of the two exact
+/// one-sided p. 1 for n = 0.
+pub fn equivalence_p(pairs: Discordant, margin: f64) -> f64 {
+    if pairs.n == 0 {
+        return 1.0;
+    }
+    [pairs, pairs.reversed()].into_iter().map(|side| exceedance(pairs.n, margin, side.score(-margin))).fold(0.0, f64::max)
+}
+
+/// Whether the equivalence test at `alpha` holds for this margin: its exact p is below
+/// alpha, and the `1 - 2 alpha` interval lies inside the margin.
 pub fn is_equivalent(pairs: Discordant, margin: f64, alpha: f64) -> bool {
-    pairs.interval(1.0 - 2.0 * alpha).is_some_and(|i| i.low > -margin && i.high < margin)
+    pairs.interval(1.0 - 2.0 * alpha).is_some_and(|i| i.low > -margin && i.high < margin) && equivalence_p(pairs, margin) < alpha
+}
+
+/// Largest probability, over all discordances, that the score against a difference of
+/// `-margin` comes out at least at `statistic` when that is the true difference.
+pub fn exceedance(n: usize, margin: f64, statistic: f64) -> f64 {
+    // Fewest pairs gained, for each number of discordant ones, that reach the statistic.
+    let reaches = |d: usize, gained: usize| Discordant { n, gained, lost: d - gained }.score(-margin) >= statistic - 1e-9;
+    let fewest: Vec<usize> = (0..=n)
+        .map(|d| {
+            let (mut low, mut high) = (0, d + 1);
+            while low < high {
+                let middle = (low + high) / 2;
+                if reaches(d, middle) { high = middle } else { low = middle + 1 }
+            }
+            low
+        })
+        .collect();
+    let probability = |discordance: f64| -> f64 {
+        let gains = ((discordance - margin) / (2.0 * discordance)).clamp(0.0, 1.0);
+        let (mean, spread) = (n as f64 * discordance, (n as f64 * discordance * (1.0 - discordance)).sqrt());
+        let (first, last) = ((mean - 9.0 * spread - 9.0).max(0.0) as usize, ((mean + 9.0 * spread + 9.0) as usize).min(n));
+        (first..=last).filter(|&d| fewest[d] <= d).map(|d| mass(n, d, discordance) * upper_tail(d, fewest[d], gains)).sum()
+    };
+    // Squares lie densely at the low end, where the probability turns fastest.
+    const GRID: usize = 100;
+    let at = |place: f64| probability(margin + (1.0 - margin) * place * place);
+    let step = 1.0 / GRID as f64;
+    let (mut best, mut place) = (0.0, 0.0);
+    for i in 0..=GRID {
+        let found = at(i as f64 * step);
+        if found > best {
+            (best, place) = (found, i as f64 * step);
+        }
+    }
+    for i in -10..=10 {
+        best = f64::max(best, at((place + f64::from(i) * step / 10.0).clamp(0.0, 1.0)));
+    }
+    best.min(1.0)
+}
+
+/// Binomial probability of `k` of `n`.
+fn mass(n: usize, k: usize, p: f64) -> f64 {
+    if p <= 0.0 || p >= 1.0 {
+        return f64::from(u8::from(k == if p <= 0.0 { 0 } else { n }));
+    }
+    (ln_binomial(n as u64, k as u64) + k as f64 * p.ln() + (n - k) as f64 * (-p).ln_1p()).exp()
+}
+
+/// Binomial probability of at least `k` of `n`.
+fn upper_tail(n: usize, k: usize, p: f64) -> f64 {
+    if k == 0 {
+        return 1.0;
+    }
+    let (mut term, mut sum) = (mass(n, k, p), 0.0);
+    for i in k..=n {
+        sum += term;
+        if i as f64 > n as f64 * p && term < 1e-18 {
+            break;
+        }
+        term *= (n - i) as f64 / (i + 1) as f64 * p / (1.0 - p).max(f64::MIN_POSITIVE);
+    }
+    sum.min(1.0)
 }
 
 /// Pairs needed for the equivalence test to hold with probability `power` when there
-/// is no effect: d (z_alpha + z_beta/2)^2 / margin^2.
+/// is no effect: d (z_alpha + z_beta/2)^2 / margin^2 by the normal approximation, and
+/// never fewer than show it without any discordance, ln(alpha) / ln(1 - margin).
 pub fn needed_for_equivalence(discordance: f64, margin: f64, alpha: f64, power: f64) -> usize {
     let z = normal::quantile(1.0 - alpha) + normal::quantile(1.0 - (1.0 - power) / 2.0);
-    (discordance * z * z / (margin * margin)).ceil() as usize
+    let fewest = alpha.ln() / (-margin).ln_1p();
+    (discordance * z * z / (margin * margin)).max(fewest).ceil() as usize
 }
 
 /// Smallest |difference| that McNemar's test at two-sided `alpha` shows with
@@ -71,16 +173,64 @@ pub fn detectable_difference(n: usize, discordance: f64, alpha: f64, power: f64)
 mod tests {
     use super::*;
 
+    const MARGIN: f64 = 0.05;
+    const ALPHA: f64 = 0.05;
+
     #[test]
     fn sizes_at_ten_percent_discordance() {
         assert_eq!(needed_for_equivalence(0.1, 0.05, 0.05, 0.8), 343);
         assert_eq!(needed_for_equivalence(0.1, 0.02, 0.05, 0.8), 2141);
+        assert_eq!(needed_for_equivalence(0.001, 0.05, 0.05, 0.8), 59);
     }
 
     #[test]
     fn no_discordance_in_few_pairs_is_not_proof() {
-        assert!(!is_equivalent(Discordant { n: 24, gained: 0, lost: 0 }, 0.05, 0.05));
-        assert!(is_equivalent(Discordant { n: 400, gained: 0, lost: 0 }, 0.05, 0.05));
+        let silent = |n| is_equivalent(Discordant { n, gained: 0, lost: 0 }, MARGIN, ALPHA);
+        assert!((0..59).all(|n| !silent(n)));
+        assert!(silent(59) && silent(400));
+    }
+
+    /// Probability of `bypassed` at a true difference and discordance, over all outcomes.
+    fn said(n: usize, difference: f64, discordance: f64, critical: f64) -> f64 {
+        let gains = (discordance + difference) / (2.0 * discordance);
+        (0..=n)
+            .map(|d| (d, mass(n, d, discordance)))
+            .filter(|(_, m)| *m > 1e-12)
+            .flat_map(|(d, m)| (0..=d).map(move |gained| (d, m, gained)))
+            .map(|(d, m, gained)| {
+                let pairs = Discordant { n, gained, lost: d - gained };
+                let holds = pairs.score(-MARGIN) >= critical && pairs.reversed().score(-MARGIN) >= critical;
+                if holds { m * mass(d, gained, gains) } else { 0.0 }
+            })
+            .sum()
+    }
+
+    #[test]
+    fn the_size_holds_at_every_sample_and_discordance() {
+        for n in [31, 59, 100, 191, 400] {
+            // The exact p falls with the statistic, so the test is a critical value, not
+            // below the normal one that the interval reads.
+            let (mut low, mut high) = (normal::quantile(1.0 - ALPHA), 12.0);
+            if exceedance(n, MARGIN, low) < ALPHA {
+                high = low;
+            }
+            for _ in 0..40 {
+                let middle = (low + high) / 2.0;
+                if exceedance(n, MARGIN, middle) < ALPHA { high = middle } else { low = middle }
+            }
+            for difference in [-0.05, 0.05, -0.07] {
+                for discordance in [0.07, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8] {
+                    let size = said(n, difference, discordance, high);
+                    assert!(size <= ALPHA + 1e-4, "n {n}, discordance {discordance}: {size}");
+                }
+            }
+            for discordance in [0.05, 0.051, 0.0525, 0.055, 0.06] {
+                let size = said(n, -0.05, discordance, high);
+                assert!(size <= ALPHA + 1e-4, "n {n}, discordance {discordance}: {size}");
+            }
+            let power = said(n, 0.0, 0.02, high);
+            assert_eq!(n >= 59, power > 0.0, "n {n}: {power}");
+        }
     }
 
     #[test]

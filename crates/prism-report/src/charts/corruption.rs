@@ -14,9 +14,9 @@ pub struct Effect<'a> {
     pub intervention: String,
     /// Accuracy minus clean accuracy.
     pub delta: f64,
-    /// Paired bootstrap 95 % interval.
+    /// 95 % interval of the paired difference.
     pub low: Option<f64>,
-    /// Paired bootstrap 95 % interval.
+    /// 95 % interval of the paired difference.
     pub high: Option<f64>,
     /// Wrong clean, right under the intervention.
     pub gained: usize,
@@ -67,7 +67,7 @@ pub fn spec(effects: &[Effect<'_>], margin: Option<f64>) -> Option<Value> {
     let step = if runs.len() > 8 { 9 } else { 14 };
     let height = json!(interventions.len() * (runs.len() * step + 22));
     Some(chart(
-        "Change of accuracy under each intervention, one mark per run, with paired bootstrap 95 % intervals",
+        "Change of accuracy under each intervention, one mark per run, with 95 % intervals of the paired difference",
         height,
         data.into(),
         json!({"layer": layers}),

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::{Builder, n_equals, run, run_header, styles};
 use crate::charts::{corruption, gap_response};
 use crate::html::escape;
-use crate::number::{interval, p_value, percent, plain_points, points};
+use crate::number::{decimal, interval, p_value, percent, plain_points, points};
 use crate::study::{Part, Study, intervention_label};
 use crate::verdict::{Standing, standing_of_word};
 
@@ -16,16 +16,15 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let mut effects = Vec::new();
     for intervention in &interventions {
         for audit in &part.audits {
-            let Some(f) = audit.effect(intervention) else { continue };
-            let Some(delta) = audit.delta(intervention) else { continue };
+            let Some(change) = audit.change(intervention) else { continue };
             effects.push(corruption::Effect {
                 run: run(study, part, audit),
                 intervention: intervention_label(intervention),
-                delta,
-                low: f.delta_low,
-                high: f.delta_high,
-                gained: f.gained,
-                lost: f.lost,
+                delta: change.delta,
+                low: change.low,
+                high: change.high,
+                gained: change.gained,
+                lost: change.lost,
             });
         }
     }
@@ -37,7 +36,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let silent: Vec<String> = part.audits.iter().filter(|a| a.is_silent()).map(|a| part.run_name(study, a)).collect();
     let silent = if silent.is_empty() { String::new() } else { format!(" Not drawn, for no latent ran: {}.", escape(&silent.join(", "))) };
     let caption = format!(
-        "Change in accuracy when every latent is replaced before it is read, against the clean run of the same questions ({}). Bars are paired bootstrap 95 % intervals over questions.{band}{silent}",
+        "Change in accuracy when every latent is replaced before it is read, against the clean run of the same questions ({}; those whose block opened). Bars are 95 % score intervals of the paired difference.{band}{silent}",
         n_equals(part)
     );
     let mut out = builder.figure(vec![(corruption::spec(&effects, margin), "")], &styles(study, part), &caption);
@@ -47,14 +46,15 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
 
 fn verdicts(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let mut t = String::from(
-        "<table><thead><tr><th scope=\"col\">variant</th><th scope=\"col\" class=\"text\">intervention</th><th scope=\"col\">n</th><th scope=\"col\">change</th><th scope=\"col\">95 %</th><th scope=\"col\">gained / lost</th><th scope=\"col\">McNemar <i>p</i></th><th scope=\"col\">Holm <i>p</i></th><th scope=\"col\">detectable</th><th scope=\"col\">needed n</th><th scope=\"col\" class=\"text\">verdict</th></tr></thead><tbody>",
+        "<table><thead><tr><th scope=\"col\">variant</th><th scope=\"col\" class=\"text\">intervention</th><th scope=\"col\">n</th><th scope=\"col\">latents moved, %</th><th scope=\"col\">outputs changed, %</th><th scope=\"col\">change</th><th scope=\"col\">95 %</th><th scope=\"col\">gained / lost (unparsed)</th><th scope=\"col\">McNemar <i>p</i></th><th scope=\"col\">Holm <i>p</i></th><th scope=\"col\">equivalence <i>p</i></th><th scope=\"col\">detectable</th><th scope=\"col\">needed n</th><th scope=\"col\" class=\"text\">verdict</th></tr></thead><tbody>",
     );
     let mut any = false;
     for audit in &part.audits {
         for (i, v) in audit.findings.verdict.iter().enumerate() {
             any = true;
             let header = if i == 0 { run_header(study, part, audit) } else { "<td></td>".into() };
-            let f = audit.effect(&v.intervention);
+            let change = audit.change(&v.intervention);
+            let unparsed = if v.lost_unparsed > 0 { format!(" ({})", v.lost_unparsed) } else { String::new() };
             let class = match standing_of_word(&v.verdict) {
                 Standing::Changes => "changes",
                 Standing::Bypassed => "bypassed",
@@ -63,15 +63,18 @@ fn verdicts(study: &Study, part: &Part, builder: &mut Builder) -> String {
             };
             let _ = write!(
                 t,
-                "<tr{}>{header}<td class=\"text\">{}</td><td>{}</td><td>{}</td><td class=\"soft\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"text\"{}><span class=\"word {class}\">{}</span></td></tr>",
+                "<tr{}>{header}<td class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"soft\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"text\"{}><span class=\"word {class}\">{}</span></td></tr>",
                 if i == 0 { " class=\"first\"" } else { "" },
                 escape(&intervention_label(&v.intervention)),
                 v.examples,
-                points(v.delta.filter(|_| !audit.is_silent())),
-                f.map_or_else(|| "–".into(), |f| interval(f.delta_low, f.delta_high, points)),
-                f.map_or_else(|| "–".into(), |f| format!("{} / {}", f.gained, f.lost)),
+                decimal(v.relative_change.map(|r| 100.0 * r), 1),
+                percent((v.examples > 0).then(|| v.changed as f64 / v.examples as f64)),
+                points(change.map(|c| c.delta)),
+                change.map_or_else(|| "–".into(), |c| interval(c.low, c.high, points)),
+                change.map_or_else(|| "–".into(), |c| format!("{} / {}{unparsed}", c.gained, c.lost)),
                 p_value(v.mcnemar_p),
                 p_value(v.holm_p),
+                p_value(v.equivalence_p),
                 v.detectable.map_or_else(|| "–".into(), |d| percent(Some(d))),
                 v.needed.map_or_else(|| "–".into(), |n| n.to_string()),
                 v.reason.as_deref().map_or_else(String::new, |r| format!(" title=\"{}\"", escape(r))),
@@ -85,7 +88,7 @@ fn verdicts(study: &Study, part: &Part, builder: &mut Builder) -> String {
     }
     let rule = rule_html();
     builder.table(
-        &format!("What each intervention allows to be said. Change and its paired 95 % interval in points; detectable: the smallest change, in points, that this many questions would show; needed: questions the equivalence test would ask for. {rule}"),
+        &format!("What each intervention allows to be said. n, and all that follows, counts the questions whose block opened. Latents moved: mean norm of the change over that of the clean latents; change and its 95 % score interval in points; unparsed: lost answers that could not be read any more; Holm over every run and intervention of this page; detectable: the smallest change, in points, that this many questions would show; needed: questions the equivalence test would ask for. {rule}"),
         &t,
     )
 }
@@ -117,20 +120,20 @@ pub fn gap_html(study: &Study, part: &Part, builder: &mut Builder) -> String {
             .audits
             .iter()
             .filter_map(|a| {
-                let (f, gap) = (a.effect(intervention)?, a.summary()?.gap.filter(|g| g.is_finite())?);
+                let (change, gap) = (a.change(intervention)?, a.summary()?.gap.filter(|g| g.is_finite())?);
                 Some(gap_response::Point {
                     run: run(study, part, a),
                     gap,
-                    delta: a.delta(intervention)?,
-                    low: f.delta_low,
-                    high: f.delta_high,
+                    delta: change.delta,
+                    low: change.low,
+                    high: change.high,
                 })
             })
             .collect();
         charts.push((gap_response::spec(&all, &intervention_label(intervention)), ""));
     }
     let caption = format!(
-        "Response to damage against the decodability gap <i>G</i> = acc(a) − acc(b): how much more of the answer can be read at the answer state than at the last latent. One point per run ({} each); bars are paired bootstrap 95 % intervals.",
+        "Response to damage against the decodability gap <i>G</i> = acc(a) − acc(b): how much more of the answer can be read at the answer state than at the last latent. One point per run ({} each); both probes on the examples that have both vectors; bars are 95 % score intervals of the paired difference.",
         n_equals(part)
     );
     let figure = builder.figure(charts, &styles(study, part), &caption);

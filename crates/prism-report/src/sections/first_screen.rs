@@ -22,12 +22,23 @@ pub fn html(study: &Study, part: &Part) -> String {
     out
 }
 
-/// A loud banner for every variant whose block never or rarely opened.
+/// A loud banner for every run whose block never or rarely opened, or that may be guessing.
 fn alarms(study: &Study, part: &Part) -> String {
     let mut out = String::new();
     for audit in &part.audits {
         let Some(clean) = audit.effect("clean") else { continue };
         let name = escape(&part.run_name(study, audit));
+        if let Some((low, high, floor)) = audit.guesses() {
+            out.push_str(&callout(
+                "alarm",
+                &format!(
+                    "<b>{name} is not shown to be above guessing.</b> Its clean accuracy (95 % interval {} to {} %) reaches down to what always answering the commonest letter gets, {} %; nothing can be said about its latents.",
+                    percent(Some(low)),
+                    percent(Some(high)),
+                    percent(Some(floor))
+                ),
+            ));
+        }
         match clean.opened {
             Some(0.0) => out.push_str(&callout(
                 "alarm",
@@ -69,18 +80,17 @@ fn key_figures(study: &Study, part: &Part) -> String {
     let largest = part
         .audits
         .iter()
-        .flat_map(|a| a.findings.faithfulness.iter().map(move |f| (a, f)))
-        .filter(|(_, f)| f.category == crate::study::ALL && f.intervention != "clean" && f.intervention != "sham")
-        .filter_map(|(a, f)| Some((a, f, a.delta(&f.intervention)?)))
-        .max_by(|x, y| x.2.abs().total_cmp(&y.2.abs()));
-    if let Some((audit, f, delta)) = largest {
+        .flat_map(|a| a.findings.verdict.iter().map(move |v| (a, v)))
+        .filter_map(|(a, v)| Some((a, v, a.change(&v.intervention)?)))
+        .max_by(|x, y| x.2.delta.abs().total_cmp(&y.2.delta.abs()));
+    if let Some((audit, v, change)) = largest {
         let what = format!(
             "largest change, points, 95 % {}: {} under {}",
-            interval(f.delta_low, f.delta_high, points),
+            interval(change.low, change.high, points),
             part.run_name(study, audit),
-            intervention_label(&f.intervention)
+            intervention_label(&v.intervention)
         );
-        items.push((points(Some(delta)), what));
+        items.push((points(Some(change.delta)), what));
     }
     if let Some(row) = study.comparison.as_ref().and_then(|(_, f)| verdict::headline(&f.comparison))
         && row.r.is_some()
@@ -110,6 +120,7 @@ fn standings(study: &Study, part: &Part) -> String {
             Standing::Changes => ("changes", "damage changes the answer"),
             Standing::Bypassed => ("bypassed", "bypassed"),
             Standing::Undecided => ("undecided", "undecided"),
+            Standing::TooWeak => ("undecided", prism_audit::verdict::TOO_WEAK),
             Standing::NoLatents => ("silent", "no latents ran"),
             Standing::Unknown => ("silent", "not tested"),
         };

@@ -32,6 +32,7 @@ pub fn run(arguments: CompareArguments, context: &Context) -> anyhow::Result<Exi
     context.printer.result_json(&serde_json::json!({
         "table1": compared.findings.table1,
         "comparison": compared.findings.comparison,
+        "verdict": compared.findings.verdict,
         "warnings": compared.findings.warnings,
     }))?;
     Ok(ExitStatus::Success)

@@ -1,0 +1,121 @@
+//! The items behind the runs of a comparison, for a bootstrap that redraws them
+//! jointly: the same questions in every run, pairs and other clusters as a whole.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use prism_run::random::Stream;
+use prism_run::records::{self, AnswerRow, ExampleRow, files};
+use prism_run::table::read_rows;
+
+use crate::Result;
+use crate::pairs::{branches, right};
+
+/// What one run scored on each item: by intervention, then by the item's id. `clean`
+/// holds right answers (1 or 0), an intervention the change against clean (-1, 0, 1).
+pub type Scores = BTreeMap<String, BTreeMap<String, f64>>;
+
+/// One run's scores, and the cluster of each item.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Answers {
+    /// Scores by intervention and item.
+    pub scores: Scores,
+    /// Cluster by item: the benchmark's pair, or the item itself.
+    pub clusters: BTreeMap<String, String>,
+}
+
+/// Reads a run's answers; `None` when its records were not kept.
+///
+/// # Errors
+/// When the records are damaged.
+pub fn read(run: &Path) -> Result<Option<Answers>> {
+    let folder = records::folder(run);
+    let path = folder.join(files::ANSWERS);
+    if !path.exists() || !folder.join(files::EXAMPLES).exists() {
+        return Ok(None);
+    }
+    let examples: Vec<ExampleRow> = read_rows(&folder.join(files::EXAMPLES))?;
+    let answers: Vec<AnswerRow> = read_rows(&path)?;
+    let mut scores = Scores::new();
+    for branch in branches(&path, &examples, &answers)? {
+        let share = |answer: &AnswerRow| f64::from(u8::from(right(answer)));
+        let of = scores.entry(branch.name.to_string()).or_default();
+        for pair in &branch.pairs {
+            let base = if branch.is_clean() { 0.0 } else { share(pair.clean) };
+            of.insert(pair.clean.id.clone(), share(pair.other) - base);
+        }
+    }
+    let clusters = examples.into_iter().map(|e| (e.id.clone(), e.pair.map_or_else(|| format!("item {}", e.id), |p| format!("pair {p}"))));
+    Ok(Some(Answers { scores, clusters: clusters.collect() }))
+}
+
+/// One intervention's scores of several runs over shared clusters of items.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Items {
+    /// `[cluster][run]`: sum of the scores and number of items.
+    clusters: Vec<Vec<(f64, usize)>>,
+    runs: usize,
+}
+
+impl Items {
+    /// Joins the runs on their items; `None` when a run has no such scores.
+    pub fn join(runs: &[&Answers], intervention: &str) -> Option<Self> {
+        let mut clusters: BTreeMap<&str, Vec<(f64, usize)>> = BTreeMap::new();
+        for (i, run) in runs.iter().enumerate() {
+            for (id, score) in run.scores.get(intervention)? {
+                let cluster = clusters.entry(run.clusters.get(id)?).or_insert_with(|| vec![(0.0, 0); runs.len()]);
+                cluster[i].0 += score;
+                cluster[i].1 += 1;
+            }
+        }
+        Some(Self { clusters: clusters.into_values().collect(), runs: runs.len() })
+    }
+
+    /// Every run's mean over one joint draw of the clusters; a run that answered none
+    /// of those drawn has no mean.
+    pub fn redraw(&self, stream: &mut Stream) -> Vec<Option<f64>> {
+        let mut totals = vec![(0.0, 0usize); self.runs];
+        for _ in 0..self.clusters.len() {
+            for (total, (sum, items)) in totals.iter_mut().zip(&self.clusters[stream.below(self.clusters.len())]) {
+                total.0 += sum;
+                total.1 += items;
+            }
+        }
+        totals.into_iter().map(|(sum, items)| (items > 0).then(|| sum / items as f64)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answers(scores: &[f64], pairs: bool) -> Answers {
+        let id = |i: usize| format!("e{i}");
+        Answers {
+            scores: BTreeMap::from([("clean".into(), scores.iter().enumerate().map(|(i, s)| (id(i), *s)).collect())]),
+            clusters: (0..scores.len()).map(|i| (id(i), if pairs { format!("p{}", i / 2) } else { id(i) })).collect(),
+        }
+    }
+
+    fn spread(values: impl Iterator<Item = f64>) -> f64 {
+        let all: Vec<f64> = values.collect();
+        crate::statistics::percentile::deviation(&all).unwrap()
+    }
+
+    #[test]
+    fn runs_share_their_items_and_pairs_stay_together() {
+        let scores: Vec<f64> = (0..100).map(|i| f64::from(u8::from(i % 4 < 2))).collect();
+        let (one, two) = (answers(&scores, false), answers(&scores, false));
+        let items = Items::join(&[&one, &two], "clean").unwrap();
+        let mut stream = Stream::new(1, "test", &[]);
+        let drawn: Vec<Vec<Option<f64>>> = (0..2000).map(|_| items.redraw(&mut stream)).collect();
+        assert!(drawn.iter().all(|d| d[0] == d[1]), "equal runs differ in no replicate");
+        let single = spread(drawn.iter().map(|d| d[0].unwrap()));
+        assert!((single - 0.05).abs() < 0.004, "sqrt(0.25 / 100), {single}");
+        let paired = answers(&scores, true);
+        let items = Items::join(&[&paired], "clean").unwrap();
+        let paired = spread((0..2000).map(|_| items.redraw(&mut stream)[0].unwrap()));
+        assert!((paired - 0.0707).abs() < 0.006, "pairs that agree count half, {paired}");
+        assert_eq!(Items::join(&[&one], "zero"), None);
+    }
+}
