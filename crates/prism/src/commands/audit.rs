@@ -118,7 +118,7 @@ pub fn audit(plan: &AuditPlan, context: &Context) -> anyhow::Result<Audited> {
     if let Err(error) = &result
         && fresh
         && exit::status_of(error) != ExitStatus::Interrupted
-        && !record::is_recorded(&plan.out)
+        && !record::is_begun(&plan.out)
     {
         let _ = std::fs::remove_dir_all(&plan.out);
     }
@@ -127,7 +127,7 @@ pub fn audit(plan: &AuditPlan, context: &Context) -> anyhow::Result<Audited> {
 
 fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Audited> {
     let examples = examples(plan)?;
-    let mut manifest = manifest(plan, context)?;
+    let mut manifest = manifest(plan, &examples, context)?;
     if !finished(&plan.out, &manifest) {
         let summary = records(plan, &examples, &mut manifest, context)?;
         let clean = summary.clean();
@@ -136,12 +136,12 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Audite
         {
             manifest.outcomes.insert(name.into(), n);
         }
-        if plan.records_only {
-            return Ok(Audited { findings: Findings::default(), examples: examples.len(), opened: clean.scored + clean.no_answer });
-        }
         let stale = prism_audit::findings::folder(&plan.out);
         if stale.exists() {
             std::fs::remove_dir_all(&stale).map_err(|e| prism_run::Error::io("cannot remove", &stale, e))?;
+        }
+        if plan.records_only {
+            return Ok(Audited { findings: Findings::default(), examples: examples.len(), opened: clean.scored + clean.no_answer });
         }
         manifest.write(&plan.out)?;
         prism_audit::audit_run(&plan.out, &plan.settings)?;
@@ -166,7 +166,7 @@ fn examples(plan: &AuditPlan) -> anyhow::Result<Vec<Example>> {
     Ok(examples)
 }
 
-fn manifest(plan: &AuditPlan, context: &Context) -> anyhow::Result<Manifest> {
+fn manifest(plan: &AuditPlan, examples: &[Example], context: &Context) -> anyhow::Result<Manifest> {
     let mut manifest = provenance::manifest("audit", &context.hardware);
     manifest.variant = plan.variant.as_ref().map(|v| v.id.clone());
     manifest.name = plan.variant.as_ref().map(|v| v.name.clone());
@@ -174,6 +174,7 @@ fn manifest(plan: &AuditPlan, context: &Context) -> anyhow::Result<Manifest> {
     manifest.benchmark = Some(prism_data::benchmark_name(&plan.benchmark));
     provenance::hash_checkpoint(&mut manifest, &plan.checkpoint)?;
     provenance::hash_input(&mut manifest, "benchmark", &prism_data::benchmark_file(&plan.benchmark)?)?;
+    provenance::hash_images(&mut manifest, examples.iter().flat_map(|e| &e.images).map(PathBuf::as_path))?;
     let mut set = |key: &str, value: serde_json::Value| manifest.settings.insert(key.into(), value);
     set("checkpoint", serde_json::json!(plan.checkpoint));
     set("benchmark", serde_json::json!(plan.benchmark));
@@ -182,6 +183,10 @@ fn manifest(plan: &AuditPlan, context: &Context) -> anyhow::Result<Manifest> {
     set("interventions", serde_json::json!(plan.interventions));
     set("seed", plan.seed.into());
     set("donor_pool", plan.pool.into());
+    set("alignment", plan.alignment.into());
+    set("device", context.hardware.device_name().into());
+    set("dtype", context.hardware.dtype.as_str().into());
+    set("variant", serde_json::json!(plan.variant));
     set("limit", serde_json::json!(plan.limit));
     set("pixels", serde_json::json!(plan.pixels));
     set("analysis", serde_json::json!(plan.settings));
