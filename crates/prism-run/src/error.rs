@@ -52,6 +52,20 @@ impl Error {
         Error::Io { action, path: path.to_path_buf(), source }
     }
 
+    /// What the tensor library said while writing `path`.
+    pub fn unsaved(path: &Path, error: safetensors::SafeTensorError) -> Self {
+        match error {
+            safetensors::SafeTensorError::IoError(source) => Self::io("cannot write", path, source),
+            other => Self::content(path, other.to_string(), "report this as a bug"),
+        }
+    }
+
+    /// Whether the system refused to write, as on a full disk: no input's fault.
+    pub fn is_write_failure(&self) -> bool {
+        let Error::Io { action, .. } = self else { return false };
+        ["write", "create", "rename", "remove", "replace"].iter().any(|verb| action.starts_with(&format!("cannot {verb}")))
+    }
+
     /// An [`Error::Content`] on `path`.
     pub fn content(path: &Path, cause: impl Into<String>, remedy: impl Into<String>) -> Self {
         Error::Content { path: path.to_path_buf(), cause: cause.into(), remedy: remedy.into() }

@@ -1,5 +1,6 @@
 //! Files and folders that appear whole or not at all.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -92,6 +93,26 @@ pub fn hash_bytes(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
+/// SHA-256 of every file of a checkpoint on which its results depend, by name:
+/// configuration, weights, tokenizer, processor and generation settings.
+///
+/// # Errors
+/// [`Error::Io`] when the folder or a file in it cannot be read.
+pub fn hash_checkpoint(checkpoint: &Path) -> Result<BTreeMap<String, String>> {
+    let refused = |e| Error::io("cannot read checkpoint folder", checkpoint, e);
+    let mut hashes = BTreeMap::new();
+    for entry in fs::read_dir(checkpoint).map_err(refused)? {
+        let path = entry.map_err(refused)?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        let weights = name.starts_with("model") && name.ends_with(".safetensors");
+        let settings = [".json", ".txt", ".jinja"].iter().any(|end| name.ends_with(end)) && name != "trainer_state.json";
+        if (weights || settings) && path.is_file() {
+            hashes.insert(name.to_owned(), hash_file(&path)?);
+        }
+    }
+    Ok(hashes)
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
@@ -112,4 +133,19 @@ pub mod names {
     pub const BASE_AUDIT: &str = "base-audit";
     /// The page.
     pub const REPORT: &str = "report.html";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoints_hash_leaves_out_what_no_result_depends_on() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["config.json", "merges.txt", "model.safetensors", "trainer_state.json", "optimizer.safetensors"] {
+            fs::write(dir.path().join(name), name).unwrap();
+        }
+        let names: Vec<String> = hash_checkpoint(dir.path()).unwrap().into_keys().collect();
+        assert_eq!(names, ["config.json", "merges.txt", "model.safetensors"]);
+    }
 }

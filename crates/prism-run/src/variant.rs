@@ -153,7 +153,11 @@ impl Variant {
         variant.check()
     }
 
-    fn check(self) -> Result<Self> {
+    /// The variant, if every key is in range.
+    ///
+    /// # Errors
+    /// [`Error::Value`] naming the first key that is not.
+    pub fn check(self) -> Result<Self> {
         let refuse = |key: &str, remedy: &str| {
             Err(Error::Value { what: "variant", value: self.id.clone(), cause: format!("has a wrong `{key}`"), remedy: remedy.into() })
         };
@@ -163,6 +167,9 @@ impl Variant {
         }
         if !(self.context_scale.is_finite() && self.context_scale >= 1.0) {
             return refuse("context_scale", "give a finite number of at least 1");
+        }
+        if self.free_tokens > 1024 {
+            return refuse("free_tokens", "give a whole number of at most 1024");
         }
         if self.release.is_some_and(|r| !(0.0..=1.0).contains(&r)) {
             return refuse("release", "give a share of the steps between 0 and 1");

@@ -62,6 +62,10 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, Vectors>> {
     let mut all = BTreeMap::new();
     for (name, view) in file.tensors() {
         let &[n, width] = view.shape() else { continue };
+        // Without a width the file's size does not bound the number of rows.
+        if n > 0 && width == 0 {
+            return Err(Error::content(path, format!("`{name}` has shape [{n}, 0]"), remedy));
+        }
         let values: Vec<f32> = match view.dtype() {
             Dtype::F32 => view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
             Dtype::F16 => view.data().chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
@@ -77,4 +81,18 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, Vectors>> {
         all.insert(name, Vectors { rows, width, values });
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_without_width_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("v.safetensors");
+        let view = TensorView::new(Dtype::F32, vec![1 << 40, 0], &[]).unwrap();
+        std::fs::write(&path, safetensors::serialize([("x", view)], None).unwrap()).unwrap();
+        assert!(read(&path).unwrap_err().to_string().contains("`x`"));
+    }
 }

@@ -144,6 +144,21 @@ impl TrainConfig {
                 return refuse(key, value, "is nothing", "give a whole number of at least 1");
             }
         }
+        let at_most = [
+            ("steps", self.steps, 1_000_000_000),
+            ("packs_per_step", self.packs_per_step, 1 << 16),
+            ("samples_per_pack", self.samples_per_pack, 1 << 12),
+            ("tokens_per_pack", self.tokens_per_pack, 1 << 24),
+            ("tokens_alone", self.tokens_alone, 1 << 24),
+            ("max_pixels", self.max_pixels, 1 << 26),
+            ("workers", self.workers, 1 << 12),
+            ("feature_cache", self.feature_cache, 1 << 24),
+        ];
+        for (key, value, most) in at_most {
+            if value > most {
+                return refuse(key, value, "is more than any machine holds", "see docs/reference/recipes.md for usual values");
+            }
+        }
         if self.max_pixels < self.min_pixels {
             return refuse("max_pixels", self.max_pixels, "is below min_pixels", "give at least min_pixels");
         }
@@ -205,7 +220,16 @@ mod tests {
     fn wrong_keys_are_named() {
         let parse = |text: &str| safe_toml::from_str::<TrainConfig>(text, Path::new("c.toml"));
         assert!(parse("lr = 1").unwrap_err().to_string().contains("lr"));
-        for text in ["steps = 0", "learning_rate = -1.0", "beta2 = 1.0", "warmup = 2.0", "max_pixels = 3", "checkpoints_at = [9999]"] {
+        for text in [
+            "steps = 0",
+            "packs_per_step = 1000000000000000",
+            "samples_per_pack = 1000000000000000",
+            "learning_rate = -1.0",
+            "beta2 = 1.0",
+            "warmup = 2.0",
+            "max_pixels = 3",
+            "checkpoints_at = [9999]",
+        ] {
             let message = parse(text).unwrap().check().unwrap_err().to_string();
             assert!(message.contains(text.split(' ').next().unwrap()), "{message}");
         }

@@ -19,6 +19,7 @@ use crate::pack::Pack;
 use crate::packing::{Filling, Limits};
 use crate::samples::Samples;
 use crate::start::Opened;
+use crate::state::Origin;
 use crate::trainer::Task;
 use crate::workers::Workers;
 use crate::{Error, Result};
@@ -27,6 +28,7 @@ use crate::{Error, Result};
 pub struct RecordTask<'a> {
     name: String,
     corpus: String,
+    origin: Option<Origin>,
     config: &'a TrainConfig,
     opened: Opened,
     samples: Samples<'a>,
@@ -70,6 +72,7 @@ impl<'a> RecordTask<'a> {
         Ok(Self {
             name: name.to_owned(),
             corpus: samples.digest(),
+            origin: None,
             config,
             features: FeatureCache::new(config.feature_cache),
             objective: variant.map_or(Objective::CROSS_ENTROPY, Objective::of),
@@ -79,6 +82,12 @@ impl<'a> RecordTask<'a> {
             opened,
             samples,
         })
+    }
+
+    /// The same task; its checkpoints say what it started from.
+    #[must_use]
+    pub fn with_origin(self, origin: Origin) -> Self {
+        Self { origin: Some(origin), ..self }
     }
 
     /// The model being trained.
@@ -124,6 +133,10 @@ impl Task for RecordTask<'_> {
 
     fn corpus(&self) -> &str {
         &self.corpus
+    }
+
+    fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
     }
 
     fn samples(&self) -> usize {

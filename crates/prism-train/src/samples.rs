@@ -87,14 +87,19 @@ impl<'a> Samples<'a> {
         Ok(self.prompter.sample(record, &grids, &layout)?)
     }
 
-    /// Digest of everything in the records but the folders of their images.
+    /// [`digest`] of the records.
     pub fn digest(&self) -> String {
-        let one = |record: &TrainingRecord| {
-            let files: Vec<_> = record.images.iter().map(|path| path.file_name().map(|n| n.to_string_lossy())).collect();
-            let text = serde_json::json!([record.id, record.row, files, record.turns, record.boxes]).to_string();
-            folder::hash_bytes(text.as_bytes())
-        };
-        let all: String = self.records.iter().map(one).collect();
-        folder::hash_bytes(all.as_bytes())
+        digest(self.records)
     }
+}
+
+/// Digest of everything in the records but the folders of their images.
+pub fn digest(records: &[TrainingRecord]) -> String {
+    let one = |record: &TrainingRecord| {
+        let files: Vec<_> = record.images.iter().map(|path| path.file_name().map(|n| n.to_string_lossy())).collect();
+        let text = serde_json::json!([record.id, record.row, files, record.turns, record.boxes]).to_string();
+        folder::hash_bytes(text.as_bytes())
+    };
+    let all: String = records.iter().map(one).collect();
+    folder::hash_bytes(all.as_bytes())
 }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use prism_run::Variant;
 use serde::{Deserialize, Serialize};
 
 use crate::config::TrainConfig;
@@ -11,6 +12,38 @@ use crate::{Error, Result};
 
 /// File name inside a checkpoint.
 pub const FILE: &str = "trainer_state.json";
+
+/// What a run on records starts from: with configuration and corpus, all its result depends on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// The variant with all its keys.
+    pub variant: Option<Variant>,
+    /// SHA-256 of the base checkpoint's files.
+    pub base: String,
+    /// Type of the weights.
+    pub dtype: String,
+}
+
+impl Origin {
+    /// What differs between the origin of a checkpoint and that of the run which goes on from it.
+    fn differing(&self, wanted: &Self, continued: bool) -> Option<String> {
+        let keys = |origin: &Self| {
+            let value = serde_json::to_value(&origin.variant).unwrap_or_default();
+            let mut keys = value.as_object().cloned().unwrap_or_default();
+            if continued {
+                // Until the release a continued variant is the same but for these.
+                ["id", "name", "release", "continues"].iter().for_each(|key| drop(keys.remove(*key)));
+            }
+            keys
+        };
+        let (there, here) = (keys(self), keys(wanted));
+        let key = there.keys().chain(here.keys()).find(|key| there.get(*key) != here.get(*key));
+        key.map(|key| format!("the variant's `{key}`"))
+            .or_else(|| (self.base != wanted.base).then(|| "the base checkpoint".to_owned()))
+            .or_else(|| (self.dtype != wanted.dtype).then(|| format!("the dtype ({})", self.dtype)))
+    }
+}
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +59,9 @@ pub struct TrainerState {
     pub corpus: String,
     /// The configuration it was trained with.
     pub config: TrainConfig,
+    /// What it started from, when it is trained on records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
 }
 
 impl TrainerState {
@@ -51,19 +87,26 @@ impl TrainerState {
         serde_json::from_str(&text).map_err(|e| Error::content(&path, e.to_string(), remedy))
     }
 
-    /// Whether a run of `config` on `corpus` may go on from here.
+    /// Whether the run that `wanted` describes may go on from here. Of another task's
+    /// checkpoint, which is continued, the variant may differ in name and release.
     ///
     /// # Errors
-    /// A key that changes the result, or the corpus, differs.
-    pub fn check(&self, folder: &Path, config: &TrainConfig, corpus: &str) -> Result<()> {
-        let remedy = "train with the same configuration and data, or into another folder";
-        if let Some(key) = differing_key(&self.config, config) {
-            return Err(Error::content(&folder.join(FILE), format!("`{key}` was another when this checkpoint was written"), remedy));
+    /// A key that changes the result, the corpus or the origin differs.
+    pub fn check(&self, folder: &Path, wanted: &Self) -> Result<()> {
+        let remedy = "train with the same variant, base, configuration and data, or into another folder";
+        let refuse =
+            |what: &str| Err(Error::content(&folder.join(FILE), format!("{what} was another when this checkpoint was written"), remedy));
+        if let Some(key) = differing_key(&self.config, &wanted.config) {
+            return refuse(&format!("`{key}`"));
         }
-        if self.corpus != corpus {
-            return Err(Error::content(&folder.join(FILE), "the training data were others when this checkpoint was written", remedy));
+        if self.corpus != wanted.corpus {
+            return refuse("the training data");
         }
-        Ok(())
+        let origins = self.origin.as_ref().zip(wanted.origin.as_ref());
+        match origins.and_then(|(there, here)| there.differing(here, self.task != wanted.task)) {
+            Some(what) => refuse(&what),
+            None => Ok(()),
+        }
     }
 }
 
@@ -163,6 +206,12 @@ pub fn prune(run: &Path, keep: usize, spared: &[usize]) -> Result<()> {
 mod tests {
     use super::*;
 
+    fn state_at(step: usize, config: &TrainConfig) -> TrainerState {
+        let origin = Origin { variant: Some(Variant::load("lvr").unwrap()), base: "a".into(), dtype: "f32".into() };
+        let (task, corpus) = ("lvr".into(), "x".into());
+        TrainerState { step, place: Place::default(), task, corpus, config: config.clone(), origin: Some(origin) }
+    }
+
     #[test]
     fn the_last_and_the_spared_stay() {
         let run = tempfile::tempdir().unwrap();
@@ -170,7 +219,7 @@ mod tests {
         for step in [5, 10, 15, 100] {
             let folder = checkpoint_folder(run.path(), step);
             std::fs::create_dir(&folder).unwrap();
-            let state = TrainerState { step, place: Place::default(), task: "lvr".into(), corpus: "x".into(), config: config.clone() };
+            let state = state_at(step, &config);
             state.save(&folder).unwrap();
             assert_eq!(TrainerState::load(&folder).unwrap(), state);
         }
@@ -182,11 +231,33 @@ mod tests {
     #[test]
     fn another_configuration_is_refused_by_key() {
         let config = TrainConfig::default();
-        let state = TrainerState { step: 1, place: Place::default(), task: "lvr".into(), corpus: "x".into(), config: config.clone() };
+        let state = state_at(1, &config);
         let folder = Path::new("checkpoint-1");
-        state.check(folder, &TrainConfig { workers: 9, keep: 7, ..config.clone() }, "x").unwrap();
-        let message = state.check(folder, &TrainConfig { seed: 1, ..config.clone() }, "x").unwrap_err().to_string();
+        let of = |config: TrainConfig| TrainerState { config, ..state.clone() };
+        state.check(folder, &of(TrainConfig { workers: 9, keep: 7, ..config.clone() })).unwrap();
+        let message = state.check(folder, &of(TrainConfig { seed: 1, ..config })).unwrap_err().to_string();
         assert!(message.contains("`seed`"), "{message}");
-        assert!(state.check(folder, &config, "y").is_err());
+        assert!(state.check(folder, &TrainerState { corpus: "y".into(), ..state.clone() }).is_err());
+    }
+
+    #[test]
+    fn another_origin_is_refused_by_what_differs() {
+        let state = state_at(1, &TrainConfig::default());
+        let folder = Path::new("checkpoint-1");
+        let origin = state.origin.clone().unwrap();
+        let lvr = origin.variant.clone().unwrap();
+        let refused = |task: &str, origin: Origin| {
+            let wanted = TrainerState { task: task.into(), origin: Some(origin), ..state.clone() };
+            state.check(folder, &wanted).map_err(|e| e.to_string())
+        };
+        let of = |variant: Variant| Origin { variant: Some(variant), ..origin.clone() };
+        assert!(refused("lvr", origin.clone()).is_ok());
+        assert!(refused("lvr", of(Variant { latent_weight: 0.5, ..lvr.clone() })).unwrap_err().contains("`latent_weight`"));
+        assert!(refused("lvr", of(Variant { release: Some(0.5), ..lvr })).unwrap_err().contains("`release`"));
+        assert!(refused("lvr", Origin { base: "b".into(), ..origin.clone() }).unwrap_err().contains("base"));
+        assert!(refused("lvr", Origin { dtype: "bf16".into(), ..origin.clone() }).unwrap_err().contains("f32"));
+        // What continues it may differ in its release, not in its noise.
+        assert!(refused("d-lvr", of(Variant::load("d-lvr").unwrap())).is_ok());
+        assert!(refused("n-lvr", of(Variant::load("n-lvr").unwrap())).unwrap_err().contains("`noise_std`"));
     }
 }

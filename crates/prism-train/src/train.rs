@@ -7,9 +7,11 @@ use prism_run::{TrainingRecord, Variant};
 
 use crate::config::TrainConfig;
 use crate::objective::release_step;
+use crate::order::Place;
 use crate::records::{RecordTask, trainable};
+use crate::samples;
 use crate::start::{Opened, Opening};
-use crate::state::{self, TrainerState, checkpoint_folder};
+use crate::state::{self, Origin, TrainerState, checkpoint_folder};
 use crate::trainer::{self, Outcome, Surroundings};
 use crate::{Error, Result};
 
@@ -35,6 +37,13 @@ pub struct TrainRequest<'a> {
     pub dtype: DType,
 }
 
+impl TrainRequest<'_> {
+    /// The variant's id, or the name of what is trained without one.
+    fn task(&self) -> &str {
+        self.variant.map_or(self.name, |variant| &variant.id)
+    }
+}
+
 /// Trains into the run folder of `around`. A folder that holds checkpoints is
 /// resumed from the last one; a finished run is returned as it is.
 ///
@@ -42,11 +51,8 @@ pub struct TrainRequest<'a> {
 /// As [`trainer::run`]; and when the checkpoint to go on from is of another variant,
 /// configuration or corpus.
 pub fn train(request: TrainRequest<'_>, around: Surroundings<'_>) -> Result<Outcome> {
-    let name = request.variant.map_or(request.name, |variant| &variant.id);
-    let start = match state::checkpoints(around.folder)?.last() {
-        Some(&step) => Some(own(checkpoint_folder(around.folder, step), name)?),
-        None => request.continues.map(|folder| other(folder, &request)).transpose()?,
-    };
+    let Begun { start, origin } = check(&request, around.folder)?;
+    let name = request.task();
     let opening = Opening {
         device: request.device,
         dtype: request.dtype,
@@ -54,8 +60,44 @@ pub fn train(request: TrainRequest<'_>, around: Surroundings<'_>) -> Result<Outc
         scratch: around.folder.join("files"),
     };
     let opened = Opened::open(start.as_deref().unwrap_or(request.base), request.variant, request.config, &opening)?;
-    let mut task = RecordTask::new(name, opened, request.records, request.variant, request.config)?;
+    let mut task = RecordTask::new(name, opened, request.records, request.variant, request.config)?.with_origin(origin);
     trainer::run(&mut task, request.config, start.as_deref(), around)
+}
+
+/// Where a run starts, found to be the run asked for.
+#[derive(Debug)]
+pub struct Begun {
+    start: Option<PathBuf>,
+    origin: Origin,
+}
+
+/// Looks at the checkpoint a run into `folder` would go on from, and writes nothing.
+///
+/// # Errors
+/// When that checkpoint is of another variant, base, dtype, configuration or corpus.
+pub fn check(request: &TrainRequest<'_>, folder: &Path) -> Result<Begun> {
+    let start = match state::checkpoints(folder)?.last() {
+        Some(&step) => Some(own(checkpoint_folder(folder, step), request.task())?),
+        None => request.continues.map(|folder| other(folder, request)).transpose()?,
+    };
+    let base = serde_json::json!(prism_run::folder::hash_checkpoint(request.base)?).to_string();
+    let origin = Origin {
+        variant: request.variant.cloned(),
+        base: prism_run::folder::hash_bytes(base.as_bytes()),
+        dtype: request.dtype.as_str().to_owned(),
+    };
+    if let Some(checkpoint) = &start {
+        let wanted = TrainerState {
+            step: 0,
+            place: Place::default(),
+            task: request.task().to_owned(),
+            corpus: samples::digest(request.records),
+            config: request.config.clone(),
+            origin: Some(origin.clone()),
+        };
+        TrainerState::load(checkpoint)?.check(checkpoint, &wanted)?;
+    }
+    Ok(Begun { start, origin })
 }
 
 /// A checkpoint of this very run.

@@ -18,7 +18,7 @@ use crate::objective::Terms;
 use crate::optimizer::{AdamW, Optimizer, Parameters};
 use crate::order::Place;
 use crate::schedule::Schedule;
-use crate::state::{self, TrainerState, checkpoint_folder};
+use crate::state::{self, Origin, TrainerState, checkpoint_folder};
 use crate::step::{Accumulator, clip_scale};
 use crate::tensorboard::Events;
 use crate::workers::Workers;
@@ -34,6 +34,11 @@ pub trait Task: Sync {
 
     /// Digest of the data: a checkpoint belongs to one corpus.
     fn corpus(&self) -> &str;
+
+    /// What it starts from, where a checkpoint belongs to one.
+    fn origin(&self) -> Option<&Origin> {
+        None
+    }
 
     /// Samples of an epoch.
     fn samples(&self) -> usize;
@@ -99,10 +104,11 @@ pub fn run<T: Task>(task: &mut T, config: &TrainConfig, start: Option<&Path>, ar
         task: task.name().to_owned(),
         corpus: task.corpus().to_owned(),
         config: config.clone(),
+        origin: task.origin().cloned(),
     };
     if let Some(folder) = start {
         let before = TrainerState::load(folder)?;
-        before.check(folder, config, task.corpus())?;
+        before.check(folder, &state)?;
         optimizer.load(folder)?;
         (state.step, state.place) = (before.step, before.place);
     }

@@ -83,6 +83,12 @@ fn killed_and_resumed_is_the_same_to_the_byte() {
     assert_eq!(names, ["checkpoint-20", "log.jsonl"]);
     let error = run(&straight, "lvr", 1, 99, None).unwrap_err().to_string();
     assert!(error.contains("n-lvr"), "{error}");
+    // Nor does the same name go on with other keys.
+    let other = folder.path().join("other.toml");
+    let text = "id = \"n-lvr\"\nname = \"N-LVR\"\nstages = \"single\"\nnoise_std = 0.4\n";
+    std::fs::write(&other, text).unwrap();
+    let error = run(&straight, other.to_str().unwrap(), 1, 99, None).unwrap_err().to_string();
+    assert!(error.contains("`noise_std`"), "{error}");
 }
 
 #[test]

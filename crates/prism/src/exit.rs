@@ -78,6 +78,7 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<ExitStatus> {
 fn of_run(error: &prism_run::Error) -> ExitStatus {
     match error {
         prism_run::Error::Interrupted => ExitStatus::Interrupted,
+        error if error.is_write_failure() => ExitStatus::Failure,
         _ => ExitStatus::Input,
     }
 }
@@ -101,3 +102,21 @@ fn of_audit(error: &prism_audit::Error) -> ExitStatus {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Refused(pub String);
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_no_inputs_fault() {
+        let of = |action| {
+            let error = prism_run::Error::io(action, Path::new("x"), std::io::ErrorKind::StorageFull.into());
+            status_of(&prism_train::Error::Run(error).into())
+        };
+        assert_eq!(of("cannot write"), ExitStatus::Failure);
+        assert_eq!(of("cannot create folder"), ExitStatus::Failure);
+        assert_eq!(of("cannot read"), ExitStatus::Input);
+    }
+}

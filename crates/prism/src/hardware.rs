@@ -67,10 +67,14 @@ impl Hardware {
         Ok(Self { device, dtype, threads, device_reason, dtype_reason })
     }
 
+    /// `cpu` or `cuda`.
+    pub fn device_name(&self) -> &'static str {
+        if self.device.is_cpu() { "cpu" } else { "cuda" }
+    }
+
     /// `cpu (reason)`.
     pub fn device_line(&self) -> String {
-        let name = if self.device.is_cpu() { "cpu" } else { "cuda" };
-        format!("{name} ({})", self.device_reason)
+        format!("{} ({})", self.device_name(), self.device_reason)
     }
 
     /// `f32 (reason)`.

@@ -1,6 +1,6 @@
 //! The header of every run: what ran, where, on which inputs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use prism_data::Benchmark;
@@ -62,18 +62,24 @@ pub fn hash_benchmark(manifest: &mut Manifest, benchmark: &Benchmark) -> prism_r
     Ok(())
 }
 
-/// Adds the hashes of a checkpoint's config and weights.
+/// Adds the hashes of a checkpoint's files on which its results depend.
 ///
 /// # Errors
 /// When the folder or a file in it cannot be read.
 pub fn hash_checkpoint(manifest: &mut Manifest, checkpoint: &Path) -> prism_run::Result<()> {
-    let entries = std::fs::read_dir(checkpoint).map_err(|e| prism_run::Error::io("cannot read checkpoint folder", checkpoint, e))?;
-    for entry in entries.filter_map(Result::ok) {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name == "config.json" || name.ends_with(".safetensors") && name.starts_with("model") {
-            hash_input(manifest, &format!("checkpoint/{name}"), &entry.path())?;
-        }
-    }
+    let files = folder::hash_checkpoint(checkpoint)?;
+    manifest.inputs.extend(files.into_iter().map(|(name, hash)| (format!("checkpoint/{name}"), hash)));
+    Ok(())
+}
+
+/// Adds one hash of the contents of all `images`, under the name `images`.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn hash_images<'a>(manifest: &mut Manifest, images: impl Iterator<Item = &'a Path>) -> prism_run::Result<()> {
+    let paths: BTreeSet<&Path> = images.collect();
+    let hashes = paths.into_iter().map(folder::hash_file).collect::<prism_run::Result<Vec<_>>>()?;
+    manifest.inputs.insert("images".into(), folder::hash_bytes(hashes.concat().as_bytes()));
     Ok(())
 }
 

@@ -53,17 +53,24 @@ impl Bench {
     }
 
     fn audit(&self) -> Output {
-        prism(&[
-            "audit",
-            "--checkpoint",
-            &self.text("base"),
-            "--benchmark",
-            &self.text("world/test.jsonl"),
-            "--out",
-            &self.text("run"),
-            "--max-new-tokens",
-            "24",
-        ])
+        self.audit_with(&[])
+    }
+
+    fn audit_with(&self, more: &[&str]) -> Output {
+        let (base, benchmark, run) = (self.text("base"), self.text("world/test.jsonl"), self.text("run"));
+        let arguments = ["audit", "--checkpoint", &base, "--benchmark", &benchmark, "--out", &run, "--max-new-tokens", "24"];
+        prism(&[&arguments[..], more].concat())
+    }
+
+    /// When the records were written.
+    fn recorded(&self) -> std::time::SystemTime {
+        fs::metadata(self.path("run/records/answers.parquet")).unwrap().modified().unwrap()
+    }
+
+    fn train_with(&self, more: &[&str]) -> Output {
+        let (base, data) = (self.text("base"), self.text("world/meta.json"));
+        let arguments = ["train", "--variant", "lvr", "--base", &base, "--data", &data];
+        prism(&[&arguments[..], more].concat())
     }
 
     /// The audit is refused as bad input, its message holds `words`, and nothing is left.
@@ -176,6 +183,69 @@ fn a_model_that_never_opens_the_block_is_told_loudly() {
     assert!(message.contains("never opened"), "{message}");
     assert!(bench.path("run/findings/table1.parquet").exists(), "the findings say so too");
     assert!(!bench.path("run.tmp").exists());
+}
+
+#[test]
+fn records_are_made_again_only_when_they_would_differ() {
+    let bench = Bench::new();
+    assert_eq!(bench.audit_with(&["--records-only"]).status.code(), Some(4));
+    let first = bench.recorded();
+    assert_eq!(bench.audit_with(&["--records-only"]).status.code(), Some(4));
+    assert_eq!(bench.audit_with(&["--margin", "3"]).status.code(), Some(4));
+    assert!(bench.path("run/findings/table1.parquet").exists());
+    assert_eq!(bench.audit_with(&["--margin", "4"]).status.code(), Some(4));
+    assert_eq!(bench.recorded(), first, "the analysis alone changed");
+    for entry in fs::read_dir(bench.path("world/images/test")).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = [fs::read(&path).unwrap(), b"\n".to_vec()].concat();
+        fs::write(&path, bytes).unwrap();
+    }
+    assert_eq!(bench.audit_with(&["--margin", "4"]).status.code(), Some(4));
+    assert_ne!(bench.recorded(), first, "the images changed");
+}
+
+#[test]
+fn a_training_run_starts_from_its_own_config_and_refuses_another_base() {
+    let bench = Bench::new();
+    let keys = "steps = 1\npacks_per_step = 1\nsamples_per_pack = 1\nmin_pixels = 784\nmax_pixels = 100352\n";
+    fs::write(bench.path("train.toml"), keys).unwrap();
+    let output = bench.train_with(&["--config", &bench.text("train.toml"), "--out", &bench.text("a")]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = prism(&["train", "--config", &bench.text("a/config.toml"), "--out", &bench.text("b")]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let weights = |run: &str| fs::read(bench.path(run).join("checkpoint-1/model.safetensors")).unwrap();
+    assert!(weights("a") == weights("b"));
+
+    let manifest = fs::read(bench.path("a/run.json")).unwrap();
+    let path = bench.path("base/generation_config.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{text}\n")).unwrap();
+    let output = bench.train_with(&["--config", &bench.text("train.toml"), "--out", &bench.text("a")]);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{message}");
+    assert!(message.contains("base checkpoint"), "{message}");
+    assert_eq!(fs::read(bench.path("a/run.json")).unwrap(), manifest, "a refused run writes nothing");
+}
+
+#[test]
+fn a_study_refuses_other_contents_under_the_same_names() {
+    let bench = Bench::new();
+    let study = || {
+        let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes/study-tiny.toml");
+        let text = fs::read_to_string(recipe).unwrap().replace("../assets/base-tiny", "base");
+        fs::write(bench.path("study.toml"), text).unwrap();
+        // A world folder that is none ends the study right after its guard.
+        prism(&["study", "--quick", "--out", &bench.text("study"), &bench.text("study.toml")])
+    };
+    fs::create_dir_all(bench.path("study/world")).unwrap();
+    fs::write(bench.path("study/world/x"), b"x").unwrap();
+    let message = |output: Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message(study()).contains("not a world"));
+    assert!(message(study()).contains("not a world"), "the same study passes its guard");
+    fs::write(bench.path("base/merges.txt"), b"").unwrap();
+    let output = study();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(message(output).contains("base/merges.txt"));
 }
 
 #[test]

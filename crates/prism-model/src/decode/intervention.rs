@@ -150,6 +150,11 @@ impl NoiseFile {
         if view.dtype() != Dtype::F32 {
             return Err(bad(format!("`noise` is {:?}", view.dtype())));
         }
+        // Without a width, or without forwards, the file's size bounds no count.
+        let bytes_told = [examples, forwards, width].iter().try_fold(4usize, |product, n| product.checked_mul(*n));
+        if examples == 0 || forwards == 0 || width == 0 || bytes_told != Some(view.data().len()) {
+            return Err(bad(format!("`noise` has shape {:?} over {} bytes", view.shape(), view.data().len())));
+        }
         let mut values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
         let mut vector = || values.by_ref().take(width).collect::<Vec<f32>>();
         let examples = (0..examples).map(|_| Arc::new((0..forwards).map(|_| vector()).collect())).collect();
@@ -212,5 +217,10 @@ mod tests {
         let path = dir.path().join("n.safetensors");
         std::fs::write(&path, b"nothing").unwrap();
         assert!(NoiseFile::read(&path).unwrap_err().to_string().contains("n.safetensors"));
+        for shape in [vec![1 << 40, 1 << 20, 0], vec![1 << 40, 0, 8]] {
+            let view = safetensors::tensor::TensorView::new(Dtype::F32, shape, &[]).unwrap();
+            std::fs::write(&path, safetensors::serialize([("noise", view)], None).unwrap()).unwrap();
+            assert!(NoiseFile::read(&path).unwrap_err().to_string().contains("shape"));
+        }
     }
 }

@@ -32,7 +32,7 @@ pub use strategy::{ControlTokens, Feed, Place, Sequence, Strategy};
 pub use trajectory::{Forward, Trajectory};
 
 use crate::cache::BranchCache;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::tensor::{self, Tensor};
 use crate::tokenizer::Tokenizer;
@@ -148,6 +148,13 @@ impl<'a> Decoder<'a> {
         for ((row, feedback), logits) in rows.iter_mut().zip(feedback.chunks_exact(hidden)).zip(logits.chunks_exact(vocab.max(1))) {
             if row.trajectory.refusal.is_some() {
                 continue;
+            }
+            if logits.iter().any(|v| !v.is_finite()) {
+                return Err(Error::input(
+                    format!("decode step {}", row.trajectory.forwards.len()),
+                    "its logits are not finite numbers",
+                    "check the checkpoint's weights, the dtype and the interventions",
+                ));
             }
             row.feedback.clear();
             row.feedback.extend_from_slice(feedback);

@@ -108,9 +108,14 @@ impl PixelConfig {
         if self.min_pixels == 0 || self.min_pixels > self.max_pixels || self.max_pixels > MOST_PIXELS {
             return Err(format!("min_pixels {} and max_pixels {} are no usable limits", self.min_pixels, self.max_pixels));
         }
-        let sides = [self.patch_size, self.merge_size, self.temporal_patch_size];
-        if sides.iter().any(|s| !(1..=1024).contains(s)) {
-            return Err("patch_size, merge_size or temporal_patch_size is out of range".into());
+        let bounds = [("patch_size", self.patch_size, 128), ("merge_size", self.merge_size, 16)];
+        for (key, value, most) in bounds.into_iter().chain([("temporal_patch_size", self.temporal_patch_size, 16)]) {
+            if !(1..=most).contains(&value) {
+                return Err(format!("{key} {value} is outside 1..={most}"));
+            }
+        }
+        if self.max_pixels * self.temporal_patch_size > MOST_VALUES {
+            return Err(format!("max_pixels {} in {} frames are too many numbers", self.max_pixels, self.temporal_patch_size));
         }
         let finite = |numbers: &[f64; 3]| numbers.iter().all(|v| v.is_finite());
         if !finite(&self.image_mean) || !finite(&self.image_std) || self.image_std.contains(&0.0) || !self.rescale_factor.is_finite() {
@@ -121,4 +126,24 @@ impl PixelConfig {
 }
 
 /// No resized image is larger; far above any published limit.
-const MOST_PIXELS: usize = 1 << 28;
+pub(super) const MOST_PIXELS: usize = 1 << 26;
+/// Pixels times frames of one image at most.
+pub(super) const MOST_VALUES: usize = 2 * MOST_PIXELS;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_that_no_machine_holds_are_refused() {
+        let base = PixelConfig::default();
+        assert!(base.check().is_ok());
+        let hostile = [
+            PixelConfig { temporal_patch_size: 1024, max_pixels: 1 << 28, ..base.clone() },
+            PixelConfig { temporal_patch_size: 16, max_pixels: 1 << 26, ..base.clone() },
+            PixelConfig { patch_size: 1024, ..base.clone() },
+            PixelConfig { merge_size: 1024, ..base },
+        ];
+        assert!(hostile.iter().all(|config| config.check().is_err()));
+    }
+}

@@ -131,6 +131,12 @@ impl Preprocessor {
 
     fn size(&self, height: usize, width: usize) -> std::result::Result<(usize, usize), String> {
         let factor = self.config.patch_size * self.config.merge_size;
-        smart_resize::smart_resize(height, width, factor, self.config.min_pixels, self.config.max_pixels)
+        let (height, width) = smart_resize::smart_resize(height, width, factor, self.config.min_pixels, self.config.max_pixels)?;
+        // A side is at least one merged token, so that a long image may exceed the limit of pixels.
+        let values = height.checked_mul(width).and_then(|pixels| pixels.checked_mul(self.config.temporal_patch_size));
+        if values.is_none_or(|values| values > config::MOST_VALUES) {
+            return Err(format!("it would become {height} x {width} pixels, too many"));
+        }
+        Ok((height, width))
     }
 }

@@ -67,7 +67,8 @@ pub struct Setup<'a> {
     pub alignment: usize,
     /// Examples decoded side by side; changes speed and memory, never a byte of the records.
     pub group: usize,
-    /// What identifies the checkpoint (a hash): finished parts of another are not reused.
+    /// What identifies the checkpoint's files and the images' contents (hashes):
+    /// finished parts of others are not reused.
     pub checkpoint: String,
 }
 
@@ -133,7 +134,8 @@ impl Summary {
     }
 }
 
-/// Runs every example under every branch and writes `run/records/`.
+/// Runs every example under every branch and writes `run/records/`; records of the
+/// same plan that are there already are kept.
 ///
 /// # Errors
 /// An empty or inconsistent benchmark, a branch that names an absent donor, a model
@@ -142,8 +144,14 @@ pub fn record_benchmark(setup: &Setup<'_>, examples: &[Example], run: &Path, pro
     let branches = checked(setup, examples)?;
     let declared = donors::declared(examples, &branches, setup.seed, setup.pool);
     let pool = donors::declared(examples, &[Intervention::Swap], setup.seed, setup.pool);
+    let plan = plan(setup, &branches, examples);
+    if let Some(all) = parts::recorded(run, &plan)? {
+        progress.begin("records", "examples", examples.len() as u64, examples.len() as u64);
+        progress.end();
+        return Ok(told(&all, &branches, progress));
+    }
     let (first, rest): (Vec<&Example>, Vec<&Example>) = examples.iter().partition(|e| declared.contains(&e.row));
-    let parts = Parts::open(run, &plan(setup, &branches, examples))?;
+    let parts = Parts::open(run, &plan)?;
     let runner = Runner {
         setup,
         branches: &branches,
@@ -168,11 +176,15 @@ pub fn record_benchmark(setup: &Setup<'_>, examples: &[Example], run: &Path, pro
         recording.part(index, chunk, &donors)?;
     }
     progress.end();
-    let summary = Summary::of(&parts.merge(run, chunks.len())?, &branches);
+    Ok(told(&parts.merge(run, chunks.len())?, &branches, progress))
+}
+
+fn told(all: &Records, branches: &[Intervention], progress: &dyn Progress) -> Summary {
+    let summary = Summary::of(all, branches);
     if let Some(warning) = summary.warning() {
         progress.say(&warning);
     }
-    Ok(summary)
+    summary
 }
 
 /// The branches, the clean run first and each once, after a look at what was asked.
@@ -210,6 +222,8 @@ fn checked(setup: &Setup<'_>, examples: &[Example]) -> Result<Vec<Intervention>>
 fn plan(setup: &Setup<'_>, branches: &[Intervention], examples: &[Example]) -> serde_json::Value {
     serde_json::json!({
         "checkpoint": setup.checkpoint,
+        "device": if setup.model.device.is_cpu() { "cpu" } else { "cuda" },
+        "dtype": setup.model.dtype.as_str(),
         "steps": setup.strategy.steps,
         "max_new_tokens": setup.strategy.max_new_tokens,
         "pixels": format!("{:?}", setup.preprocessor),
@@ -307,6 +321,11 @@ fn joined(done: Vec<Vec<Records>>) -> Records {
     let mut all = Records::default();
     done.into_iter().flatten().for_each(|records| all.extend(records));
     all
+}
+
+/// Whether `run` holds records, or finished parts of them.
+pub fn is_begun(run: &Path) -> bool {
+    is_recorded(run) || parts::any(run)
 }
 
 /// Whether `run` holds finished records.

@@ -22,6 +22,36 @@ const PLAN: &str = "plan.json";
 const DONORS: &str = "donors.safetensors";
 const DONOR_ROWS: &str = "donors.json";
 
+fn parts_folder(run: &Path) -> PathBuf {
+    records::folder(run).with_extension("parts")
+}
+
+fn hash(plan: &serde_json::Value) -> String {
+    hash_bytes(plan.to_string().as_bytes())
+}
+
+/// The records of `run`, if they are complete and of this plan.
+///
+/// # Errors
+/// When they are damaged, or what is left of their parts cannot be removed.
+pub fn recorded(run: &Path, plan: &serde_json::Value) -> Result<Option<Records>> {
+    let folder = records::folder(run);
+    if std::fs::read_to_string(folder.join(PLAN)).ok().as_deref() != Some(hash(plan).as_str()) {
+        return Ok(None);
+    }
+    let left = parts_folder(run);
+    if left.exists() {
+        std::fs::remove_dir_all(&left).map_err(|e| Error::io("cannot remove", &left, e))?;
+    }
+    Records::read(&folder).map(Some)
+}
+
+/// Whether `run` holds a finished part of unfinished records.
+pub fn any(run: &Path) -> bool {
+    let finished = |name: &str| name.starts_with("part-") && !name.ends_with(".tmp");
+    std::fs::read_dir(parts_folder(run)).is_ok_and(|mut all| all.any(|e| e.is_ok_and(|e| finished(&e.file_name().to_string_lossy()))))
+}
+
 /// The folder of parts of one recording.
 #[derive(Debug)]
 pub struct Parts {
@@ -34,8 +64,8 @@ impl Parts {
     /// # Errors
     /// When the folder cannot be read or written.
     pub fn open(run: &Path, plan: &serde_json::Value) -> Result<Self> {
-        let folder = records::folder(run).with_extension("parts");
-        let plan = hash_bytes(plan.to_string().as_bytes());
+        let folder = parts_folder(run);
+        let plan = hash(plan);
         let known = std::fs::read_to_string(folder.join(PLAN)).ok();
         if known.as_deref() != Some(plan.as_str()) {
             if folder.exists() {
@@ -120,6 +150,9 @@ impl Parts {
         all.sort();
         let folder = PartialFolder::create(&records::folder(run))?;
         all.clone().write(folder.path())?;
+        // Records that know their plan are not made again for the same one.
+        let plan = self.folder.join(PLAN);
+        std::fs::copy(&plan, folder.path().join(PLAN)).map_err(|e| Error::io("cannot write", &plan, e))?;
         folder.finish()?;
         std::fs::remove_dir_all(&self.folder).map_err(|e| Error::io("cannot remove", &self.folder, e))?;
         Ok(all)
@@ -143,7 +176,9 @@ mod tests {
     fn parts_merge_sorted_and_leave_nothing_behind() {
         let dir = tempfile::tempdir().unwrap();
         let parts = Parts::open(dir.path(), &json!({"seed": 1})).unwrap();
+        assert!(!any(dir.path()));
         parts.write(0, part(&[4, 1])).unwrap();
+        assert!(any(dir.path()) && recorded(dir.path(), &json!({"seed": 1})).unwrap().is_none());
         parts.write(1, part(&[0, 3])).unwrap();
         let parts = Parts::open(dir.path(), &json!({"seed": 1})).unwrap();
         assert!(parts.has(0) && parts.has(1) && !parts.has(2));
@@ -152,6 +187,9 @@ mod tests {
         assert_eq!(merged.vectors["latent_last"].vector(3), [4.0, 0.5]);
         let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(left, ["records"]);
+        // The same plan finds them; another does not.
+        assert_eq!(recorded(dir.path(), &json!({"seed": 1})).unwrap().unwrap().vectors, merged.vectors);
+        assert!(recorded(dir.path(), &json!({"seed": 2})).unwrap().is_none());
     }
 
     #[test]

@@ -32,7 +32,7 @@ impl Optimizer {
             }
         }
         let note = HashMap::from([("steps".to_owned(), self.steps.to_string())]);
-        safetensors::serialize_to_file(views, Some(note), &path).map_err(bug)
+        safetensors::serialize_to_file(views, Some(note), &path).map_err(|e| prism_run::Error::unsaved(&path, e).into())
     }
 
     /// Takes over the state of a checkpoint folder.

@@ -13,18 +13,18 @@ use clap::Args;
 A run that was stopped goes on where it was when the same command is given again.")]
 pub struct TrainArguments {
     /// Preset (lvr, n-lvr, d-lvr, p-lvr-2, p-lvr-3) or a TOML file
-    #[arg(long)]
-    pub variant: String,
+    #[arg(long, required_unless_present = "config")]
+    pub variant: Option<String>,
     /// Checkpoint to start from
-    #[arg(long)]
-    pub base: PathBuf,
+    #[arg(long, required_unless_present = "config")]
+    pub base: Option<PathBuf>,
     /// Training data: meta.json, or a list of records
-    #[arg(long)]
-    pub data: PathBuf,
+    #[arg(long, required_unless_present = "config")]
+    pub data: Option<PathBuf>,
     /// Folder of images, when `--data` is a plain list
     #[arg(long)]
     pub images: Option<PathBuf>,
-    /// TOML with the training keys
+    /// TOML with the training keys, or the `config.toml` of a run, which has all but `--out`
     #[arg(long)]
     pub config: Option<PathBuf>,
     /// Seed, over the configuration's

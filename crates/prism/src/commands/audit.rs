@@ -119,7 +119,7 @@ pub fn audit(plan: &AuditPlan, context: &Context) -> anyhow::Result<Audited> {
     if let Err(error) = &result
         && fresh
         && exit::status_of(error) != ExitStatus::Interrupted
-        && !record::is_recorded(&plan.out)
+        && !record::is_begun(&plan.out)
     {
         let _ = std::fs::remove_dir_all(&plan.out);
     }
@@ -129,7 +129,7 @@ pub fn audit(plan: &AuditPlan, context: &Context) -> anyhow::Result<Audited> {
 fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Audited> {
     let benchmark = Benchmark::open(&plan.benchmark)?;
     let examples = examples(plan, &benchmark)?;
-    let mut manifest = manifest(plan, &benchmark, context)?;
+    let mut manifest = manifest(plan, &benchmark, &examples, context)?;
     if !finished(&plan.out, &manifest) {
         let summary = records(plan, &examples, &mut manifest, context)?;
         let clean = summary.clean();
@@ -138,12 +138,12 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Audite
         {
             manifest.outcomes.insert(name.into(), n);
         }
-        if plan.records_only {
-            return Ok(Audited { findings: Findings::default(), examples: examples.len(), opened: clean.scored + clean.no_answer });
-        }
         let stale = prism_audit::findings::folder(&plan.out);
         if stale.exists() {
             std::fs::remove_dir_all(&stale).map_err(|e| prism_run::Error::io("cannot remove", &stale, e))?;
+        }
+        if plan.records_only {
+            return Ok(Audited { findings: Findings::default(), examples: examples.len(), opened: clean.scored + clean.no_answer });
         }
         manifest.write(&plan.out)?;
         prism_audit::audit_run(&plan.out, &plan.settings)?;
@@ -167,7 +167,7 @@ fn examples(plan: &AuditPlan, benchmark: &Benchmark) -> anyhow::Result<Vec<Examp
     Ok(examples)
 }
 
-fn manifest(plan: &AuditPlan, benchmark: &Benchmark, context: &Context) -> anyhow::Result<Manifest> {
+fn manifest(plan: &AuditPlan, benchmark: &Benchmark, examples: &[Example], context: &Context) -> anyhow::Result<Manifest> {
     let mut manifest = provenance::manifest("audit", &context.hardware);
     manifest.variant = plan.variant.as_ref().map(|v| v.id.clone());
     manifest.name = plan.variant.as_ref().map(|v| v.name.clone());
@@ -175,6 +175,7 @@ fn manifest(plan: &AuditPlan, benchmark: &Benchmark, context: &Context) -> anyho
     manifest.benchmark = Some(benchmark.name());
     provenance::hash_checkpoint(&mut manifest, &plan.checkpoint)?;
     provenance::hash_benchmark(&mut manifest, benchmark)?;
+    provenance::hash_images(&mut manifest, examples.iter().flat_map(|e| &e.images).map(PathBuf::as_path))?;
     let mut set = |key: &str, value: serde_json::Value| manifest.settings.insert(key.into(), value);
     set("checkpoint", serde_json::json!(plan.checkpoint));
     set("benchmark", serde_json::json!(plan.benchmark));
@@ -184,6 +185,10 @@ fn manifest(plan: &AuditPlan, benchmark: &Benchmark, context: &Context) -> anyho
     set("interventions", serde_json::json!(plan.interventions));
     set("seed", plan.seed.into());
     set("donor_pool", plan.pool.into());
+    set("alignment", plan.alignment.into());
+    set("device", context.hardware.device_name().into());
+    set("dtype", context.hardware.dtype.as_str().into());
+    set("variant", serde_json::json!(plan.variant));
     set("limit", serde_json::json!(plan.limit));
     set("pixels", serde_json::json!(plan.pixels));
     set("analysis", serde_json::json!(plan.settings));

@@ -8,10 +8,10 @@ use prism_train::objective::release_step;
 use prism_train::state::checkpoint_folder;
 use prism_train::train::TrainRequest;
 use prism_train::{Surroundings, TrainConfig};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::TrainArguments;
-use crate::exit::ExitStatus;
+use crate::exit::{ExitStatus, Refused};
 use crate::{Context, provenance};
 
 /// What training needs.
@@ -34,29 +34,68 @@ pub struct TrainPlan {
     pub continued_by: Vec<Variant>,
 }
 
-/// `config.toml` of the run: the same run starts from it.
-#[derive(Serialize)]
-struct Resolved<'a> {
-    variant: &'a Variant,
-    train: &'a TrainConfig,
+/// `config.toml` of the run: the same run starts from it, in whatever folder.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Resolved {
+    base: PathBuf,
+    data: PathBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    images: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    continue_from: Option<PathBuf>,
+    variant: Variant,
+    train: TrainConfig,
+}
+
+impl Resolved {
+    fn of(plan: &TrainPlan, config: &TrainConfig) -> anyhow::Result<Self> {
+        let absolute = |path: &PathBuf| std::path::absolute(path);
+        Ok(Self {
+            base: absolute(&plan.base)?,
+            data: absolute(&plan.data)?,
+            images: plan.images.as_ref().map(absolute).transpose()?,
+            continue_from: plan.continue_from.as_ref().map(absolute).transpose()?,
+            variant: plan.variant.clone(),
+            train: config.clone(),
+        })
+    }
+
+    /// Training keys alone, or those and the rest of a run's own file.
+    fn read(path: &Path) -> anyhow::Result<(TrainConfig, Option<Self>)> {
+        let text = std::fs::read_to_string(path).map_err(|e| prism_run::Error::io("cannot read", path, e))?;
+        if !safe_toml::from_str::<toml::Table>(&text, path)?.contains_key("train") {
+            return Ok((safe_toml::from_str(&text, path)?, None));
+        }
+        let mut run: Self = safe_toml::from_str(&text, path)?;
+        run.variant = run.variant.check()?;
+        Ok((run.train.clone(), Some(run)))
+    }
 }
 
 impl TrainPlan {
     fn resolve(arguments: TrainArguments) -> anyhow::Result<Self> {
-        let mut config: TrainConfig = match &arguments.config {
-            Some(path) => safe_toml::read(path)?,
-            None => TrainConfig::default(),
+        let (mut config, run) = match &arguments.config {
+            Some(path) => Resolved::read(path)?,
+            None => (TrainConfig::default(), None),
         };
+        let (variant, base, data, images, continue_from) = match run {
+            Some(run) => (Some(run.variant), Some(run.base), Some(run.data), run.images, run.continue_from),
+            None => (None, None, None, None, None),
+        };
+        let missing = |flag: &str| Refused(format!("{flag} is given neither here nor in --config; give it"));
+        let variant = arguments.variant.as_deref().map(Variant::load).transpose()?.or(variant);
         config.seed = arguments.seed.unwrap_or(config.seed);
         config.steps = arguments.steps.unwrap_or(config.steps);
         Ok(Self {
-            variant: Variant::load(&arguments.variant)?,
-            base: arguments.base,
-            data: arguments.data,
-            images: arguments.images,
+            variant: variant.ok_or_else(|| missing("--variant"))?,
+            base: arguments.base.or(base).ok_or_else(|| missing("--base"))?,
+            // Images belong to the data they are given with.
+            images: arguments.images.or(if arguments.data.is_some() { None } else { images }),
+            data: arguments.data.or(data).ok_or_else(|| missing("--data"))?,
             config,
             out: arguments.out,
-            continue_from: arguments.continue_from,
+            continue_from: arguments.continue_from.or(continue_from),
             continued_by: Vec::new(),
         })
     }
@@ -102,10 +141,6 @@ fn train_into(plan: &TrainPlan, context: &Context) -> anyhow::Result<PathBuf> {
     manifest.settings.insert("base".into(), serde_json::json!(plan.base));
     manifest.settings.insert("data".into(), serde_json::json!(plan.data));
     manifest.settings.insert("continue_from".into(), serde_json::json!(plan.continue_from));
-    manifest.write(&plan.out)?;
-    let resolved = toml::to_string(&Resolved { variant: &plan.variant, train: &config })?;
-    folder::write_atomic(&plan.out.join(names::CONFIG), resolved.as_bytes())?;
-
     let continues = plan.continue_from.as_deref().and_then(|run| continued(run, &plan.variant, &config));
     let request = TrainRequest {
         config: &config,
@@ -117,6 +152,11 @@ fn train_into(plan: &TrainPlan, context: &Context) -> anyhow::Result<PathBuf> {
         device: &context.hardware.device,
         dtype: context.hardware.dtype,
     };
+    // Before anything is written: a folder of another run stays as it is.
+    prism_train::train::check(&request, &plan.out)?;
+    manifest.write(&plan.out)?;
+    let resolved = toml::to_string(&Resolved::of(plan, &config)?)?;
+    folder::write_atomic(&plan.out.join(names::CONFIG), resolved.as_bytes())?;
     let around = Surroundings { folder: &plan.out, progress: &context.printer, cancel: &context.cancel };
     let outcome = prism_train::train::train(request, around)?;
     manifest.ended = Some(provenance::now());

@@ -5,6 +5,7 @@
 
 mod recipe;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use prism_model::decode::Strategy;
@@ -130,21 +131,60 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
 
 /// Writes the study's manifest and recipe, or refuses a folder that holds another study.
 fn begin(study: &Study, context: &Context) -> anyhow::Result<Manifest> {
-    let text = toml::to_string(&study.recipe)?;
-    let path = study.out.join(names::CONFIG);
-    match std::fs::read_to_string(&path) {
-        Ok(there) if there == text => {}
-        Ok(_) => anyhow::bail!(Refused(format!(
-            "{}: holds a study of another recipe; give another --out, or remove the folder to start anew",
-            study.out.display()
-        ))),
-        Err(_) => folder::write_atomic(&path, text.as_bytes())?,
-    }
     let mut manifest = provenance::manifest("study", &context.hardware);
     manifest.seed = Some(study.recipe.seed);
-    manifest.inputs.insert("recipe".into(), folder::hash_bytes(text.as_bytes()));
+    manifest.inputs = contents(study, context)?;
+    if study.out.join(names::MANIFEST).exists() {
+        let there = Manifest::read(&study.out)?;
+        let known = there.inputs.keys().chain(manifest.inputs.keys());
+        let mut changed: Vec<&str> =
+            known.filter(|name| there.inputs.get(*name) != manifest.inputs.get(*name)).map(String::as_str).collect();
+        changed.sort_unstable();
+        changed.dedup();
+        if !changed.is_empty() {
+            anyhow::bail!(Refused(format!(
+                "{}: holds a study of another recipe or other inputs (changed: {}); give another --out, or remove the folder to start anew",
+                study.out.display(),
+                changed.join(", ")
+            )));
+        }
+    }
     manifest.write(&study.out)?;
+    folder::write_atomic(&study.out.join(names::CONFIG), toml::to_string(&study.recipe)?.as_bytes())?;
     Ok(manifest)
+}
+
+/// Hashes of all a study depends on: of files the contents, wherever they lie.
+fn contents(study: &Study, context: &Context) -> anyhow::Result<BTreeMap<String, String>> {
+    let hash = |text: &str| folder::hash_bytes(text.as_bytes());
+    let mut keys = study.recipe.clone();
+    (keys.base, keys.base_recipe, keys.variants) = (PathBuf::new(), PathBuf::new(), Vec::new());
+    let mut inputs = BTreeMap::from([
+        ("recipe".into(), hash(&toml::to_string(&keys)?)),
+        ("variants".into(), hash(&serde_json::to_string(&study.variants.iter().map(|v| &v.id).collect::<Vec<_>>())?)),
+        ("device".into(), hash(context.hardware.device_name())),
+        ("dtype".into(), hash(context.hardware.dtype.as_str())),
+    ]);
+    for variant in &study.variants {
+        inputs.insert(format!("variant/{}", variant.id), hash(&toml::to_string(variant)?));
+    }
+    if study.from_scratch {
+        inputs.insert("base_recipe".into(), folder::hash_file(&study.recipe.base_recipe)?);
+    } else {
+        refuse_no_base(study)?;
+        inputs.extend(folder::hash_checkpoint(&study.recipe.base)?.into_iter().map(|(name, hash)| (format!("base/{name}"), hash)));
+    }
+    Ok(inputs)
+}
+
+fn refuse_no_base(study: &Study) -> anyhow::Result<()> {
+    if !study.recipe.base.join("config.json").exists() {
+        anyhow::bail!(Refused(format!(
+            "{}: no base checkpoint there; use --from-scratch to train it, or correct the recipe's `base`",
+            study.recipe.base.display()
+        )));
+    }
+    Ok(())
 }
 
 /// The checkpoint every variant starts from.
@@ -154,12 +194,7 @@ fn base(study: &Study, context: &Context) -> anyhow::Result<PathBuf> {
         make_base(&BasePlan::read(&study.recipe.base_recipe, out.clone())?, context)?;
         return Ok(out);
     }
-    if !study.recipe.base.join("config.json").exists() {
-        anyhow::bail!(Refused(format!(
-            "{}: no base checkpoint there; use --from-scratch to train it, or correct the recipe's `base`",
-            study.recipe.base.display()
-        )));
-    }
+    refuse_no_base(study)?;
     Ok(study.recipe.base.clone())
 }
 

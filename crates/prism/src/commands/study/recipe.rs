@@ -1,6 +1,6 @@
 //! A study's recipe: everything it depends on, in one TOML.
 
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 
 use prism_audit::AuditSettings;
 use prism_data::world::WorldConfig;
@@ -72,15 +72,18 @@ fn one() -> u64 {
 }
 
 impl StudyRecipe {
-    /// Reads a recipe; paths in it become relative to the working directory.
+    /// Reads a recipe; paths in it become absolute, so that it says the same in any folder.
     ///
     /// # Errors
     /// When the file cannot be read or a key is unknown, missing or out of range.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let mut recipe: Self = safe_toml::read(path)?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        recipe.base = folder.join(&recipe.base);
-        recipe.base_recipe = folder.join(&recipe.base_recipe);
+        recipe.base = absolute(&folder.join(&recipe.base))?;
+        recipe.base_recipe = absolute(&folder.join(&recipe.base_recipe))?;
+        for variant in recipe.variants.iter_mut().filter(|variant| variant.ends_with(".toml")) {
+            *variant = absolute(Path::new(variant))?.display().to_string();
+        }
         let safe =
             |name: &str| !name.is_empty() && !name.starts_with('.') && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
         if !safe(&recipe.name) {
