@@ -75,7 +75,7 @@ fn write(run: &Path, variant: &str, seed: u64, model: Model) {
                 gold_logprob: None,
                 answer_entropy: None,
                 latent_norm: Some(2.0),
-                perturbation_norm: (name != "clean").then_some(1.0),
+                perturbation_norm: (name != "clean").then_some(if name == "noise:0.1" { 0.006 } else { 1.0 }),
             });
         }
         for step in 0..steps {
@@ -144,6 +144,9 @@ fn a_model_that_relies_on_its_latents_is_told_from_one_that_does_not() {
     let verdict = |found: &Findings, name: &str| found.verdict.iter().find(|v| v.intervention == name).unwrap().verdict.clone();
     assert_eq!(verdict(&found, "zero"), "changes the answer");
     assert_eq!(verdict(&found, "swap"), "bypassed");
+    assert_eq!(verdict(&found, "noise:0.1"), "too weak to test", "0.3 % of the norm, and no output changed");
+    let none = found.faithfulness.iter().find(|f| f.intervention == "swap" && f.category == "all").unwrap();
+    assert!(none.delta_low.unwrap() < -0.03 && none.delta_high.unwrap() > 0.03, "nothing flipped, and that is not certainty: {none:?}");
     assert_eq!(found.verdict.len(), 5, "clean and sham have no verdict");
     let zero = found.faithfulness.iter().find(|f| f.intervention == "zero" && f.category == "all").unwrap();
     let (low, delta, high) = (zero.delta_low.unwrap(), zero.delta.unwrap(), zero.delta_high.unwrap());
@@ -165,6 +168,48 @@ fn no_latents_is_loud_and_has_no_delta() {
     assert!(found.faithfulness.iter().all(|f| f.delta.is_none() && f.reason.is_some()));
     assert_eq!(found.table1[0].verdict, "no latents ran");
     assert_eq!(found.table1[0].delta_truncate, None);
+}
+
+#[test]
+fn the_gap_is_over_the_examples_that_have_both_vectors() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "relies", 1, RELIES);
+    let path = records::folder(dir.path()).join(records::files::LATENTS);
+    let mut all = vectors::read(&path).unwrap();
+    let whole = all["latent_last"].clone();
+    let mut kept = Vectors::default();
+    for (i, row) in whole.rows.iter().enumerate().filter(|(_, row)| **row < 40) {
+        kept.push(*row, whole.vector(i));
+    }
+    all.insert("latent_last".into(), kept);
+    vectors::write(&path, &all).unwrap();
+    let found = audit_run(dir.path(), &settings()).unwrap();
+    let (line, rows) = (&found.table1[0], |p: &str| found.probe.iter().find(|f| f.position == p).unwrap().rows);
+    assert_eq!((rows("answer_state"), rows("latent_last"), line.gap_rows), (60, 40, Some(40)));
+    assert_ne!(line.gap, line.probe_a.zip(line.probe_b).map(|(a, b)| a - b), "not the difference of the columns");
+    assert!(found.warnings.iter().any(|w| w.text.contains("on 60 examples and latent_last on 40")), "{:?}", found.warnings);
+}
+
+#[test]
+fn unparsed_answers_and_a_target_stage_that_never_ran_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "relies", 1, RELIES);
+    let path = records::folder(dir.path()).join(records::files::ANSWERS);
+    let rows: Vec<AnswerRow> = prism_run::table::read_rows(&path).unwrap();
+    let changed = rows.into_iter().map(|r| AnswerRow {
+        answer: r.answer.filter(|_| !(r.intervention == "zero" && r.correct == Some(false))),
+        steps_context: 8,
+        steps_target: if r.row < 15 { 0 } else { 4 },
+        ..r
+    });
+    write_rows(&path, changed).unwrap();
+    let found = audit_run(dir.path(), &settings()).unwrap();
+    let zero = found.verdict.iter().find(|v| v.intervention == "zero").unwrap();
+    assert!(zero.lost > 5 && zero.lost_unparsed == zero.lost, "{zero:?}");
+    assert!(zero.reason.as_deref().unwrap().contains("of them unparsed"));
+    for words in ["the target stage never ran in 15 of the 60", "could not be parsed any more"] {
+        assert!(found.warnings.iter().any(|w| w.text.contains(words)), "{words}: {:?}", found.warnings);
+    }
 }
 
 #[test]
@@ -220,6 +265,8 @@ fn a_comparison_over_variants_and_seeds() {
         };
         found.comparison.iter().find(matches).unwrap()
     };
+    assert_eq!((found.verdict.len(), found.verdict[0].family), (40, 40), "one family of five interventions by eight runs");
+    assert!(found.verdict.iter().all(|v| !v.variant.is_empty() && v.seed.is_some()));
     let mean = row("seed_mean", None);
     let r = mean.r.unwrap();
     assert!(mean.variants == 4 && r < -0.9 && mean.low.unwrap() <= r && r <= mean.high.unwrap(), "{mean:?}");

@@ -5,8 +5,8 @@ mod common;
 
 use std::path::Path;
 
-use prism_model::prompt::Prompter;
 use prism_model::preprocess::Preprocessor;
+use prism_model::prompt::Prompter;
 use prism_model::tensor::{DType, Device, Trainable, values};
 use prism_model::{Model, PackLayout, ops};
 use safetensors::SafeTensors;
@@ -21,7 +21,8 @@ fn transformers_gives_the_same_logits() {
 
     let model = Model::open(&folder, &Device::Cpu, DType::F32, Trainable::No).unwrap();
     let pixels = Preprocessor::from_dir(&folder).unwrap().open(&common::fixture("saved_base.png")).unwrap();
-    let question = "What is the color of the star?\nOptions:\nA. red\nB. blue\n\nAnswer with the option's letter from the given choices directly.";
+    let question =
+        "What is the color of the star?\nOptions:\nA. red\nB. blue\n\nAnswer with the option's letter from the given choices directly.";
     let prompt = Prompter::from_dir(&folder).unwrap().question(question, &[pixels.grid]).unwrap();
     assert_eq!(prompt.ids.iter().map(|&id| i64::from(id)).collect::<Vec<_>>(), ids);
 

@@ -125,6 +125,41 @@ fn a_block_that_never_opened_is_said_loudly() {
 }
 
 #[test]
+fn a_model_that_may_be_guessing_and_tests_too_weak_are_said_on_the_first_screen() {
+    let root = place("guessing");
+    let study = synthetic::write(&root, Shape { seeds: 1, silent: false });
+    let audit = &study.audits[0];
+    let mut findings = prism_audit::Findings::read(audit).unwrap();
+    findings.table1[0].accuracy_low = Some(0.3);
+    for v in &mut findings.verdict {
+        (v.relative_change, v.changed, v.mcnemar_p) = (Some(0.003), 0, Some(1.0));
+    }
+    findings.write(audit).unwrap();
+    let summary = build_report(&ReportInputs::new(vec![audit.clone()]), &root.join("report.html")).unwrap();
+    assert!(summary.verdict.starts_with("Nothing was tested: in the variant, every intervention was too weak"), "{}", summary.verdict);
+    let page = std::fs::read_to_string(root.join("report.html")).unwrap();
+    assert!(page.contains("LVR is not shown to be above guessing.") && page.contains("too weak to test</span>"));
+}
+
+#[test]
+fn the_headline_reads_p_values_adjusted_over_the_whole_page() {
+    let root = place("family");
+    let study = synthetic::write(&root, Shape { seeds: 1, silent: false });
+    for (i, audit) in study.audits.iter().enumerate() {
+        let mut findings = prism_audit::Findings::read(audit).unwrap();
+        for (j, v) in findings.verdict.iter_mut().enumerate() {
+            (v.mcnemar_p, v.lost, v.lost_unparsed) = (Some(if (i, j) == (0, 0) { 0.005 } else { 1.0 }), 8, 3);
+            v.delta = Some(-0.2);
+        }
+        findings.write(audit).unwrap();
+    }
+    let headline = |audits: &[PathBuf]| build_report(&ReportInputs::new(audits.to_vec()), &root.join("report.html")).unwrap().verdict;
+    let alone = headline(&study.audits[..1]);
+    assert!(alone.starts_with("Yes, in the variant (LVR)") && alone.contains("Of the 8 answers lost, 3 could not be parsed"), "{alone}");
+    assert!(headline(&study.audits).starts_with("Undecided"), "0.005 is no finding among 25 tests");
+}
+
+#[test]
 fn an_image_that_is_absent_leaves_a_placeholder_with_the_reason() {
     let root = place("placeholder");
     let study = synthetic::write(&root, Shape { seeds: 1, silent: false });

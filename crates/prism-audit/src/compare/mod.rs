@@ -117,7 +117,10 @@ fn warnings(runs: &[Run]) -> Vec<WarningFinding> {
         texts.push("the runs answered different numbers of examples: accuracies are not over the same items".into());
     }
     if runs.iter().any(|r| r.answers.is_none()) {
-        texts.push("a run's records are absent: bootstrap intervals redraw each run by itself, as if the runs did not share their questions".into());
+        texts.push(
+            "a run's records are absent: bootstrap intervals redraw each run by itself, as if the runs did not share their questions"
+                .into(),
+        );
     }
     let closed = |s: &VariantSummary| s.opened == Some(0.0);
     texts.extend(runs.iter().filter(|r| closed(&r.summary)).map(|r| {

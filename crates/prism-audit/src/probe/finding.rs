@@ -84,9 +84,7 @@ pub fn gap(run: &Path, examples: &[ExampleRow], probes: &[ProbeFinding], setting
     let all = vectors::read(&path)?;
     let labels = labels(examples);
     let [Some(a), Some(b)] = positions.map(|p| all.get(p.name())) else { return Ok(None) };
-    let rows = |v: &Vectors| -> BTreeMap<i64, &str> {
-        v.rows.iter().filter_map(|row| Some((*row, *labels.get(row)?))).collect()
-    };
+    let rows = |v: &Vectors| -> BTreeMap<i64, &str> { v.rows.iter().filter_map(|row| Some((*row, *labels.get(row)?))).collect() };
     let (of_a, of_b) = (rows(a), rows(b));
     let common: BTreeMap<i64, &str> = of_a.iter().filter(|(row, _)| of_b.contains_key(row)).map(|(r, l)| (*r, *l)).collect();
     let whole = of_a.len() == common.len() && of_b.len() == common.len();

@@ -52,7 +52,13 @@ impl Discordant {
         let share_lost = ((b * b - 8.0 * n * c).max(0.0).sqrt() - b) / (4.0 * n);
         let variance = n * (2.0 * share_lost + supposed * (1.0 - supposed));
         let difference = gained - lost - n * supposed;
-        if variance > 1e-12 * n { difference / variance.sqrt() } else { difference.signum() * f64::INFINITY }
+        if difference == 0.0 {
+            0.0
+        } else if variance > 1e-12 * n {
+            difference / variance.sqrt()
+        } else {
+            difference.signum() * f64::INFINITY
+        }
     }
 
     /// Discordance with half a pair added to each of the four cells, so that no

@@ -149,7 +149,14 @@ pub fn comparison(world: &World, scene: &Scene, horizontal: bool, lettered: bool
 /// enough for a tokenizer to be made from.
 pub fn sentences() -> Vec<String> {
     let object = |shape, colour, left| Object { shape, colour, left, top: left, size: 20 };
-    let mut sentences = vec![COLOURS_REQUEST.to_string(), SHAPES_REQUEST.to_string(), LIST_REQUEST.to_string(), HORIZONTAL_REQUEST.to_string(), VERTICAL_REQUEST.to_string(), "What is the letter of red?".to_string()];
+    let mut sentences = vec![
+        COLOURS_REQUEST.to_string(),
+        SHAPES_REQUEST.to_string(),
+        LIST_REQUEST.to_string(),
+        HORIZONTAL_REQUEST.to_string(),
+        VERTICAL_REQUEST.to_string(),
+        "What is the letter of red?".to_string(),
+    ];
     for (shape, colour) in Shape::ALL.into_iter().zip(Colour::ALL) {
         let other = Shape::ALL[(shape.index() + 1) % Shape::ALL.len()];
         let scene = Scene { side: 168, objects: vec![object(shape, colour, 10), object(other, colour, 60)], backdrop: 0, noise: 0.0 };

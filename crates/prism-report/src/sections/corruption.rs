@@ -121,13 +121,7 @@ pub fn gap_html(study: &Study, part: &Part, builder: &mut Builder) -> String {
             .iter()
             .filter_map(|a| {
                 let (change, gap) = (a.change(intervention)?, a.summary()?.gap.filter(|g| g.is_finite())?);
-                Some(gap_response::Point {
-                    run: run(study, part, a),
-                    gap,
-                    delta: change.delta,
-                    low: change.low,
-                    high: change.high,
-                })
+                Some(gap_response::Point { run: run(study, part, a), gap, delta: change.delta, low: change.low, high: change.high })
             })
             .collect();
         charts.push((gap_response::spec(&all, &intervention_label(intervention)), ""));

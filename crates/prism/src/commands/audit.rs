@@ -230,7 +230,7 @@ fn table(findings: &Findings) -> String {
     use prism_audit::text::{number, percent, points, signed};
     let mut rows = Vec::new();
     for f in findings.faithfulness.iter().filter(|f| f.category == prism_audit::faithfulness::ALL) {
-        let verdict = findings.verdict.iter().find(|v| v.intervention == f.intervention).map(|v| v.verdict.clone());
+        let verdict = findings.verdict.iter().find(|v| v.intervention == f.intervention);
         rows.push(vec![
             f.intervention.clone(),
             f.examples.to_string(),
@@ -240,10 +240,12 @@ fn table(findings: &Findings) -> String {
             f.lost.to_string(),
             number(f.mcnemar_p, 3),
             signed(f.margin_delta, 3),
-            verdict.unwrap_or_default(),
+            percent(verdict.and_then(|v| v.relative_change)),
+            percent(verdict.filter(|v| v.examples > 0).map(|v| v.changed as f64 / v.examples as f64)),
+            verdict.map_or_else(String::new, |v| v.verdict.clone()),
         ]);
     }
-    let header = ["intervention", "n", "accuracy", "delta", "gained", "lost", "p", "margin", "verdict"];
+    let header = ["intervention", "n", "accuracy", "delta", "gained", "lost", "p", "margin", "moved", "changed", "verdict"];
     let mut text = format!("{}\n{}", prism_audit::compare::table1(&findings.table1), prism_audit::text::table(&header, &rows));
     if !findings.pairs.is_empty() {
         let rows = findings.pairs.iter().map(|p| {

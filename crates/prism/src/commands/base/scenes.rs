@@ -100,7 +100,20 @@ const WHOLE_LIST: &str = "whole list";
 
 /// Everything that has one right answer, to measure a stage by.
 pub fn exam(stage: &LanguageStage) -> LanguageStage {
-    LanguageStage { name: "exam".into(), words: 4, spelled: 0, letters: 4, listings: 0, comparisons: 0, lettered_listings: 0, lettered_comparisons: 0, lists: 1, positions: 0.5, apart: true, ..stage.clone() }
+    LanguageStage {
+        name: "exam".into(),
+        words: 4,
+        spelled: 0,
+        letters: 4,
+        listings: 0,
+        comparisons: 0,
+        lettered_listings: 0,
+        lettered_comparisons: 0,
+        lists: 1,
+        positions: 0.5,
+        apart: true,
+        ..stage.clone()
+    }
 }
 
 /// A turn, and what kind it is.
