@@ -168,7 +168,7 @@ fn mmvp_files() {
     refused(&path, &file, &["the benchmark is empty", "at least one question"]);
     fs::write(&file, "").unwrap();
     refused(&path, &file, &["there is no column `Index`"]);
-    fs::write(&file, b"Index,Question,Options,Correct Answer\n1,caf\xe9?,(a) x (b) y,(a)\n").unwrap();
+    fs::write(&file, b"Index,Question,Options,Correct Answer\n1,r\xe9d?,(a) x (b) y,(a)\n").unwrap();
     refused(&path, &file, &[", line 2: it is not UTF-8 text", "save it as UTF-8"]);
 
     let (_folder, path) = copy("mmvp");
