@@ -84,11 +84,14 @@ pub fn listing(scene: &Scene, shape_first: bool, stream: &mut Stream) -> Option<
     (!objects.is_empty()).then(|| Turn { question: request.into(), answer: objects.join(", ") })
 }
 
+/// How an object is named.
+type Name = fn(&Object) -> String;
+
 /// A listing whose second words are given as the letters of four options: "star B,
 /// circle A". What it teaches, finding a value in the image and then its letter, is what
 /// a benchmark question asks once.
 pub fn lettered_listing(scene: &Scene, shape_first: bool, stream: &mut Stream) -> Option<Turn> {
-    let (first, second): (fn(&Object) -> String, fn(&Object) -> String) = match shape_first {
+    let (first, second): (Name, Name) = match shape_first {
         true => (|o| o.shape.to_string(), |o| o.colour.to_string()),
         false => (|o| o.colour.to_string(), |o| o.shape.to_string()),
     };

@@ -79,8 +79,8 @@ impl StudyRecipe {
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let mut recipe: Self = safe_toml::read(path)?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        recipe.base = absolute(&folder.join(&recipe.base))?;
-        recipe.base_recipe = absolute(&folder.join(&recipe.base_recipe))?;
+        recipe.base = absolute(folder.join(&recipe.base))?;
+        recipe.base_recipe = absolute(folder.join(&recipe.base_recipe))?;
         for variant in recipe.variants.iter_mut().filter(|variant| variant.ends_with(".toml")) {
             *variant = absolute(Path::new(variant))?.display().to_string();
         }
