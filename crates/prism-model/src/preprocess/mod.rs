@@ -71,7 +71,7 @@ impl Preprocessor {
     /// Reads `preprocessor_config.json` of a checkpoint folder.
     ///
     /// # Errors
-    /// When the file is missing or asks for something that is not implemented.
+    /// When the file is missing or asks for a step other than those of the Qwen2-VL processor.
     pub fn from_dir(checkpoint: &Path) -> Result<Self> {
         Ok(Self { config: PixelConfig::read(&checkpoint.join("preprocessor_config.json"))?, jpeg: JpegDecoder::default() })
     }
