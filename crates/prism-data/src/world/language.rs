@@ -47,14 +47,15 @@ pub fn turns(world: &World, scene: &Scene, kinds: &[Kind], letters: bool, count:
 /// Asks for the letters of a list of options.
 pub const LIST_REQUEST: &str = "Name the letter of every option.";
 
-/// A list of options without a scene, asked for the letter of one of its words
+/// A list of options (colours, shapes or sides) without a scene, asked for the letter of one of its words
 /// ("What is the letter of red?", "C"), or of all of them in a random order
 /// (`whole`: "red C, blue A, ..."). A model that cannot find a word in a list cannot
 /// answer by letters, however well it sees.
 pub fn list_turn(whole: bool, stream: &mut Stream) -> Turn {
-    let mut words: Vec<String> = match stream.below(2) {
+    let mut words: Vec<String> = match stream.below(3) {
         0 => Colour::ALL.map(|c| c.name().to_string()).to_vec(),
-        _ => Shape::ALL.map(|s| s.name().to_string()).to_vec(),
+        1 => Shape::ALL.map(|s| s.name().to_string()).to_vec(),
+        _ => Side::ALL.map(|s| Word::Side(s).to_string()).to_vec(),
     };
     stream.shuffle(&mut words);
     words.truncate(2 + stream.below(3));
@@ -119,6 +120,17 @@ pub fn lettered_listing(scene: &Scene, shape_first: bool, stream: &mut Stream) -
     (!told.is_empty()).then(|| Turn { question: prompt::multiple_choice(request, &options), answer: told.join(", ") })
 }
 
+/// How an answer is told when the question may list its options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// "left"; the question has no options.
+    Word,
+    /// "A".
+    Letter,
+    /// "left A".
+    Both,
+}
+
 /// Asks which shape stands left or right of which.
 pub const HORIZONTAL_REQUEST: &str = "Compare the shapes: left or right?";
 /// Asks which shape stands above or below which.
@@ -127,8 +139,8 @@ pub const VERTICAL_REQUEST: &str = "Compare the shapes: above or below?";
 /// Up to `count` ordered pairs of shapes in a random order, each with the side of the
 /// first seen from the second: "star circle left, ring star right". Pairs too close
 /// along the axis, and shapes the scene has twice, are left out; `None` when no pair is
-/// left. `lettered`: the sides are options, and told by their letters.
-pub fn comparison(world: &World, scene: &Scene, horizontal: bool, lettered: bool, count: usize, stream: &mut Stream) -> Option<Turn> {
+/// left. Unless `told` by the word alone, the two sides are the question's options.
+pub fn comparison(world: &World, scene: &Scene, horizontal: bool, told: Told, count: usize, stream: &mut Stream) -> Option<Turn> {
     let (request, mut sides) = match horizontal {
         true => (HORIZONTAL_REQUEST, [Side::Left, Side::Right]),
         false => (VERTICAL_REQUEST, [Side::Above, Side::Below]),
@@ -137,15 +149,20 @@ pub fn comparison(world: &World, scene: &Scene, horizontal: bool, lettered: bool
     let named = scene.unique_shapes();
     let mut pairs: Vec<(usize, usize)> = named.iter().flat_map(|&a| named.iter().map(move |&b| (a, b))).filter(|(a, b)| a != b).collect();
     stream.shuffle(&mut pairs);
-    let told = pairs.into_iter().filter_map(|(a, b)| {
+    let words = sides.map(|side| Word::Side(side).to_string());
+    let compared = pairs.into_iter().filter_map(|(a, b)| {
         let (a, b) = (&scene.objects[a], &scene.objects[b]);
         let at = sides.iter().position(|side| side.holds(a, b, world.config().separation))?;
-        let told = if lettered { prompt::letter(at)?.to_string() } else { Word::Side(sides[at]).to_string() };
-        Some(format!("{} {} {told}", a.shape, b.shape))
+        let (word, letter) = (&words[at], prompt::letter(at)?);
+        Some(match told {
+            Told::Word => format!("{} {} {word}", a.shape, b.shape),
+            Told::Letter => format!("{} {} {letter}", a.shape, b.shape),
+            Told::Both => format!("{} {} {word} {letter}", a.shape, b.shape),
+        })
     });
-    let told: Vec<String> = told.take(count).collect();
-    let options: Vec<String> = if lettered { sides.map(|side| Word::Side(side).to_string()).to_vec() } else { Vec::new() };
-    (!told.is_empty()).then(|| Turn { question: prompt::multiple_choice(request, &options), answer: told.join(", ") })
+    let compared: Vec<String> = compared.take(count).collect();
+    let options: &[String] = if told == Told::Word { &[] } else { &words };
+    (!compared.is_empty()).then(|| Turn { question: prompt::multiple_choice(request, options), answer: compared.join(", ") })
 }
 
 /// Every sentence form of the world with every word in its place at least once:
@@ -283,12 +300,29 @@ mod tests {
         for i in 0..20 {
             let scene = world.base_scene(i);
             let mut stream = Stream::new(0, "test", &[&i.to_string()]);
-            let Some(turn) = comparison(&world, &scene, true, false, 3, &mut stream) else { continue };
+            let Some(turn) = comparison(&world, &scene, true, Told::Word, 3, &mut stream) else { continue };
             assert!(turn.answer.split(", ").count() <= 3);
             for told in turn.answer.split(", ") {
                 let words: Vec<&str> = told.split(' ').collect();
                 let x = |name: &str| scene.objects.iter().find(|o| o.shape.to_string() == name).unwrap().centre().0;
                 assert_eq!(words[2] == "left", x(words[0]) < x(words[1]));
+            }
+        }
+    }
+
+    #[test]
+    fn a_comparison_with_options_points_at_them() {
+        let world = WorldConfig::default().check().unwrap();
+        for i in 0..20 {
+            let scene = world.base_scene(i);
+            let mut stream = Stream::new(0, "test", &[&i.to_string()]);
+            let Some(turn) = comparison(&world, &scene, false, Told::Both, 3, &mut stream) else { continue };
+            let options = prompt::options_of(&turn.question);
+            for told in turn.answer.split(", ") {
+                let words: Vec<&str> = told.split(' ').collect();
+                let y = |name: &str| scene.objects.iter().find(|o| o.shape.to_string() == name).unwrap().centre().1;
+                assert_eq!(words[2] == "above", y(words[0]) < y(words[1]));
+                assert_eq!(options[usize::from(words[3].as_bytes()[0] - b'A')], words[2]);
             }
         }
     }

@@ -61,6 +61,9 @@ pub enum Side {
 }
 
 impl Side {
+    /// All sides, by axis.
+    pub const ALL: [Side; 4] = [Side::Left, Side::Right, Side::Above, Side::Below];
+
     /// The other side of the same axis.
     pub fn opposite(self) -> Self {
         match self {

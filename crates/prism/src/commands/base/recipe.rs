@@ -98,6 +98,9 @@ pub struct LanguageStage {
     /// Comparisons with options, the side told by its letter.
     #[serde(default)]
     pub lettered_comparisons: usize,
+    /// Comparisons with options, the side told by its word and its letter.
+    #[serde(default)]
+    pub spelled_comparisons: usize,
     /// Whether every turn is a sequence of its own, instead of one conversation per scene.
     #[serde(default)]
     pub apart: bool,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use prism_data::prompt::answer_text;
-use prism_data::world::language::{comparison, lettered_listing, list_turn, listing, random_question};
+use prism_data::world::language::{Told, comparison, lettered_listing, list_turn, listing, random_question};
 use prism_data::world::{CELL, Colour, Kind, Scene, Shape, World, WorldConfig, dense_labels, write_scene};
 use prism_run::random::Stream;
 use prism_run::training::IMAGE_MARKER;
@@ -107,6 +107,7 @@ pub fn exam(stage: &LanguageStage) -> LanguageStage {
         letters: 4,
         listings: 0,
         comparisons: 0,
+        spelled_comparisons: 0,
         lettered_listings: 0,
         lettered_comparisons: 0,
         lists: 1,
@@ -144,9 +145,10 @@ fn conversation(world: &World, scene: &Scene, stage: &LanguageStage, seed: u64, 
         let turn = lettered_listing(scene, i % 2 == 0, &mut stream);
         said.extend(turn.map(|turn| Said { what: "lettered listing".into(), turn }));
     }
-    for (lettered, count) in [(false, stage.comparisons), (true, stage.lettered_comparisons)] {
+    let comparisons = [(Told::Word, stage.comparisons), (Told::Both, stage.spelled_comparisons), (Told::Letter, stage.lettered_comparisons)];
+    for (told, count) in comparisons {
         for i in 0..count {
-            let turn = comparison(world, scene, i % 2 == 0, lettered, PAIRS, &mut stream);
+            let turn = comparison(world, scene, i % 2 == 0, told, PAIRS, &mut stream);
             said.extend(turn.map(|turn| Said { what: "comparison".into(), turn }));
         }
     }
