@@ -36,7 +36,7 @@ from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration, __ve
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
 
 LVR, CONTEXT, FREE, TARGET = ("lvr", 1.0), ("ctx", 1.5), ("free", None), ("tgt", 1.0)
-STAGES = {"lvr": [LVR], "dlvr": [LVR], "plvr2": [CONTEXT, TARGET], "plvr3": [CONTEXT, FREE, TARGET]}
+STAGES = {"lvr": [LVR], "nlvr": [LVR], "dlvr": [LVR], "plvr2": [CONTEXT, TARGET], "plvr3": [CONTEXT, FREE, TARGET]}
 SYSTEM = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
 EMBED, COLUMN = "model.language_model.embed_tokens.weight", 6
 KEYS = ("ce", "latent", "total")
@@ -67,12 +67,12 @@ def scaled(box, by):
 class Variant:
     """A golden checkpoint, its samples and what is known of its ten steps."""
 
-    def __init__(self, golden, name):
+    def __init__(self, golden, name, steps=None):
         self.name, self.golden, self.folder = name, golden, golden / "checkpoints" / name
         self.records = json.loads((golden / "examples/data.json").read_text())
         self.tokenizer, self.processor = AutoTokenizer.from_pretrained(self.folder), Qwen2VLImageProcessor.from_pretrained(self.folder)
         self.latent, self.free, self.end = (self.tokenizer.convert_tokens_to_ids(f"<|{t}|>") for t in ("lvr", "free", "lvr_latent_end"))
-        self.steps = json.loads((golden / f"expected/adamw10_{name}.json").read_text())["steps"]
+        self.steps = json.loads((golden / f"expected/adamw10_{steps or name}.json").read_text())["steps"]
 
     @functools.cache
     def sample(self, index):
@@ -99,8 +99,8 @@ class Variant:
     def model(self, attention="sdpa", dtype=torch.float32):
         return Qwen2_5_VLForConditionalGeneration.from_pretrained(self.folder, attn_implementation=attention).to(dtype)
 
-    def losses(self, model, rows, of=None, pad=0):
-        """Terms of `rows` as one right-padded batch; means are taken over the rows `of`."""
+    def losses(self, model, rows, of=None, pad=0, noise=0):
+        """Terms of `rows` as one right-padded batch; means are taken over the rows `of`; `noise` is added to the latents fed."""
         samples, whole = [self.sample(r) for r in rows], [self.sample(r) for r in of or rows]
         length = max(pad, *(len(s["ids"]) for s in samples))
         fill = lambda key, value: torch.tensor([s[key] + [value] * (length - len(s[key])) for s in samples])
@@ -112,7 +112,7 @@ class Variant:
         segments = [(k, at, v[torch.tensor(t)]) for k, (s, v) in enumerate(zip(samples, visual.split([s["visual"] for s in samples])))
                     for at, t in s["segments"]]
         where = [torch.cat([torch.full((len(v),), k) for k, _, v in segments]), torch.cat([at + torch.arange(len(v)) for _, at, v in segments])]
-        embeds = embeds.index_put(where, torch.cat([v for *_, v in segments]))
+        embeds = embeds.index_put(where, torch.cat([v for *_, v in segments]) + noise)
         positions, _ = model.model.get_rope_index(ids, grid, attention_mask=mask)
         hidden = model.model.language_model(inputs_embeds=embeds, position_ids=positions, attention_mask=mask).last_hidden_state
         logits, count = model.lm_head(hidden)[:, :-1].flatten(0, 1), sum(label != -100 for s in whole for label in s["counted"][1:])

@@ -98,6 +98,20 @@ pub struct NoiseKey {
 /// # Errors
 /// The pack does not fit the model, or the tensor library refuses.
 pub fn loss(model: &Model, pack: &Pack, features: Option<&Tensor>, objective: &Objective, noise: NoiseKey) -> Result<(Tensor, Terms)> {
+    loss_feeding(model, pack, features, objective, |targets| noise::add(targets, pack, objective.noise_std, noise))
+}
+
+/// [`loss`] with the latents fed made of their targets `[latents, hidden]` by `fed`.
+///
+/// # Errors
+/// The pack does not fit the model, `fed` fails, or the tensor library refuses.
+pub fn loss_feeding(
+    model: &Model,
+    pack: &Pack,
+    features: Option<&Tensor>,
+    objective: &Objective,
+    fed: impl FnOnce(&Tensor) -> Result<Tensor>,
+) -> Result<(Tensor, Terms)> {
     let mut embeds = model.embed(&pack.ids)?;
     let mut targets = None;
     if let Some(features) = features {
@@ -105,7 +119,7 @@ pub fn loss(model: &Model, pack: &Pack, features: Option<&Tensor>, objective: &O
         embeds = ops::replace_rows(&embeds, &pack.image_rows, features)?;
     }
     let embeds = match &targets {
-        Some(targets) => ops::replace_rows(&embeds, &pack.latent_rows(), &noise::add(targets, pack, objective.noise_std, noise)?)?,
+        Some(targets) => ops::replace_rows(&embeds, &pack.latent_rows(), &fed(targets)?)?,
         None => embeds,
     };
     let hidden = model.forward(&embeds, &pack.layout)?;
