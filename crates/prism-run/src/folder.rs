@@ -20,6 +20,19 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::rename(&beside, path).map_err(|e| Error::io("cannot rename into place", path, e))
 }
 
+/// Gives a file the permissions that new files of this process get: safetensors makes
+/// its files for the owner alone, and a checkpoint is for the group as well.
+///
+/// # Errors
+/// [`Error::Io`] when they cannot be read or set.
+pub fn usual_permissions(path: &Path) -> Result<()> {
+    let usual = beside(path);
+    let refused = |e| Error::io("cannot set the permissions of", path, e);
+    let permissions = fs::File::create(&usual).and_then(|file| file.metadata()).map_err(refused)?.permissions();
+    fs::remove_file(&usual).map_err(refused)?;
+    fs::set_permissions(path, permissions).map_err(refused)
+}
+
 /// The temporary sibling of `path`, same folder, ending in `.tmp`.
 pub fn beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
@@ -138,6 +151,21 @@ pub mod names {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn usual_permissions_are_those_of_a_new_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let (closed, new) = (dir.path().join("a"), dir.path().join("b"));
+        fs::write(&closed, "a").unwrap();
+        fs::write(&new, "b").unwrap();
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o400)).unwrap();
+        usual_permissions(&closed).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&closed), mode(&new));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
 
     #[test]
     fn a_checkpoints_hash_leaves_out_what_no_result_depends_on() {

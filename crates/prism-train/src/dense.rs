@@ -193,7 +193,8 @@ impl Task for DenseTask<'_> {
             views
                 .push((head.name.clone(), TensorView::new(Dtype::F32, weight.dims().to_vec(), bytemuck::cast_slice(values)).map_err(bug)?));
         }
-        safetensors::serialize_to_file(views, None, &path).map_err(|e| prism_run::Error::unsaved(&path, e).into())
+        safetensors::serialize_to_file(views, None, &path).map_err(|e| prism_run::Error::unsaved(&path, e))?;
+        Ok(prism_run::folder::usual_permissions(&path)?)
     }
 }
 

@@ -29,6 +29,7 @@ pub fn write_weights(dir: &Path, weights: &[(String, Tensor)]) -> Result<()> {
     let metadata = std::collections::HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let beside = prism_run::folder::beside(&path);
     safetensors::serialize_to_file(views, Some(metadata), &beside).map_err(|e| prism_run::Error::unsaved(&beside, e))?;
+    prism_run::folder::usual_permissions(&beside)?;
     std::fs::rename(&beside, &path).map_err(|e| Error::io("cannot rename into place", &path, e))
 }
 

@@ -32,7 +32,8 @@ impl Optimizer {
             }
         }
         let note = HashMap::from([("steps".to_owned(), self.steps.to_string())]);
-        safetensors::serialize_to_file(views, Some(note), &path).map_err(|e| prism_run::Error::unsaved(&path, e).into())
+        safetensors::serialize_to_file(views, Some(note), &path).map_err(|e| prism_run::Error::unsaved(&path, e))?;
+        Ok(prism_run::folder::usual_permissions(&path)?)
     }
 
     /// Takes over the state of a checkpoint folder.
