@@ -224,6 +224,8 @@ table_row! {
         pub alpha: f64,
         /// Exact McNemar test, two-sided.
         pub mcnemar_p: Option<f64>,
+        /// The same test over the examples whose answer could be parsed both ways: the choice without the form.
+        pub choice_p: Option<f64>,
         /// Tests the two adjustments are over: the interventions of this run, or in a comparison those of all its runs.
         pub family: usize,
         /// Adjusted over the family (Holm).
@@ -234,7 +236,7 @@ table_row! {
         pub detectable: Option<f64>,
         /// Examples the equivalence test would need at the discordance seen (80 % power, no true effect).
         pub needed: Option<usize>,
-        /// `changes the answer`, `bypassed`, `undecided`, `too weak to test` or `no latents ran`.
+        /// `changes the answer`, `breaks the form`, `bypassed`, `undecided`, `too weak to test` or `no latents ran`.
         pub verdict: String,
         /// The verdict's figures in words.
         pub reason: Option<String>,

@@ -11,6 +11,8 @@ use crate::statistics::mcnemar::mcnemar_exact;
 pub const RULE: &str = "Each verdict reads the examples whose latent block opened in the clean run. \
 `changes the answer`: exact McNemar test on the same examples, p below alpha after Holm over the interventions of the run, \
 or of all runs where several stand beside each other (also when the change is smaller than the margin). \
+`breaks the form`: so by that test, but over the examples whose answer could be parsed both ways the same test shows no change \
+(p of alpha or more, unadjusted): answers are lost because they are no answers any more, and nothing is shown of the choice. \
 `too weak to test`: no change is shown, and the intervention moved the latents by less than the declared share of their norm, \
 or left every output as it was without replacing at least half of their norm; so nothing follows from the answers. \
 `bypassed`: the score interval of the paired difference in accuracy \
@@ -22,6 +24,8 @@ and this margin, not of the variant at large.";
 
 /// Verdict: McNemar's test found a change.
 pub const CHANGES: &str = "changes the answer";
+/// Verdict: McNemar's test found a change, all of it answers that could not be parsed.
+pub const BREAKS: &str = "breaks the form";
 /// Verdict: equivalent within the margin.
 pub const BYPASSED: &str = "bypassed";
 /// Verdict: neither shown.
@@ -88,6 +92,10 @@ fn one(branch: &Branch<'_>, settings: &AuditSettings) -> VerdictFinding {
         margin,
         alpha: settings.alpha,
         mcnemar_p: some.then(|| mcnemar_exact(counts.gained, counts.lost)),
+        choice_p: some.then(|| {
+            let parsed = |p: &Pair<'_>| !unparsed(p.clean) && !unparsed(p.other);
+            mcnemar_exact(count(&|p| gained(p) && parsed(p)), count(&|p| lost(p) && parsed(p)))
+        }),
         family: 0,
         holm_p: None,
         benjamini_hochberg_p: None,
@@ -113,7 +121,7 @@ fn word(v: &VerdictFinding) -> &'static str {
     let untouched = v.changed == 0 && v.relative_change.is_none_or(|r| r < REPLACED);
     let inside = v.equivalence_low.is_some_and(|low| low > -v.margin) && v.equivalence_high.is_some_and(|high| high < v.margin);
     if holm < v.alpha {
-        CHANGES
+        if v.choice_p.is_some_and(|p| p >= v.alpha) { BREAKS } else { CHANGES }
     } else if below_floor || untouched {
         TOO_WEAK
     } else if inside && v.equivalence_p.is_some_and(|p| p < v.alpha) {
@@ -130,7 +138,10 @@ fn figures(v: &VerdictFinding) -> String {
     else {
         return "the latent block opened in no example that ran both ways".into();
     };
-    let unparsed = if v.lost_unparsed > 0 { format!(" ({} of them unparsed)", v.lost_unparsed) } else { String::new() };
+    let unparsed = match v.choice_p {
+        Some(p) if v.lost_unparsed > 0 => format!(" ({} of them unparsed; p {p:.3} without the unparsed)", v.lost_unparsed),
+        _ => String::new(),
+    };
     let moved = v.relative_change.map_or_else(
         || "by how much the latents moved was not recorded".to_string(),
         |r| format!("the latents moved by {:.1} % of their norm", 100.0 * r),
@@ -162,7 +173,7 @@ fn figures(v: &VerdictFinding) -> String {
 
 /// A variant's verdicts in one line, e.g. `changes the answer: zero; undecided: noise:0.1, swap`.
 pub fn in_words(verdicts: &[VerdictFinding]) -> String {
-    let parts: Vec<String> = [CHANGES, BYPASSED, UNDECIDED, TOO_WEAK, NO_LATENTS]
+    let parts: Vec<String> = [CHANGES, BREAKS, BYPASSED, UNDECIDED, TOO_WEAK, NO_LATENTS]
         .into_iter()
         .filter_map(|verdict| {
             let names: Vec<&str> = verdicts.iter().filter(|v| v.verdict == verdict).map(|v| v.intervention.as_str()).collect();
@@ -189,6 +200,7 @@ mod tests {
         verdict.equivalence_high = Some(interval.high);
         verdict.equivalence_p = Some(equivalence_p(counts, 0.05));
         verdict.mcnemar_p = Some(mcnemar_exact(0, lost));
+        verdict.choice_p = verdict.mcnemar_p;
         verdict.delta = Some(-(lost as f64) / n as f64);
         (verdict.examples, verdict.lost, verdict.changed, verdict.relative_change) = (n, lost, changed, relative);
         verdict
@@ -208,6 +220,13 @@ mod tests {
         assert_eq!(alone(found(400, 0, 0, Some(1.0))), BYPASSED, "replaced as a whole, and nothing read it");
         assert_eq!(alone(found(40, 0, 9, Some(1.0))), UNDECIDED, "too few to exclude five points");
         assert_eq!(alone(found(400, 12, 12, Some(0.003))), CHANGES, "an effect is its own evidence");
+    }
+
+    #[test]
+    fn answers_lost_as_answers_say_nothing_of_the_choice() {
+        let broken = |choice| VerdictFinding { choice_p: Some(choice), ..found(400, 78, 400, Some(1.0)) };
+        assert_eq!(alone(broken(1.0)), BREAKS);
+        assert_eq!(alone(broken(0.001)), CHANGES, "enough of them were parsed");
     }
 
     #[test]

@@ -207,6 +207,7 @@ fn unparsed_answers_and_a_target_stage_that_never_ran_are_told() {
     let zero = found.verdict.iter().find(|v| v.intervention == "zero").unwrap();
     assert!(zero.lost > 5 && zero.lost_unparsed == zero.lost, "{zero:?}");
     assert!(zero.reason.as_deref().unwrap().contains("of them unparsed"));
+    assert_eq!((zero.verdict.as_str(), zero.choice_p), ("breaks the form", Some(1.0)));
     for words in ["the target stage never ran in 15 of the 60", "could not be parsed any more"] {
         assert!(found.warnings.iter().any(|w| w.text.contains(words)), "{words}: {:?}", found.warnings);
     }

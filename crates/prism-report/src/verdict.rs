@@ -3,7 +3,7 @@
 //! nothing to it but the count over variants.
 
 use prism_audit::findings::{ComparisonFinding, VerdictFinding};
-use prism_audit::verdict::{BYPASSED, CHANGES, NO_LATENTS, TOO_WEAK};
+use prism_audit::verdict::{BREAKS, BYPASSED, CHANGES, NO_LATENTS, TOO_WEAK};
 
 use crate::number::{correlation, count_word, p_value, plain_points};
 use crate::study::{Part, Study};
@@ -13,6 +13,8 @@ use crate::study::{Part, Study};
 pub enum Standing {
     /// Some intervention changes the answer.
     Changes,
+    /// Some intervention breaks the form of the answer; none is shown to change the choice.
+    Breaks,
     /// Every intervention leaves accuracy inside the margin.
     Bypassed,
     /// Neither is shown for all of them.
@@ -29,6 +31,7 @@ pub enum Standing {
 pub fn standing_of_word(word: &str) -> Standing {
     match word {
         CHANGES => Standing::Changes,
+        BREAKS => Standing::Breaks,
         BYPASSED => Standing::Bypassed,
         NO_LATENTS => Standing::NoLatents,
         TOO_WEAK => Standing::TooWeak,
@@ -49,6 +52,8 @@ pub fn standing(part: &Part, variant: usize) -> Standing {
     }
     if words.contains(&Standing::Changes) {
         Standing::Changes
+    } else if words.contains(&Standing::Breaks) {
+        Standing::Breaks
     } else if words.iter().all(|w| *w == Standing::NoLatents) {
         Standing::NoLatents
     } else if words.iter().all(|w| *w == Standing::TooWeak) {
@@ -66,6 +71,7 @@ pub fn sentence(study: &Study, part: &Part) -> String {
     let with = |wanted: Standing| -> Vec<usize> { variants.iter().copied().filter(|&v| standing(part, v) == wanted).collect() };
     let (changes, bypassed, silent, unknown) =
         (with(Standing::Changes), with(Standing::Bypassed), with(Standing::NoLatents), with(Standing::Unknown));
+    let breaks = with(Standing::Breaks);
     let m = variants.len();
     let names = |ids: &[usize]| list(ids.iter().map(|&v| study.variants[v].name.as_str()));
     let of_all = |k: usize| match (k, m) {
@@ -92,7 +98,7 @@ pub fn sentence(study: &Study, part: &Part) -> String {
             (false, true) => "damage to them raises accuracy",
             _ => "damage to them changes accuracy, in both directions",
         };
-        let rest = m - changes.len();
+        let rest = m - changes.len() - breaks.len();
         let tail = if rest == 0 {
             String::new()
         } else if bypassed.len() == rest {
@@ -100,9 +106,13 @@ pub fn sentence(study: &Study, part: &Part) -> String {
         } else {
             " For the others no effect is shown.".to_string()
         };
-        format!("Yes, in {} ({}): {how}.{}{tail}", of_all(changes.len()), names(&changes), unparsed(part))
+        format!("Yes, in {} ({}): {how}.{}{tail}", of_all(changes.len()), names(&changes), unparsed(part, CHANGES))
+    } else if breaks.len() == m {
+        format!("Not shown: damage to the latents breaks the form of the answers in {}, and changes the choice in none.{}", of_all(m), unparsed(part, BREAKS))
     } else if bypassed.len() == m {
         format!("No: in {}, whatever is done to the latents, accuracy stays within {margin}.", of_all(m))
+    } else if !breaks.is_empty() {
+        format!("Undecided: in none of {} variants does damage to the latents change the choice of an answer beyond chance.", count_word(m))
     } else {
         let so_far = if bypassed.is_empty() {
             format!("nor can an effect beyond {margin} be excluded for any")
@@ -111,6 +121,9 @@ pub fn sentence(study: &Study, part: &Part) -> String {
         };
         format!("Undecided: in none of {} variants does damage to the latents change accuracy beyond chance, {so_far}.", count_word(m))
     };
+    if !breaks.is_empty() && breaks.len() < m {
+        text.push_str(&format!(" In {} it breaks the form of the answers, and is not shown to change the choice.", names(&breaks)));
+    }
     if !silent.is_empty() && silent.len() < m {
         text.push_str(&format!(" In {} the block never opened.", names(&silent)));
     }
@@ -120,9 +133,9 @@ pub fn sentence(study: &Study, part: &Part) -> String {
     text
 }
 
-/// How many of the answers lost under interventions that change the answer could not be parsed.
-fn unparsed(part: &Part) -> String {
-    let changing = || part.audits.iter().flat_map(|a| &a.findings.verdict).filter(|v: &&VerdictFinding| v.verdict == CHANGES);
+/// How many of the answers lost under interventions of that verdict could not be parsed.
+fn unparsed(part: &Part, verdict: &str) -> String {
+    let changing = || part.audits.iter().flat_map(|a| &a.findings.verdict).filter(|v: &&VerdictFinding| v.verdict == verdict);
     let (lost, unparsed) = changing().fold((0, 0), |(a, b), v| (a + v.lost, b + v.lost_unparsed));
     if unparsed == 0 {
         return String::new();

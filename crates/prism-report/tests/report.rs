@@ -142,13 +142,30 @@ fn a_model_that_may_be_guessing_and_tests_too_weak_are_said_on_the_first_screen(
 }
 
 #[test]
+fn answers_that_are_no_answers_any_more_are_no_yes() {
+    let root = place("form");
+    let study = synthetic::write(&root, Shape { seeds: 1, silent: false });
+    let audit = &study.audits[0];
+    let mut findings = prism_audit::Findings::read(audit).unwrap();
+    for v in &mut findings.verdict {
+        (v.mcnemar_p, v.choice_p, v.lost, v.lost_unparsed) = (Some(1e-9), Some(1.0), 40, 40);
+    }
+    findings.write(audit).unwrap();
+    let said = build_report(&ReportInputs::new(vec![audit.clone()]), &root.join("report.html")).unwrap().verdict;
+    assert!(said.starts_with("Not shown: damage to the latents breaks the form of the answers in the variant"), "{said}");
+    assert!(said.contains("could not be parsed any more."), "{said}");
+    assert!(std::fs::read_to_string(root.join("report.html")).unwrap().contains("damage breaks the form"));
+}
+
+#[test]
 fn the_headline_reads_p_values_adjusted_over_the_whole_page() {
     let root = place("family");
     let study = synthetic::write(&root, Shape { seeds: 1, silent: false });
     for (i, audit) in study.audits.iter().enumerate() {
         let mut findings = prism_audit::Findings::read(audit).unwrap();
         for (j, v) in findings.verdict.iter_mut().enumerate() {
-            (v.mcnemar_p, v.lost, v.lost_unparsed) = (Some(if (i, j) == (0, 0) { 0.005 } else { 1.0 }), 8, 3);
+            let p = Some(if (i, j) == (0, 0) { 0.005 } else { 1.0 });
+            (v.mcnemar_p, v.choice_p, v.lost, v.lost_unparsed) = (p, p, 8, 3);
             v.delta = Some(-0.2);
         }
         findings.write(audit).unwrap();

@@ -24,21 +24,10 @@ pub fn html(study: &Study, part: &Part) -> String {
 
 /// A loud banner for every run whose block never or rarely opened, or that may be guessing.
 fn alarms(study: &Study, part: &Part) -> String {
-    let mut out = String::new();
+    let mut out = guessing(study, part);
     for audit in &part.audits {
         let Some(clean) = audit.effect("clean") else { continue };
         let name = escape(&part.run_name(study, audit));
-        if let Some((low, high, floor)) = audit.guesses() {
-            out.push_str(&callout(
-                "alarm",
-                &format!(
-                    "<b>{name} is not shown to be above guessing.</b> Its clean accuracy (95 % interval {} to {} %) reaches down to what always answering the commonest letter gets, {} %; nothing can be said about its latents.",
-                    percent(Some(low)),
-                    percent(Some(high)),
-                    percent(Some(floor))
-                ),
-            ));
-        }
         match clean.opened {
             Some(0.0) => out.push_str(&callout(
                 "alarm",
@@ -55,6 +44,30 @@ fn alarms(study: &Study, part: &Part) -> String {
         }
     }
     out
+}
+
+/// One banner for the runs that may be guessing.
+fn guessing(study: &Study, part: &Part) -> String {
+    let mut names = Vec::new();
+    let mut why = Vec::new();
+    for audit in &part.audits {
+        let Some((low, high, floor)) = audit.guesses() else { continue };
+        let name = part.run_name(study, audit);
+        why.push(format!("{name}: {} to {} %, {} %", percent(Some(low)), percent(Some(high)), percent(Some(floor))));
+        names.push(name);
+    }
+    if names.is_empty() {
+        return String::new();
+    }
+    let (is, its, them) = if names.len() == 1 { ("is", "Its", "its") } else { ("are", "Their", "their") };
+    callout(
+        "alarm",
+        &format!(
+            "<b>{} {is} not shown to be above guessing.</b> {its} clean accuracy reaches down to what always answering the commonest letter gets; nothing can be said about {them} latents. <small>95 % interval, commonest letter: {}.</small>",
+            escape(&verdict::list(names.iter().map(String::as_str))),
+            escape(&why.join("; "))
+        ),
+    )
 }
 
 fn key_figures(study: &Study, part: &Part) -> String {
@@ -118,6 +131,7 @@ fn standings(study: &Study, part: &Part) -> String {
         let style = &study.variants[v];
         let (class, words) = match verdict::standing(part, v) {
             Standing::Changes => ("changes", "damage changes the answer"),
+            Standing::Breaks => ("undecided", "damage breaks the form"),
             Standing::Bypassed => ("bypassed", "bypassed"),
             Standing::Undecided => ("undecided", "undecided"),
             Standing::TooWeak => ("undecided", prism_audit::verdict::TOO_WEAK),

@@ -405,6 +405,7 @@ fn faithfulness(answers: &[AnswerRow], silent: bool, findings: &mut Findings) {
             margin: 0.05,
             alpha: 0.05,
             mcnemar_p: (!silent).then(|| mcnemar(gained, lost)),
+            choice_p: (!silent).then(|| mcnemar(gained, lost)),
             family: 5,
             holm_p: (!silent).then(|| (5.0 * mcnemar(gained, lost)).min(1.0)),
             benjamini_hochberg_p: None,
