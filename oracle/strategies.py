@@ -75,12 +75,13 @@ def forward(model, embeds, positions, cache):
 
 
 def decode(model, head, starts, stops, prompt, case, end, watched):
-    """Generated ids, a letter per forward, and the state each latent forward was fed."""
+    """Generated ids, a letter per forward, the state each latent forward was fed, all states."""
     cache, state, previous = copy.deepcopy(prompt.cache), prompt.state, None
-    last, generated, picture, fed = int(prompt.ids[0, -1]), [], ".", []
+    last, generated, picture, fed, states = int(prompt.ids[0, -1]), [], ".", [], []
     left, ends = {"context": 0, "target": 0}, {}
     running = None
     while True:
+        states.append(state)
         logits = head @ state
         best = logits.topk(2).values
         watched["logits"] = min(watched["logits"], (best[0] - best[1]).item())
@@ -108,7 +109,7 @@ def decode(model, head, starts, stops, prompt, case, end, watched):
         last = token
         running = next((stage for stage in ("target", "context") if left[stage] > 0), None)
         if running is None and (token in stops or len(generated) >= BUDGET):
-            return generated, picture, fed
+            return generated, picture, fed, states
         picture += running[0] if running else "."
         if running:
             fed.append(state)
@@ -118,11 +119,12 @@ def decode(model, head, starts, stops, prompt, case, end, watched):
 
 
 def threshold(criterion, fed, end):
-    """The middle of the widest gap between distances, some way into them."""
-    distances = sorted(DISTANCES[criterion](state, end) for state in fed)
-    low, high = len(distances) // 5, len(distances) // 2
-    at = max(range(low, high), key=lambda i: distances[i + 1] / max(distances[i], 1e-6))
-    return round(math.sqrt(max(distances[at], 1e-6) * distances[at + 1]), 6)
+    """Between two distances, where the first steps below it differ most between examples."""
+    ways = [[DISTANCES[criterion](state, end) for state in states] for states in fed]
+    distances = sorted(d for way in ways for d in way)
+    between = [math.sqrt(a * b) for a, b in zip(distances, distances[1:]) if b > a * 1.01 and a > 1e-6]
+    first = lambda way, t: next((i for i, d in enumerate(way) if d < t), len(way))
+    return round(max(between, key=lambda t: len({first(way, t) for way in ways})), 7)
 
 
 fixture = {"torch": torch.__version__, "transformers": transformers.__version__, "max_new_tokens": BUDGET, "checkpoints": {}}
@@ -141,9 +143,21 @@ with torch.no_grad():
         stored = json.loads((golden / f"expected/decode_{variant}_k8.json").read_text())["rows"][0]
         assert prompts[0].ids[0].tolist() == stored["prompt_ids"]
 
+        # Rows that tell states apart: random in the coordinates in which the states of a
+        # plain decode are spread alike, blind to their mean.
+        plain = {"exit": "steps", "steps": LONG}
+        free = [decode(model, model.lm_head.weight, starts, stops, p, plain, None, {"logits": math.inf, "distance": math.inf}) for p in prompts]
+        states = torch.stack([state for run in free for state in run[3]])
+        mean = states.mean(0)
+        values, vectors = torch.linalg.eigh(torch.cov(states.T))
         generator = torch.Generator().manual_seed(seed)
         live = sorted({*starts, *(s["end"] for s in starts.values()), *stops, *ORDINARY})
-        rows = torch.randn(len(live), model.config.hidden_size, generator=generator)
+        rows = torch.randn(len(live), len(values), generator=generator) / (values + values.mean() / 10).sqrt() @ vectors.T
+        rows -= (rows @ mean / mean.dot(mean))[:, None] * mean
+        # Every example opens a block at once.
+        opener = config["ctx_start_id" if config["plvr_mode"] else "lvr_start_id"]
+        first = torch.stack([p.state for p in prompts]).mean(0) - mean
+        rows[live.index(opener)] = 20 * first / first.dot(first)
         lively = torch.zeros_like(model.lm_head.weight)
         lively[live] = rows
         tensors[f"{variant}.rows"] = rows
@@ -152,9 +166,8 @@ with torch.no_grad():
         runs = []
         for name, head in heads.items():
             watched = {"logits": math.inf, "distance": math.inf}
-            free = [decode(model, head, starts, stops, p, {"exit": "steps", "steps": LONG}, None, watched) for p in prompts]
-            fed = [state for _, _, states in free for state in states]
-            end = fed[len(fed) // 3]
+            fed = [decode(model, head, starts, stops, p, plain, None, watched)[2] for p in prompts]
+            end = fed[0][len(fed[0]) // 3]
             tensors[f"{variant}.{name}.end"] = end.clone()
             cases = [{"exit": "steps", "steps": 5}]
             for criterion, steps, cap in [("mse", 6, None), ("mae", 3, 9), ("cosine", 7, None)]:
@@ -163,9 +176,9 @@ with torch.no_grad():
             cases += [{"exit": "token", "steps": 6, "cap": None}, {"exit": "token", "steps": 2, "cap": 10}, {"exit": "token", "steps": 8, "cap": 2}]
             for case in cases:
                 done = [decode(model, head, starts, stops, p, case, end, watched) for p in prompts]
-                runs.append({**case, "head": name, "generated": [g for g, _, _ in done], "forwards": [f for _, f, _ in done]})
-                lengths = sorted({len(b) for _, f, _ in done for b in f.replace("c", "t").split(".") if b})
-                print(variant, name, case, "block lengths", lengths, "pictures", len({f for _, f, _ in done}))
+                runs.append({**case, "head": name, "generated": [run[0] for run in done], "forwards": [run[1] for run in done]})
+                lengths = sorted({len(b) for _, f, *_ in done for b in f.replace("c", "t").split(".") if b})
+                print(variant, name, case, "block lengths", lengths, "pictures", len({f for _, f, *_ in done}))
             print(variant, name, "nearest call", watched)
             assert watched["logits"] > 1e-3 and watched["distance"] > 1e-3, watched
         fixture["checkpoints"][variant] = runs

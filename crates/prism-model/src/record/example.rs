@@ -284,14 +284,7 @@ impl<'a> Runner<'a> {
         answer::distribution(trajectory.answer_logits.as_deref()?, forms, gold)
     }
 
-    fn answer(
-        &self,
-        example: &Example,
-        begun: &Begun,
-        branch: &Intervention,
-        donor: Option<usize>,
-        trajectory: &Trajectory,
-    ) -> AnswerRow {
+    fn answer(&self, example: &Example, begun: &Begun, branch: &Intervention, donor: Option<usize>, trajectory: &Trajectory) -> AnswerRow {
         if trajectory.refusal.is_some() {
             let (steps_context, steps_target) = (trajectory.steps(Stage::Context), trajectory.steps(Stage::Target));
             return AnswerRow { donor, steps_context, steps_target, ..unanswered(example, branch, "error") };

@@ -192,7 +192,11 @@ impl Protocol {
                 return fault(&key("start"), format!("is `{}`", block.start), "give every block a start token of its own");
             }
             if block.end.as_deref().is_some_and(|end| end.is_empty() || end == block.start) {
-                return fault(&key("end"), "is empty or the start token".into(), "give the token that ends the block, or leave the key out");
+                return fault(
+                    &key("end"),
+                    "is empty or the start token".into(),
+                    "give the token that ends the block, or leave the key out",
+                );
             }
             if block.end.is_none() && (block.end_id.is_some() || self.exit == ExitKind::Token) {
                 return fault(&key("end"), "is missing".into(), "name the end token: `end_id` and the exit `token` need it");

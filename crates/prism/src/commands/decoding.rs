@@ -55,7 +55,9 @@ impl Decoding {
     pub fn strategy(&self, protocol: Option<&Protocol>, steps: Option<usize>) -> anyhow::Result<Strategy> {
         let Some(protocol) = protocol else {
             if self.exit != ExitChoice::default() {
-                anyhow::bail!(Refused("--exit: the checkpoint has no known latent tokens, so there is no block to leave; name its --protocol".into()));
+                anyhow::bail!(Refused(
+                    "--exit: the checkpoint has no known latent tokens, so there is no block to leave; name its --protocol".into()
+                ));
             }
             return Ok(Strategy::of_steps(steps.unwrap_or(STEPS), self.max_new_tokens));
         };
