@@ -184,6 +184,34 @@ impl Config {
         read::config(raw, Path::new("config.json"))
     }
 
+    /// A key of `config.json` as it was read, also one that this crate does not know;
+    /// looked for at the top, then in `text_config`.
+    pub fn key(&self, key: &str) -> Option<&Value> {
+        let given = |map: &Map<String, Value>| map.contains_key(key);
+        let inner = self.raw.get("text_config").and_then(Value::as_object);
+        let map = [Some(&self.raw), inner].into_iter().flatten().find(|map| given(map))?;
+        map.get(key).filter(|value| !value.is_null())
+    }
+
+    /// The token id under such a key (the first of a list); `None` if it is absent.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when it is not a token id.
+    pub fn token_key(&self, key: &str) -> Result<Option<u32>> {
+        let Some(value) = self.key(key) else { return Ok(None) };
+        let first = value.as_array().map_or(Some(value), |list| list.first());
+        match first.map(Value::as_u64) {
+            None => Ok(None),
+            Some(Some(id)) if u32::try_from(id).is_ok() => Ok(u32::try_from(id).ok()),
+            Some(_) => Err(Error::Config {
+                path: "config.json".into(),
+                key: key.into(),
+                cause: format!("is {value}"),
+                remedy: "give a token id".into(),
+            }),
+        }
+    }
+
     /// Whether the model has stages (context, target, perhaps free).
     pub fn is_staged(&self) -> bool {
         self.latent.plvr_mode

@@ -9,8 +9,12 @@ use crate::positions::PackLayout;
 use crate::tensor::{DType, Device, Tensor, Trainable, Var};
 use crate::text::TextModel;
 use crate::vision::VisionTower;
-use crate::weights::{Loader, Weight};
+use crate::weights::{Init, Loader, Weight};
 use crate::{Result, checkpoint, ops};
+
+/// Name of the end embedding, as the published code stores it: a vector of norm
+/// `sqrt(hidden)` before training, so each of its values is about standard normal.
+const LATENT_END: &str = "lvr_latent_end_emb";
 
 /// Qwen2.5-VL, with or without a latent block.
 pub struct Model {
@@ -22,6 +26,9 @@ pub struct Model {
     pub text: TextModel,
     /// The latent head, when the model has one.
     pub head: Option<LatentHead>,
+    /// The learned end embedding `[hidden]` (`lvr_latent_end_emb`), when the model has one:
+    /// what the exit `latent` compares with. It is never trained here.
+    pub latent_end: Option<Tensor>,
     /// Where the weights are.
     pub device: Device,
     /// Their dtype.
@@ -52,8 +59,13 @@ impl Model {
         let visual = VisionTower::load(&config, &mut loader)?;
         let text = TextModel::load(&config, &mut loader)?;
         let head = LatentHead::load(&config, &mut loader)?;
+        let declared = config.latent.latent_end_token;
+        let latent_end = match declared || (loader.is_stored() && loader.has(LATENT_END)) {
+            true => Some(loader.frozen(LATENT_END, &[config.text.hidden_size], Init::Normal(1.0))?),
+            false => None,
+        };
         let weights = loader.finish()?;
-        Ok(Self { config, visual, text, head, device, dtype, weights })
+        Ok(Self { config, visual, text, head, latent_end, device, dtype, weights })
     }
 
     /// Writes `model.safetensors`, `config.json` and `generation_config.json` into `dir`,

@@ -93,6 +93,24 @@ impl Loader {
     /// # Errors
     /// The tensor library refuses, or the stored dtype is not a float.
     pub fn get(&mut self, name: &str, shape: &[usize], init: Init) -> Result<Tensor> {
+        let training = self.training;
+        self.load(name, shape, init, training)
+    }
+
+    /// As [`Loader::get`], a weight that no training changes.
+    ///
+    /// # Errors
+    /// As [`Loader::get`].
+    pub fn frozen(&mut self, name: &str, shape: &[usize], init: Init) -> Result<Tensor> {
+        self.load(name, shape, init, Trainable::No)
+    }
+
+    /// Whether weights come from a checkpoint.
+    pub fn is_stored(&self) -> bool {
+        matches!(self.source, Source::Files(_))
+    }
+
+    fn load(&mut self, name: &str, shape: &[usize], init: Init, training: Trainable) -> Result<Tensor> {
         let tensor = match &self.source {
             Source::Seed(seed) => fresh(*seed, name, shape, init)?.to_dtype(self.dtype)?.to_device(&self.device)?,
             Source::Files(files) => match files.shape(name) {
@@ -111,7 +129,7 @@ impl Loader {
             },
         };
         self.asked.insert(name.to_owned());
-        let trainable = match self.training {
+        let trainable = match training {
             Trainable::No => false,
             Trainable::Text => !name.starts_with("model.visual."),
             Trainable::All => true,

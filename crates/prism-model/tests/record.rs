@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use golden::{Opened, examples};
 use prism_model::decode::{Branch, Noise, NoiseSource, Prefix, Strategy, Swap, Trajectory, Untouched, Zero};
-use prism_model::record::{Setup, Summary, record_benchmark};
+use prism_model::record::{Setup, Summary, record_benchmark, record_sweep};
 use prism_run::records::{self, AlignmentRow, AnswerRow, ExampleRow, files};
 use prism_run::table::read_rows;
 use prism_run::{Cancel, Example, Intervention, Progress, Silent, vectors};
@@ -64,7 +64,7 @@ fn setup(opened: &Opened, group: usize) -> Setup<'_> {
         preprocessor: &opened.preprocessor,
         tokens: &opened.tokens,
         layout: opened.layout(),
-        strategy: Strategy { steps: 4, max_new_tokens: 48 },
+        strategy: Strategy::of_steps(4, 48),
         branches: branches(),
         seed: 11,
         pool: 5,
@@ -160,6 +160,38 @@ fn check_rows(run: &Path, opened: &Opened) {
         assert_eq!(rows.len(), 7, "{mode}");
     }
     assert!(alignment.iter().all(|a| (-1.0..=1.0).contains(&a.cosine)));
+}
+
+#[test]
+fn a_sweep_writes_what_single_runs_write_on_one_prefill() {
+    let opened = Opened::new("plvr2");
+    let examples = examples(12);
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    let sweep = |arms: &[(usize, &str)], progress: &dyn Progress, cancel: &Cancel| {
+        let arms: Vec<_> = arms.iter().map(|(steps, name)| (Strategy::of_steps(*steps, 48), at(name))).collect();
+        pool.install(|| record_sweep(&setup(&opened, 3), &arms, &examples, progress, cancel))
+    };
+    let mut single = Vec::new();
+    for (steps, name) in [(4, "four"), (8, "eight")] {
+        single.push(run(&Setup { strategy: Strategy::of_steps(steps, 48), ..setup(&opened, 2) }, &examples, 1, &at(name)));
+    }
+    assert!(bytes(&at("four")) != bytes(&at("eight")));
+
+    let both = sweep(&[(4, "sweep/k4"), (8, "sweep/k8")], &Silent, &Cancel::default()).unwrap();
+    assert_eq!((both.summaries, both.prefills), (single, 12));
+    assert!(bytes(&at("sweep/k4")) == bytes(&at("four")) && bytes(&at("sweep/k8")) == bytes(&at("eight")));
+
+    // Stopped half way it goes on; an arm that is finished is kept, and needs no prefill.
+    let cancel = Cancel::default();
+    let stopped = sweep(&[(4, "again/k4"), (8, "again/k8")], &StopAfter(9.into(), cancel.clone()), &cancel);
+    assert!(stopped.unwrap_err().to_string().contains("interrupted"));
+    sweep(&[(4, "again/k4")], &Silent, &Cancel::default()).unwrap();
+    let rest = sweep(&[(4, "again/k4"), (8, "again/k8")], &Silent, &Cancel::default()).unwrap();
+    assert_eq!(rest.summaries.len(), 2);
+    assert!(bytes(&at("again/k4")) == bytes(&at("four")) && bytes(&at("again/k8")) == bytes(&at("eight")));
+    assert_eq!(sweep(&[(4, "again/k4"), (8, "again/k8")], &Silent, &Cancel::default()).unwrap().prefills, 0);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The vocabulary of a latent-reasoning study, and the run folder.
 //!
 //! Every stage of Prism reads files and writes files; this crate holds the words
-//! they share ([`Variant`], [`Stage`], [`Intervention`], [`Example`], [`Outcome`])
+//! they share ([`Variant`], [`Protocol`], [`Stage`], [`Intervention`], [`Example`], [`Outcome`])
 //! and the folder in which they meet ([`folder`], [`table`], [`records`],
 //! [`manifest`]). It knows no tensors, no command line and no network.
 
@@ -14,6 +14,7 @@ pub mod manifest;
 pub mod outcome;
 pub mod position;
 pub mod progress;
+pub mod protocol;
 pub mod random;
 pub mod records;
 pub mod safe_toml;
@@ -30,6 +31,7 @@ pub use intervention::Intervention;
 pub use outcome::Outcome;
 pub use position::Position;
 pub use progress::{Progress, Silent};
+pub use protocol::{Exit, Protocol};
 pub use stage::Stage;
 pub use table::Table;
 pub use training::{TrainingRecord, Turn};

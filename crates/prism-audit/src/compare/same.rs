@@ -11,7 +11,7 @@ use crate::findings::WarningFinding;
 use crate::{Error, Result};
 
 /// Settings of an audit that must agree: they decide what was asked and at what budget.
-const MUST: [&str; 4] = ["limit", "steps", "max_new_tokens", "pixels"];
+const MUST: [&str; 5] = ["limit", "steps", "max_new_tokens", "exit", "pixels"];
 /// Settings that may differ, and are told: corrupted draws, donors and branches.
 const TOLD: [&str; 4] = ["interventions", "seed", "donor_pool", "analysis"];
 

@@ -9,6 +9,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`prefix`] | example -> prompt, image features, prefill |
+//! | [`control`] | a protocol and a checkpoint -> the tokens that steer |
 //! | [`strategy`] | which forward reads a token, which a vector; when it ends |
 //! | [`site`] | sites and the hook trait |
 //! | [`intervention`] | zero, noise, swap as hooks |
@@ -19,17 +20,21 @@
 //! the same to the bit alone, beside its sisters, and beside other examples.
 
 pub mod answer;
+pub mod control;
 pub mod intervention;
 pub mod prefix;
 pub mod site;
 pub mod strategy;
 pub mod trajectory;
 
+pub use control::{ControlTokens, Start, detect};
 pub use intervention::{Latents, Noise, NoiseFile, NoiseSource, Swap, Zero};
 pub use prefix::{Prefiller, Prefix};
 pub use site::{Hook, Refusal, Side, Site, Untouched};
-pub use strategy::{ControlTokens, Feed, Place, Sequence, Strategy};
+pub use strategy::{Feed, Place, Sequence, Strategy};
 pub use trajectory::{Forward, Trajectory};
+
+use prism_run::protocol::{Criterion, Exit};
 
 use crate::cache::BranchCache;
 use crate::error::{Error, Result};
@@ -62,10 +67,17 @@ pub struct Decoder<'a> {
     pub model: &'a Model,
     /// Its tokenizer.
     pub tokenizer: &'a Tokenizer,
-    /// Start and stop tokens.
+    /// Start, end and stop tokens.
     pub tokens: &'a ControlTokens,
-    /// Steps and budget.
+    /// Steps, budget and exit.
     pub strategy: Strategy,
+}
+
+/// What the exit `latent` compares feedback with.
+struct End {
+    criterion: Criterion,
+    /// The end embedding, `[hidden]`.
+    embedding: Vec<f32>,
 }
 
 /// A branch under way.
@@ -76,6 +88,8 @@ struct Row<'a> {
     trajectory: Trajectory,
     /// What the next latent forward would read: the last state, through the head if there is one.
     feedback: Vec<f32>,
+    /// Its distance from the end embedding, where the exit looks at it.
+    distance: Option<f64>,
     latent: usize,
 }
 
@@ -83,9 +97,10 @@ impl<'a> Decoder<'a> {
     /// Decodes all branches side by side; one trajectory each, in their order.
     ///
     /// # Errors
-    /// When the model or the tokenizer fails. A hook that refuses ends its own branch
-    /// only ([`Trajectory::refusal`]).
+    /// As [`Decoder::check`], and when the model or the tokenizer fails. A hook that refuses
+    /// ends its own branch only ([`Trajectory::refusal`]).
     pub fn decode(&self, branches: Vec<Branch<'a>>) -> Result<Vec<Trajectory>> {
+        let end = self.end()?;
         let mut done: Vec<Option<Trajectory>> = branches.iter().map(|_| None).collect();
         let mut cache = BranchCache::new(branches.iter().map(|b| b.prefix.cache.clone()));
         let mut states: Vec<f32> = branches.iter().flat_map(|b| b.prefix.last_state.iter().copied()).collect();
@@ -98,12 +113,13 @@ impl<'a> Decoder<'a> {
                 hook: branch.hook,
                 trajectory: Trajectory::default(),
                 feedback: Vec::new(),
+                distance: None,
                 latent: 0,
             })
             .collect();
         let mut fed: Vec<Option<(Vec<f32>, f64)>> = rows.iter().map(|_| None).collect();
         while !rows.is_empty() {
-            self.take_in(&mut rows, &mut states, fed)?;
+            self.take_in(&mut rows, &mut states, fed, end.as_ref())?;
             let keep: Vec<bool> = rows.iter().map(|r| !r.is_over()).collect();
             cache.retain(&keep);
             for row in rows.extract_if(.., |r| r.is_over()) {
@@ -126,8 +142,33 @@ impl<'a> Decoder<'a> {
         Ok(done.into_iter().flatten().collect())
     }
 
+    /// Whether the checkpoint has what the exit needs.
+    ///
+    /// # Errors
+    /// When it is `latent` and there is no end embedding, or `token` and a block has no end token.
+    pub fn check(&self) -> Result<()> {
+        let endless = matches!(self.strategy.exit, Exit::Token { .. }).then(|| self.tokens.endless()).flatten();
+        if let Some(start) = endless {
+            let cause = format!("needs an end token, and the tokenizer has none for the {} block", start.stage.name());
+            return Err(Error::input("exit `token`", cause, "choose another exit, or correct the protocol's `end`"));
+        }
+        self.end().map(|_| ())
+    }
+
+    fn end(&self) -> Result<Option<End>> {
+        let Exit::Latent { criterion, .. } = self.strategy.exit else { return Ok(None) };
+        match &self.model.latent_end {
+            Some(embedding) => Ok(Some(End { criterion, embedding: tensor::values(embedding)? })),
+            None => Err(Error::input(
+                "exit `latent`",
+                "needs the learned end embedding `lvr_latent_end_emb`, which the checkpoint does not have",
+                "choose the exit steps or token, or a checkpoint that was trained with `latent_end_token`",
+            )),
+        }
+    }
+
     /// Takes in the states of a forward: output sites, logits, the argmax token.
-    fn take_in(&self, rows: &mut [Row<'a>], states: &mut [f32], fed: Vec<Option<(Vec<f32>, f64)>>) -> Result<()> {
+    fn take_in(&self, rows: &mut [Row<'a>], states: &mut [f32], fed: Vec<Option<(Vec<f32>, f64)>>, end: Option<&End>) -> Result<()> {
         let hidden = self.model.config.text.hidden_size;
         for ((row, state), fed) in rows.iter_mut().zip(states.chunks_exact_mut(hidden)).zip(fed) {
             if row.trajectory.refusal.is_some() {
@@ -142,7 +183,7 @@ impl<'a> Decoder<'a> {
             row.trajectory.forwards.push(Forward { place, state: state.to_vec(), fed, perturbation });
         }
         let states = Tensor::from_slice(states, (rows.len(), hidden), &self.model.device)?.to_dtype(self.model.dtype)?;
-        let feedback = tensor::values(&self.model.feedback(&states)?)?;
+        let feedback = tensor::values(&if self.tokens.head { self.model.feedback(&states)? } else { states.clone() })?;
         let logits = tensor::values(&self.model.decode_logits(&states)?)?;
         let vocab = logits.len() / rows.len().max(1);
         for ((row, feedback), logits) in rows.iter_mut().zip(feedback.chunks_exact(hidden)).zip(logits.chunks_exact(vocab.max(1))) {
@@ -163,7 +204,9 @@ impl<'a> Decoder<'a> {
                 row.trajectory.answer_forward = Some(forward);
                 row.trajectory.answer_logits = Some(logits.to_vec());
             }
-            row.sequence.advance(argmax(logits));
+            // The exit looks at what this forward read: the previous forward's feedback.
+            let distance = std::mem::replace(&mut row.distance, end.map(|end| end.criterion.distance(feedback, &end.embedding)));
+            row.sequence.advance(argmax(logits), distance);
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use super::donors::Donors;
 use super::{Records, Setup};
 use crate::alignment::Targets;
 use crate::decode::answer::{self, Distribution};
-use crate::decode::{Branch, Decoder, Latents, Noise, NoiseSource, Prefiller, Prefix, Swap, Trajectory, Untouched, Zero};
+use crate::decode::{Branch, Decoder, Latents, Noise, NoiseSource, Prefiller, Prefix, Strategy, Swap, Trajectory, Untouched, Zero};
 use crate::error::Result;
 use crate::model::Model;
 use crate::prompt::BlockLayout;
@@ -35,10 +35,12 @@ pub(super) fn letter_forms(tokenizer: &Tokenizer) -> Result<Vec<Vec<u32>>> {
 /// What is the same for every example.
 pub(super) struct Runner<'a> {
     pub setup: &'a Setup<'a>,
+    /// One arm's of a sweep.
+    pub strategy: Strategy,
     pub branches: &'a [Intervention],
     /// Rows whose alignment is measured.
-    pub aligned: BTreeSet<usize>,
-    pub letters: Vec<Vec<u32>>,
+    pub aligned: &'a BTreeSet<usize>,
+    pub letters: &'a [Vec<u32>],
 }
 
 /// How far one branch of one example is.
@@ -51,20 +53,25 @@ enum Slot {
     Refused(String),
 }
 
-/// An example whose branches without unknown donors have run.
-pub(super) struct Begun<'e> {
+/// An example with its vision pass and prefill, which all branches of all arms share.
+pub(super) struct Prompted<'e> {
     pub example: &'e Example,
     /// Absent when the example failed, or when it was dropped to save memory.
     prefix: Option<Prefix>,
     /// Why the example cannot be run at all.
     failure: Option<String>,
-    /// One per branch.
-    slots: Vec<Slot>,
-    /// Clean latents, when the example ran.
-    pub latents: Option<Arc<Latents>>,
 }
 
-impl Begun<'_> {
+impl<'e> Prompted<'e> {
+    /// Runs vision tower and prefill of every example of a group.
+    pub fn group(setup: &Setup<'_>, group: &[&'e Example]) -> Vec<Self> {
+        let prompted = |&example: &&'e Example| match prefiller(setup).prefix(example) {
+            Ok(prefix) => Self { example, prefix: Some(prefix), failure: None },
+            Err(e) => Self { example, prefix: None, failure: Some(e.to_string()) },
+        };
+        group.iter().map(prompted).collect()
+    }
+
     /// Roughly what the prefix holds in memory.
     pub fn prefix_bytes(&self, model: &Model) -> usize {
         let Some(prefix) = &self.prefix else { return 0 };
@@ -73,11 +80,34 @@ impl Begun<'_> {
         (prefix.prompt_ids.len() * kv + prefix.visual_tokens() * text.hidden_size) * model.dtype.size_in_bytes()
     }
 
-    /// Forgets the prefix; it is made again when a waiting branch needs it.
+    /// Forgets the prefix.
     pub fn drop_prefix(&mut self) {
         self.prefix = None;
     }
 
+    /// Makes a dropped prefix again; whether there was one to make.
+    pub fn restore_prefix(&mut self, setup: &Setup<'_>) -> Result<bool> {
+        let dropped = self.prefix.is_none() && self.failure.is_none();
+        if dropped {
+            self.prefix = Some(prefiller(setup).prefix(self.example)?);
+        }
+        Ok(dropped)
+    }
+}
+
+fn prefiller<'a>(setup: &Setup<'a>) -> Prefiller<'a> {
+    Prefiller { model: setup.model, prompter: setup.prompter, preprocessor: setup.preprocessor }
+}
+
+/// One arm's branches of an example, of which those without unknown donors have run.
+pub(super) struct Begun {
+    /// One per branch.
+    slots: Vec<Slot>,
+    /// Clean latents, when the example ran.
+    pub latents: Option<Arc<Latents>>,
+}
+
+impl Begun {
     fn clean(&self) -> Option<&Trajectory> {
         match self.slots.first() {
             Some(Slot::Done { trajectory, .. }) => Some(trajectory),
@@ -91,73 +121,56 @@ impl Begun<'_> {
 }
 
 impl<'a> Runner<'a> {
-    fn prefiller(&self) -> Prefiller<'a> {
-        Prefiller { model: self.setup.model, prompter: self.setup.prompter, preprocessor: self.setup.preprocessor }
-    }
-
     fn decode<'p>(&'p self, branches: Vec<Branch<'p>>) -> Result<Vec<Trajectory>> {
-        let Setup { model, prompter, tokens, strategy, .. } = *self.setup;
-        Decoder { model, tokenizer: prompter.tokenizer(), tokens, strategy }.decode(branches)
+        let Setup { model, prompter, tokens, .. } = *self.setup;
+        Decoder { model, tokenizer: prompter.tokenizer(), tokens, strategy: self.strategy }.decode(branches)
     }
 
-    /// Vision, prefill, and every branch that can run by now, the group's side by side.
-    /// Without `donors`, swaps wait.
-    pub fn begin<'e>(&self, group: &[&'e Example], donors: Option<&Donors>) -> Result<Vec<Begun<'e>>> {
-        let mut all: Vec<Begun<'e>> = group
-            .iter()
-            .map(|&example| {
-                let (prefix, failure) = match self.prefiller().prefix(example) {
-                    Ok(prefix) => (Some(prefix), None),
-                    Err(e) => (None, Some(e.to_string())),
-                };
-                Begun { example, prefix, failure, slots: self.branches.iter().map(|_| Slot::Waiting).collect(), latents: None }
-            })
-            .collect();
-        self.run_waiting(&mut all, |begun, branch| match (branch, donors) {
+    /// Every branch of the group that can run by now, side by side. Without `donors`, swaps wait.
+    pub fn begin(&self, group: &[Prompted<'_>], donors: Option<&Donors>) -> Result<Vec<Begun>> {
+        let waiting = || self.branches.iter().map(|_| Slot::Waiting).collect();
+        let mut all: Vec<Begun> = group.iter().map(|_| Begun { slots: waiting(), latents: None }).collect();
+        self.run_waiting(group, &mut all, |prompted, _, branch| match (branch, donors) {
             (Intervention::Sham, _) => None,
             (Intervention::Swap | Intervention::SwapWith(_), donors) => {
-                donors.map(|donors| donors.choose(begun.example, branch, self.setup.seed))
+                donors.map(|donors| donors.choose(prompted.example, branch, self.setup.seed))
             }
             _ => Some(Ok(Arc::new(Latents::default()))),
         })?;
-        for begun in &mut all {
-            begun.latents = begun.clean().map(|t| Arc::new(t.latents(begun.example.row)));
+        for (prompted, begun) in group.iter().zip(&mut all) {
+            begun.latents = begun.clean().map(|t| Arc::new(t.latents(prompted.example.row)));
         }
         Ok(all)
     }
 
     /// Runs the waiting branches and gives one example's records each.
-    pub fn complete(&self, mut all: Vec<Begun<'_>>, donors: &Donors) -> Result<Vec<Records>> {
-        for begun in &mut all {
-            if begun.prefix.is_none() && begun.failure.is_none() {
-                begun.prefix = Some(self.prefiller().prefix(begun.example)?);
-            }
-        }
-        self.run_waiting(&mut all, |begun, branch| {
+    pub fn complete(&self, group: &[Prompted<'_>], mut all: Vec<Begun>, donors: &Donors) -> Result<Vec<Records>> {
+        self.run_waiting(group, &mut all, |prompted, begun, branch| {
             Some(match branch {
                 Intervention::Sham => begun.latents.clone().ok_or_else(|| "the clean run failed".to_string()),
-                _ => donors.choose(begun.example, branch, self.setup.seed),
+                _ => donors.choose(prompted.example, branch, self.setup.seed),
             })
         })?;
-        all.iter().map(|begun| self.records(begun)).collect()
+        group.iter().zip(&all).map(|(prompted, begun)| self.records(prompted, begun)).collect()
     }
 
     /// Runs, side by side, the waiting branches for which `donor` has an answer.
     fn run_waiting(
         &self,
-        all: &mut [Begun<'_>],
-        donor: impl Fn(&Begun<'_>, &Intervention) -> Option<std::result::Result<Arc<Latents>, String>>,
+        group: &[Prompted<'_>],
+        all: &mut [Begun],
+        donor: impl Fn(&Prompted<'_>, &Begun, &Intervention) -> Option<std::result::Result<Arc<Latents>, String>>,
     ) -> Result<()> {
         let mut results: Vec<(usize, usize, Slot)> = Vec::new();
         let mut places: Vec<(usize, usize, Option<usize>)> = Vec::new();
         let mut branches: Vec<Branch<'_>> = Vec::new();
-        for (i, begun) in all.iter().enumerate() {
-            let Some(prefix) = &begun.prefix else { continue };
+        for (i, (prompted, begun)) in group.iter().zip(all.iter()).enumerate() {
+            let Some(prefix) = &prompted.prefix else { continue };
             for (k, (branch, slot)) in self.branches.iter().zip(&begun.slots).enumerate() {
                 if !matches!(slot, Slot::Waiting) {
                     continue;
                 }
-                let latents = match donor(begun, branch) {
+                let latents = match donor(prompted, begun, branch) {
                     None => continue,
                     Some(Err(reason)) => {
                         results.push((i, k, Slot::Refused(reason)));
@@ -170,7 +183,7 @@ impl<'a> Runner<'a> {
                     Intervention::Clean => Branch::new(prefix, Untouched),
                     Intervention::Zero => Branch::new(prefix, Zero),
                     Intervention::Noise(sigma) => {
-                        let source = NoiseSource::Keyed { seed: self.setup.seed, example: begun.example.id.clone() };
+                        let source = NoiseSource::Keyed { seed: self.setup.seed, example: prompted.example.id.clone() };
                         Branch::new(prefix, Noise { sigma: *sigma, source })
                     }
                     Intervention::Swap | Intervention::SwapWith(_) | Intervention::Sham => Branch::new(prefix, Swap { donor: latents }),
@@ -189,16 +202,16 @@ impl<'a> Runner<'a> {
     }
 
     /// The rows and vectors of one example.
-    fn records(&self, begun: &Begun<'_>) -> Result<Records> {
-        let example = begun.example;
+    fn records(&self, prompted: &Prompted<'_>, begun: &Begun) -> Result<Records> {
+        let example = prompted.example;
         let mut records = Records::default();
-        let mut messages: Vec<String> = begun.failure.iter().cloned().collect();
+        let mut messages: Vec<String> = prompted.failure.iter().cloned().collect();
         for (branch, slot) in self.branches.iter().zip(&begun.slots) {
             let row = match slot {
-                Slot::Done { donor, trajectory } => self.answer(begun, branch, *donor, trajectory),
+                Slot::Done { donor, trajectory } => self.answer(example, begun, branch, *donor, trajectory),
                 // Without a block there is no site: the branch is the clean run, and says so.
                 Slot::Refused(_) if begun.never_opened() => match begun.clean() {
-                    Some(clean) => self.answer(begun, branch, None, clean),
+                    Some(clean) => self.answer(example, begun, branch, None, clean),
                     None => unanswered(example, branch, "error"),
                 },
                 Slot::Refused(reason) => {
@@ -214,7 +227,7 @@ impl<'a> Runner<'a> {
             }
             records.answers.push(row);
         }
-        if let (Some(prefix), Some(clean)) = (&begun.prefix, begun.clean()) {
+        if let (Some(prefix), Some(clean)) = (&prompted.prefix, begun.clean()) {
             for position in Position::ALL {
                 if let Some(vector) = prefix.probe(position).or_else(|| clean.probe(position)) {
                     records.push_vector(position.name(), example.row, &vector);
@@ -227,7 +240,7 @@ impl<'a> Runner<'a> {
                 }
             }
         }
-        records.examples.push(self.example_row(begun, records.answers.first(), messages));
+        records.examples.push(self.example_row(prompted, records.answers.first(), messages));
         Ok(records)
     }
 
@@ -238,8 +251,8 @@ impl<'a> Runner<'a> {
         Ok(rows)
     }
 
-    fn example_row(&self, begun: &Begun<'_>, clean: Option<&AnswerRow>, messages: Vec<String>) -> ExampleRow {
-        let example = begun.example;
+    fn example_row(&self, prompted: &Prompted<'_>, clean: Option<&AnswerRow>, messages: Vec<String>) -> ExampleRow {
+        let example = prompted.example;
         let boxes: Vec<String> = example.boxes.iter().map(|b| format!("[{},{},{},{}]", b.0[0], b.0[1], b.0[2], b.0[3])).collect();
         ExampleRow {
             row: example.row,
@@ -254,8 +267,8 @@ impl<'a> Runner<'a> {
             image: example.images.first().map(|p| p.display().to_string()).unwrap_or_default(),
             images: example.images.len(),
             boxes: format!("[{}]", boxes.join(",")),
-            prompt_tokens: begun.prefix.as_ref().map_or(0, |p| p.prompt_ids.len()),
-            visual_tokens: begun.prefix.as_ref().map_or(0, Prefix::visual_tokens),
+            prompt_tokens: prompted.prefix.as_ref().map_or(0, |p| p.prompt_ids.len()),
+            visual_tokens: prompted.prefix.as_ref().map_or(0, Prefix::visual_tokens),
             outcome: clean.map_or(Outcome::Error.name().to_string(), |a| a.outcome.clone()),
             message: (!messages.is_empty()).then(|| messages.join("; ")),
         }
@@ -271,8 +284,7 @@ impl<'a> Runner<'a> {
         answer::distribution(trajectory.answer_logits.as_deref()?, forms, gold)
     }
 
-    fn answer(&self, begun: &Begun<'_>, branch: &Intervention, donor: Option<usize>, trajectory: &Trajectory) -> AnswerRow {
-        let example = begun.example;
+    fn answer(&self, example: &Example, begun: &Begun, branch: &Intervention, donor: Option<usize>, trajectory: &Trajectory) -> AnswerRow {
         if trajectory.refusal.is_some() {
             let (steps_context, steps_target) = (trajectory.steps(Stage::Context), trajectory.steps(Stage::Target));
             return AnswerRow { donor, steps_context, steps_target, ..unanswered(example, branch, "error") };

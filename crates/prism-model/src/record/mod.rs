@@ -10,6 +10,9 @@
 //! first: their branches without donor run at once, and when all are done their
 //! latents serve everyone, themselves included; no donor is decoded twice.
 //!
+//! A sweep ([`record_sweep`]) records several strategies at once, each into a run folder
+//! of its own: an example's vision pass and prefill are made once for all of them.
+//!
 //! Every example ends in one outcome. An example that cannot be run (a broken image)
 //! ends as `error` with its message; a model that fails ends the recording.
 
@@ -17,21 +20,21 @@ pub mod donors;
 mod example;
 pub mod parts;
 pub mod rows;
+mod sweep;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicUsize;
 
 use prism_run::random::Stream;
 use prism_run::{Cancel, Example, Intervention, Outcome, Progress, records};
-use rayon::prelude::*;
 
 use self::donors::Donors;
-use self::example::{Begun, Runner};
+use self::example::Runner;
 use self::parts::Parts;
 pub use self::rows::Records;
-use crate::decode::{ControlTokens, Latents, Strategy};
+use self::sweep::{Arm, Recording};
+use crate::decode::{ControlTokens, Decoder, Strategy};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::preprocess::Preprocessor;
@@ -39,8 +42,6 @@ use crate::prompt::{BlockLayout, Prompter};
 
 /// Examples per part.
 const PART: usize = 32;
-/// Bytes of prefixes kept for donors until all donors are known; the rest is prefilled again.
-const KEPT_PREFIXES: usize = 512 << 20;
 
 /// What is recorded, and with what.
 pub struct Setup<'a> {
@@ -50,12 +51,12 @@ pub struct Setup<'a> {
     pub prompter: &'a Prompter,
     /// Its image preprocessing.
     pub preprocessor: &'a Preprocessor,
-    /// Start and stop tokens.
+    /// Start, end and stop tokens.
     pub tokens: &'a ControlTokens,
     /// How regions become blocks, for the alignment; `None` for a model without latent
     /// tokens: no alignment is measured.
     pub layout: Option<BlockLayout>,
-    /// Steps and budget of every branch.
+    /// Steps, budget and exit of every branch; a sweep names others.
     pub strategy: Strategy,
     /// The branches; the clean run is put first if it is not there.
     pub branches: Vec<Intervention>,
@@ -134,57 +135,96 @@ impl Summary {
     }
 }
 
+/// What a sweep came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sweep {
+    /// One per strategy, in their order.
+    pub summaries: Vec<Summary>,
+    /// Vision passes with prefill that were made: one per example that was run, and one
+    /// more for each whose prefix was dropped to save memory.
+    pub prefills: usize,
+}
+
 /// Runs every example under every branch and writes `run/records/`; records of the
 /// same plan that are there already are kept.
 ///
 /// # Errors
-/// An empty or inconsistent benchmark, a branch that names an absent donor, a model
-/// or file failure, or [`prism_run::Error::Interrupted`]; finished parts are kept.
+/// An empty or inconsistent benchmark, a branch that names an absent donor, an exit that
+/// the checkpoint cannot take, a model or file failure, or
+/// [`prism_run::Error::Interrupted`]; finished parts are kept.
 pub fn record_benchmark(setup: &Setup<'_>, examples: &[Example], run: &Path, progress: &dyn Progress, cancel: &Cancel) -> Result<Summary> {
+    let mut sweep = record_sweep(setup, &[(setup.strategy, run.to_path_buf())], examples, progress, cancel)?;
+    Ok(sweep.summaries.pop().unwrap_or_default())
+}
+
+/// Records several strategies, each into its run folder, with one vision pass and one
+/// prefill per example. Every folder holds to the byte what [`record_benchmark`] would
+/// have written there.
+///
+/// # Errors
+/// As [`record_benchmark`].
+pub fn record_sweep(
+    setup: &Setup<'_>,
+    strategies: &[(Strategy, PathBuf)],
+    examples: &[Example],
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Sweep> {
+    for (strategy, _) in strategies {
+        check_strategy(setup, *strategy)?;
+    }
     let branches = checked(setup, examples)?;
     let declared = donors::declared(examples, &branches, setup.seed, setup.pool);
     let pool = donors::declared(examples, &[Intervention::Swap], setup.seed, setup.pool);
-    let plan = plan(setup, &branches, examples);
-    if let Some(all) = parts::recorded(run, &plan)? {
-        progress.begin("records", "examples", examples.len() as u64, examples.len() as u64);
-        progress.end();
-        return Ok(told(&all, &branches, progress));
-    }
     let (first, rest): (Vec<&Example>, Vec<&Example>) = examples.iter().partition(|e| declared.contains(&e.row));
-    let parts = Parts::open(run, &plan)?;
-    let runner = Runner {
-        setup,
-        branches: &branches,
-        aligned: sample(setup, examples),
-        letters: example::letter_forms(setup.prompter.tokenizer())?,
-    };
+    let (aligned, letters) = (sample(setup, examples), example::letter_forms(setup.prompter.tokenizer())?);
     let chunks: Vec<(bool, &[&Example])> = first.chunks(PART).map(|c| (true, c)).chain(rest.chunks(PART).map(|c| (false, c))).collect();
-    let todo = |index: &usize| !parts.has(*index);
-    let left: usize = (0..chunks.len()).filter(todo).filter_map(|i| chunks.get(i)).map(|(_, c)| c.len()).sum();
-    progress.begin("records", "examples", examples.len() as u64, (examples.len() - left) as u64);
-    let recording = Recording { runner, parts: &parts, progress, cancel };
-    let donors = match (declared.is_empty(), parts.donors()?) {
-        (true, _) => Donors::default(),
-        (false, Some(latents)) => Donors { pool, latents },
-        (false, None) => {
-            let declared: Vec<(usize, &[&Example])> =
-                chunks.iter().enumerate().filter(|(_, (donor, _))| *donor).map(|(i, (_, chunk))| (i, *chunk)).collect();
-            recording.donors(&declared, pool)?
+
+    let mut summaries: Vec<Option<Summary>> = Vec::with_capacity(strategies.len());
+    let mut arms: Vec<Arm<'_>> = Vec::new();
+    let (mut done, all) = (0, examples.len() * strategies.len());
+    for (index, (strategy, run)) in strategies.iter().enumerate() {
+        let plan = plan(setup, *strategy, &branches, examples);
+        let recorded = parts::recorded(run, &plan)?;
+        summaries.push(recorded.as_ref().map(|all| Summary::of(all, &branches)));
+        if recorded.is_some() {
+            done += examples.len();
+            continue;
         }
-    };
-    for (index, (_, chunk)) in chunks.iter().enumerate().filter(|(i, _)| !parts.has(*i)) {
-        recording.part(index, chunk, &donors)?;
+        let parts = Parts::open(run, &plan)?;
+        done += chunks.iter().enumerate().filter(|(i, _)| parts.has(*i)).map(|(_, (_, chunk))| chunk.len()).sum::<usize>();
+        let donors = match (declared.is_empty(), parts.donors()?) {
+            (true, _) => Some(Donors::default()),
+            (false, known) => known.map(|latents| Donors { pool: pool.clone(), latents }),
+        };
+        let runner = Runner { setup, strategy: *strategy, branches: &branches, aligned: &aligned, letters: &letters };
+        arms.push(Arm { index, run, runner, parts, donors });
+    }
+    progress.begin("records", "examples", all as u64, done as u64);
+    let recording = Recording { setup, progress, cancel, prefills: AtomicUsize::new(0) };
+    let donor_chunks: Vec<(usize, &[&Example])> =
+        chunks.iter().enumerate().filter(|(_, (donor, _))| *donor).map(|(i, (_, chunk))| (i, *chunk)).collect();
+    recording.donors(&mut arms, &donor_chunks, &pool)?;
+    for (index, (_, chunk)) in chunks.iter().enumerate() {
+        recording.part(&arms, index, chunk)?;
     }
     progress.end();
-    Ok(told(&parts.merge(run, chunks.len())?, &branches, progress))
+    for arm in arms {
+        let all = arm.parts.merge(arm.run, chunks.len())?;
+        if let Some(summary) = summaries.get_mut(arm.index) {
+            *summary = Some(Summary::of(&all, &branches));
+        }
+    }
+    let summaries: Vec<Summary> = summaries.into_iter().flatten().collect();
+    summaries.iter().filter_map(Summary::warning).for_each(|warning| progress.say(&warning));
+    Ok(Sweep { summaries, prefills: recording.prefills.into_inner() })
 }
 
-fn told(all: &Records, branches: &[Intervention], progress: &dyn Progress) -> Summary {
-    let summary = Summary::of(all, branches);
-    if let Some(warning) = summary.warning() {
-        progress.say(&warning);
+fn check_strategy(setup: &Setup<'_>, strategy: Strategy) -> Result<()> {
+    if strategy.max_new_tokens == 0 {
+        return Err(Error::input("budget", "of 0 new tokens leaves nothing to record", "allow at least one"));
     }
-    summary
+    Decoder { model: setup.model, tokenizer: setup.prompter.tokenizer(), tokens: setup.tokens, strategy }.check()
 }
 
 /// The branches, the clean run first and each once, after a look at what was asked.
@@ -196,9 +236,6 @@ fn checked(setup: &Setup<'_>, examples: &[Example]) -> Result<Vec<Intervention>>
     let ids: BTreeSet<&str> = examples.iter().map(|e| e.id.as_str()).collect();
     if rows.len() != examples.len() || ids.len() != examples.len() {
         return Err(Error::input("benchmark", "has two examples of one row or id", "give every example its own"));
-    }
-    if setup.strategy.max_new_tokens == 0 {
-        return Err(Error::input("budget", "of 0 new tokens leaves nothing to record", "allow at least one"));
     }
     let mut branches = vec![Intervention::Clean];
     for branch in &setup.branches {
@@ -219,13 +256,15 @@ fn checked(setup: &Setup<'_>, examples: &[Example]) -> Result<Vec<Intervention>>
 }
 
 /// What the parts are parts of; the group's size is not in it, it changes nothing.
-fn plan(setup: &Setup<'_>, branches: &[Intervention], examples: &[Example]) -> serde_json::Value {
+fn plan(setup: &Setup<'_>, strategy: Strategy, branches: &[Intervention], examples: &[Example]) -> serde_json::Value {
     serde_json::json!({
         "checkpoint": setup.checkpoint,
         "device": if setup.model.device.is_cpu() { "cpu" } else { "cuda" },
         "dtype": setup.model.dtype.as_str(),
-        "steps": setup.strategy.steps,
-        "max_new_tokens": setup.strategy.max_new_tokens,
+        "steps": strategy.steps,
+        "max_new_tokens": strategy.max_new_tokens,
+        "exit": strategy.exit,
+        "tokens": format!("{:?}", setup.tokens),
         "pixels": format!("{:?}", setup.preprocessor),
         "layout": format!("{:?}", setup.layout),
         "branches": branches,
@@ -241,86 +280,6 @@ fn sample(setup: &Setup<'_>, examples: &[Example]) -> BTreeSet<usize> {
     let mut rows: Vec<usize> = examples.iter().filter(|e| !e.boxes.is_empty()).map(|e| e.row).collect();
     Stream::new(setup.seed, "alignment sample", &[]).shuffle(&mut rows);
     rows.into_iter().take(setup.alignment).collect()
-}
-
-struct Recording<'a> {
-    runner: Runner<'a>,
-    parts: &'a Parts,
-    progress: &'a dyn Progress,
-    cancel: &'a Cancel,
-}
-
-impl Recording<'_> {
-    fn groups<'e>(&self, chunk: &[&'e Example]) -> Vec<Vec<&'e Example>> {
-        chunk.chunks(self.runner.setup.group.max(1)).map(<[_]>::to_vec).collect()
-    }
-
-    /// Runs one part, all donors known.
-    fn part(&self, index: usize, chunk: &[&Example], donors: &Donors) -> Result<()> {
-        let done: Vec<Vec<Records>> = self
-            .groups(chunk)
-            .into_par_iter()
-            .map(|group| {
-                self.cancel.check()?;
-                let records = self.runner.complete(self.runner.begin(&group, Some(donors))?, donors)?;
-                self.progress.advance(group.len() as u64);
-                Ok(records)
-            })
-            .collect::<Result<_>>()?;
-        self.parts.write(index, joined(done))
-    }
-
-    /// Runs the parts of the donors: first what needs no donor, then, all latents
-    /// known, what does.
-    fn donors(&self, chunks: &[(usize, &[&Example])], pool: BTreeSet<usize>) -> Result<Donors> {
-        let kept = AtomicUsize::new(0);
-        let mut begun_parts: Vec<(usize, Vec<Vec<Begun<'_>>>)> = Vec::new();
-        let mut latents: BTreeMap<usize, Arc<Latents>> = BTreeMap::new();
-        for (index, chunk) in chunks {
-            let begun: Vec<Vec<Begun<'_>>> = self
-                .groups(chunk)
-                .into_par_iter()
-                .map(|group| {
-                    self.cancel.check()?;
-                    let mut begun = self.runner.begin(&group, None)?;
-                    for b in &mut begun {
-                        let bytes = b.prefix_bytes(self.runner.setup.model);
-                        if kept.fetch_add(bytes, Ordering::Relaxed) + bytes > KEPT_PREFIXES {
-                            b.drop_prefix();
-                        }
-                    }
-                    Ok(begun)
-                })
-                .collect::<Result<_>>()?;
-            latents.extend(begun.iter().flatten().filter_map(|b| Some((b.example.row, b.latents.clone()?))));
-            begun_parts.push((*index, begun));
-        }
-        self.parts.write_donors(&latents)?;
-        let donors = Donors { pool, latents };
-        for (index, begun) in begun_parts {
-            if self.parts.has(index) {
-                continue;
-            }
-            let done: Vec<Vec<Records>> = begun
-                .into_par_iter()
-                .map(|group| {
-                    self.cancel.check()?;
-                    let count = group.len() as u64;
-                    let records = self.runner.complete(group, &donors)?;
-                    self.progress.advance(count);
-                    Ok(records)
-                })
-                .collect::<Result<_>>()?;
-            self.parts.write(index, joined(done))?;
-        }
-        Ok(donors)
-    }
-}
-
-fn joined(done: Vec<Vec<Records>>) -> Records {
-    let mut all = Records::default();
-    done.into_iter().flatten().for_each(|records| all.extend(records));
-    all
 }
 
 /// Whether `run` holds records, or finished parts of them.

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use prism_model::Model;
-use prism_model::decode::{ControlTokens, Decoder, Prefiller, Strategy};
+use prism_model::decode::{ControlTokens, Decoder, Prefiller, Strategy, detect};
 use prism_model::preprocess::Preprocessor;
 use prism_model::prompt::{BlockLayout, Prompter};
 use prism_model::tensor::{DType, Device, Trainable};
@@ -67,7 +67,8 @@ impl Opened {
         let model = Model::open(&dir, &Device::Cpu, DType::F32, Trainable::No).unwrap();
         let prompter = Prompter::from_dir(&dir).unwrap();
         let preprocessor = Preprocessor::from_dir(&dir).unwrap().with_pixels(Some(28 * 28 * 4), Some(28 * 28 * 64)).unwrap();
-        let tokens = ControlTokens::read(&dir, &model.config, prompter.latent()).unwrap();
+        let protocol = detect(&model.config, prompter.tokenizer()).unwrap();
+        let tokens = ControlTokens::read(&dir, &model.config, prompter.tokenizer(), protocol.as_ref()).unwrap();
         Self { model, prompter, preprocessor, tokens }
     }
 
@@ -76,7 +77,10 @@ impl Opened {
     }
 
     pub fn decoder(&self, steps: usize, max_new_tokens: usize) -> Decoder<'_> {
-        let strategy = Strategy { steps, max_new_tokens };
+        self.decoder_of(Strategy::of_steps(steps, max_new_tokens))
+    }
+
+    pub fn decoder_of(&self, strategy: Strategy) -> Decoder<'_> {
         Decoder { model: &self.model, tokenizer: self.prompter.tokenizer(), tokens: &self.tokens, strategy }
     }
 

@@ -5,11 +5,15 @@ use std::path::PathBuf;
 use clap::Args;
 use prism_run::Intervention;
 
+use super::DecodingArguments;
+
 /// Audit a checkpoint.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   prism audit --checkpoint runs/lvr/checkpoint-600 --benchmark runs/world/test.jsonl --out runs/lvr/audit
   prism audit --checkpoint DIR --benchmark test.jsonl --steps 16 --interventions zero,noise:0.3,swap --out runs/a
+  prism audit --checkpoint DIR --benchmark test.jsonl --steps 4,8,16 --out runs/sweep    runs/sweep/k4, k8, k16
+  prism audit --checkpoint DIR --benchmark test.jsonl --exit latent --exit-threshold 0.1 --cap 16 --out runs/b
 
 The clean run is always made: every delta is against it. A run that was stopped
 goes on where it was when the same command is given again.")]
@@ -27,9 +31,13 @@ pub struct AuditArguments {
     /// [default: from the checkpoint's config]
     #[arg(long)]
     pub variant: Option<String>,
-    /// Latent steps K
-    #[arg(long, default_value_t = 8)]
-    pub steps: usize,
+    /// Latent steps K; several make a sweep, a run folder each under --out, on one prefill
+    /// per example [default: the protocol's, 8 for LVR]
+    #[arg(long, value_delimiter = ',')]
+    pub steps: Vec<usize>,
+    /// Protocol and exit
+    #[command(flatten)]
+    pub decoding: DecodingArguments,
     /// Most new tokens, latent steps included
     #[arg(long, default_value_t = 512)]
     pub max_new_tokens: usize,

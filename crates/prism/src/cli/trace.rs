@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use prism_run::{Intervention, Reduction};
 
+use super::DecodingArguments;
+
 /// Look at single examples.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -21,9 +23,12 @@ pub struct TraceArguments {
     /// Rows, e.g. `0-31` or `3,4,5`
     #[arg(long, value_parser = parse_rows)]
     pub rows: Rows,
-    /// Latent steps K
-    #[arg(long, default_value_t = 8)]
-    pub steps: usize,
+    /// Latent steps K [default: the protocol's, 8 for LVR]
+    #[arg(long)]
+    pub steps: Option<usize>,
+    /// Protocol and exit
+    #[command(flatten)]
+    pub decoding: DecodingArguments,
     /// Most new tokens, latent steps included
     #[arg(long, default_value_t = 512)]
     pub max_new_tokens: usize,

@@ -1,4 +1,5 @@
-//! `prism audit`: a checkpoint on a benchmark, clean and under interventions.
+//! `prism audit`: a checkpoint on a benchmark, clean and under interventions; a sweep over
+//! K is several audits on one prefill per example, each in a run folder of its own.
 
 use std::path::{Path, PathBuf};
 
@@ -6,12 +7,13 @@ use anyhow::Context as _;
 use prism_audit::{AuditSettings, Findings};
 use prism_data::{Benchmark, Images};
 use prism_model::decode::Strategy;
-use prism_model::record::{self, Setup, Summary};
+use prism_model::record::{self, Counts, Setup, Summary};
 use prism_model::tensor::Trainable;
 use prism_run::manifest::Manifest;
-use prism_run::{Example, Intervention, Variant};
+use prism_run::{Example, Intervention, Protocol, Variant, folder};
 
-use super::opened::Opened;
+use super::decoding::Decoding;
+use super::opened::{Opened, refuse_no_folder};
 
 use crate::cli::AuditArguments;
 use crate::exit::{ExitStatus, Refused};
@@ -32,8 +34,10 @@ pub struct AuditPlan {
     pub variant: Option<Variant>,
     /// Training seed, when known.
     pub training_seed: Option<u64>,
-    /// Steps and budget.
-    pub strategy: Strategy,
+    /// Protocol, exit and budget.
+    pub decoding: Decoding,
+    /// K; several are a sweep, none is the protocol's own.
+    pub steps: Vec<usize>,
     /// Branches besides the clean run.
     pub interventions: Vec<Intervention>,
     /// Seed of noise and donors.
@@ -58,13 +62,18 @@ impl AuditPlan {
     fn resolve(arguments: AuditArguments) -> anyhow::Result<Self> {
         let settings = AuditSettings { equivalence_margin: arguments.margin / 100.0, ..AuditSettings::default() };
         settings.check()?;
+        let steps = arguments.steps;
+        if let Some(twice) = steps.iter().enumerate().find(|(i, k)| steps.iter().take(*i).any(|other| other == *k)) {
+            anyhow::bail!(Refused(format!("--steps: {} is named twice; name each K once", twice.1)));
+        }
         Ok(Self {
             checkpoint: arguments.checkpoint,
             benchmark: arguments.benchmark,
             out: arguments.out,
             variant: arguments.variant.as_deref().map(Variant::load).transpose()?,
             training_seed: None,
-            strategy: Strategy { steps: arguments.steps, max_new_tokens: arguments.max_new_tokens },
+            decoding: Decoding::resolve(&arguments.decoding, arguments.max_new_tokens)?,
+            steps,
             interventions: arguments.interventions,
             seed: arguments.seed,
             pool: record::donors::POOL,
@@ -76,34 +85,53 @@ impl AuditPlan {
             records_only: arguments.records_only,
         })
     }
+
+    /// K and run folder of every arm: `out` itself, or `out/k4`, `out/k8`, ... of a sweep.
+    fn arms(&self) -> Vec<(Option<usize>, PathBuf)> {
+        match self.steps.as_slice() {
+            [] => vec![(None, self.out.clone())],
+            [k] => vec![(Some(*k), self.out.clone())],
+            several => several.iter().map(|k| (Some(*k), self.out.join(format!("k{k}")))).collect(),
+        }
+    }
 }
 
 /// Runs the verb.
 pub fn run(arguments: AuditArguments, context: &Context) -> anyhow::Result<ExitStatus> {
     let plan = AuditPlan::resolve(arguments)?;
     context.printer.narrate(&context.hardware.line());
-    let audited = audit(&plan, context)?;
-    context.printer.result(&table(&audited.findings));
-    context.printer.result_json(&audited.findings)?;
-    if plan.report {
-        let page = plan.out.join(prism_run::folder::names::REPORT);
-        let summary = prism_report::build_report(&prism_report::ReportInputs::new(vec![plan.out.clone()]), &page)?;
-        context.printer.result(&format!("report {}", summary.path.display()));
+    let audited = sweep(&plan, context)?;
+    for arm in &audited {
+        if audited.len() > 1 {
+            context.printer.result(&format!("K = {}, {}", arm.steps, arm.out.display()));
+            context.printer.result_json(&serde_json::json!({"steps": arm.steps, "run": arm.out, "findings": arm.findings}))?;
+        } else {
+            context.printer.result_json(&arm.findings)?;
+        }
+        context.printer.result(&table(&arm.findings));
+        if plan.report {
+            let page = arm.out.join(folder::names::REPORT);
+            let summary = prism_report::build_report(&prism_report::ReportInputs::new(vec![arm.out.clone()]), &page)?;
+            context.printer.result(&format!("report {}", summary.path.display()));
+        }
+        if arm.opened == 0 {
+            context.printer.warn(&format!(
+                "{}: the latent block never opened in {} examples, so nothing can be said about its latents; check that the checkpoint \
+                 was trained to emit its start token, and the ids in its config.json",
+                plan.checkpoint.display(),
+                arm.examples
+            ));
+        }
     }
-    if audited.opened == 0 {
-        context.printer.warn(&format!(
-            "{}: the latent block never opened in {} examples, so nothing can be said about its latents; check that the checkpoint \
-             was trained to emit its start token, and the ids in its config.json",
-            plan.checkpoint.display(),
-            audited.examples
-        ));
-        return Ok(ExitStatus::NoLatents);
-    }
-    Ok(ExitStatus::Success)
+    Ok(if audited.iter().all(|arm| arm.opened == 0) { ExitStatus::NoLatents } else { ExitStatus::Success })
 }
 
 /// What an audit came to.
 pub struct Audited {
+    /// Its run folder.
+    pub out: PathBuf,
+    /// K.
+    pub steps: usize,
     /// The findings, on disk too.
     pub findings: Findings,
     /// Examples of the benchmark.
@@ -113,47 +141,95 @@ pub struct Audited {
 }
 
 /// Records and findings of a checkpoint on a benchmark; what is there already is kept.
+///
+/// # Errors
+/// As [`sweep`].
 pub fn audit(plan: &AuditPlan, context: &Context) -> anyhow::Result<Audited> {
+    sweep(plan, context)?.pop().ok_or_else(|| anyhow::anyhow!("no audit was made"))
+}
+
+/// The same for every K of the plan, in their order.
+///
+/// # Errors
+/// When an input is refused, or a model or file fails; what was finished is kept.
+pub fn sweep(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Audited>> {
     let fresh = !plan.out.exists();
     let result = record_and_find(plan, context);
     if let Err(error) = &result
         && fresh
         && exit::status_of(error) != ExitStatus::Interrupted
-        && !record::is_begun(&plan.out)
+        && !plan.arms().iter().any(|(_, out)| record::is_begun(out))
     {
         let _ = std::fs::remove_dir_all(&plan.out);
     }
     result
 }
 
-fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Audited> {
+/// One K of a plan.
+struct Arm {
+    out: PathBuf,
+    strategy: Strategy,
+    manifest: Manifest,
+}
+
+fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Audited>> {
     let benchmark = Benchmark::open(&plan.benchmark)?;
     let examples = examples(plan, &benchmark)?;
-    let mut manifest = manifest(plan, &benchmark, &examples, context)?;
-    if !finished(&plan.out, &manifest) {
-        let summary = records(plan, &examples, &mut manifest, context)?;
-        let clean = summary.clean();
-        for (name, n) in
-            [("scored", clean.scored), ("no_answer", clean.no_answer), ("no_latents", clean.no_latents), ("error", clean.error)]
-        {
-            manifest.outcomes.insert(name.into(), n);
-        }
-        let stale = prism_audit::findings::folder(&plan.out);
-        if stale.exists() {
-            std::fs::remove_dir_all(&stale).map_err(|e| prism_run::Error::io("cannot remove", &stale, e))?;
+    refuse_no_folder(&plan.checkpoint)?;
+    let protocol = plan.decoding.protocol(&plan.checkpoint)?;
+    let base = manifest(plan, protocol.as_ref(), &benchmark, &examples, context)?;
+    let mut arms = Vec::new();
+    for (steps, out) in plan.arms() {
+        let strategy = plan.decoding.strategy(protocol.as_ref(), steps)?;
+        let mut manifest = base.clone();
+        manifest.settings.insert("steps".into(), strategy.steps.into());
+        manifest.settings.insert("exit".into(), serde_json::json!(strategy.exit));
+        arms.push(Arm { out, strategy, manifest });
+    }
+    let mut left: Vec<&mut Arm> = arms.iter_mut().filter(|arm| !finished(&arm.out, &arm.manifest)).collect();
+    if !left.is_empty() {
+        let summaries = records(plan, protocol.as_ref(), &examples, &left, context)?;
+        for (arm, summary) in left.iter_mut().zip(&summaries) {
+            find(plan, arm, summary)?;
         }
         if plan.records_only {
-            return Ok(Audited { findings: Findings::default(), examples: examples.len(), opened: clean.scored + clean.no_answer });
+            let unfound = |arm: &Arm, clean: Counts| Audited {
+                out: arm.out.clone(),
+                steps: arm.strategy.steps,
+                findings: Findings::default(),
+                examples: examples.len(),
+                opened: clean.scored + clean.no_answer,
+            };
+            return Ok(left.iter().zip(&summaries).map(|(arm, summary)| unfound(arm, summary.clean())).collect());
         }
-        manifest.write(&plan.out)?;
-        prism_audit::audit_run(&plan.out, &plan.settings)?;
-        manifest.ended = Some(provenance::now());
-        manifest.write(&plan.out)?;
     }
-    let manifest = Manifest::read(&plan.out)?;
-    let findings = Findings::read(&plan.out)?;
-    let count = |name: &str| manifest.outcomes.get(name).copied().unwrap_or(0);
-    Ok(Audited { findings, examples: examples.len(), opened: count("scored") + count("no_answer") })
+    let audited = |arm: Arm| {
+        let manifest = Manifest::read(&arm.out)?;
+        let count = |name: &str| manifest.outcomes.get(name).copied().unwrap_or(0);
+        let opened = count("scored") + count("no_answer");
+        let findings = Findings::read(&arm.out)?;
+        Ok(Audited { findings, steps: arm.strategy.steps, examples: examples.len(), opened, out: arm.out })
+    };
+    arms.into_iter().map(audited).collect()
+}
+
+/// From records to findings; stale findings go, new ones come unless only records are asked for.
+fn find(plan: &AuditPlan, arm: &mut Arm, summary: &Summary) -> anyhow::Result<()> {
+    let clean = summary.clean();
+    for (name, n) in [("scored", clean.scored), ("no_answer", clean.no_answer), ("no_latents", clean.no_latents), ("error", clean.error)] {
+        arm.manifest.outcomes.insert(name.into(), n);
+    }
+    let stale = prism_audit::findings::folder(&arm.out);
+    if stale.exists() {
+        std::fs::remove_dir_all(&stale).map_err(|e| prism_run::Error::io("cannot remove", &stale, e))?;
+    }
+    if !plan.records_only {
+        arm.manifest.write(&arm.out)?;
+        prism_audit::audit_run(&arm.out, &plan.settings)?;
+        arm.manifest.ended = Some(provenance::now());
+        arm.manifest.write(&arm.out)?;
+    }
+    Ok(())
 }
 
 fn examples(plan: &AuditPlan, benchmark: &Benchmark) -> anyhow::Result<Vec<Example>> {
@@ -167,7 +243,13 @@ fn examples(plan: &AuditPlan, benchmark: &Benchmark) -> anyhow::Result<Vec<Examp
     Ok(examples)
 }
 
-fn manifest(plan: &AuditPlan, benchmark: &Benchmark, examples: &[Example], context: &Context) -> anyhow::Result<Manifest> {
+fn manifest(
+    plan: &AuditPlan,
+    protocol: Option<&Protocol>,
+    benchmark: &Benchmark,
+    examples: &[Example],
+    context: &Context,
+) -> anyhow::Result<Manifest> {
     let mut manifest = provenance::manifest("audit", &context.hardware);
     manifest.variant = plan.variant.as_ref().map(|v| v.id.clone());
     manifest.name = plan.variant.as_ref().map(|v| v.name.clone());
@@ -176,12 +258,15 @@ fn manifest(plan: &AuditPlan, benchmark: &Benchmark, examples: &[Example], conte
     provenance::hash_checkpoint(&mut manifest, &plan.checkpoint)?;
     provenance::hash_benchmark(&mut manifest, benchmark)?;
     provenance::hash_images(&mut manifest, examples.iter().flat_map(|e| &e.images).map(PathBuf::as_path))?;
+    if let Some(protocol) = protocol {
+        manifest.inputs.insert("protocol".into(), folder::hash_bytes(&serde_json::to_vec(protocol)?));
+    }
     let mut set = |key: &str, value: serde_json::Value| manifest.settings.insert(key.into(), value);
     set("checkpoint", serde_json::json!(plan.checkpoint));
     set("benchmark", serde_json::json!(plan.benchmark));
     set("benchmark_version", format!("{} {}", benchmark.description.id, benchmark.description.version).into());
-    set("steps", plan.strategy.steps.into());
-    set("max_new_tokens", plan.strategy.max_new_tokens.into());
+    set("protocol", serde_json::json!(protocol.map(|protocol| &protocol.id)));
+    set("max_new_tokens", plan.decoding.max_new_tokens.into());
     set("interventions", serde_json::json!(plan.interventions));
     set("seed", plan.seed.into());
     set("donor_pool", plan.pool.into());
@@ -202,27 +287,46 @@ fn finished(out: &Path, wanted: &Manifest) -> bool {
     })
 }
 
-fn records(plan: &AuditPlan, examples: &[Example], manifest: &mut Manifest, context: &Context) -> anyhow::Result<Summary> {
-    let opened = Opened::open(&plan.checkpoint, plan.pixels, Trainable::No, &context.hardware)?;
-    if opened.tokens.starts.is_empty() {
-        context.printer.narrate("this checkpoint has no latent protocol: it is audited without one");
+/// Records every arm that is left, on one vision pass and one prefill per example.
+fn records(
+    plan: &AuditPlan,
+    protocol: Option<&Protocol>,
+    examples: &[Example],
+    arms: &[&mut Arm],
+    context: &Context,
+) -> anyhow::Result<Vec<Summary>> {
+    let opened = Opened::open(&plan.checkpoint, protocol, plan.pixels, Trainable::No, &context.hardware)?;
+    let Some(first) = arms.first() else { return Ok(Vec::new()) };
+    match protocol {
+        Some(protocol) => context.printer.narrate(&format!("latent protocol {}: {}", protocol.id, first.strategy.exit.kind().name())),
+        None => context.printer.narrate(
+            "this checkpoint has no latent protocol (none of the known start tokens): it is audited without one, and every branch equals \
+             the clean run; name its protocol with --protocol if it has one",
+        ),
     }
-    manifest.write(&plan.out).with_context(|| format!("run folder {}", plan.out.display()))?;
+    for arm in arms {
+        arm.manifest.write(&arm.out).with_context(|| format!("run folder {}", arm.out.display()))?;
+    }
     let setup = Setup {
         model: &opened.model,
         prompter: &opened.prompter,
         preprocessor: &opened.preprocessor,
         tokens: &opened.tokens,
         layout: opened.layout(plan.variant.as_ref()),
-        strategy: plan.strategy,
+        strategy: first.strategy,
         branches: plan.interventions.clone(),
         seed: plan.seed,
         pool: plan.pool,
         alignment: plan.alignment,
         group: GROUP,
-        checkpoint: serde_json::to_string(&manifest.inputs)?,
+        checkpoint: serde_json::to_string(&first.manifest.inputs)?,
     };
-    Ok(record::record_benchmark(&setup, examples, &plan.out, &context.printer, &context.cancel)?)
+    let strategies: Vec<(Strategy, PathBuf)> = arms.iter().map(|arm| (arm.strategy, arm.out.clone())).collect();
+    let sweep = record::record_sweep(&setup, &strategies, examples, &context.printer, &context.cancel)?;
+    if arms.len() > 1 {
+        context.printer.narrate(&format!("{} strategies, {} examples, {} prefills", arms.len(), examples.len(), sweep.prefills));
+    }
+    Ok(sweep.summaries)
 }
 
 /// The findings in plain text.

@@ -4,6 +4,7 @@ mod audit;
 mod base;
 mod benchmark;
 mod compare;
+mod decoding;
 mod opened;
 mod paper;
 mod report;

@@ -7,7 +7,7 @@ use prism_model::preprocess::Preprocessor;
 use prism_model::prompt::{BlockLayout, Prompter};
 use prism_model::tensor::Trainable;
 use prism_model::{Config, Model};
-use prism_run::{Stages, Variant};
+use prism_run::{Protocol, Stages, Variant};
 
 use crate::exit::Refused;
 use crate::hardware::Hardware;
@@ -20,28 +20,29 @@ pub struct Opened {
     pub prompter: Prompter,
     /// Image preprocessing.
     pub preprocessor: Preprocessor,
-    /// Start and stop tokens.
+    /// Start, end and stop tokens.
     pub tokens: ControlTokens,
 }
 
 impl Opened {
-    /// Opens the folder; `pixels` are bounds over the checkpoint's own.
+    /// Opens the folder under a latent protocol (`None`: no block is ever opened); `pixels`
+    /// are bounds over the checkpoint's own.
     ///
     /// # Errors
-    /// When the folder is absent or a file in it is missing or damaged.
+    /// When the folder is absent or a file in it is missing or damaged, or the checkpoint
+    /// lacks a token of the protocol.
     pub fn open(
         folder: &Path,
+        protocol: Option<&Protocol>,
         (least, most): (Option<usize>, Option<usize>),
         training: Trainable,
         hardware: &Hardware,
     ) -> anyhow::Result<Self> {
-        if !folder.is_dir() {
-            anyhow::bail!(Refused(format!("{}: no such checkpoint folder; give the folder that holds config.json", folder.display())));
-        }
+        refuse_no_folder(folder)?;
         let preprocessor = Preprocessor::from_dir(folder)?.with_pixels(least, most)?;
         let prompter = Prompter::from_dir(folder)?;
         let model = Model::open(folder, &hardware.device, hardware.dtype, training)?;
-        let tokens = ControlTokens::read(folder, &model.config, prompter.latent())?;
+        let tokens = ControlTokens::read(folder, &model.config, prompter.tokenizer(), protocol)?;
         Ok(Self { model, prompter, preprocessor, tokens })
     }
 
@@ -62,6 +63,17 @@ impl Opened {
         let variant = variant.cloned().or_else(|| declared(&self.model.config))?;
         Some(BlockLayout::of(&variant).with_latent_end(tokens.latent_end.is_some()))
     }
+}
+
+/// Refuses a checkpoint folder that is not there.
+///
+/// # Errors
+/// [`Refused`] when it is not.
+pub fn refuse_no_folder(folder: &Path) -> anyhow::Result<()> {
+    if !folder.is_dir() {
+        anyhow::bail!(Refused(format!("{}: no such checkpoint folder; give the folder that holds config.json", folder.display())));
+    }
+    Ok(())
 }
 
 /// The preset whose stages a checkpoint's config declares.

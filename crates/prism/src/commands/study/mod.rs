@@ -8,7 +8,6 @@ mod recipe;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use prism_model::decode::Strategy;
 use prism_run::folder::names;
 use prism_run::manifest::Manifest;
 use prism_run::{Intervention, Variant, folder};
@@ -18,6 +17,7 @@ pub use recipe::StudyRecipe;
 use super::audit::{AuditPlan, audit};
 use super::base::{BasePlan, make_base};
 use super::compare::compare_runs;
+use super::decoding::Decoding;
 use super::train::{TrainPlan, train};
 use super::world::{WorldPlan, draw};
 use crate::cli::StudyArguments;
@@ -208,7 +208,8 @@ fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&
         out,
         variant: trained.map(|(v, _)| v.clone()),
         training_seed: trained.map(|(_, seed)| seed),
-        strategy: Strategy { steps: keys.steps, max_new_tokens: keys.max_new_tokens },
+        decoding: Decoding { max_new_tokens: keys.max_new_tokens, ..Decoding::default() },
+        steps: vec![keys.steps],
         interventions,
         seed: study.recipe.seed,
         pool: keys.pool,

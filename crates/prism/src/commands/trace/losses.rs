@@ -15,7 +15,9 @@ use crate::exit::{ExitStatus, Refused};
 pub fn run(arguments: &TraceArguments, context: &Context) -> anyhow::Result<ExitStatus> {
     let records = prism_data::read_training(&arguments.examples, None)?;
     let training = if arguments.gradients { Trainable::All } else { Trainable::No };
-    let opened = Opened::open(&arguments.checkpoint, (arguments.min_pixels, arguments.max_pixels), training, &context.hardware)?;
+    // Nothing is decoded, so no protocol is needed.
+    let pixels = (arguments.min_pixels, arguments.max_pixels);
+    let opened = Opened::open(&arguments.checkpoint, None, pixels, training, &context.hardware)?;
     let variant = match &arguments.variant {
         Some(name) => Some(prism_run::Variant::load(name)?),
         None => declared(&opened.model.config),

@@ -10,7 +10,8 @@ use prism_model::tensor::Trainable;
 use prism_model::trace::{ExampleTrace, collect_vectors, picture};
 use prism_run::{Example, Intervention, vectors};
 
-use super::opened::Opened;
+use super::decoding::Decoding;
+use super::opened::{Opened, refuse_no_folder};
 use crate::Context;
 use crate::cli::TraceArguments;
 use crate::exit::{ExitStatus, Refused};
@@ -21,11 +22,16 @@ pub fn run(arguments: TraceArguments, context: &Context) -> anyhow::Result<ExitS
         return losses::run(&arguments, context);
     }
     let examples = prism_data::read_benchmark(&arguments.examples)?;
-    let opened = Opened::open(&arguments.checkpoint, (arguments.min_pixels, arguments.max_pixels), Trainable::No, &context.hardware)?;
+    refuse_no_folder(&arguments.checkpoint)?;
+    let decoding = Decoding::resolve(&arguments.decoding, arguments.max_new_tokens.max(1))?;
+    let protocol = decoding.protocol(&arguments.checkpoint)?;
+    let strategy = decoding.strategy(protocol.as_ref(), arguments.steps)?;
+    let pixels = (arguments.min_pixels, arguments.max_pixels);
+    let opened = Opened::open(&arguments.checkpoint, protocol.as_ref(), pixels, Trainable::No, &context.hardware)?;
     let tracer = Tracer {
         opened: &opened,
         examples: &examples,
-        strategy: Strategy { steps: arguments.steps, max_new_tokens: arguments.max_new_tokens.max(1) },
+        strategy,
         intervention: arguments.intervention.clone(),
         noise: arguments.noise.as_deref().map(NoiseFile::read).transpose()?,
         seed: arguments.seed,
