@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use prism_run::records::{AlignmentRow, AnswerRow, ExampleRow};
+use prism_run::records::{AlignmentRow, AnswerRow, ExampleRow, TimingRow};
 use prism_run::{Example, Intervention, Outcome, Position, Stage};
 
 use super::donors::Donors;
 use super::{Records, Setup};
 use crate::alignment::Targets;
+use crate::clock;
 use crate::decode::answer::{self, Distribution};
 use crate::decode::{Branch, Decoder, Latents, Noise, NoiseSource, Prefiller, Prefix, Swap, Trajectory, Untouched, Zero};
 use crate::error::Result;
@@ -33,6 +35,7 @@ pub(super) fn letter_forms(tokenizer: &Tokenizer) -> Result<Vec<Vec<u32>>> {
 }
 
 /// What is the same for every example.
+#[derive(Clone)]
 pub(super) struct Runner<'a> {
     pub setup: &'a Setup<'a>,
     pub branches: &'a [Intervention],
@@ -51,6 +54,17 @@ enum Slot {
     Refused(String),
 }
 
+/// What an example took so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Times {
+    image: Duration,
+    vision: Duration,
+    prefill: Duration,
+    decode: Duration,
+    prefills: usize,
+    forwards: usize,
+}
+
 /// An example whose branches without unknown donors have run.
 pub(super) struct Begun<'e> {
     pub example: &'e Example,
@@ -62,6 +76,7 @@ pub(super) struct Begun<'e> {
     slots: Vec<Slot>,
     /// Clean latents, when the example ran.
     pub latents: Option<Arc<Latents>>,
+    times: Times,
 }
 
 impl Begun<'_> {
@@ -95,6 +110,16 @@ impl<'a> Runner<'a> {
         Prefiller { model: self.setup.model, prompter: self.setup.prompter, preprocessor: self.setup.preprocessor }
     }
 
+    /// An example's prefix, and what it took.
+    fn prefix(&self, example: &Example, times: &mut Times) -> Result<Prefix> {
+        let (prefix, took, spent) = clock::timed(|| self.prefiller().prefix(example));
+        times.vision += spent.vision;
+        times.prefill += spent.prefill;
+        times.image += took.saturating_sub(spent.vision + spent.prefill);
+        times.prefills += 1;
+        prefix
+    }
+
     fn decode<'p>(&'p self, branches: Vec<Branch<'p>>) -> Result<Vec<Trajectory>> {
         let Setup { model, prompter, tokens, strategy, .. } = *self.setup;
         Decoder { model, tokenizer: prompter.tokenizer(), tokens, strategy }.decode(branches)
@@ -106,11 +131,12 @@ impl<'a> Runner<'a> {
         let mut all: Vec<Begun<'e>> = group
             .iter()
             .map(|&example| {
-                let (prefix, failure) = match self.prefiller().prefix(example) {
+                let mut times = Times::default();
+                let (prefix, failure) = match self.prefix(example, &mut times) {
                     Ok(prefix) => (Some(prefix), None),
                     Err(e) => (None, Some(e.to_string())),
                 };
-                Begun { example, prefix, failure, slots: self.branches.iter().map(|_| Slot::Waiting).collect(), latents: None }
+                Begun { example, prefix, failure, slots: self.branches.iter().map(|_| Slot::Waiting).collect(), latents: None, times }
             })
             .collect();
         self.run_waiting(&mut all, |begun, branch| match (branch, donors) {
@@ -130,7 +156,7 @@ impl<'a> Runner<'a> {
     pub fn complete(&self, mut all: Vec<Begun<'_>>, donors: &Donors) -> Result<Vec<Records>> {
         for begun in &mut all {
             if begun.prefix.is_none() && begun.failure.is_none() {
-                begun.prefix = Some(self.prefiller().prefix(begun.example)?);
+                begun.prefix = Some(self.prefix(begun.example, &mut begun.times)?);
             }
         }
         self.run_waiting(&mut all, |begun, branch| {
@@ -177,8 +203,19 @@ impl<'a> Runner<'a> {
                 });
             }
         }
-        for ((i, k, donor), trajectory) in places.into_iter().zip(self.decode(branches)?) {
+        let (trajectories, took) = clock::own(|| self.decode(branches));
+        let trajectories = trajectories?;
+        let total: usize = trajectories.iter().map(|t| t.forwards.len()).sum();
+        let mut shares: Vec<(usize, usize)> = Vec::new();
+        for ((i, k, donor), trajectory) in places.into_iter().zip(trajectories) {
+            shares.push((i, trajectory.forwards.len()));
             results.push((i, k, Slot::Done { donor, trajectory: Box::new(trajectory) }));
+        }
+        for (i, forwards) in shares {
+            if let Some(begun) = all.get_mut(i) {
+                begun.times.forwards += forwards;
+                begun.times.decode += took.mul_f64(forwards as f64 / total.max(1) as f64);
+            }
         }
         for (i, k, result) in results {
             if let Some(slot) = all.get_mut(i).and_then(|b| b.slots.get_mut(k)) {
@@ -215,7 +252,8 @@ impl<'a> Runner<'a> {
             records.answers.push(row);
         }
         if let (Some(prefix), Some(clean)) = (&begun.prefix, begun.clean()) {
-            for position in Position::ALL {
+            let positions = if self.setup.vectors { &Position::ALL[..] } else { &[] };
+            for &position in positions {
                 if let Some(vector) = prefix.probe(position).or_else(|| clean.probe(position)) {
                     records.push_vector(position.name(), example.row, &vector);
                 }
@@ -228,6 +266,9 @@ impl<'a> Runner<'a> {
             }
         }
         records.examples.push(self.example_row(begun, records.answers.first(), messages));
+        if self.setup.timing {
+            records.timing.push(timing_row(begun));
+        }
         Ok(records)
     }
 
@@ -298,6 +339,22 @@ impl<'a> Runner<'a> {
             latent_norm: trajectory.latent_norm(),
             perturbation_norm: trajectory.perturbation_norm(),
         }
+    }
+}
+
+fn timing_row(begun: &Begun<'_>) -> TimingRow {
+    let times = &begun.times;
+    TimingRow {
+        row: begun.example.row,
+        id: begun.example.id.clone(),
+        visual_tokens: begun.prefix.as_ref().map_or(0, Prefix::visual_tokens),
+        prompt_tokens: begun.prefix.as_ref().map_or(0, |p| p.prompt_ids.len()),
+        image: times.image.as_secs_f64(),
+        vision: times.vision.as_secs_f64(),
+        prefill: times.prefill.as_secs_f64(),
+        decode: times.decode.as_secs_f64(),
+        prefills: times.prefills,
+        forwards: times.forwards,
     }
 }
 

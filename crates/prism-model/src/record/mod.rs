@@ -10,6 +10,11 @@
 //! first: their branches without donor run at once, and when all are done their
 //! latents serve everyone, themselves included; no donor is decoded twice.
 //!
+//! A shard records its part of the examples. Donors and the alignment sample are drawn
+//! from the whole benchmark all the same; donors of other shards are run clean, for
+//! their latents alone. So [`parts::join`] makes of the shards' records the very bytes
+//! of the unsharded run.
+//!
 //! Every example ends in one outcome. An example that cannot be run (a broken image)
 //! ends as `error` with its message; a model that fails ends the recording.
 
@@ -24,13 +29,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use prism_run::random::Stream;
-use prism_run::{Cancel, Example, Intervention, Outcome, Progress, records};
+use prism_run::{Cancel, Example, Intervention, Outcome, Progress, Shard, records};
 use rayon::prelude::*;
 
 use self::donors::Donors;
 use self::example::{Begun, Runner};
 use self::parts::Parts;
 pub use self::rows::Records;
+use crate::clock;
 use crate::decode::{ControlTokens, Latents, Strategy};
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -67,6 +73,12 @@ pub struct Setup<'a> {
     pub alignment: usize,
     /// Examples decoded side by side; changes speed and memory, never a byte of the records.
     pub group: usize,
+    /// Which of the examples are recorded.
+    pub shard: Shard,
+    /// Whether the probe positions' vectors are kept.
+    pub vectors: bool,
+    /// Whether it is noted how long each example took, beside the records.
+    pub timing: bool,
     /// What identifies the checkpoint's files and the images' contents (hashes):
     /// finished parts of others are not reused.
     pub checkpoint: String,
@@ -134,8 +146,8 @@ impl Summary {
     }
 }
 
-/// Runs every example under every branch and writes `run/records/`; records of the
-/// same plan that are there already are kept.
+/// Runs every example of the shard under every branch and writes `run/records/`; records
+/// of the same plan that are there already are kept.
 ///
 /// # Errors
 /// An empty or inconsistent benchmark, a branch that names an absent donor, a model
@@ -144,13 +156,17 @@ pub fn record_benchmark(setup: &Setup<'_>, examples: &[Example], run: &Path, pro
     let branches = checked(setup, examples)?;
     let declared = donors::declared(examples, &branches, setup.seed, setup.pool);
     let pool = donors::declared(examples, &[Intervention::Swap], setup.seed, setup.pool);
-    let plan = plan(setup, &branches, examples);
+    let own: Vec<&Example> = examples.iter().enumerate().filter(|(place, _)| setup.shard.holds(*place)).map(|(_, e)| e).collect();
+    let whole = plan(setup, &branches, examples);
+    let plan = sharded(whole.clone(), setup.shard);
     if let Some(all) = parts::recorded(run, &plan)? {
-        progress.begin("records", "examples", examples.len() as u64, examples.len() as u64);
+        progress.begin("records", "examples", own.len() as u64, own.len() as u64);
         progress.end();
         return Ok(told(&all, &branches, progress));
     }
-    let (first, rest): (Vec<&Example>, Vec<&Example>) = examples.iter().partition(|e| declared.contains(&e.row));
+    let (first, rest): (Vec<&Example>, Vec<&Example>) = own.iter().copied().partition(|e| declared.contains(&e.row));
+    let foreign = examples.iter().enumerate().filter(|(place, e)| declared.contains(&e.row) && !setup.shard.holds(*place));
+    let foreign: Vec<&Example> = foreign.map(|(_, e)| e).collect();
     let parts = Parts::open(run, &plan)?;
     let runner = Runner {
         setup,
@@ -161,7 +177,7 @@ pub fn record_benchmark(setup: &Setup<'_>, examples: &[Example], run: &Path, pro
     let chunks: Vec<(bool, &[&Example])> = first.chunks(PART).map(|c| (true, c)).chain(rest.chunks(PART).map(|c| (false, c))).collect();
     let todo = |index: &usize| !parts.has(*index);
     let left: usize = (0..chunks.len()).filter(todo).filter_map(|i| chunks.get(i)).map(|(_, c)| c.len()).sum();
-    progress.begin("records", "examples", examples.len() as u64, (examples.len() - left) as u64);
+    progress.begin("records", "examples", own.len() as u64, (own.len() - left) as u64);
     let recording = Recording { runner, parts: &parts, progress, cancel };
     let donors = match (declared.is_empty(), parts.donors()?) {
         (true, _) => Donors::default(),
@@ -169,14 +185,15 @@ pub fn record_benchmark(setup: &Setup<'_>, examples: &[Example], run: &Path, pro
         (false, None) => {
             let declared: Vec<(usize, &[&Example])> =
                 chunks.iter().enumerate().filter(|(_, (donor, _))| *donor).map(|(i, (_, chunk))| (i, *chunk)).collect();
-            recording.donors(&declared, pool)?
+            recording.donors(&declared, &foreign, pool)?
         }
     };
     for (index, (_, chunk)) in chunks.iter().enumerate().filter(|(i, _)| !parts.has(*i)) {
         recording.part(index, chunk, &donors)?;
     }
     progress.end();
-    Ok(told(&parts.merge(run, chunks.len())?, &branches, progress))
+    let whole = (!setup.shard.is_whole()).then_some(&whole);
+    Ok(told(&parts.merge(run, chunks.len(), whole)?, &branches, progress))
 }
 
 fn told(all: &Records, branches: &[Intervention], progress: &dyn Progress) -> Summary {
@@ -196,6 +213,10 @@ fn checked(setup: &Setup<'_>, examples: &[Example]) -> Result<Vec<Intervention>>
     let ids: BTreeSet<&str> = examples.iter().map(|e| e.id.as_str()).collect();
     if rows.len() != examples.len() || ids.len() != examples.len() {
         return Err(Error::input("benchmark", "has two examples of one row or id", "give every example its own"));
+    }
+    if setup.shard.count() > examples.len() {
+        let cause = format!("is one of {} parts of {} examples", setup.shard.count(), examples.len());
+        return Err(Error::input(format!("shard {}", setup.shard), cause, "give at most as many shards as examples"));
     }
     if setup.strategy.max_new_tokens == 0 {
         return Err(Error::input("budget", "of 0 new tokens leaves nothing to record", "allow at least one"));
@@ -232,8 +253,17 @@ fn plan(setup: &Setup<'_>, branches: &[Intervention], examples: &[Example]) -> s
         "seed": setup.seed,
         "pool": setup.pool,
         "alignment": setup.alignment,
+        "vectors": setup.vectors,
         "examples": examples,
     })
+}
+
+/// The plan of one shard; of the whole, if it is that.
+fn sharded(mut plan: serde_json::Value, shard: Shard) -> serde_json::Value {
+    if let (false, Some(keys)) = (shard.is_whole(), plan.as_object_mut()) {
+        keys.insert("shard".into(), shard.to_string().into());
+    }
+    plan
 }
 
 /// Rows whose alignment is measured.
@@ -262,7 +292,7 @@ impl Recording<'_> {
             .into_par_iter()
             .map(|group| {
                 self.cancel.check()?;
-                let records = self.runner.complete(self.runner.begin(&group, Some(donors))?, donors)?;
+                let records = clock::task(|| self.runner.complete(self.runner.begin(&group, Some(donors))?, donors))?;
                 self.progress.advance(group.len() as u64);
                 Ok(records)
             })
@@ -270,19 +300,38 @@ impl Recording<'_> {
         self.parts.write(index, joined(done))
     }
 
+    /// Clean latents of donors whose records are another shard's.
+    fn foreign(&self, donors: &[&Example]) -> Result<BTreeMap<usize, Arc<Latents>>> {
+        let runner = Runner { branches: &[Intervention::Clean], aligned: BTreeSet::new(), ..self.runner.clone() };
+        let begun: Vec<Vec<Begun<'_>>> = self
+            .groups(donors)
+            .into_par_iter()
+            .map(|group| {
+                self.cancel.check()?;
+                let mut begun = clock::task(|| runner.begin(&group, None))?;
+                begun.iter_mut().for_each(Begun::drop_prefix);
+                Ok(begun)
+            })
+            .collect::<Result<_>>()?;
+        Ok(begun.iter().flatten().filter_map(|b| Some((b.example.row, b.latents.clone()?))).collect())
+    }
+
     /// Runs the parts of the donors: first what needs no donor, then, all latents
     /// known, what does.
-    fn donors(&self, chunks: &[(usize, &[&Example])], pool: BTreeSet<usize>) -> Result<Donors> {
+    fn donors(&self, chunks: &[(usize, &[&Example])], foreign: &[&Example], pool: BTreeSet<usize>) -> Result<Donors> {
         let kept = AtomicUsize::new(0);
         let mut begun_parts: Vec<(usize, Vec<Vec<Begun<'_>>>)> = Vec::new();
-        let mut latents: BTreeMap<usize, Arc<Latents>> = BTreeMap::new();
+        if !foreign.is_empty() {
+            self.progress.say(&format!("{} donors belong to other shards: they are run clean, for their latents", foreign.len()));
+        }
+        let mut latents = self.foreign(foreign)?;
         for (index, chunk) in chunks {
             let begun: Vec<Vec<Begun<'_>>> = self
                 .groups(chunk)
                 .into_par_iter()
                 .map(|group| {
                     self.cancel.check()?;
-                    let mut begun = self.runner.begin(&group, None)?;
+                    let mut begun = clock::task(|| self.runner.begin(&group, None))?;
                     for b in &mut begun {
                         let bytes = b.prefix_bytes(self.runner.setup.model);
                         if kept.fetch_add(bytes, Ordering::Relaxed) + bytes > KEPT_PREFIXES {
@@ -306,7 +355,7 @@ impl Recording<'_> {
                 .map(|group| {
                     self.cancel.check()?;
                     let count = group.len() as u64;
-                    let records = self.runner.complete(group, &donors)?;
+                    let records = clock::task(|| self.runner.complete(group, &donors))?;
                     self.progress.advance(count);
                     Ok(records)
                 })

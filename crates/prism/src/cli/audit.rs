@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use prism_run::Intervention;
 
+use super::SelectionArguments;
+
 /// Audit a checkpoint.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -12,9 +14,10 @@ use prism_run::Intervention;
   prism audit --checkpoint DIR --benchmark test.jsonl --steps 16 --interventions zero,noise:0.3,swap --out runs/a
 
 The clean run is always made: every delta is against it. A run that was stopped
-goes on where it was when the same command is given again.")]
+goes on where it was when the same command is given again. In a Slurm array every task
+records its shard; `prism merge OUT` joins them.")]
 pub struct AuditArguments {
-    /// Hugging Face folder of the model
+    /// Hugging Face folder of the model, or its name in the local Hub cache (org/name)
     #[arg(long)]
     pub checkpoint: PathBuf,
     /// Benchmark file or folder
@@ -39,9 +42,6 @@ pub struct AuditArguments {
     /// Seed of noise and donors
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
-    /// Only the first N examples
-    #[arg(long)]
-    pub limit: Option<usize>,
     /// Equivalence margin in points, declared before the run
     #[arg(long, default_value_t = 5.0)]
     pub margin: f64,
@@ -57,4 +57,7 @@ pub struct AuditArguments {
     /// Also write the report page into the run folder
     #[arg(long)]
     pub report: bool,
+    /// Which examples
+    #[command(flatten)]
+    pub selection: SelectionArguments,
 }

@@ -1,16 +1,29 @@
 //! A checkpoint opened with everything a run of it needs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use prism_model::decode::{ControlTokens, Decoder, Prefiller, Strategy};
 use prism_model::preprocess::Preprocessor;
 use prism_model::prompt::{BlockLayout, Prompter};
 use prism_model::tensor::Trainable;
+use prism_model::checkpoint::{self, HubCache};
 use prism_model::{Config, Model};
 use prism_run::{Stages, Variant};
 
-use crate::exit::Refused;
+use crate::Context;
 use crate::hardware::Hardware;
+
+/// The folder of a checkpoint that was named by its path or by its name on the Hub.
+///
+/// # Errors
+/// When it is neither a folder nor in the local Hub cache.
+pub fn locate(name: &Path, context: &Context) -> anyhow::Result<PathBuf> {
+    let folder = HubCache::from_environment().locate(name)?;
+    if folder != name {
+        context.printer.narrate(&format!("{} is {}", name.display(), folder.display()));
+    }
+    Ok(folder)
+}
 
 /// Model, prompts, preprocessing and control tokens of one folder.
 pub struct Opened {
@@ -28,16 +41,26 @@ impl Opened {
     /// Opens the folder; `pixels` are bounds over the checkpoint's own.
     ///
     /// # Errors
-    /// When the folder is absent or a file in it is missing or damaged.
+    /// When the folder is absent, or all that is wrong with it in one message.
     pub fn open(
         folder: &Path,
         (least, most): (Option<usize>, Option<usize>),
         training: Trainable,
         hardware: &Hardware,
     ) -> anyhow::Result<Self> {
-        if !folder.is_dir() {
-            anyhow::bail!(Refused(format!("{}: no such checkpoint folder; give the folder that holds config.json", folder.display())));
-        }
+        Self::read(folder, (least, most), training, hardware).map_err(|error| {
+            // One file's fault is seldom the only one: the whole folder is looked at, and all is told.
+            let found = checkpoint::inspect(folder).map_err(anyhow::Error::from);
+            found.and_then(|found| Ok(found.refuse()?)).err().unwrap_or(error)
+        })
+    }
+
+    fn read(
+        folder: &Path,
+        (least, most): (Option<usize>, Option<usize>),
+        training: Trainable,
+        hardware: &Hardware,
+    ) -> anyhow::Result<Self> {
         let preprocessor = Preprocessor::from_dir(folder)?.with_pixels(least, most)?;
         let prompter = Prompter::from_dir(folder)?;
         let model = Model::open(folder, &hardware.device, hardware.dtype, training)?;

@@ -8,14 +8,14 @@ use prism_train::teacher_forced::{PackLosses, PackSample, pack_losses};
 
 use crate::Context;
 use crate::cli::TraceArguments;
-use crate::commands::opened::{Opened, declared};
+use crate::commands::opened::{Opened, declared, locate};
 use crate::exit::{ExitStatus, Refused};
 
 /// Prints the pack's losses and, if asked, the gradient's norm per parameter.
 pub fn run(arguments: &TraceArguments, context: &Context) -> anyhow::Result<ExitStatus> {
     let records = prism_data::read_training(&arguments.examples, None)?;
     let training = if arguments.gradients { Trainable::All } else { Trainable::No };
-    let opened = Opened::open(&arguments.checkpoint, (arguments.min_pixels, arguments.max_pixels), training, &context.hardware)?;
+    let opened = Opened::open(&locate(&arguments.checkpoint, context)?, (arguments.min_pixels, arguments.max_pixels), training, &context.hardware)?;
     let variant = match &arguments.variant {
         Some(name) => Some(prism_run::Variant::load(name)?),
         None => declared(&opened.model.config),

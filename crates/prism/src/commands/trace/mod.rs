@@ -10,7 +10,7 @@ use prism_model::tensor::Trainable;
 use prism_model::trace::{ExampleTrace, collect_vectors, picture};
 use prism_run::{Example, Intervention, vectors};
 
-use super::opened::Opened;
+use super::opened::{Opened, locate};
 use crate::Context;
 use crate::cli::TraceArguments;
 use crate::exit::{ExitStatus, Refused};
@@ -21,7 +21,7 @@ pub fn run(arguments: TraceArguments, context: &Context) -> anyhow::Result<ExitS
         return losses::run(&arguments, context);
     }
     let examples = prism_data::read_benchmark(&arguments.examples)?;
-    let opened = Opened::open(&arguments.checkpoint, (arguments.min_pixels, arguments.max_pixels), Trainable::No, &context.hardware)?;
+    let opened = Opened::open(&locate(&arguments.checkpoint, context)?, (arguments.min_pixels, arguments.max_pixels), Trainable::No, &context.hardware)?;
     let tracer = Tracer {
         opened: &opened,
         examples: &examples,

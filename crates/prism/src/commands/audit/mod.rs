@@ -1,15 +1,23 @@
 //! `prism audit`: a checkpoint on a benchmark, clean and under interventions.
+//!
+//! `prism eval` is the same with the clean run alone, and a shard is the same up to its
+//! records: `prism merge` joins them and computes the findings.
 
+mod plan;
+mod tables;
+mod timing;
+
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use prism_audit::{AuditSettings, Findings};
+use prism_audit::Findings;
 use prism_data::{Benchmark, Images};
-use prism_model::decode::Strategy;
+use prism_model::checkpoint;
 use prism_model::record::{self, Setup, Summary};
 use prism_model::tensor::Trainable;
+use prism_run::Example;
 use prism_run::manifest::Manifest;
-use prism_run::{Example, Intervention, Variant};
 
 use super::opened::Opened;
 
@@ -17,97 +25,65 @@ use crate::cli::AuditArguments;
 use crate::exit::{ExitStatus, Refused};
 use crate::{Context, exit, provenance};
 
+pub use plan::{AuditPlan, Kind, Selection};
+pub use tables::describe;
+
 /// Examples decoded side by side by one worker.
 const GROUP: usize = 4;
-
-/// What an audit needs.
-pub struct AuditPlan {
-    /// Hugging Face folder.
-    pub checkpoint: PathBuf,
-    /// Benchmark file or folder.
-    pub benchmark: PathBuf,
-    /// Run folder.
-    pub out: PathBuf,
-    /// Variant it was trained as, and the training seed, when known.
-    pub variant: Option<Variant>,
-    /// Training seed, when known.
-    pub training_seed: Option<u64>,
-    /// Steps and budget.
-    pub strategy: Strategy,
-    /// Branches besides the clean run.
-    pub interventions: Vec<Intervention>,
-    /// Seed of noise and donors.
-    pub seed: u64,
-    /// Donor pool.
-    pub pool: usize,
-    /// Examples whose alignment is measured.
-    pub alignment: usize,
-    /// Only the first examples.
-    pub limit: Option<usize>,
-    /// Bounds of an image's pixels over the checkpoint's.
-    pub pixels: (Option<usize>, Option<usize>),
-    /// How records become findings.
-    pub settings: AuditSettings,
-    /// Also write the page.
-    pub report: bool,
-    /// Stop once the records are written.
-    pub records_only: bool,
-}
-
-impl AuditPlan {
-    fn resolve(arguments: AuditArguments) -> anyhow::Result<Self> {
-        let settings = AuditSettings { equivalence_margin: arguments.margin / 100.0, ..AuditSettings::default() };
-        settings.check()?;
-        Ok(Self {
-            checkpoint: arguments.checkpoint,
-            benchmark: arguments.benchmark,
-            out: arguments.out,
-            variant: arguments.variant.as_deref().map(Variant::load).transpose()?,
-            training_seed: None,
-            strategy: Strategy { steps: arguments.steps, max_new_tokens: arguments.max_new_tokens },
-            interventions: arguments.interventions,
-            seed: arguments.seed,
-            pool: record::donors::POOL,
-            alignment: 200,
-            limit: arguments.limit,
-            pixels: (arguments.min_pixels, arguments.max_pixels),
-            settings,
-            report: arguments.report,
-            records_only: arguments.records_only,
-        })
-    }
-}
+/// The manifest's key of the shard: all that differs between shards of one run.
+pub const SHARD: &str = "shard";
 
 /// Runs the verb.
 pub fn run(arguments: AuditArguments, context: &Context) -> anyhow::Result<ExitStatus> {
-    let plan = AuditPlan::resolve(arguments)?;
+    carry_out(&AuditPlan::audit(arguments, context)?, context)
+}
+
+/// Runs the plan and tells what came of it.
+pub fn carry_out(plan: &AuditPlan, context: &Context) -> anyhow::Result<ExitStatus> {
     context.printer.narrate(&context.hardware.line());
-    let audited = audit(&plan, context)?;
-    context.printer.result(&table(&audited.findings));
-    context.printer.result_json(&audited.findings)?;
-    if plan.report {
+    let audited = audit(plan, context)?;
+    if plan.selection.timing {
+        timing::tell(&plan.out, audited.recorded, context)?;
+    }
+    let shard = plan.selection.shard;
+    if shard.is_whole() {
+        context.printer.result(&describe(plan.kind, &audited.findings));
+        context.printer.result_json(&audited.findings)?;
+    } else {
+        let text = format!("shard {shard}: {} of {} examples in {}", audited.recorded, audited.examples, plan.out.display());
+        context.printer.result(&format!("{text}; `prism merge` joins the shards when all are there"));
+        context.printer.result_json(&serde_json::json!({ "shard": shard, "examples": audited.recorded, "folder": plan.out }))?;
+    }
+    if plan.report && shard.is_whole() {
         let page = plan.out.join(prism_run::folder::names::REPORT);
         let summary = prism_report::build_report(&prism_report::ReportInputs::new(vec![plan.out.clone()]), &page)?;
         context.printer.result(&format!("report {}", summary.path.display()));
     }
-    if audited.opened == 0 {
-        context.printer.warn(&format!(
-            "{}: the latent block never opened in {} examples, so nothing can be said about its latents; check that the checkpoint \
-             was trained to emit its start token, and the ids in its config.json",
-            plan.checkpoint.display(),
-            audited.examples
-        ));
-        return Ok(ExitStatus::NoLatents);
+    Ok(ended(plan.kind, &plan.checkpoint, audited.opened, audited.recorded, context))
+}
+
+/// How a run ends: an audit without a single latent block says so, loudly. An evaluation
+/// asks for answers, not for latents.
+pub fn ended(kind: Kind, subject: &Path, opened: usize, examples: usize, context: &Context) -> ExitStatus {
+    if opened > 0 || kind == Kind::Eval {
+        return ExitStatus::Success;
     }
-    Ok(ExitStatus::Success)
+    context.printer.warn(&format!(
+        "{}: the latent block never opened in {examples} examples, so nothing can be said about its latents; check that the checkpoint \
+         was trained to emit its start token, and the ids in its config.json",
+        subject.display()
+    ));
+    ExitStatus::NoLatents
 }
 
 /// What an audit came to.
 pub struct Audited {
-    /// The findings, on disk too.
+    /// The findings, on disk too; none of a shard.
     pub findings: Findings,
-    /// Examples of the benchmark.
+    /// Examples of the benchmark that were asked for.
     pub examples: usize,
+    /// Examples in the records: fewer for a shard.
+    pub recorded: usize,
     /// Examples in which the block opened.
     pub opened: usize,
 }
@@ -122,11 +98,17 @@ pub fn audit(plan: &AuditPlan, context: &Context) -> anyhow::Result<Audited> {
         && !record::is_begun(&plan.out)
     {
         let _ = std::fs::remove_dir_all(&plan.out);
+        if let (false, Some(run)) = (plan.selection.shard.is_whole(), plan.out.parent()) {
+            // Goes only when it is empty: other shards may be in it.
+            let _ = std::fs::remove_dir(run);
+        }
     }
     result
 }
 
 fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Audited> {
+    // All that is wrong with a checkpoint is told first: its weights take long to hash.
+    checkpoint::inspect(&plan.checkpoint)?.refuse()?;
     let benchmark = Benchmark::open(&plan.benchmark)?;
     let examples = examples(plan, &benchmark)?;
     let mut manifest = manifest(plan, &benchmark, &examples, context)?;
@@ -143,21 +125,30 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Audite
             std::fs::remove_dir_all(&stale).map_err(|e| prism_run::Error::io("cannot remove", &stale, e))?;
         }
         if plan.records_only {
-            return Ok(Audited { findings: Findings::default(), examples: examples.len(), opened: clean.scored + clean.no_answer });
+            let opened = clean.scored + clean.no_answer;
+            return Ok(Audited { findings: Findings::default(), examples: examples.len(), recorded: summary.examples, opened });
         }
         manifest.write(&plan.out)?;
-        prism_audit::audit_run(&plan.out, &plan.settings)?;
+        if plan.selection.shard.is_whole() {
+            prism_audit::audit_run(&plan.out, &plan.settings)?;
+        }
         manifest.ended = Some(provenance::now());
         manifest.write(&plan.out)?;
     }
     let manifest = Manifest::read(&plan.out)?;
-    let findings = Findings::read(&plan.out)?;
-    let count = |name: &str| manifest.outcomes.get(name).copied().unwrap_or(0);
-    Ok(Audited { findings, examples: examples.len(), opened: count("scored") + count("no_answer") })
+    let findings = if plan.selection.shard.is_whole() { Findings::read(&plan.out)? } else { Findings::default() };
+    Ok(Audited { findings, examples: examples.len(), recorded: manifest.outcomes.values().sum(), opened: opened(&manifest) })
+}
+
+/// Examples in which the block opened, as a finished run's manifest counts them.
+pub fn opened(manifest: &Manifest) -> usize {
+    ["scored", "no_answer"].iter().filter_map(|name| manifest.outcomes.get(*name)).sum()
 }
 
 fn examples(plan: &AuditPlan, benchmark: &Benchmark) -> anyhow::Result<Vec<Example>> {
-    let examples = benchmark.read(&Images::extracted(None), plan.limit)?;
+    let Selection { limit, subset, .. } = &plan.selection;
+    let images = Images::extracted(None);
+    let examples = if subset.is_empty() { benchmark.read(&images, *limit)? } else { of_subsets(benchmark.read(&images, None)?, plan)? };
     if examples.is_empty() {
         anyhow::bail!(Refused(format!(
             "{}: no example is left to run; give a benchmark with questions and a --limit above 0",
@@ -167,8 +158,21 @@ fn examples(plan: &AuditPlan, benchmark: &Benchmark) -> anyhow::Result<Vec<Examp
     Ok(examples)
 }
 
+/// The examples of the named categories, as many as were asked for.
+fn of_subsets(examples: Vec<Example>, plan: &AuditPlan) -> anyhow::Result<Vec<Example>> {
+    let Selection { limit, subset, .. } = &plan.selection;
+    let known: BTreeSet<&str> = examples.iter().filter_map(|e| e.category.as_deref()).collect();
+    if let Some(unknown) = subset.iter().find(|name| !known.contains(name.as_str())) {
+        let known = if known.is_empty() { "none".to_string() } else { known.into_iter().collect::<Vec<_>>().join(", ") };
+        let path = plan.benchmark.display();
+        anyhow::bail!(Refused(format!("--subset {unknown}: {path} has no such category; it has {known}")));
+    }
+    let chosen = examples.into_iter().filter(|e| e.category.as_ref().is_some_and(|category| subset.contains(category)));
+    Ok(chosen.take(limit.unwrap_or(usize::MAX)).collect())
+}
+
 fn manifest(plan: &AuditPlan, benchmark: &Benchmark, examples: &[Example], context: &Context) -> anyhow::Result<Manifest> {
-    let mut manifest = provenance::manifest("audit", &context.hardware);
+    let mut manifest = provenance::manifest(plan.kind.name(), &context.hardware);
     manifest.variant = plan.variant.as_ref().map(|v| v.id.clone());
     manifest.name = plan.variant.as_ref().map(|v| v.name.clone());
     manifest.seed = plan.training_seed;
@@ -189,7 +193,9 @@ fn manifest(plan: &AuditPlan, benchmark: &Benchmark, examples: &[Example], conte
     set("device", context.hardware.device_name().into());
     set("dtype", context.hardware.dtype.as_str().into());
     set("variant", serde_json::json!(plan.variant));
-    set("limit", serde_json::json!(plan.limit));
+    set("limit", serde_json::json!(plan.selection.limit));
+    set("subset", serde_json::json!(plan.selection.subset));
+    set(SHARD, serde_json::json!(plan.selection.shard));
     set("pixels", serde_json::json!(plan.pixels));
     set("analysis", serde_json::json!(plan.settings));
     Ok(manifest)
@@ -205,7 +211,7 @@ fn finished(out: &Path, wanted: &Manifest) -> bool {
 fn records(plan: &AuditPlan, examples: &[Example], manifest: &mut Manifest, context: &Context) -> anyhow::Result<Summary> {
     let opened = Opened::open(&plan.checkpoint, plan.pixels, Trainable::No, &context.hardware)?;
     if opened.tokens.starts.is_empty() {
-        context.printer.narrate("this checkpoint has no latent protocol: it is audited without one");
+        context.printer.narrate("this checkpoint has no latent protocol: it is run without one");
     }
     manifest.write(&plan.out).with_context(|| format!("run folder {}", plan.out.display()))?;
     let setup = Setup {
@@ -213,50 +219,17 @@ fn records(plan: &AuditPlan, examples: &[Example], manifest: &mut Manifest, cont
         prompter: &opened.prompter,
         preprocessor: &opened.preprocessor,
         tokens: &opened.tokens,
-        layout: opened.layout(plan.variant.as_ref()),
+        layout: if plan.alignment > 0 { opened.layout(plan.variant.as_ref()) } else { None },
         strategy: plan.strategy,
         branches: plan.interventions.clone(),
         seed: plan.seed,
         pool: plan.pool,
         alignment: plan.alignment,
         group: GROUP,
+        shard: plan.selection.shard,
+        vectors: plan.kind == Kind::Audit,
+        timing: plan.selection.timing,
         checkpoint: serde_json::to_string(&manifest.inputs)?,
     };
     Ok(record::record_benchmark(&setup, examples, &plan.out, &context.printer, &context.cancel)?)
-}
-
-/// The findings in plain text.
-fn table(findings: &Findings) -> String {
-    use prism_audit::text::{number, percent, points, signed};
-    let mut rows = Vec::new();
-    for f in findings.faithfulness.iter().filter(|f| f.category == prism_audit::faithfulness::ALL) {
-        let verdict = findings.verdict.iter().find(|v| v.intervention == f.intervention);
-        rows.push(vec![
-            f.intervention.clone(),
-            f.examples.to_string(),
-            percent(f.accuracy),
-            points(f.delta),
-            f.gained.to_string(),
-            f.lost.to_string(),
-            number(f.mcnemar_p, 3),
-            signed(f.margin_delta, 3),
-            percent(verdict.and_then(|v| v.relative_change)),
-            percent(verdict.filter(|v| v.examples > 0).map(|v| v.changed as f64 / v.examples as f64)),
-            verdict.map_or_else(String::new, |v| v.verdict.clone()),
-        ]);
-    }
-    let header = ["intervention", "n", "accuracy", "delta", "gained", "lost", "p", "margin", "moved", "changed", "verdict"];
-    let mut text = format!("{}\n{}", prism_audit::compare::table1(&findings.table1), prism_audit::text::table(&header, &rows));
-    if !findings.pairs.is_empty() {
-        let rows = findings.pairs.iter().map(|p| {
-            let numbers = [p.pairs.to_string(), p.correct.to_string(), percent(p.accuracy), p.incomplete.to_string()];
-            std::iter::once(p.intervention.clone()).chain(numbers).collect::<Vec<_>>()
-        });
-        let header = ["pairs, all questions right", "pairs", "right", "accuracy", "incomplete"];
-        text.push_str(&format!("\n{}", prism_audit::text::table(&header, &rows.collect::<Vec<_>>())));
-    }
-    for warning in &findings.warnings {
-        text.push_str(&format!("\nnote: {}", warning.text));
-    }
-    text
 }
