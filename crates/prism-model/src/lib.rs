@@ -9,11 +9,13 @@
 pub mod alignment;
 pub mod cache;
 pub mod checkpoint;
+pub mod clock;
 pub mod config;
 pub mod decode;
 pub mod error;
 pub mod gradient;
 pub mod head;
+pub mod memory;
 pub mod model;
 pub mod ops;
 pub mod positions;

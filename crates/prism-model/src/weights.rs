@@ -1,15 +1,15 @@
 //! Where a model's weights come from: a checkpoint, or a seed.
 //!
-//! Modules ask a [`Loader`] for each tensor by its in-memory name and shape. What
-//! is missing, misshapen or left over is collected, and told in one message by
-//! [`Loader::finish`]. Trainable tensors come out backed by a [`Var`].
+//! Modules ask a [`Loader`] for each tensor by its in-memory name and shape. Over
+//! headers alone it hands out stand-ins, and collects what is missing, misshapen or
+//! left over ([`Loader::told`]). Trainable tensors come out backed by a [`Var`].
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::sync::Arc;
 
 use prism_run::random::Stream;
 
-use crate::checkpoint::Files;
+use crate::checkpoint::{FLOATS, Files, float};
 use crate::tensor::{DType, Device, Tensor, Trainable, Var};
 use crate::{Error, Result};
 
@@ -25,7 +25,9 @@ pub enum Init {
 }
 
 enum Source {
-    Files(Files),
+    Files(Arc<Files>),
+    /// Names, shapes and dtypes only.
+    Headers(Arc<Files>),
     Seed(u64),
 }
 
@@ -52,24 +54,26 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// Weights of a checkpoint folder (either layout of names, single file or shards).
-    ///
-    /// # Errors
-    /// The folder holds no checkpoint.
-    pub fn open(dir: &Path, device: &Device, dtype: DType, training: Trainable) -> Result<Self> {
-        let mut files = Files::open(dir)?;
-        let problems = std::mem::take(&mut files.problems);
-        Ok(Self::new(Source::Files(files), device, dtype, training, problems))
+    /// Weights of a checkpoint's files (either layout of names, single file or shards) that
+    /// were found to fit the model.
+    pub fn over(files: Arc<Files>, device: &Device, dtype: DType, training: Trainable) -> Self {
+        Self::new(Source::Files(files), device, dtype, training)
+    }
+
+    /// Stand-ins for a checkpoint's weights: each holds one number, whatever its shape.
+    pub fn headers(files: Arc<Files>) -> Self {
+        let problems = files.problems.clone();
+        Self { problems, ..Self::new(Source::Headers(files), &Device::Cpu, DType::F32, Trainable::No) }
     }
 
     /// Fresh weights; the same name and seed give the same values, whatever else is asked for.
     pub fn random(seed: u64, device: &Device, dtype: DType, training: Trainable) -> Self {
-        Self::new(Source::Seed(seed), device, dtype, training, Vec::new())
+        Self::new(Source::Seed(seed), device, dtype, training)
     }
 
-    fn new(source: Source, device: &Device, dtype: DType, training: Trainable, problems: Vec<String>) -> Self {
+    fn new(source: Source, device: &Device, dtype: DType, training: Trainable) -> Self {
         let device = device.clone();
-        Self { source, device, dtype, training, weights: Vec::new(), asked: HashSet::new(), problems }
+        Self { source, device, dtype, training, weights: Vec::new(), asked: HashSet::new(), problems: Vec::new() }
     }
 
     /// Device of the weights.
@@ -87,11 +91,11 @@ impl Loader {
         Scope { loader: self, prefix: prefix.into() }
     }
 
-    /// The weight called `name`. A weight that is missing or misshapen is noted for
-    /// [`Loader::finish`], and zeros stand in for it meanwhile.
+    /// The weight called `name`. Over headers a weight that is missing or misshapen is noted
+    /// for [`Loader::told`].
     ///
     /// # Errors
-    /// The tensor library refuses, or the stored dtype is not a float.
+    /// The tensor library refuses, or the files do not hold such a weight.
     pub fn get(&mut self, name: &str, shape: &[usize], init: Init) -> Result<Tensor> {
         let training = self.training;
         self.load(name, shape, init, training)
@@ -113,20 +117,15 @@ impl Loader {
     fn load(&mut self, name: &str, shape: &[usize], init: Init, training: Trainable) -> Result<Tensor> {
         let tensor = match &self.source {
             Source::Seed(seed) => fresh(*seed, name, shape, init)?.to_dtype(self.dtype)?.to_device(&self.device)?,
-            Source::Files(files) => match files.shape(name) {
-                Some(stored) if stored == shape => match files.tensor(name, self.dtype, &self.device)? {
-                    Some(tensor) => tensor,
-                    None => return Err(Error::input(name, "vanished from its file", "copy the checkpoint again")),
-                },
-                found => {
-                    self.problems.push(match found {
-                        Some(stored) => format!("{name}: stored as {stored:?}, config.json asks for {shape:?}"),
-                        None => format!("{name}: missing, config.json asks for {shape:?}"),
-                    });
-                    // A broadcast scalar: no memory is set aside for a weight that is not there.
-                    Tensor::zeros((), self.dtype, &self.device)?.broadcast_as(shape)?
-                }
-            },
+            Source::Files(files) => {
+                let tensor = files.tensor(name, self.dtype, &self.device)?.filter(|tensor| tensor.dims() == shape);
+                tensor.ok_or_else(|| Error::input(name, "is not in the files as config.json asks for it", "copy the checkpoint again"))?
+            }
+            Source::Headers(files) => {
+                let problem = misfit(files, name, shape);
+                self.problems.extend(problem);
+                Tensor::zeros((), self.dtype, &self.device)?.broadcast_as(shape)?
+            }
         };
         self.asked.insert(name.to_owned());
         let trainable = match training {
@@ -134,7 +133,7 @@ impl Loader {
             Trainable::Text => !name.starts_with("model.visual."),
             Trainable::All => true,
         };
-        let variable = if trainable && self.problems.is_empty() { Some(Var::from_tensor(&tensor)?) } else { None };
+        let variable = if trainable { Some(Var::from_tensor(&tensor)?) } else { None };
         let tensor = variable.as_ref().map_or(tensor, |v| v.as_tensor().clone());
         self.weights.push(Weight { name: name.to_owned(), tensor: tensor.clone(), variable });
         Ok(tensor)
@@ -143,41 +142,49 @@ impl Loader {
     /// All weights in the order they were asked for.
     ///
     /// # Errors
-    /// [`Error::Weights`] listing every tensor that was missing, misshapen, damaged or not asked for.
-    pub fn finish(mut self) -> Result<Vec<Weight>> {
-        let Source::Files(files) = &self.source else { return Ok(self.weights) };
-        for name in files.names() {
-            // Rotary frequencies are derived from the configuration; some checkpoints store them anyway.
-            if !self.asked.contains(name) && !name.ends_with("inv_freq") {
-                let shape = files.shape(name).unwrap_or_default();
-                self.problems.push(format!("{name}: not part of the model that config.json describes (stored as {shape:?})"));
+    /// Weights were asked of headers: there are none.
+    pub fn finish(self) -> Result<Vec<Weight>> {
+        match self.source {
+            Source::Headers(files) => {
+                Err(Error::input(files.root().display().to_string(), "was opened for its headers only", "report this as a bug"))
+            }
+            _ => Ok(self.weights),
+        }
+    }
+
+    /// The stand-ins in the order they were asked for, and everything that is wrong: files
+    /// damaged, tensors missing, misshapen, of a dtype that is no float, or not asked for.
+    pub fn told(mut self) -> (Vec<Weight>, Vec<String>) {
+        if let Source::Headers(files) = &self.source {
+            for name in files.names() {
+                // Rotary frequencies are derived from the configuration; some checkpoints store them anyway.
+                if !self.asked.contains(name) && !name.ends_with("inv_freq") {
+                    let shape = files.shape(name).unwrap_or_default();
+                    self.problems.push(format!("{name}: not part of the model that config.json describes (stored as {shape:?})"));
+                }
             }
         }
-        if self.problems.is_empty() {
-            return Ok(self.weights);
-        }
-        Err(Error::Weights { path: files.root().to_path_buf(), problems: self.problems })
-    }
-
-    /// Whether the source stores a tensor of this name (always true for fresh weights).
-    pub fn has(&self, name: &str) -> bool {
-        match &self.source {
-            Source::Files(files) => files.shape(name).is_some(),
-            Source::Seed(_) => true,
-        }
-    }
-
-    /// Marks every stored tensor whose name starts with `prefix` as known without loading it.
-    pub fn ignore_below(&mut self, prefix: &str) {
-        if let Source::Files(files) = &self.source {
-            self.asked.extend(files.names().filter(|n| n.starts_with(prefix)).map(str::to_owned));
-        }
+        (self.weights, self.problems)
     }
 
     /// Marks a stored tensor as known without loading it.
     pub fn ignore(&mut self, name: &str) {
         self.asked.insert(name.to_owned());
     }
+}
+
+/// How a stored tensor differs from what is asked for.
+fn misfit(files: &Files, name: &str, shape: &[usize]) -> Option<String> {
+    let Some(stored) = files.shape(name) else {
+        // Where no file could be read, or a whole shard is absent, that was said already.
+        let said = files.is_blank() || files.is_in_absent_shard(name);
+        return (!said).then(|| format!("{name}: missing, config.json asks for {shape:?}"));
+    };
+    if stored != shape {
+        return Some(format!("{name}: stored as {stored:?}, config.json asks for {shape:?}"));
+    }
+    let dtype = files.dtype(name).unwrap_or_default();
+    float(dtype).is_none().then(|| format!("{name}: stored as {dtype}; {FLOATS}"))
 }
 
 /// A [`Loader`] below a prefix.
@@ -193,6 +200,19 @@ impl Scope<'_> {
     /// As [`Loader::get`].
     pub fn get(&mut self, name: &str, shape: &[usize], init: Init) -> Result<Tensor> {
         self.loader.get(&format!("{}.{name}", self.prefix), shape, init)
+    }
+
+    /// As [`Scope::get`], laid out as a matrix `[rows, columns]` of the same numbers.
+    ///
+    /// # Errors
+    /// As [`Loader::get`].
+    pub fn matrix(&mut self, name: &str, shape: &[usize], init: Init, (rows, columns): (usize, usize)) -> Result<Tensor> {
+        let tensor = self.get(name, shape, init)?;
+        Ok(match self.loader.source {
+            // A stand-in is one number: to reshape it would set the memory aside.
+            Source::Headers(_) => Tensor::zeros((), tensor.dtype(), tensor.device())?.broadcast_as((rows, columns))?,
+            _ => tensor.reshape((rows, columns))?,
+        })
     }
 
     /// A deeper prefix, `prefix.name`.

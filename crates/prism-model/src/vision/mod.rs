@@ -15,7 +15,7 @@ use crate::ops;
 use crate::preprocess::{Grid, PixelValues};
 use crate::tensor::{DType, Device, Tensor};
 use crate::weights::{Init, Loader, Scope};
-use crate::{Error, Model, Result};
+use crate::{Error, Model, Result, clock};
 
 use block::VisionBlock;
 use layout::Layout;
@@ -74,8 +74,8 @@ impl VisionTower {
         let (hidden, side) = (config.hidden_size, config.patch_size);
         let kernel = [hidden, config.in_channels, config.temporal_patch_size, side, side];
         // A convolution whose stride is its kernel is a matrix on each patch.
-        let patch_embed =
-            scope.get("patch_embed.proj.weight", &kernel, Init::Normal(config.initializer_range))?.reshape((hidden, patch_len(config)))?;
+        let normal = Init::Normal(config.initializer_range);
+        let patch_embed = scope.matrix("patch_embed.proj.weight", &kernel, normal, (hidden, patch_len(config)))?;
         let blocks = (0..config.depth).map(|i| VisionBlock::load(config, &mut scope.at(&format!("blocks.{i}")))).collect::<Result<_>>()?;
         let merger = Merger::load(config, &mut scope.at("merger"))?;
         Ok(Self { config: config.clone(), patch_embed, blocks, merger })
@@ -140,6 +140,6 @@ impl Model {
     /// # Errors
     /// As [`VisionTower::forward`].
     pub fn image_features(&self, images: &[PixelValues]) -> Result<Tensor> {
-        self.visual.forward(images)
+        clock::measured(clock::Phase::Vision, || self.visual.forward(images))
     }
 }
