@@ -56,10 +56,7 @@ pub fn timed<R>(work: impl FnOnce() -> R) -> (R, Duration, Spent) {
     let before = SPENT.get();
     let (result, took) = own(work);
     let after = SPENT.get();
-    let spent = Spent {
-        vision: after.vision.saturating_sub(before.vision),
-        prefill: after.prefill.saturating_sub(before.prefill),
-    };
+    let spent = Spent { vision: after.vision.saturating_sub(before.vision), prefill: after.prefill.saturating_sub(before.prefill) };
     (result, took, spent)
 }
 

@@ -97,7 +97,9 @@ impl Header {
         for (range, name) in &places {
             match range.start.cmp(&end) {
                 std::cmp::Ordering::Less => faults.push(format!("`{name}` overlaps the tensor before it")),
-                std::cmp::Ordering::Greater => faults.push(format!("`{name}` begins {} bytes behind the tensor before it", range.start - end)),
+                std::cmp::Ordering::Greater => {
+                    faults.push(format!("`{name}` begins {} bytes behind the tensor before it", range.start - end))
+                }
                 std::cmp::Ordering::Equal => {}
             }
             end = end.max(range.end);
@@ -159,7 +161,10 @@ mod tests {
             (one(r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}"#, 0), "impossible offsets"),
             (one(r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,18446744073709551615]}}"#, 0), "impossible offsets"),
             (one(r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}"#, 12), "4 bytes behind"),
-            (one(r#"{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}}"#, 6), "overlaps"),
+            (
+                one(r#"{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}}"#, 6),
+                "overlaps",
+            ),
             (one(r#"{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}}"#, 0), "do not fit each other"),
             (one(r#"{"a":{"dtype":"F32","shape":"two"}}"#, 0), "not described as a tensor"),
             (one("[]", 0), "not JSON"),

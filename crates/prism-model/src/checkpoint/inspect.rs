@@ -136,7 +136,9 @@ fn misfits(config: &Config, pixels: &PixelConfig) -> Vec<String> {
     sizes
         .into_iter()
         .filter(|(_, here, _, there)| here != there)
-        .map(|(key, here, other, there)| format!("preprocessor_config.json: `{key}` is {here}, config.json's vision_config.{other} is {there}"))
+        .map(|(key, here, other, there)| {
+            format!("preprocessor_config.json: `{key}` is {here}, config.json's vision_config.{other} is {there}")
+        })
         .collect()
 }
 

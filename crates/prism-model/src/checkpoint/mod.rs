@@ -8,8 +8,8 @@ pub mod hub;
 pub mod inspect;
 mod save;
 
-pub(crate) use files::{FLOATS, float};
 pub use files::Files;
+pub(crate) use files::{FLOATS, float};
 pub use hub::HubCache;
 pub use inspect::{Inspection, inspect};
 pub use save::{write_config, write_weights};

@@ -169,8 +169,7 @@ fn describe(found: &Inspection) -> String {
     let Some(config) = &found.config else { return lines.remove(0) };
     let (text, vision) = (&config.text, &config.vision);
     let million = |n: usize| format!("{:.2} M", n as f64 / 1e6);
-    let parts: Vec<String> =
-        parts(found).into_iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {}", million(n))).collect();
+    let parts: Vec<String> = parts(found).into_iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {}", million(n))).collect();
     let stored: Vec<String> = stored(found).into_iter().map(|(dtype, n)| format!("{} as {dtype}", million(n))).collect();
     lines.push(format!("language    {} layers of {}, inner {}", text.num_hidden_layers, text.hidden_size, text.intermediate_size));
     lines.push(format!(

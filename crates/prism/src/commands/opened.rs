@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use prism_model::checkpoint::{self, HubCache};
 use prism_model::decode::{ControlTokens, Decoder, Prefiller, Strategy};
 use prism_model::preprocess::Preprocessor;
 use prism_model::prompt::{BlockLayout, Prompter};
 use prism_model::tensor::Trainable;
-use prism_model::checkpoint::{self, HubCache};
 use prism_model::{Config, Model};
 use prism_run::{Stages, Variant};
 

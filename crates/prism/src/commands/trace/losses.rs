@@ -15,7 +15,8 @@ use crate::exit::{ExitStatus, Refused};
 pub fn run(arguments: &TraceArguments, context: &Context) -> anyhow::Result<ExitStatus> {
     let records = prism_data::read_training(&arguments.examples, None)?;
     let training = if arguments.gradients { Trainable::All } else { Trainable::No };
-    let opened = Opened::open(&locate(&arguments.checkpoint, context)?, (arguments.min_pixels, arguments.max_pixels), training, &context.hardware)?;
+    let opened =
+        Opened::open(&locate(&arguments.checkpoint, context)?, (arguments.min_pixels, arguments.max_pixels), training, &context.hardware)?;
     let variant = match &arguments.variant {
         Some(name) => Some(prism_run::Variant::load(name)?),
         None => declared(&opened.model.config),

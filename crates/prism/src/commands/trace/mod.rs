@@ -21,7 +21,12 @@ pub fn run(arguments: TraceArguments, context: &Context) -> anyhow::Result<ExitS
         return losses::run(&arguments, context);
     }
     let examples = prism_data::read_benchmark(&arguments.examples)?;
-    let opened = Opened::open(&locate(&arguments.checkpoint, context)?, (arguments.min_pixels, arguments.max_pixels), Trainable::No, &context.hardware)?;
+    let opened = Opened::open(
+        &locate(&arguments.checkpoint, context)?,
+        (arguments.min_pixels, arguments.max_pixels),
+        Trainable::No,
+        &context.hardware,
+    )?;
     let tracer = Tracer {
         opened: &opened,
         examples: &examples,
