@@ -101,6 +101,14 @@ impl Loader {
         self.load(name, shape, init, training)
     }
 
+    /// Whether the source stores a tensor of this name (always true for fresh weights).
+    pub fn has(&self, name: &str) -> bool {
+        match &self.source {
+            Source::Files(files) | Source::Headers(files) => files.shape(name).is_some(),
+            Source::Seed(_) => true,
+        }
+    }
+
     /// As [`Loader::get`], a weight that no training changes.
     ///
     /// # Errors
@@ -111,7 +119,7 @@ impl Loader {
 
     /// Whether weights come from a checkpoint.
     pub fn is_stored(&self) -> bool {
-        matches!(self.source, Source::Files(_))
+        !matches!(self.source, Source::Seed(_))
     }
 
     fn load(&mut self, name: &str, shape: &[usize], init: Init, training: Trainable) -> Result<Tensor> {

@@ -79,9 +79,9 @@ impl Header {
             self.faults.push(format!("`{name}` lies at impossible offsets {from} to {to}"));
             return;
         };
-        let wanted = entry.shape.iter().try_fold(1usize, |n, &side| n.checked_mul(side)).zip(bytes_of(&entry.dtype));
-        if let Some((elements, bytes)) = wanted
-            && elements.checked_mul(bytes) != Some(to - from)
+        let elements = entry.shape.iter().try_fold(1usize, |n, &side| n.checked_mul(side));
+        if let Some(bytes) = bytes_of(&entry.dtype)
+            && elements.and_then(|n| n.checked_mul(bytes)) != Some(to - from)
         {
             self.faults.push(format!("`{name}` is {:?} {} in {} bytes, which do not fit each other", entry.shape, entry.dtype, to - from));
         }

@@ -8,8 +8,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use prism_run::Protocol;
+
 use super::Files;
-use crate::decode::ControlTokens;
+use crate::decode::{ControlTokens, detect};
 use crate::preprocess::{PixelConfig, Preprocessor};
 use crate::prompt::Prompter;
 use crate::tokenizer::Tokenizer;
@@ -47,6 +49,8 @@ pub struct Inspection {
     pub bytes: usize,
     /// The tokenizer with the chat's and the latent block's tokens, if it fits the model.
     pub prompter: Option<Prompter>,
+    /// The latent protocol whose tokens it has, if any; or why none can be told.
+    pub protocol: std::result::Result<Option<Protocol>, String>,
     /// Start and stop tokens, if they are known.
     pub tokens: Option<ControlTokens>,
     /// The image preprocessing, if it fits the model.
@@ -81,11 +85,18 @@ pub fn inspect(folder: &Path) -> Result<Inspection> {
     let mut note = |e: Error| faults.push(within(folder, &e.to_string()));
     let config = Config::open(folder).map_err(&mut note).ok();
     let preprocessor = Preprocessor::from_dir(folder).map_err(|e| note(e.into())).ok();
+    let mut protocol = Ok(None);
     let (prompter, tokens) = match &config {
         Some(config) => {
             let prompter = Tokenizer::from_dir(folder).map_err(Error::from).and_then(|t| Prompter::new(config.clone(), t));
             let prompter = prompter.map_err(&mut note).ok();
-            let tokens = ControlTokens::read(folder, config, prompter.as_ref().and_then(Prompter::latent)).map_err(&mut note).ok();
+            let tokens = prompter.as_ref().and_then(|prompter| {
+                let tokenizer = prompter.tokenizer();
+                // Two protocols in one checkpoint are no fault of it: the user names one.
+                protocol = detect(config, tokenizer).map_err(|e| e.to_string());
+                let found = protocol.as_ref().ok().and_then(Option::as_ref);
+                ControlTokens::read(folder, config, tokenizer, found).map_err(&mut note).ok()
+            });
             (prompter, tokens)
         }
         None => {
@@ -107,7 +118,17 @@ pub fn inspect(folder: &Path) -> Result<Inspection> {
             Vec::new()
         }
     };
-    Ok(Inspection { folder: folder.to_path_buf(), config, parameters, bytes: files.bytes(), prompter, tokens, preprocessor, faults })
+    Ok(Inspection {
+        folder: folder.to_path_buf(),
+        config,
+        parameters,
+        bytes: files.bytes(),
+        prompter,
+        protocol,
+        tokens,
+        preprocessor,
+        faults,
+    })
 }
 
 /// The weights that `config` asks for, and how the files differ from them.

@@ -65,20 +65,24 @@ fn stored(found: &Inspection) -> BTreeMap<&str, usize> {
 
 /// The latent protocol in one line; what the tokens and the configuration say.
 fn protocol(found: &Inspection, config: &Config) -> String {
-    let Some(latent) = found.prompter.as_ref().and_then(|prompter| prompter.latent()) else {
-        return "none: the model has no latent block".into();
+    let protocol = match &found.protocol {
+        Err(why) => return why.clone(),
+        Ok(None) => return "none: the model has no latent block that Prism knows; --protocol names another".into(),
+        Ok(Some(protocol)) => protocol,
     };
-    let block = match (config.is_staged(), config.latent.include_free_stage) {
-        (false, _) => "lvr: one block, opened by <|lvr_start|>".to_string(),
-        (true, false) => "p-lvr-2: a context and a target block".into(),
-        (true, true) => format!("p-lvr-3: a context block, {} free tokens, a target block", config.latent.num_free_tokens),
+    let block = match (protocol.id.as_str(), config.latent.include_free_stage) {
+        ("lvr", _) => "lvr: one block, opened by <|lvr_start|>".to_string(),
+        ("p-lvr", false) => "p-lvr-2: a context and a target block".into(),
+        ("p-lvr", true) => format!("p-lvr-3: a context block, {} free tokens, a target block", config.latent.num_free_tokens),
+        (id, _) => format!("{id}: opened by {}", protocol.blocks.iter().map(|block| block.start.as_str()).collect::<Vec<_>>().join(", ")),
     };
+    let latent = found.prompter.as_ref().and_then(|prompter| prompter.latent());
     let fed = match config.latent.head {
         None => "the last hidden state is fed back",
         Some(HeadKind::Simple) => "the last hidden state is fed back through a head (simple)",
         Some(HeadKind::Glu) => "the last hidden state is fed back through a head (glu)",
     };
-    let end = if latent.latent_end.is_some() { "; it has <|lvr_latent_end|>" } else { "" };
+    let end = if latent.is_some_and(|latent| latent.latent_end.is_some()) { "; it has <|lvr_latent_end|>" } else { "" };
     format!("{block}; {fed}{end}")
 }
 

@@ -25,9 +25,12 @@ pub fn tell(run: &Path, examples: usize, context: &Context) -> anyhow::Result<()
     Ok(())
 }
 
+/// The seconds of one stage.
+type Stage = fn(&TimingRow) -> f64;
+
 fn summary(times: &[TimingRow], examples: usize) -> String {
     let count = times.len() as f64;
-    let stages: [(&str, fn(&TimingRow) -> f64); 4] =
+    let stages: [(&str, Stage); 4] =
         [("image", |t| t.image), ("vision", |t| t.vision), ("prefill", |t| t.prefill), ("decode", |t| t.decode)];
     let whole = |t: &TimingRow| stages.iter().map(|(_, of)| of(t)).sum::<f64>();
     let total: f64 = times.iter().map(whole).sum();
