@@ -10,7 +10,7 @@ use crate::tensor::{DType, Device, Tensor, Trainable, Var};
 use crate::text::TextModel;
 use crate::vision::VisionTower;
 use crate::weights::{Loader, Weight};
-use crate::{Result, checkpoint, ops};
+use crate::{Error, Result, checkpoint};
 
 /// Qwen2.5-VL, with or without a latent block.
 pub struct Model {
@@ -24,8 +24,10 @@ pub struct Model {
     pub head: Option<LatentHead>,
     /// Where the weights are.
     pub device: Device,
-    /// Their dtype.
+    /// Their dtype; where matrices are kept in bfloat16 ([`crate::matrix`]), everything else's.
     pub dtype: DType,
+    /// Whether matrices are kept in bfloat16: such a model computes, and cannot be trained or saved.
+    pub narrow: bool,
     weights: Vec<Weight>,
 }
 
@@ -48,12 +50,12 @@ impl Model {
     }
 
     fn load(config: Config, mut loader: Loader) -> Result<Self> {
-        let (device, dtype) = (loader.device().clone(), loader.dtype());
+        let (device, dtype, narrow) = (loader.device().clone(), loader.dtype(), loader.is_narrow());
         let visual = VisionTower::load(&config, &mut loader)?;
         let text = TextModel::load(&config, &mut loader)?;
         let head = LatentHead::load(&config, &mut loader)?;
         let weights = loader.finish()?;
-        Ok(Self { config, visual, text, head, device, dtype, weights })
+        Ok(Self { config, visual, text, head, device, dtype, narrow, weights })
     }
 
     /// Writes `model.safetensors`, `config.json` and `generation_config.json` into `dir`,
@@ -61,8 +63,11 @@ impl Model {
     /// have the whole appear at once.
     ///
     /// # Errors
-    /// A file cannot be written.
+    /// A file cannot be written, or the matrices are narrow.
     pub fn save(&self, dir: &Path) -> Result<()> {
+        if self.narrow {
+            return Err(Error::input("model", "was opened to be run only", "open it with --dtype f32 to save it"));
+        }
         let weights: Vec<(String, Tensor)> = self.weights.iter().map(|w| (w.name.clone(), w.tensor.clone())).collect();
         checkpoint::write_weights(dir, &weights)?;
         checkpoint::write_config(dir, &self.config)
@@ -83,7 +88,7 @@ impl Model {
     /// # Errors
     /// An id lies outside the vocabulary.
     pub fn embed(&self, ids: &[u32]) -> Result<Tensor> {
-        ops::embed(&self.text.embed_tokens, ids)
+        self.text.embed_tokens.embed(ids)
     }
 
     /// See [`TextModel::forward`].

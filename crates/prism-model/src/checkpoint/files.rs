@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use memmap2::Mmap;
 use safetensors::SafeTensors;
 use safetensors::tensor::Dtype;
 
 use super::memory_name;
+use crate::matrix::Narrow;
 use crate::tensor::{DType, Device, Tensor};
 use crate::{Error, Result};
 
@@ -22,7 +24,7 @@ struct Entry {
 /// All tensors of a checkpoint by in-memory name.
 pub struct Files {
     root: PathBuf,
-    maps: Vec<Mmap>,
+    maps: Vec<Arc<Mmap>>,
     entries: BTreeMap<String, Entry>,
     /// What is wrong with the files themselves, one line each.
     pub problems: Vec<String>,
@@ -77,7 +79,7 @@ impl Files {
                         self.problems.push(format!("{stored}: stored twice"));
                     }
                 }
-                self.maps.push(map);
+                self.maps.push(Arc::new(map));
             }
         }
         Ok(())
@@ -117,6 +119,15 @@ impl Files {
         let bytes =
             bytes.ok_or_else(|| Error::content(&self.root, format!("`{name}` lies outside its file"), "copy the checkpoint again"))?;
         Ok(Some(Tensor::from_raw_buffer(bytes, stored, &entry.shape, &Device::Cpu)?.to_dtype(dtype)?.to_device(device)?))
+    }
+
+    /// A matrix stored in bfloat16, left where it lies; `None` when it is absent, of
+    /// another dtype, or not a matrix a reader can use in place.
+    pub fn narrow(&self, name: &str) -> Option<Narrow> {
+        let entry = self.entries.get(name)?;
+        let &[output, input] = entry.shape.as_slice() else { return None };
+        let map = self.maps.get(entry.file).filter(|_| entry.dtype == Dtype::BF16)?;
+        Narrow::mapped(map, entry.range.clone(), output, input)
     }
 }
 
