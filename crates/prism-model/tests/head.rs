@@ -3,7 +3,7 @@
 mod common;
 
 use common::{fixture, tensors_at};
-use prism_model::head::LatentHead;
+use prism_model::{LatentHead, Matrix};
 use prism_model::tensor::{Device, Tensor, values};
 
 #[test]
