@@ -12,7 +12,7 @@ use crate::tensor::{DType, Device, Tensor, Trainable, Var};
 use crate::text::TextModel;
 use crate::vision::VisionTower;
 use crate::weights::{Init, Loader, Weight};
-use crate::{Error, Result, checkpoint, clock, ops};
+use crate::{Error, Result, checkpoint, clock};
 
 /// Name of the end embedding, as the published code stores it: a vector of norm
 /// `sqrt(hidden)` before training, so each of its values is about standard normal.
@@ -33,8 +33,10 @@ pub struct Model {
     pub latent_end: Option<Tensor>,
     /// Where the weights are.
     pub device: Device,
-    /// Their dtype.
+    /// Their dtype; where matrices are kept in bfloat16 ([`crate::matrix`]), everything else's.
     pub dtype: DType,
+    /// Whether matrices are kept in bfloat16: such a model computes, and cannot be trained or saved.
+    pub narrow: bool,
     weights: Vec<Weight>,
 }
 
@@ -70,7 +72,7 @@ impl Model {
 
     /// Asks the loader for every weight and puts them together; the list of them stays with it.
     pub(crate) fn assemble(config: Config, loader: &mut Loader) -> Result<Self> {
-        let (device, dtype) = (loader.device().clone(), loader.dtype());
+        let (device, dtype, narrow) = (loader.device().clone(), loader.dtype(), loader.is_narrow());
         let visual = VisionTower::load(&config, loader)?;
         let text = TextModel::load(&config, loader)?;
         let head = LatentHead::load(&config, loader)?;
@@ -79,7 +81,7 @@ impl Model {
             true => Some(loader.frozen(LATENT_END, &[config.text.hidden_size], Init::Normal(1.0))?),
             false => None,
         };
-        Ok(Self { config, visual, text, head, latent_end, device, dtype, weights: Vec::new() })
+        Ok(Self { config, visual, text, head, latent_end, device, dtype, narrow, weights: Vec::new() })
     }
 
     /// Writes `model.safetensors`, `config.json` and `generation_config.json` into `dir`,
@@ -87,8 +89,11 @@ impl Model {
     /// have the whole appear at once.
     ///
     /// # Errors
-    /// A file cannot be written.
+    /// A file cannot be written, or the matrices are narrow.
     pub fn save(&self, dir: &Path) -> Result<()> {
+        if self.narrow {
+            return Err(Error::input("model", "was opened to be run only", "open it with --dtype f32 to save it"));
+        }
         let weights: Vec<(String, Tensor)> = self.weights.iter().map(|w| (w.name.clone(), w.tensor.clone())).collect();
         checkpoint::write_weights(dir, &weights)?;
         checkpoint::write_config(dir, &self.config)
@@ -109,7 +114,7 @@ impl Model {
     /// # Errors
     /// An id lies outside the vocabulary.
     pub fn embed(&self, ids: &[u32]) -> Result<Tensor> {
-        ops::embed(&self.text.embed_tokens, ids)
+        self.text.embed_tokens.embed(ids)
     }
 
     /// See [`TextModel::forward`].

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use prism_run::random::Stream;
 
 use crate::checkpoint::{FLOATS, Files, float};
+use crate::matrix::{Matrix, Narrow};
 use crate::tensor::{DType, Device, Tensor, Trainable, Var};
 use crate::{Error, Result};
 
@@ -51,6 +52,8 @@ pub struct Loader {
     weights: Vec<Weight>,
     asked: HashSet<String>,
     problems: Vec<String>,
+    /// Matrices stay bfloat16 in host memory; everything else is then in single precision.
+    narrow: bool,
 }
 
 impl Loader {
@@ -72,8 +75,9 @@ impl Loader {
     }
 
     fn new(source: Source, device: &Device, dtype: DType, training: Trainable) -> Self {
-        let device = device.clone();
-        Self { source, device, dtype, training, weights: Vec::new(), asked: HashSet::new(), problems: Vec::new() }
+        let narrow = device.is_cpu() && dtype == DType::BF16 && training == Trainable::No && matches!(source, Source::Files(_));
+        let (device, dtype) = (device.clone(), if narrow { DType::F32 } else { dtype });
+        Self { source, device, dtype, training, weights: Vec::new(), asked: HashSet::new(), problems: Vec::new(), narrow }
     }
 
     /// Device of the weights.
@@ -81,7 +85,12 @@ impl Loader {
         &self.device
     }
 
-    /// Dtype of the weights.
+    /// Whether matrices are kept in bfloat16 ([`Matrix::Narrow`]).
+    pub fn is_narrow(&self) -> bool {
+        self.narrow
+    }
+
+    /// Dtype of the weights; with narrow matrices, of everything else.
     pub fn dtype(&self) -> DType {
         self.dtype
     }
@@ -147,6 +156,28 @@ impl Loader {
         Ok(tensor)
     }
 
+    /// The matrix `[out, in]` called `name`, as [`Loader::get`]; kept in bfloat16 by a loader
+    /// that [is narrow](Loader::is_narrow), and then not among the weights of [`Loader::finish`].
+    ///
+    /// # Errors
+    /// As [`Loader::get`].
+    pub fn matrix(&mut self, name: &str, shape: [usize; 2], init: Init) -> Result<Matrix> {
+        if self.narrow
+            && let Source::Files(files) = &self.source
+            && files.shape(name) == Some(&shape)
+        {
+            let found = match files.narrow(name) {
+                Some(narrow) => Some(narrow),
+                None => files.tensor(name, DType::BF16, &Device::Cpu)?.as_ref().map(Narrow::of).transpose()?,
+            };
+            if let Some(narrow) = found {
+                self.asked.insert(name.to_owned());
+                return Ok(Matrix::Narrow(narrow));
+            }
+        }
+        Ok(Matrix::Tensor(self.get(name, &shape, init)?))
+    }
+
     /// All weights in the order they were asked for.
     ///
     /// # Errors
@@ -210,17 +241,25 @@ impl Scope<'_> {
         self.loader.get(&format!("{}.{name}", self.prefix), shape, init)
     }
 
-    /// As [`Scope::get`], laid out as a matrix `[rows, columns]` of the same numbers.
+    /// As [`Scope::get`], laid out as `[rows, columns]` of the same numbers.
     ///
     /// # Errors
     /// As [`Loader::get`].
-    pub fn matrix(&mut self, name: &str, shape: &[usize], init: Init, (rows, columns): (usize, usize)) -> Result<Tensor> {
+    pub fn flat(&mut self, name: &str, shape: &[usize], init: Init, (rows, columns): (usize, usize)) -> Result<Tensor> {
         let tensor = self.get(name, shape, init)?;
         Ok(match self.loader.source {
             // A stand-in is one number: to reshape it would set the memory aside.
             Source::Headers(_) => Tensor::zeros((), tensor.dtype(), tensor.device())?.broadcast_as((rows, columns))?,
             _ => tensor.reshape((rows, columns))?,
         })
+    }
+
+    /// The matrix `prefix.name`, see [`Loader::matrix`].
+    ///
+    /// # Errors
+    /// As [`Loader::matrix`].
+    pub fn matrix(&mut self, name: &str, shape: [usize; 2], init: Init) -> Result<Matrix> {
+        self.loader.matrix(&format!("{}.{name}", self.prefix), shape, init)
     }
 
     /// A deeper prefix, `prefix.name`.

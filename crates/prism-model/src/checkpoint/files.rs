@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use memmap2::Mmap;
 
 use super::header::{Header, Stored};
 use super::memory_name;
+use crate::matrix::Narrow;
 use crate::tensor::{DType, Device, Tensor};
 use crate::{Error, Result};
 
@@ -24,7 +26,7 @@ struct Entry {
 /// All tensors of a checkpoint by in-memory name.
 pub struct Files {
     root: PathBuf,
-    maps: Vec<Mmap>,
+    maps: Vec<Arc<Mmap>>,
     entries: BTreeMap<String, Entry>,
     /// Tensors that an index expects in shards that are not there, by in-memory name.
     absent: BTreeSet<String>,
@@ -98,7 +100,7 @@ impl Files {
             }
             names.insert(stored_under);
         }
-        self.maps.push(map);
+        self.maps.push(Arc::new(map));
         Ok(readable.then_some(names))
     }
 
@@ -150,6 +152,15 @@ impl Files {
         let bytes =
             bytes.ok_or_else(|| Error::content(&self.root, format!("`{name}` lies outside its file"), "copy the checkpoint again"))?;
         Ok(Some(Tensor::from_raw_buffer(bytes, stored_as, &stored.shape, &Device::Cpu)?.to_dtype(dtype)?.to_device(device)?))
+    }
+
+    /// A matrix stored in bfloat16, left where it lies; `None` when it is absent, of
+    /// another dtype, or not a matrix a reader can use in place.
+    pub fn narrow(&self, name: &str) -> Option<Narrow> {
+        let Entry { map, stored } = self.entries.get(name)?;
+        let &[output, input] = stored.shape.as_slice() else { return None };
+        let map = self.maps.get(*map).filter(|_| stored.dtype == "BF16")?;
+        Narrow::mapped(map, stored.range.clone(), output, input)
     }
 }
 
