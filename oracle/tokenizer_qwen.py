@@ -77,7 +77,9 @@ for form in ["slow", "fast"]:
     if form == "slow":
         write_slow(folder, kept_vocab, kept_merges)
     else:
-        model = definition["model"] | {"vocab": kept_vocab, "merges": [list(m) for m in kept_merges]}
+        # The library numbers an added token after the vocabulary unless the vocabulary has it.
+        added = {t["content"]: t["id"] for t in definition["added_tokens"]}
+        model = definition["model"] | {"vocab": kept_vocab | added, "merges": [list(m) for m in kept_merges]}
         (folder / "tokenizer.json").write_text(json.dumps(definition | {"model": model}, ensure_ascii=False) + "\n")
 document = {"versions": {"transformers": transformers.__version__}, "strings": strings, "ids": ids}
 (out / "ids.json").write_text("{" + ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in document.items()) + "}\n")

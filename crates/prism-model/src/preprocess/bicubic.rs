@@ -86,15 +86,14 @@ impl Axis {
 }
 
 /// The image resized to `width` x `height`.
+///
+/// The passes round between them, so their order shows: horizontal first, but for Pillow
+/// (13.0) vertical first where the image becomes wider and less high.
 pub fn resize(image: &RgbImage, width: usize, height: usize, rounding: Rounding) -> RgbImage {
-    let narrowed;
-    let source = if image.width() == width {
-        image
-    } else {
-        narrowed = horizontal(image, width, rounding);
-        &narrowed
-    };
-    if source.height() == height { source.clone() } else { vertical(source, height, rounding) }
+    let across = |image: RgbImage| if image.width() == width { image } else { horizontal(&image, width, rounding) };
+    let down = |image: RgbImage| if image.height() == height { image } else { vertical(&image, height, rounding) };
+    let vertical_first = rounding == Rounding::Pillow && width > image.width() && height < image.height();
+    if vertical_first { across(down(image.clone())) } else { down(across(image.clone())) }
 }
 
 fn horizontal(image: &RgbImage, width: usize, rounding: Rounding) -> RgbImage {
