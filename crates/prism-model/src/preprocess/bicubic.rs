@@ -88,11 +88,13 @@ impl Axis {
 /// The image resized to `width` x `height`.
 ///
 /// The passes round between them, so their order shows: horizontal first, but for Pillow
-/// (13.0) vertical first where the image becomes wider and less high.
+/// (13.0) vertical first where that leaves less to do by its own estimate: the image
+/// loses rows, and more than twice as many as it loses columns.
 pub fn resize(image: &RgbImage, width: usize, height: usize, rounding: Rounding) -> RgbImage {
     let across = |image: RgbImage| if image.width() == width { image } else { horizontal(&image, width, rounding) };
     let down = |image: RgbImage| if image.height() == height { image } else { vertical(&image, height, rounding) };
-    let vertical_first = rounding == Rounding::Pillow && width > image.width() && height < image.height();
+    let more_rows = image.height() > height && image.height() + 2 * width > height + 2 * image.width();
+    let vertical_first = rounding == Rounding::Pillow && more_rows;
     if vertical_first { across(down(image.clone())) } else { down(across(image.clone())) }
 }
 
