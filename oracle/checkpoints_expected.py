@@ -97,13 +97,20 @@ def processor_of(folder):
     return Qwen2_5_VLProcessor(Qwen2VLImageProcessor.from_pretrained(folder), tokenizer, Qwen2VLVideoProcessor(), chat_template=template)
 
 
+def rounded(model, dtype):
+    """The model with its weights in a dtype; `to` would round the rotary frequencies too, which loading does not."""
+    for weight in model.parameters():
+        weight.data = weight.data.to(dtype)
+    return model
+
+
 def model_of(folder, name, ids):
     case = checkpoints.resolved(name)
     if case["release"] == transformers.__version__ or case["release"] == "4.49.0":
         return Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, torch_dtype=torch.float32).eval()
     model = Qwen2_5_VLForConditionalGeneration(checkpoints.config(case, ids)).eval()
     checkpoints.fill(model, name)
-    return model.to(getattr(torch, case["dtype"])).float()
+    return rounded(model, getattr(torch, case["dtype"])).float()
 
 
 def inputs(processor, group):
@@ -160,7 +167,7 @@ def run(name, examples):
     if case["batched"]:  # padding must not matter to transformers itself, else the question is another one
         single = forward(model, inputs(processor, examples[:1]))[0, -1, places[0][1]]
         assert (single - wide[0][-1]).abs().max() < 2e-5, name
-    model.to(torch.bfloat16)
+    rounded(model, torch.bfloat16)
     for example, (at, columns) in zip(examples, places, strict=True):
         narrow.append(forward(model, inputs(processor, [example]))[0, at][:, columns])
     wide, narrow = torch.stack(wide).float(), torch.stack(narrow)

@@ -116,10 +116,10 @@ impl Opened {
         self.model.logits(&hidden).unwrap()
     }
 
-    /// Largest difference to the oracle's logits, `[examples, places, columns]` each.
-    fn largest_difference(&self, expected: &[f32], shape: &[usize]) -> f32 {
+    /// Largest and mean difference to the oracle's logits, `[examples, places, columns]` each.
+    fn differences(&self, expected: &[f32], shape: &[usize]) -> (f32, f64) {
         let (places, columns) = (shape[1], shape[2]);
-        let mut largest = 0.0f32;
+        let (mut largest, mut sum) = (0.0f32, 0.0f64);
         for (number, (example, expected)) in examples().iter().zip(expected.chunks_exact(places * columns)).enumerate() {
             let logits = self.logits(example);
             let (tokens, vocab) = logits.dims2().unwrap();
@@ -128,12 +128,13 @@ impl Opened {
                 for (j, expected) in expected.iter().enumerate() {
                     let column = (number * 7 + j * (vocab / columns)) % vocab;
                     let difference = (values[at * vocab + column] - expected).abs();
+                    sum += f64::from(difference);
                     // Not a number is no small difference.
                     largest = if difference <= largest { largest } else { difference };
                 }
             }
         }
-        largest
+        (largest, sum / expected.len() as f64)
     }
 }
 
@@ -231,7 +232,7 @@ fn every_pixel_value_is_equal_by_both_processors() {
 fn logits_are_equal_in_single_precision() {
     for case in &CASES {
         let (shape, expected) = expected_logits(case.name, "f32");
-        let difference = open(case.name, DType::F32).largest_difference(&expected, &shape);
+        let (difference, _) = open(case.name, DType::F32).differences(&expected, &shape);
         println!("{}: largest difference {difference:e}", case.name);
         assert!(difference < TOLERANCE, "{}: {difference}", case.name);
     }
@@ -239,14 +240,17 @@ fn logits_are_equal_in_single_precision() {
 
 #[test]
 fn logits_in_bf16_are_as_near_as_the_reference_is_to_itself() {
+    let mut wrong = Vec::new();
     for case in &CASES {
         let opened = open(case.name, DType::BF16);
-        let spread = opened.expected["spread"].as_f64().unwrap() as f32;
-        let (shape, expected) = expected_logits(case.name, "f32");
-        let difference = opened.largest_difference(&expected, &shape);
-        println!("{}: {difference} from f32, the reference in bf16 {spread}", case.name);
-        assert!(difference <= spread, "{}: {difference}, spread {spread}", case.name);
+        let ((shape, single), (_, half)) = (expected_logits(case.name, "f32"), expected_logits(case.name, "bf16"));
+        // The mean, for the largest of thousands says which draw was unlucky, not which arithmetic is worse.
+        let spread = single.iter().zip(&half).map(|(a, b)| f64::from((a - b).abs())).sum::<f64>() / single.len() as f64;
+        let (_, difference) = opened.differences(&single, &shape);
+        println!("{}: {difference} from f32 in the mean, the reference in bf16 {spread}", case.name);
+        wrong.extend((difference.is_nan() || difference > spread).then(|| format!("{}: {difference}, spread {spread}", case.name)));
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// Shape and values of the oracle's logits of one dtype, as f32.
