@@ -5,11 +5,17 @@ use super::{Attention, Rotary};
 use crate::Result;
 use crate::tensor::{D, DType, Tensor};
 
-/// See [`super::linear`].
+/// See [`super::linear`]. In host memory a narrow dtype is rounded once, behind the bias, as the
+/// reference's fused operation does (the tensor library widens such a product there anyway).
 ///
 /// # Errors
 /// The shapes do not fit.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    if x.device().is_cpu() && x.dtype() != DType::F32 && x.dtype() == weight.dtype() {
+        let bias = bias.map(|bias| bias.to_dtype(DType::F32)).transpose()?;
+        let wide = linear(&x.to_dtype(DType::F32)?, &weight.to_dtype(DType::F32)?, bias.as_ref())?;
+        return Ok(wide.to_dtype(x.dtype())?);
+    }
     let y = x.matmul(&weight.t()?)?;
     Ok(match bias {
         Some(bias) => y.broadcast_add(bias)?,
@@ -41,12 +47,13 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Resul
     Ok(unit.to_dtype(x.dtype())?.broadcast_mul(weight)?.broadcast_add(bias)?)
 }
 
-/// See [`super::swiglu`].
+/// See [`super::swiglu`]; in f32, rounded once.
 ///
 /// # Errors
 /// The shapes differ.
 pub fn swiglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
-    Ok((gate.silu()? * up)?)
+    let wide = (gate.to_dtype(DType::F32)?.silu()? * up.to_dtype(DType::F32)?)?;
+    Ok(wide.to_dtype(gate.dtype())?)
 }
 
 /// Turns each head of `x [n, heads * d]` by the tokens' angles, in f32.
