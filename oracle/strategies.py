@@ -12,7 +12,7 @@ token, as in its default strategy. Caps and stages follow the rules that
 
 The golden models say one token throughout a block, so every case is run twice: with their
 own `lm_head`, and with one in which a dozen tokens (start, end and stop tokens among them)
-have rows (random ones, and for start and end fitted ones) and all others none; then blocks open and close all over the place. The end
+have rows (random ones, and for start and end fitted ones) and all others none; then blocks end at the token too. The end
 embedding is a state that such a decode passes by, and each threshold lies in a gap between
 distances: the script fails if a distance or a pair of logits comes too near to call.
 
@@ -154,20 +154,17 @@ with torch.no_grad():
         values, vectors = torch.linalg.eigh(torch.cov(states.T))
         live = sorted({*starts, *(s["end"] for s in starts.values()), *stops, *ORDINARY})
         opener = config["ctx_start_id" if config["plvr_mode"] else "lvr_start_id"]
-        first = torch.stack([p.state for p in prompts]).mean(0)
-        first -= first.dot(mean) / mean.dot(mean) * mean
-
         generator = torch.Generator().manual_seed(1)
         rows = torch.randn(len(live), len(values), generator=generator) / (values + values.mean() / 10).sqrt() @ vectors.T
         rows -= (rows @ mean / mean.dot(mean))[:, None] * mean
 
-        # Every example opens a block at once, and says the end token after the third
-        # forward of the block: 40 there, about nothing at the block's other forwards.
-        rows[live.index(opener)] = 60 * first / first.dot(first)
-        block = torch.stack([torch.stack(run[2][:LONG]) for run in free]).mean(0)
-        gram = block @ block.T
-        wanted = 40.0 * functional.one_hot(torch.tensor(3), LONG)
-        rows[live.index(starts[opener]["end"])] = block.T @ torch.linalg.solve(gram + 1e-4 * gram.diagonal().mean() * torch.eye(LONG), wanted)
+        # Every example opens a block at once and says the end token in an early forward
+        # of the block: 40 there, about nothing at the other states of the prefill and the block.
+        way = torch.stack([torch.stack([run[3][0], *run[2][:LONG]]) for run in free]).mean(0)
+        gram = way @ way.T
+        solved = way.T @ torch.linalg.inv(gram + 1e-5 * gram.diagonal().mean() * torch.eye(len(way)))
+        for token, at in [(opener, 0), (starts[opener]["end"], 4)]:
+            rows[live.index(token)] = 40 * solved[:, at]
         lively = torch.zeros_like(model.lm_head.weight)
         lively[live] = rows
         tensors[f"{variant}.rows"] = rows
