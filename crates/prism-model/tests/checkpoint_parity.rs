@@ -89,7 +89,7 @@ fn open(name: &str, dtype: DType) -> Opened {
     assert_eq!(preprocessor.config.processor, saved_with, "{name}");
     // The oracle's prompts and logits come from the slow processor.
     preprocessor.config.processor = Processor::Slow;
-    let tokens = ControlTokens::read(&folder, &model.config, prompter.latent()).unwrap();
+    let tokens = ControlTokens::read(&folder, &model.config, prompter.tokenizer(), None).unwrap();
     Opened { model, prompter, preprocessor, tokens, expected }
 }
 
@@ -274,7 +274,7 @@ fn greedy_sequences_are_equal() {
             model: &opened.model,
             tokenizer: opened.prompter.tokenizer(),
             tokens: &opened.tokens,
-            strategy: Strategy { steps: 1, max_new_tokens: NEW_TOKENS },
+            strategy: Strategy::of_steps(1, NEW_TOKENS),
         };
         let trajectories = decoder.decode(prefixes.iter().map(|prefix| Branch::new(prefix, Untouched)).collect()).unwrap();
         for ((example, trajectory), row) in examples.iter().zip(&trajectories).zip(opened.rows()) {
