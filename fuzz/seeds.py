@@ -58,6 +58,7 @@ def main():
     write("jsonl", "training", json.dumps([record]))
     write("jsonl", "meta", json.dumps([{"ds_name": "d", "data_path": "data.json", "image_folder": "."}]))
     write("csv", "pair", "Index,Question,Options,Correct Answer\n1,Is it open?,(a) Open (b) Closed,(a)\n2,Is it open?,(a) Open (b) Closed,(b)\n")
+    write("csv", "quotes", 'Index,Question,Options,Correct Answer\n1,"Is it ""open"", or not?","(a) Open (b) Closed",(c)\n3,,,\n"')
     image = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
     texts = ["idx", "question", "sub_task", "prompt", "answer"]
     schema = pyarrow.schema([(t, pyarrow.string()) for t in texts] + [("choices", pyarrow.list_(pyarrow.string()))] + [(f"image_{i}", image) for i in range(1, 5)])

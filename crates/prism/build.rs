@@ -1,4 +1,4 @@
-//! Tells the binary which commit it was built from.
+//! Tells the binary which commit it was built from, by which compiler, on which engine.
 
 use std::process::Command;
 
@@ -12,6 +12,15 @@ fn main() {
         commit.push_str("-dirty");
     }
     println!("cargo:rustc-env=PRISM_COMMIT={commit}");
+    let compiler = std::env::var_os("RUSTC").and_then(|rustc| Command::new(rustc).arg("--version").output().ok());
+    let compiler = compiler.map_or_else(|| "unknown".into(), |output| String::from_utf8_lossy(&output.stdout).trim().to_string());
+    println!("cargo:rustc-env=PRISM_COMPILER={compiler}");
+    let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock");
+    let locked = std::fs::read_to_string(lock).unwrap_or_default();
+    let engine = locked.split("[[package]]").find(|package| package.contains("name = \"candle-core\""));
+    let version = engine.and_then(|package| package.split("version = \"").nth(1)?.split('"').next());
+    println!("cargo:rustc-env=PRISM_ENGINE=candle {}", version.unwrap_or("unknown"));
+    println!("cargo:rerun-if-changed={lock}");
     for name in ["HEAD", "index"] {
         if let Some(path) = git(&["rev-parse", "--git-path", name]) {
             println!("cargo:rerun-if-changed={}", std::path::absolute(&path).map(|p| p.display().to_string()).unwrap_or(path));

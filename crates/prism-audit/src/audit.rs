@@ -35,7 +35,7 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
         findings.alignment = alignment::align(&read_rows::<AlignmentRow>(&alignment_path)?);
     }
     if findings.alignment.is_empty() {
-        let text = "no alignment was recorded: the benchmark has no boxes, or the model has no latent block";
+        let text = "no alignment was recorded: the benchmark has no boxes, the model has no latent block, or none was asked for";
         findings.warnings.push(WarningFinding { about: "alignment".into(), text: text.into() });
     }
     findings.probe = probe::probe_run(run, &examples, settings)?;

@@ -70,7 +70,7 @@ fn share(model: &Model, gradients: &mut Gradients, sequences: usize, each: usize
         let ids = ids(each * length, model.config.text.vocab_size);
         let hidden = model.forward(&model.embed(&ids)?, &layout)?;
         let labels: Vec<Option<u32>> = ids.iter().map(|&id| Some(id)).collect();
-        let loss = (ops::cross_entropy_sum(&hidden, &model.text.lm_head, &labels)? / total as f64)?;
+        let loss = (ops::cross_entropy_sum(&hidden, model.text.lm_head.tensor()?, &labels)? / total as f64)?;
         gradients.backward(&loss)?;
     }
     Ok(())

@@ -27,12 +27,12 @@ pub enum Error {
         /// What would be accepted.
         remedy: String,
     },
-    /// The weights of a checkpoint do not fit its configuration; every problem is listed.
-    #[error("{path}: the weights do not fit config.json:\n  {}\n  copy the checkpoint again, or fix config.json", problems.join("\n  "))]
-    Weights {
-        /// The checkpoint folder or file.
+    /// A checkpoint folder cannot be used; every problem is listed.
+    #[error("{path}: the checkpoint cannot be used:\n  {}\n  copy or download it again, or correct config.json", listed(problems))]
+    Checkpoint {
+        /// The checkpoint folder.
         path: PathBuf,
-        /// One line per missing, extra, misshapen or truncated tensor.
+        /// One line per damaged file and per missing, extra, misshapen or truncated tensor.
         problems: Vec<String>,
     },
     /// What a caller passed does not fit the model.
@@ -45,6 +45,17 @@ pub enum Error {
         /// What would be accepted.
         remedy: String,
     },
+}
+
+/// Problems shown in a message; the others are counted.
+const SHOWN: usize = 40;
+
+fn listed(problems: &[String]) -> String {
+    let mut lines: Vec<String> = problems.iter().take(SHOWN).cloned().collect();
+    if problems.len() > SHOWN {
+        lines.push(format!("and {} more (`prism doctor` with --json lists all)", problems.len() - SHOWN));
+    }
+    lines.join("\n  ")
 }
 
 impl Error {

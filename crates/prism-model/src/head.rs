@@ -3,6 +3,7 @@
 
 use crate::Result;
 use crate::config::{Config, HeadKind};
+use crate::matrix::Matrix;
 use crate::ops;
 use crate::tensor::Tensor;
 use crate::weights::{Init, Loader};
@@ -15,18 +16,18 @@ pub enum LatentHead {
         /// Scale and shift of the norm.
         norm: (Tensor, Tensor),
         /// First linear layer.
-        first: (Tensor, Tensor),
+        first: (Matrix, Tensor),
         /// Second linear layer.
-        second: (Tensor, Tensor),
+        second: (Matrix, Tensor),
     },
     /// `down(silu(gate(x)) * up(x))`.
     Glu {
         /// Gate projection.
-        gate: (Tensor, Tensor),
+        gate: (Matrix, Tensor),
         /// Up projection.
-        up: (Tensor, Tensor),
+        up: (Matrix, Tensor),
         /// Down projection.
-        down: (Tensor, Tensor),
+        down: (Matrix, Tensor),
     },
 }
 
@@ -41,8 +42,8 @@ impl LatentHead {
         let inner = config.text.intermediate_size;
         let spread = Init::Normal(config.text.initializer_range);
         let mut scope = loader.at("lvr_head");
-        let mut linear = |name: &str, out: usize, input: usize| -> Result<(Tensor, Tensor)> {
-            Ok((scope.get(&format!("{name}.weight"), &[out, input], spread)?, scope.get(&format!("{name}.bias"), &[out], Init::Zeros)?))
+        let mut linear = |name: &str, out: usize, input: usize| -> Result<(Matrix, Tensor)> {
+            Ok((scope.matrix(&format!("{name}.weight"), [out, input], spread)?, scope.get(&format!("{name}.bias"), &[out], Init::Zeros)?))
         };
         Ok(Some(match kind {
             HeadKind::Simple => {
@@ -63,7 +64,7 @@ impl LatentHead {
     /// # Errors
     /// The tensor library refuses.
     pub fn forward(&self, h: &Tensor) -> Result<Tensor> {
-        let linear = |x: &Tensor, (w, b): &(Tensor, Tensor)| ops::linear(x, w, Some(b));
+        let linear = |x: &Tensor, (w, b): &(Matrix, Tensor)| w.linear(x, Some(b));
         match self {
             Self::Simple { norm, first, second } => {
                 let x = ops::layer_norm(h, &norm.0, &norm.1, 1e-6)?;

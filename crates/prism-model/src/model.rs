@@ -1,8 +1,10 @@
 //! The whole model: vision tower, language model, latent head.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::cache::{BranchCache, KvPrefix};
+use crate::checkpoint::Files;
 use crate::config::Config;
 use crate::head::LatentHead;
 use crate::positions::PackLayout;
@@ -10,7 +12,7 @@ use crate::tensor::{DType, Device, Tensor, Trainable, Var};
 use crate::text::TextModel;
 use crate::vision::VisionTower;
 use crate::weights::{Init, Loader, Weight};
-use crate::{Result, checkpoint, ops};
+use crate::{Error, Result, checkpoint, clock};
 
 /// Name of the end embedding, as the published code stores it: a vector of norm
 /// `sqrt(hidden)` before training, so each of its values is about standard normal.
@@ -31,8 +33,10 @@ pub struct Model {
     pub latent_end: Option<Tensor>,
     /// Where the weights are.
     pub device: Device,
-    /// Their dtype.
+    /// Their dtype; where matrices are kept in bfloat16 ([`crate::matrix`]), everything else's.
     pub dtype: DType,
+    /// Whether matrices are kept in bfloat16: such a model computes, and cannot be trained or saved.
+    pub narrow: bool,
     weights: Vec<Weight>,
 }
 
@@ -43,7 +47,14 @@ impl Model {
     /// A file is missing or damaged, the configuration is refused, or the weights do not
     /// fit it (every misfit is listed).
     pub fn open(dir: &Path, device: &Device, dtype: DType, training: Trainable) -> Result<Self> {
-        Self::load(Config::open(dir)?, Loader::open(dir, device, dtype, training)?)
+        let config = Config::open(dir)?;
+        let files = Arc::new(Files::open(dir)?);
+        // All that is wrong is told before a weight is read.
+        let (_, problems) = checkpoint::inspect::compare(&config, &files)?;
+        if !problems.is_empty() {
+            return Err(Error::Checkpoint { path: dir.to_path_buf(), problems });
+        }
+        Self::load(config, Loader::over(files, device, dtype, training))
     }
 
     /// A fresh model in f32; the same configuration and seed give the same weights.
@@ -55,17 +66,22 @@ impl Model {
     }
 
     fn load(config: Config, mut loader: Loader) -> Result<Self> {
-        let (device, dtype) = (loader.device().clone(), loader.dtype());
-        let visual = VisionTower::load(&config, &mut loader)?;
-        let text = TextModel::load(&config, &mut loader)?;
-        let head = LatentHead::load(&config, &mut loader)?;
+        let model = Self::assemble(config, &mut loader)?;
+        Ok(Self { weights: loader.finish()?, ..model })
+    }
+
+    /// Asks the loader for every weight and puts them together; the list of them stays with it.
+    pub(crate) fn assemble(config: Config, loader: &mut Loader) -> Result<Self> {
+        let (device, dtype, narrow) = (loader.device().clone(), loader.dtype(), loader.is_narrow());
+        let visual = VisionTower::load(&config, loader)?;
+        let text = TextModel::load(&config, loader)?;
+        let head = LatentHead::load(&config, loader)?;
         let declared = config.latent.latent_end_token;
         let latent_end = match declared || (loader.is_stored() && loader.has(LATENT_END)) {
             true => Some(loader.frozen(LATENT_END, &[config.text.hidden_size], Init::Normal(1.0))?),
             false => None,
         };
-        let weights = loader.finish()?;
-        Ok(Self { config, visual, text, head, latent_end, device, dtype, weights })
+        Ok(Self { config, visual, text, head, latent_end, device, dtype, narrow, weights: Vec::new() })
     }
 
     /// Writes `model.safetensors`, `config.json` and `generation_config.json` into `dir`,
@@ -73,8 +89,11 @@ impl Model {
     /// have the whole appear at once.
     ///
     /// # Errors
-    /// A file cannot be written.
+    /// A file cannot be written, or the matrices are narrow.
     pub fn save(&self, dir: &Path) -> Result<()> {
+        if self.narrow {
+            return Err(Error::input("model", "was opened to be run only", "open it with --dtype f32 to save it"));
+        }
         let weights: Vec<(String, Tensor)> = self.weights.iter().map(|w| (w.name.clone(), w.tensor.clone())).collect();
         checkpoint::write_weights(dir, &weights)?;
         checkpoint::write_config(dir, &self.config)
@@ -95,7 +114,7 @@ impl Model {
     /// # Errors
     /// An id lies outside the vocabulary.
     pub fn embed(&self, ids: &[u32]) -> Result<Tensor> {
-        ops::embed(&self.text.embed_tokens, ids)
+        self.text.embed_tokens.embed(ids)
     }
 
     /// See [`TextModel::forward`].
@@ -127,7 +146,7 @@ impl Model {
     /// # Errors
     /// As [`TextModel::prefill`].
     pub fn prefill(&self, embeds: &Tensor, pack: &PackLayout) -> Result<(Tensor, KvPrefix)> {
-        self.text.prefill(embeds, pack)
+        clock::measured(clock::Phase::Prefill, || self.text.prefill(embeds, pack))
     }
 
     /// See [`TextModel::decode_step`].

@@ -3,8 +3,8 @@
 mod common;
 
 use common::{fixture, tensors_at};
-use prism_model::head::LatentHead;
 use prism_model::tensor::{Device, Tensor, values};
+use prism_model::{LatentHead, Matrix};
 
 #[test]
 fn both_heads_compute_what_pytorch_does() {
@@ -14,8 +14,12 @@ fn both_heads_compute_what_pytorch_does() {
         Tensor::from_slice(values, shape.as_slice(), &Device::Cpu).unwrap()
     };
     let pair = |name: &str| (tensor(&format!("lvr_head.{name}.weight")), tensor(&format!("lvr_head.{name}.bias")));
-    let simple = LatentHead::Simple { norm: pair("ln_q"), first: pair("mlp.0"), second: pair("mlp.2") };
-    let glu = LatentHead::Glu { gate: pair("gate_proj"), up: pair("up_proj"), down: pair("down_proj") };
+    let linear = |name: &str| {
+        let (weight, bias) = pair(name);
+        (Matrix::Tensor(weight), bias)
+    };
+    let simple = LatentHead::Simple { norm: pair("ln_q"), first: linear("mlp.0"), second: linear("mlp.2") };
+    let glu = LatentHead::Glu { gate: linear("gate_proj"), up: linear("up_proj"), down: linear("down_proj") };
     for (name, head) in [("simple", simple), ("glu", glu)] {
         let got = values(&head.forward(&tensor("h")).unwrap()).unwrap();
         let worst = got.iter().zip(&stored[name].1).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

@@ -148,7 +148,7 @@ fn finite_differences() {
     let loss = || {
         let embeds = model.embed(&[1, 2, 3, 4, 5, 6, 7]).unwrap();
         let hidden = model.forward(&embeds, &pack).unwrap();
-        ops::cross_entropy(&hidden, &model.text.lm_head, &labels).unwrap()
+        ops::cross_entropy(&hidden, model.text.lm_head.tensor().unwrap(), &labels).unwrap()
     };
     let parameters = model.parameters();
     let mut gradients = Gradients::new(&parameters);
@@ -234,7 +234,7 @@ fn threads_do_not_change_bytes() {
             let hidden = model.forward(&model.embed(&ids).unwrap(), &pack).unwrap();
             let labels: Vec<Option<u32>> = ids.iter().map(|&i| Some(i)).collect();
             let mut gradients = Gradients::new(&model.parameters());
-            gradients.backward(&ops::cross_entropy(&hidden, &model.text.lm_head, &labels).unwrap()).unwrap();
+            gradients.backward(&ops::cross_entropy(&hidden, model.text.lm_head.tensor().unwrap(), &labels).unwrap()).unwrap();
             let (prefixes, first) = prefixes(&model, 3);
             let mut bits: Vec<u32> = values(&hidden).unwrap().iter().map(|v| v.to_bits()).collect();
             (0..gradients.len()).for_each(|i| bits.extend(gradients.get(i).unwrap().iter().map(|v| v.to_bits())));

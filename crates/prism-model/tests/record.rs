@@ -12,7 +12,7 @@ use prism_model::decode::{Branch, Noise, NoiseSource, Prefix, Strategy, Swap, Tr
 use prism_model::record::{Setup, Summary, record_benchmark, record_sweep};
 use prism_run::records::{self, AlignmentRow, AnswerRow, ExampleRow, files};
 use prism_run::table::read_rows;
-use prism_run::{Cancel, Example, Intervention, Progress, Silent, vectors};
+use prism_run::{Cancel, Example, Intervention, Progress, Shard, Silent, vectors};
 
 fn decode(opened: &Opened, branches: Vec<Branch<'_>>) -> Vec<Trajectory> {
     opened.decoder(8, 48).decode(branches).unwrap()
@@ -70,6 +70,9 @@ fn setup(opened: &Opened, group: usize) -> Setup<'_> {
         pool: 5,
         alignment: 7,
         group,
+        shard: Shard::WHOLE,
+        vectors: true,
+        timing: false,
         checkpoint: "test".into(),
     }
 }

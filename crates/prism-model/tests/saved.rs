@@ -30,7 +30,7 @@ fn transformers_gives_the_same_logits() {
     let images: Vec<u32> = prompt.image_tokens.iter().map(|&at| at as u32).collect();
     let embeds = ops::replace_rows(&embeds, &images, &model.image_features(&[pixels]).unwrap()).unwrap();
     let hidden = model.forward(&embeds, &PackLayout::single(prompt.positions.clone())).unwrap();
-    let logits = values(&ops::linear(&hidden, &model.text.lm_head, None).unwrap()).unwrap();
+    let logits = values(&model.logits(&hidden).unwrap()).unwrap();
     let last = &logits[logits.len() - expected.len()..];
     let worst = last.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(worst < 1e-4, "{worst:e}");

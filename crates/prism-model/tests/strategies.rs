@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use golden::{Opened, examples, ids};
+use prism_model::Matrix;
 use prism_model::decode::{Branch, Prefix, Strategy, Trajectory, Untouched};
 use prism_model::tensor::{DType, Device, Tensor};
 use prism_run::Stage;
@@ -58,11 +59,11 @@ fn every_block_is_left_where_the_reference_leaves_it() {
     for (variant, cases) in stored["checkpoints"].as_object().unwrap() {
         let mut opened = Opened::new(variant);
         let own = opened.model.text.lm_head.clone();
-        let lively = lively(&tensors, variant, &own);
+        let lively = lively(&tensors, variant, own.tensor().unwrap());
         let prefixes: Vec<Prefix> = examples(16).iter().map(|e| opened.prefiller().prefix(e).unwrap()).collect();
         for case in cases.as_array().unwrap() {
             let head = case["head"].as_str().unwrap();
-            opened.model.text.lm_head = if head == "own" { own.clone() } else { lively.clone() };
+            opened.model.text.lm_head = if head == "own" { own.clone() } else { Matrix::Tensor(lively.clone()) };
             opened.model.latent_end = Some(tensors[&format!("{variant}.{head}.end")].to_dtype(DType::F32).unwrap());
             let strategy = Strategy { steps: case["steps"].as_u64().unwrap() as usize, max_new_tokens, exit: exit(case) };
             let runs = opened.decoder_of(strategy).decode(prefixes.iter().map(|p| Branch::new(p, Untouched)).collect()).unwrap();

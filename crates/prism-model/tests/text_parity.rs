@@ -127,7 +127,7 @@ fn losses_and_gradients_agree() {
         let embeds = ops::replace_rows(&embeds, &latents, &targets).unwrap();
         let hidden = c.model.forward(&embeds, &c.layout).unwrap();
         let shifted: Vec<Option<u32>> = labels[1..].iter().map(|l| l.filter(|&l| l != lvr)).chain([None]).collect();
-        let ce = ops::cross_entropy(&hidden, &c.model.text.lm_head, &shifted).unwrap();
+        let ce = ops::cross_entropy(&hidden, c.model.text.lm_head.tensor().unwrap(), &shifted).unwrap();
         let before: Vec<u32> = latents.iter().map(|i| i - 1).collect();
         let predicted = hidden.index_select(&Tensor::new(before, &Device::Cpu).unwrap(), 0).unwrap();
         let latent = (predicted - targets).unwrap().sqr().unwrap().mean_all().unwrap();

@@ -108,7 +108,11 @@ pub fn sentence(study: &Study, part: &Part) -> String {
         };
         format!("Yes, in {} ({}): {how}.{}{tail}", of_all(changes.len()), names(&changes), unparsed(part, CHANGES))
     } else if breaks.len() == m {
-        format!("Not shown: damage to the latents breaks the form of the answers in {}, and changes the choice in none.{}", of_all(m), unparsed(part, BREAKS))
+        format!(
+            "Not shown: damage to the latents breaks the form of the answers in {}, and changes the choice in none.{}",
+            of_all(m),
+            unparsed(part, BREAKS)
+        )
     } else if bypassed.len() == m {
         format!("No: in {}, whatever is done to the latents, accuracy stays within {margin}.", of_all(m))
     } else if !breaks.is_empty() {

@@ -140,6 +140,8 @@ pub mod names {
     pub const LOG: &str = "log.jsonl";
     /// What the model run wrote.
     pub const RECORDS: &str = "records";
+    /// How long each example took; no result depends on it.
+    pub const TIMING: &str = "timing.parquet";
     /// What the audit computed from it.
     pub const FINDINGS: &str = "findings";
     /// In a study: the audit of the model that every variant started from.

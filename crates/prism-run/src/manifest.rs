@@ -15,7 +15,7 @@ pub const SCHEMA: u32 = 1;
 pub struct Manifest {
     /// Layout version.
     pub schema: u32,
-    /// What kind of run: `train`, `audit`, `study`, `world`, `base`.
+    /// What kind of run: `train`, `audit`, `eval`, `study`, `world`, `base`.
     pub kind: String,
     /// Version of Prism.
     pub version: String,

@@ -129,6 +129,34 @@ table_row! {
     }
 }
 
+table_row! {
+    /// How long one example took, in seconds of the worker that ran it. Not part of the
+    /// records: no result depends on it. It lies beside them, see
+    /// [`names::TIMING`](crate::folder::names::TIMING).
+    pub struct TimingRow {
+        /// Row of the example.
+        pub row: usize,
+        /// Id of the example.
+        pub id: String,
+        /// Image tokens.
+        pub visual_tokens: usize,
+        /// Tokens of the prompt, image tokens included.
+        pub prompt_tokens: usize,
+        /// Reading and resizing the images, and laying out the prompt.
+        pub image: f64,
+        /// The vision tower.
+        pub vision: f64,
+        /// The prompt's forward pass.
+        pub prefill: f64,
+        /// The branches' forwards: of a batch, this example's share by forwards.
+        pub decode: f64,
+        /// Prompts run: more than one where a prefix did not fit in memory until it was needed.
+        pub prefills: usize,
+        /// Forwards of all branches.
+        pub forwards: usize,
+    }
+}
+
 /// The records folder of a run.
 pub fn folder(run: &Path) -> PathBuf {
     run.join(crate::folder::names::RECORDS)

@@ -49,7 +49,7 @@ fn is_told(opened: &Opened, samples: &Samples<'_>, index: usize) -> Result<bool>
     }
     let hidden = model.forward(&embeds, &pack.layout)?;
     let before: Vec<u32> = pack.counted.iter().map(|&(row, _)| row - 1).collect();
-    let logits = ops::linear(&rows(&hidden, &before)?, &model.text.lm_head, None)?;
+    let logits = model.logits(&rows(&hidden, &before)?)?;
     let said = logits.argmax(1).and_then(|ids| ids.to_vec1::<u32>()).map_err(ModelError::from).map_err(Error::from)?;
     Ok(said.iter().zip(&pack.counted).all(|(said, (_, label))| said == label))
 }

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod commands;
 pub mod exit;
 pub mod hardware;
+pub mod machine;
 pub mod printer;
 pub mod provenance;
 pub mod signals;

@@ -1,10 +1,17 @@
-//! Checkpoint folders as Hugging Face writes them: reading the weights, single
-//! file or shards, and saving them under the names `transformers` expects.
+//! Checkpoint folders as Hugging Face writes them: finding them by path or Hub name
+//! ([`hub`]), looking at them without running them ([`mod@inspect`]), reading the weights,
+//! single file or shards, and saving them under the names `transformers` expects.
 
 mod files;
+pub mod header;
+pub mod hub;
+pub mod inspect;
 mod save;
 
 pub use files::Files;
+pub(crate) use files::{FLOATS, float};
+pub use hub::HubCache;
+pub use inspect::{Inspection, inspect};
 pub use save::{write_config, write_weights};
 
 /// The in-memory name of a tensor stored under `stored`: both layouts that occur

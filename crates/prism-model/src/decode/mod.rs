@@ -100,6 +100,7 @@ impl<'a> Decoder<'a> {
     /// As [`Decoder::check`], and when the model or the tokenizer fails. A hook that refuses
     /// ends its own branch only ([`Trajectory::refusal`]).
     pub fn decode(&self, branches: Vec<Branch<'a>>) -> Result<Vec<Trajectory>> {
+        self.check()?;
         let end = self.end()?;
         let mut done: Vec<Option<Trajectory>> = branches.iter().map(|_| None).collect();
         let mut cache = BranchCache::new(branches.iter().map(|b| b.prefix.cache.clone()));

@@ -5,11 +5,17 @@ use super::{Attention, Rotary};
 use crate::Result;
 use crate::tensor::{D, DType, Tensor};
 
-/// See [`super::linear`].
+/// See [`super::linear`]. In host memory a narrow dtype is rounded once, behind the bias, as the
+/// reference's fused operation does (the tensor library widens such a product there anyway).
 ///
 /// # Errors
 /// The shapes do not fit.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    if x.device().is_cpu() && x.dtype() != DType::F32 && x.dtype() == weight.dtype() {
+        let bias = bias.map(|bias| bias.to_dtype(DType::F32)).transpose()?;
+        let wide = linear(&x.to_dtype(DType::F32)?, &weight.to_dtype(DType::F32)?, bias.as_ref())?;
+        return Ok(wide.to_dtype(x.dtype())?);
+    }
     let y = x.matmul(&weight.t()?)?;
     Ok(match bias {
         Some(bias) => y.broadcast_add(bias)?,
@@ -41,38 +47,41 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Resul
     Ok(unit.to_dtype(x.dtype())?.broadcast_mul(weight)?.broadcast_add(bias)?)
 }
 
-/// See [`super::swiglu`].
+/// See [`super::swiglu`]; in f32, rounded once.
 ///
 /// # Errors
 /// The shapes differ.
 pub fn swiglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
-    Ok((gate.silu()? * up)?)
+    let wide = (gate.to_dtype(DType::F32)?.silu()? * up.to_dtype(DType::F32)?)?;
+    Ok(wide.to_dtype(gate.dtype())?)
 }
 
-/// Turns each head of `x [n, heads * d]` by the tokens' angles.
+/// Turns each head of `x [n, heads * d]` by the tokens' angles, in f32.
 ///
 /// # Errors
 /// The shapes do not fit.
 pub fn rotate(x: &Tensor, rotary: &Rotary) -> Result<Tensor> {
     let (tokens, width) = x.dims2()?;
     let head_dim = rotary.half * 2;
-    let heads = x.reshape((tokens, width / head_dim, head_dim))?;
-    let (cos, sin) = rotary.tensors(x.dtype(), x.device())?;
+    let heads = x.to_dtype(DType::F32)?.reshape((tokens, width / head_dim, head_dim))?;
+    let (cos, sin) = rotary.tensors(DType::F32, x.device())?;
     let low = heads.narrow(2, 0, rotary.half)?;
     let high = heads.narrow(2, rotary.half, rotary.half)?;
     let new_low = (low.broadcast_mul(&cos)? - high.broadcast_mul(&sin)?)?;
     let new_high = (high.broadcast_mul(&cos)? + low.broadcast_mul(&sin)?)?;
-    Ok(Tensor::cat(&[new_low, new_high], 2)?.reshape((tokens, width))?)
+    Ok(Tensor::cat(&[new_low, new_high], 2)?.reshape((tokens, width))?.to_dtype(x.dtype())?)
 }
 
-/// See [`super::attention`].
+/// See [`super::attention`]; scores, weights and sums are f32, as the reference's fused attention keeps them.
 ///
 /// # Errors
 /// The shapes do not fit.
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> Result<Tensor> {
+    let dtype = v.dtype();
+    let (q, k, v) = (q.to_dtype(DType::F32)?, k.to_dtype(DType::F32)?, v.to_dtype(DType::F32)?);
     let (q, k) = match &spec.rotary {
-        Some(rotary) => (rotate(q, rotary)?, rotate(k, rotary)?),
-        None => (q.clone(), k.clone()),
+        Some(rotary) => (rotate(&q, rotary)?, rotate(&k, rotary)?),
+        None => (q, k),
     };
     let mut outputs = Vec::with_capacity(spec.bounds.len());
     for pair in spec.bounds.windows(2) {
@@ -86,16 +95,16 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> Result
             let x = x.unsqueeze(1)?.broadcast_as((count, group, length, spec.head_dim))?;
             Ok(x.reshape((spec.heads, length, spec.head_dim))?.contiguous()?)
         };
-        let (q, k, v) = (heads(&q, spec.heads)?, heads(&k, spec.kv_heads)?, heads(v, spec.kv_heads)?);
-        let mut scores = (q.matmul(&k.t()?)? * (1.0 / (spec.head_dim as f64).sqrt()))?.to_dtype(DType::F32)?;
+        let (q, k, v) = (heads(&q, spec.heads)?, heads(&k, spec.kv_heads)?, heads(&v, spec.kv_heads)?);
+        let mut scores = (q.matmul(&k.t()?)? * (1.0 / (spec.head_dim as f64).sqrt()))?;
         if spec.causal {
             let mask: Vec<f32> = (0..length * length).map(|i| if i % length > i / length { f32::NEG_INFINITY } else { 0.0 }).collect();
             scores = scores.broadcast_add(&Tensor::from_vec(mask, (1, length, length), q.device())?)?;
         }
-        let weights = softmax(&scores)?.to_dtype(v.dtype())?;
+        let weights = softmax(&scores)?;
         outputs.push(weights.matmul(&v)?.transpose(0, 1)?.reshape((length, spec.heads * spec.head_dim))?);
     }
-    Ok(Tensor::cat(&outputs, 0)?)
+    Ok(Tensor::cat(&outputs, 0)?.to_dtype(dtype)?)
 }
 
 fn softmax(scores: &Tensor) -> Result<Tensor> {

@@ -16,6 +16,17 @@ pub use kernel::matmul::{threads, with_threads};
 use crate::tensor::{Tensor, is_fused};
 use crate::{Error, Result};
 
+/// What the fused kernels were found to run on: `AVX-512`, `AVX2 + FMA`, or `portable`.
+pub fn instruction_set() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    match kernel::simd::level() {
+        kernel::simd::Level::Avx512 => return "AVX-512",
+        kernel::simd::Level::Avx2 => return "AVX2 + FMA",
+        kernel::simd::Level::Portable => {}
+    }
+    "portable"
+}
+
 /// Matrices the fused kernels can read.
 fn fusible(tensors: &[&Tensor]) -> bool {
     tensors.iter().all(|t| is_fused(t) && t.rank() == 2)

@@ -5,6 +5,18 @@ use std::path::Path;
 use prism_run::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+/// Which of the two Qwen2-VL image processors is computed. They differ in the last bits:
+/// of the resized bytes, and of the normalised values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Processor {
+    /// `Qwen2VLImageProcessor`: Pillow and numpy.
+    #[default]
+    Slow,
+    /// `Qwen2VLImageProcessorFast`: torchvision.
+    Fast,
+}
+
 /// What the Qwen2-VL image processor is told.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PixelConfig {
@@ -24,6 +36,8 @@ pub struct PixelConfig {
     pub image_mean: [f64; 3],
     /// Standard deviation per channel.
     pub image_std: [f64; 3],
+    /// The arithmetic: that of the processor the checkpoint was saved with.
+    pub processor: Processor,
 }
 
 impl Default for PixelConfig {
@@ -38,6 +52,7 @@ impl Default for PixelConfig {
             rescale_factor: 1.0 / 255.0,
             image_mean: [0.48145466, 0.4578275, 0.40821073],
             image_std: [0.26862954, 0.26130258, 0.27577711],
+            processor: Processor::Slow,
         }
     }
 }
@@ -59,6 +74,7 @@ struct File {
     do_normalize: Option<bool>,
     do_convert_rgb: Option<bool>,
     resample: Option<u32>,
+    image_processor_type: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -98,6 +114,10 @@ impl PixelConfig {
             rescale_factor: file.rescale_factor.unwrap_or(base.rescale_factor),
             image_mean: file.image_mean.unwrap_or(base.image_mean),
             image_std: file.image_std.unwrap_or(base.image_std),
+            processor: match file.image_processor_type.is_some_and(|name| name.ends_with("Fast")) {
+                true => Processor::Fast,
+                false => Processor::Slow,
+            },
         };
         config.check().map_err(|cause| Error::content(path, cause, "compare it with a Qwen2.5-VL checkpoint's"))?;
         Ok(config)

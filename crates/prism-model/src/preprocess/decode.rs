@@ -1,16 +1,18 @@
 //! Image files to RGB bytes, as Pillow opens and converts them.
 //!
-//! PNG is exact. Pixels with an alpha channel of their own (RGBA) are pasted on
-//! white, every other mode goes through Pillow's RGB conversion (which drops a
-//! grey image's alpha and a palette's transparency). The EXIF orientation is not
-//! applied, as Pillow leaves it.
+//! Every value is Pillow's, for PNG here and for JPEG in the module beside. Pixels with
+//! an alpha channel of their own (RGBA) are pasted on white, every other mode goes
+//! through Pillow's RGB conversion (which drops a grey image's alpha and a palette's
+//! transparency). The EXIF orientation is not applied, as Pillow leaves it.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
-use image::{DynamicImage, ImageDecoder, ImageFormat, Limits, codecs::jpeg, codecs::png};
+use image::{DynamicImage, ImageDecoder, ImageFormat, Limits, codecs::png};
 use prism_run::{Error, Result};
+
+use super::jpeg;
 
 /// Longest side accepted, in pixels.
 pub const MOST_SIDE: u32 = 32_768;
@@ -18,26 +20,6 @@ pub const MOST_SIDE: u32 = 32_768;
 pub const MOST_PIXELS: u64 = 178_956_970;
 /// Largest image file accepted, in bytes.
 pub const MOST_BYTES: u64 = 256 << 20;
-
-/// What reads JPEG files. Decoders differ in the last bit (chroma upsampling, the
-/// transform's rounding), so a run records which one it used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum JpegDecoder {
-    /// The `image` crate's (`zune-jpeg`): pure Rust; at 4:2:0 it differs from
-    /// Pillow's libjpeg-turbo by a few grey levels in about a quarter of the values.
-    #[default]
-    ImageCrate,
-}
-
-impl JpegDecoder {
-    /// The word for the run's manifest.
-    pub fn name(self) -> &'static str {
-        match self {
-            JpegDecoder::ImageCrate => "image-crate",
-        }
-    }
-}
 
 /// Bytes `[height, width, 3]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,8 +67,8 @@ pub fn dimensions(path: &Path) -> Result<(usize, usize)> {
     let head = reader.fill_buf().map_err(|e| Error::io("cannot read", path, e))?;
     let format = format(head).ok_or_else(|| not_an_image(path))?;
     let size = match format {
-        ImageFormat::Png => png_decoder(reader).map(|d| d.dimensions()),
-        _ => jpeg::JpegDecoder::new(reader).map(|d| d.dimensions()),
+        ImageFormat::Png => png_decoder(reader).map(|d| d.dimensions()).map_err(|e| e.to_string()),
+        _ => jpeg::dimensions(&whole(reader, path)?),
     };
     let (width, height) = size.map_err(|e| undecodable(path, &e))?;
     check_size(path, width, height)?;
@@ -97,32 +79,37 @@ pub fn dimensions(path: &Path) -> Result<(usize, usize)> {
 ///
 /// # Errors
 /// When the file cannot be read or decoded, or is too large.
-pub fn open(path: &Path, jpeg: JpegDecoder) -> Result<RgbImage> {
+pub fn open(path: &Path) -> Result<RgbImage> {
     let file = File::open(path).map_err(|e| Error::io("cannot read", path, e))?;
+    bytes_to_rgb(&whole(file, path)?, path)
+}
+
+/// All bytes of a file of bounded size.
+fn whole(file: impl Read, path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|e| Error::io("cannot read", path, e))?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(Error::content(path, format!("the file is larger than {MOST_BYTES} bytes"), "scale the image"));
     }
-    bytes_to_rgb(&bytes, jpeg, path)
+    Ok(bytes)
 }
 
 /// The image in `bytes`; `path` names it in messages.
 ///
 /// # Errors
 /// As [`open`].
-pub fn bytes_to_rgb(bytes: &[u8], jpeg: JpegDecoder, path: &Path) -> Result<RgbImage> {
+pub fn bytes_to_rgb(bytes: &[u8], path: &Path) -> Result<RgbImage> {
     match format(bytes).ok_or_else(|| not_an_image(path))? {
         ImageFormat::Png => {
             let decoder = png_decoder(Cursor::new(bytes)).map_err(|e| undecodable(path, &e))?;
             rgb(decoder, png_colour_type(bytes), path)
         }
-        _ => match jpeg {
-            JpegDecoder::ImageCrate => {
-                let decoder = jpeg::JpegDecoder::new(Cursor::new(bytes)).map_err(|e| undecodable(path, &e))?;
-                rgb(decoder, None, path)
-            }
-        },
+        _ => {
+            let (width, height) = jpeg::dimensions(bytes).map_err(|e| undecodable(path, &e))?;
+            check_size(path, width, height)?;
+            let pixels = jpeg::pixels(bytes).map_err(|e| undecodable(path, &e))?;
+            checked(width, height, pixels, path)
+        }
     }
 }
 
@@ -183,6 +170,10 @@ fn rgb(decoder: impl ImageDecoder, png_colour_type: Option<u8>, path: &Path) -> 
         DynamicImage::ImageLumaA16(image) => image.pixels().flat_map(|p| [grey(p.0[0]); 3]).collect(),
         other => other.to_rgb8().into_raw(),
     };
+    checked(width, height, pixels, path)
+}
+
+fn checked(width: u32, height: u32, pixels: Vec<u8>, path: &Path) -> Result<RgbImage> {
     RgbImage::new(width as usize, height as usize, pixels)
         .ok_or_else(|| Error::content(path, "the decoder returned fewer pixels than the header says", "replace the file"))
 }
@@ -200,6 +191,6 @@ fn not_an_image(path: &Path) -> Error {
     Error::content(path, "it is neither a PNG nor a JPEG image", "convert it to PNG")
 }
 
-fn undecodable(path: &Path, cause: &image::ImageError) -> Error {
+fn undecodable(path: &Path, cause: &dyn std::fmt::Display) -> Error {
     Error::content(path, format!("the image cannot be decoded: {cause}"), "replace the file or convert it to PNG")
 }

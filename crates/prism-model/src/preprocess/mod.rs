@@ -1,13 +1,14 @@
 //! From an image file to what the vision tower reads (method, section 1).
 //!
 //! The pipeline, in order: [`decode`] the file to RGB, [`smart_resize`] chooses a
-//! size of whole merged tokens, [`bicubic`] resizes exactly as Pillow does,
-//! [`patches`] normalises and lays the pixels out as the Qwen2-VL image processor
-//! does. Every value equals the one the slow (numpy) processor computes.
+//! size of whole merged tokens, [`bicubic`] resizes, [`patches`] normalises and lays the
+//! pixels out. Every value equals the one that transformers' Qwen2-VL image processor
+//! computes, the slow (Pillow, numpy) or the fast one (torchvision): see [`Processor`].
 
 pub mod bicubic;
 pub mod config;
 pub mod decode;
+mod jpeg;
 pub mod patches;
 pub mod smart_resize;
 
@@ -15,8 +16,8 @@ use std::path::Path;
 
 use prism_run::{Error, Result};
 
-pub use config::PixelConfig;
-pub use decode::{JpegDecoder, RgbImage};
+pub use config::{PixelConfig, Processor};
+pub use decode::RgbImage;
 
 /// Size of one image in patches: `(t, h, w)`; a still image has `t = 1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -63,8 +64,6 @@ impl PixelValues {
 pub struct Preprocessor {
     /// The numbers of `preprocessor_config.json`.
     pub config: PixelConfig,
-    /// Which decoder reads JPEG files.
-    pub jpeg: JpegDecoder,
 }
 
 impl Preprocessor {
@@ -73,7 +72,7 @@ impl Preprocessor {
     /// # Errors
     /// When the file is missing or asks for a step other than those of the Qwen2-VL processor.
     pub fn from_dir(checkpoint: &Path) -> Result<Self> {
-        Ok(Self { config: PixelConfig::read(&checkpoint.join("preprocessor_config.json"))?, jpeg: JpegDecoder::default() })
+        Ok(Self { config: PixelConfig::read(&checkpoint.join("preprocessor_config.json"))? })
     }
 
     /// The same with other pixel limits; `None` keeps the checkpoint's.
@@ -97,7 +96,7 @@ impl Preprocessor {
     /// # Errors
     /// When the file cannot be read or decoded, or its sides differ by more than a factor of 200.
     pub fn open(&self, path: &Path) -> Result<PixelValues> {
-        let image = decode::open(path, self.jpeg)?;
+        let image = decode::open(path)?;
         self.image(&image).map_err(|cause| Error::content(path, cause, "crop or scale the image"))
     }
 
@@ -107,7 +106,11 @@ impl Preprocessor {
     /// Says why the image's shape is refused.
     pub fn image(&self, image: &RgbImage) -> std::result::Result<PixelValues, String> {
         let (height, width) = self.size(image.height(), image.width())?;
-        let resized = bicubic::resize(image, width, height);
+        let rounding = match self.config.processor {
+            Processor::Slow => bicubic::Rounding::Pillow,
+            Processor::Fast => bicubic::Rounding::Torch,
+        };
+        let resized = bicubic::resize(image, width, height, rounding);
         Ok(patches::patches(&resized, &self.config))
     }
 

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use prism_run::records::{AlignmentRow, AnswerRow, ExampleRow};
+use prism_run::records::{AlignmentRow, AnswerRow, ExampleRow, TimingRow};
 use prism_run::{Example, Intervention, Outcome, Position, Stage};
 
 use super::donors::Donors;
 use super::{Records, Setup};
 use crate::alignment::Targets;
+use crate::clock;
 use crate::decode::answer::{self, Distribution};
 use crate::decode::{Branch, Decoder, Latents, Noise, NoiseSource, Prefiller, Prefix, Strategy, Swap, Trajectory, Untouched, Zero};
 use crate::error::Result;
@@ -33,6 +35,7 @@ pub(super) fn letter_forms(tokenizer: &Tokenizer) -> Result<Vec<Vec<u32>>> {
 }
 
 /// What is the same for every example.
+#[derive(Clone)]
 pub(super) struct Runner<'a> {
     pub setup: &'a Setup<'a>,
     /// One arm's of a sweep.
@@ -53,6 +56,28 @@ enum Slot {
     Refused(String),
 }
 
+/// What an example took so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Times {
+    image: Duration,
+    vision: Duration,
+    prefill: Duration,
+    prefills: usize,
+}
+
+impl Times {
+    /// An example's prefix; what it took is added.
+    fn prefix(&mut self, setup: &Setup<'_>, example: &Example) -> Result<Prefix> {
+        let Setup { model, prompter, preprocessor, .. } = *setup;
+        let (prefix, took, spent) = clock::timed(|| Prefiller { model, prompter, preprocessor }.prefix(example));
+        self.vision += spent.vision;
+        self.prefill += spent.prefill;
+        self.image += took.saturating_sub(spent.vision + spent.prefill);
+        self.prefills += 1;
+        prefix
+    }
+}
+
 /// An example with its vision pass and prefill, which all branches of all arms share.
 pub(super) struct Prompted<'e> {
     pub example: &'e Example,
@@ -60,14 +85,18 @@ pub(super) struct Prompted<'e> {
     prefix: Option<Prefix>,
     /// Why the example cannot be run at all.
     failure: Option<String>,
+    times: Times,
 }
 
 impl<'e> Prompted<'e> {
     /// Runs vision tower and prefill of every example of a group.
     pub fn group(setup: &Setup<'_>, group: &[&'e Example]) -> Vec<Self> {
-        let prompted = |&example: &&'e Example| match prefiller(setup).prefix(example) {
-            Ok(prefix) => Self { example, prefix: Some(prefix), failure: None },
-            Err(e) => Self { example, prefix: None, failure: Some(e.to_string()) },
+        let prompted = |&example: &&'e Example| {
+            let mut times = Times::default();
+            match times.prefix(setup, example) {
+                Ok(prefix) => Self { example, prefix: Some(prefix), failure: None, times },
+                Err(e) => Self { example, prefix: None, failure: Some(e.to_string()), times },
+            }
         };
         group.iter().map(prompted).collect()
     }
@@ -89,14 +118,10 @@ impl<'e> Prompted<'e> {
     pub fn restore_prefix(&mut self, setup: &Setup<'_>) -> Result<bool> {
         let dropped = self.prefix.is_none() && self.failure.is_none();
         if dropped {
-            self.prefix = Some(prefiller(setup).prefix(self.example)?);
+            self.prefix = Some(self.times.prefix(setup, self.example)?);
         }
         Ok(dropped)
     }
-}
-
-fn prefiller<'a>(setup: &Setup<'a>) -> Prefiller<'a> {
-    Prefiller { model: setup.model, prompter: setup.prompter, preprocessor: setup.preprocessor }
 }
 
 /// One arm's branches of an example, of which those without unknown donors have run.
@@ -105,6 +130,9 @@ pub(super) struct Begun {
     slots: Vec<Slot>,
     /// Clean latents, when the example ran.
     pub latents: Option<Arc<Latents>>,
+    /// Time in decoding, and forwards made.
+    decode: Duration,
+    forwards: usize,
 }
 
 impl Begun {
@@ -129,7 +157,8 @@ impl<'a> Runner<'a> {
     /// Every branch of the group that can run by now, side by side. Without `donors`, swaps wait.
     pub fn begin(&self, group: &[Prompted<'_>], donors: Option<&Donors>) -> Result<Vec<Begun>> {
         let waiting = || self.branches.iter().map(|_| Slot::Waiting).collect();
-        let mut all: Vec<Begun> = group.iter().map(|_| Begun { slots: waiting(), latents: None }).collect();
+        let mut all: Vec<Begun> =
+            group.iter().map(|_| Begun { slots: waiting(), latents: None, decode: Duration::ZERO, forwards: 0 }).collect();
         self.run_waiting(group, &mut all, |prompted, _, branch| match (branch, donors) {
             (Intervention::Sham, _) => None,
             (Intervention::Swap | Intervention::SwapWith(_), donors) => {
@@ -190,8 +219,19 @@ impl<'a> Runner<'a> {
                 });
             }
         }
-        for ((i, k, donor), trajectory) in places.into_iter().zip(self.decode(branches)?) {
+        let (trajectories, took) = clock::own(|| self.decode(branches));
+        let trajectories = trajectories?;
+        let total: usize = trajectories.iter().map(|t| t.forwards.len()).sum();
+        let mut shares: Vec<(usize, usize)> = Vec::new();
+        for ((i, k, donor), trajectory) in places.into_iter().zip(trajectories) {
+            shares.push((i, trajectory.forwards.len()));
             results.push((i, k, Slot::Done { donor, trajectory: Box::new(trajectory) }));
+        }
+        for (i, forwards) in shares {
+            if let Some(begun) = all.get_mut(i) {
+                begun.forwards += forwards;
+                begun.decode += took.mul_f64(forwards as f64 / total.max(1) as f64);
+            }
         }
         for (i, k, result) in results {
             if let Some(slot) = all.get_mut(i).and_then(|b| b.slots.get_mut(k)) {
@@ -228,7 +268,8 @@ impl<'a> Runner<'a> {
             records.answers.push(row);
         }
         if let (Some(prefix), Some(clean)) = (&prompted.prefix, begun.clean()) {
-            for position in Position::ALL {
+            let positions = if self.setup.vectors { &Position::ALL[..] } else { &[] };
+            for &position in positions {
                 if let Some(vector) = prefix.probe(position).or_else(|| clean.probe(position)) {
                     records.push_vector(position.name(), example.row, &vector);
                 }
@@ -241,6 +282,9 @@ impl<'a> Runner<'a> {
             }
         }
         records.examples.push(self.example_row(prompted, records.answers.first(), messages));
+        if self.setup.timing {
+            records.timing.push(timing_row(prompted, begun));
+        }
         Ok(records)
     }
 
@@ -310,6 +354,22 @@ impl<'a> Runner<'a> {
             latent_norm: trajectory.latent_norm(),
             perturbation_norm: trajectory.perturbation_norm(),
         }
+    }
+}
+
+fn timing_row(prompted: &Prompted<'_>, begun: &Begun) -> TimingRow {
+    let times = &prompted.times;
+    TimingRow {
+        row: prompted.example.row,
+        id: prompted.example.id.clone(),
+        visual_tokens: prompted.prefix.as_ref().map_or(0, Prefix::visual_tokens),
+        prompt_tokens: prompted.prefix.as_ref().map_or(0, |p| p.prompt_ids.len()),
+        image: times.image.as_secs_f64(),
+        vision: times.vision.as_secs_f64(),
+        prefill: times.prefill.as_secs_f64(),
+        decode: begun.decode.as_secs_f64(),
+        prefills: times.prefills,
+        forwards: begun.forwards,
     }
 }
 

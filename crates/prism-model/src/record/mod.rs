@@ -13,6 +13,11 @@
 //! A sweep ([`record_sweep`]) records several strategies at once, each into a run folder
 //! of its own: an example's vision pass and prefill are made once for all of them.
 //!
+//! A shard records its part of the examples. Donors and the alignment sample are drawn
+//! from the whole benchmark all the same; donors of other shards are run clean, for
+//! their latents alone. So [`parts::join`] makes of the shards' records the very bytes
+//! of the unsharded run.
+//!
 //! Every example ends in one outcome. An example that cannot be run (a broken image)
 //! ends as `error` with its message; a model that fails ends the recording.
 
@@ -27,7 +32,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 
 use prism_run::random::Stream;
-use prism_run::{Cancel, Example, Intervention, Outcome, Progress, records};
+use prism_run::{Cancel, Example, Intervention, Outcome, Progress, Shard, records};
 
 use self::donors::Donors;
 use self::example::Runner;
@@ -68,6 +73,12 @@ pub struct Setup<'a> {
     pub alignment: usize,
     /// Examples decoded side by side; changes speed and memory, never a byte of the records.
     pub group: usize,
+    /// Which of the examples are recorded.
+    pub shard: Shard,
+    /// Whether the probe positions' vectors are kept.
+    pub vectors: bool,
+    /// Whether it is noted how long each example took, beside the records.
+    pub timing: bool,
     /// What identifies the checkpoint's files and the images' contents (hashes):
     /// finished parts of others are not reused.
     pub checkpoint: String,
@@ -145,8 +156,8 @@ pub struct Sweep {
     pub prefills: usize,
 }
 
-/// Runs every example under every branch and writes `run/records/`; records of the
-/// same plan that are there already are kept.
+/// Runs every example of the shard under every branch and writes `run/records/`; records
+/// of the same plan that are there already are kept.
 ///
 /// # Errors
 /// An empty or inconsistent benchmark, a branch that names an absent donor, an exit that
@@ -176,19 +187,23 @@ pub fn record_sweep(
     let branches = checked(setup, examples)?;
     let declared = donors::declared(examples, &branches, setup.seed, setup.pool);
     let pool = donors::declared(examples, &[Intervention::Swap], setup.seed, setup.pool);
-    let (first, rest): (Vec<&Example>, Vec<&Example>) = examples.iter().partition(|e| declared.contains(&e.row));
+    let own: Vec<&Example> = examples.iter().enumerate().filter(|(place, _)| setup.shard.holds(*place)).map(|(_, e)| e).collect();
+    let (first, rest): (Vec<&Example>, Vec<&Example>) = own.iter().copied().partition(|e| declared.contains(&e.row));
+    let foreign = examples.iter().enumerate().filter(|(place, e)| declared.contains(&e.row) && !setup.shard.holds(*place));
+    let foreign: Vec<&Example> = foreign.map(|(_, e)| e).collect();
     let (aligned, letters) = (sample(setup, examples), example::letter_forms(setup.prompter.tokenizer())?);
     let chunks: Vec<(bool, &[&Example])> = first.chunks(PART).map(|c| (true, c)).chain(rest.chunks(PART).map(|c| (false, c))).collect();
 
     let mut summaries: Vec<Option<Summary>> = Vec::with_capacity(strategies.len());
     let mut arms: Vec<Arm<'_>> = Vec::new();
-    let (mut done, all) = (0, examples.len() * strategies.len());
+    let (mut done, all) = (0, own.len() * strategies.len());
     for (index, (strategy, run)) in strategies.iter().enumerate() {
-        let plan = plan(setup, *strategy, &branches, examples);
+        let whole = plan(setup, *strategy, &branches, examples);
+        let plan = sharded(whole.clone(), setup.shard);
         let recorded = parts::recorded(run, &plan)?;
         summaries.push(recorded.as_ref().map(|all| Summary::of(all, &branches)));
         if recorded.is_some() {
-            done += examples.len();
+            done += own.len();
             continue;
         }
         let parts = Parts::open(run, &plan)?;
@@ -198,19 +213,20 @@ pub fn record_sweep(
             (false, known) => known.map(|latents| Donors { pool: pool.clone(), latents }),
         };
         let runner = Runner { setup, strategy: *strategy, branches: &branches, aligned: &aligned, letters: &letters };
-        arms.push(Arm { index, run, runner, parts, donors });
+        arms.push(Arm { index, run, whole, runner, parts, donors });
     }
     progress.begin("records", "examples", all as u64, done as u64);
     let recording = Recording { setup, progress, cancel, prefills: AtomicUsize::new(0) };
     let donor_chunks: Vec<(usize, &[&Example])> =
         chunks.iter().enumerate().filter(|(_, (donor, _))| *donor).map(|(i, (_, chunk))| (i, *chunk)).collect();
-    recording.donors(&mut arms, &donor_chunks, &pool)?;
+    recording.donors(&mut arms, &donor_chunks, &foreign, &pool)?;
     for (index, (_, chunk)) in chunks.iter().enumerate() {
         recording.part(&arms, index, chunk)?;
     }
     progress.end();
     for arm in arms {
-        let all = arm.parts.merge(arm.run, chunks.len())?;
+        let whole = (!setup.shard.is_whole()).then_some(&arm.whole);
+        let all = arm.parts.merge(arm.run, chunks.len(), whole)?;
         if let Some(summary) = summaries.get_mut(arm.index) {
             *summary = Some(Summary::of(&all, &branches));
         }
@@ -236,6 +252,10 @@ fn checked(setup: &Setup<'_>, examples: &[Example]) -> Result<Vec<Intervention>>
     let ids: BTreeSet<&str> = examples.iter().map(|e| e.id.as_str()).collect();
     if rows.len() != examples.len() || ids.len() != examples.len() {
         return Err(Error::input("benchmark", "has two examples of one row or id", "give every example its own"));
+    }
+    if setup.shard.count() > examples.len() {
+        let cause = format!("is one of {} parts of {} examples", setup.shard.count(), examples.len());
+        return Err(Error::input(format!("shard {}", setup.shard), cause, "give at most as many shards as examples"));
     }
     let mut branches = vec![Intervention::Clean];
     for branch in &setup.branches {
@@ -271,8 +291,17 @@ fn plan(setup: &Setup<'_>, strategy: Strategy, branches: &[Intervention], exampl
         "seed": setup.seed,
         "pool": setup.pool,
         "alignment": setup.alignment,
+        "vectors": setup.vectors,
         "examples": examples,
     })
+}
+
+/// The plan of one shard; of the whole, if it is that.
+fn sharded(mut plan: serde_json::Value, shard: Shard) -> serde_json::Value {
+    if let (false, Some(keys)) = (shard.is_whole(), plan.as_object_mut()) {
+        keys.insert("shard".into(), shard.to_string().into());
+    }
+    plan
 }
 
 /// Rows whose alignment is measured.

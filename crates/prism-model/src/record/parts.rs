@@ -19,6 +19,8 @@ use crate::decode::Latents;
 use crate::error::{Error, Result};
 
 const PLAN: &str = "plan.json";
+/// In a shard's records: the plan of the whole they are a part of.
+const WHOLE: &str = "whole.json";
 const DONORS: &str = "donors.safetensors";
 const DONOR_ROWS: &str = "donors.json";
 
@@ -91,6 +93,7 @@ impl Parts {
     /// When it cannot be written.
     pub fn write(&self, index: usize, part: Records) -> Result<()> {
         let folder = PartialFolder::create(&self.path(index))?;
+        part.write_timing(folder.path())?;
         part.write(folder.path())?;
         Ok(folder.finish()?)
     }
@@ -139,10 +142,11 @@ impl Parts {
     }
 
     /// Puts `count` parts together, sorted by row, as `run`'s records, and removes the parts.
+    /// Where they are a shard's, `whole` is the plan of the unsharded run.
     ///
     /// # Errors
     /// When a part is absent or damaged, or the records cannot be written.
-    pub fn merge(self, run: &Path, count: usize) -> Result<Records> {
+    pub fn merge(self, run: &Path, count: usize, whole: Option<&serde_json::Value>) -> Result<Records> {
         let mut all = Records::default();
         for index in 0..count {
             all.extend(Records::read(&self.path(index))?);
@@ -153,10 +157,50 @@ impl Parts {
         // Records that know their plan are not made again for the same one.
         let plan = self.folder.join(PLAN);
         std::fs::copy(&plan, folder.path().join(PLAN)).map_err(|e| Error::io("cannot write", &plan, e))?;
+        if let Some(whole) = whole {
+            write_atomic(&folder.path().join(WHOLE), hash(whole).as_bytes())?;
+        }
+        all.write_timing(run)?;
         folder.finish()?;
         std::fs::remove_dir_all(&self.folder).map_err(|e| Error::io("cannot remove", &self.folder, e))?;
         Ok(all)
     }
+}
+
+/// Joins the records of all shards of one plan as `run`'s, as the unsharded run would
+/// have written them.
+///
+/// # Errors
+/// When a folder holds no finished shard, they are of different plans, two hold the same
+/// example, or a file is damaged or cannot be written.
+pub fn join(run: &Path, shards: &[PathBuf]) -> Result<Records> {
+    let mut plan: Option<(String, &Path)> = None;
+    let mut all = Records::default();
+    for shard in shards {
+        let folder = records::folder(shard);
+        let whole = std::fs::read_to_string(folder.join(WHOLE))
+            .map_err(|_| Error::content(shard, "holds no finished records of a shard", "run that shard to its end first"))?;
+        match &plan {
+            Some((known, first)) if *known != whole => {
+                let cause = format!("was recorded with other inputs or settings than {}", first.display());
+                return Err(Error::content(shard, cause, "join shards of one run only"));
+            }
+            Some(_) => {}
+            None => plan = Some((whole, shard)),
+        }
+        all.extend(Records { timing: super::rows::timing(shard)?, ..Records::read(&folder)? });
+    }
+    let Some((plan, _)) = plan else { return Err(Error::input("shards", "are none", "name the shards' run folders")) };
+    all.sort();
+    if let Some(twice) = all.examples.windows(2).find(|pair| pair.iter().all(|e| e.row == pair[0].row)) {
+        return Err(Error::input("shards", format!("hold row {} twice", twice[0].row), "name every shard once"));
+    }
+    let folder = PartialFolder::create(&records::folder(run))?;
+    all.clone().write(folder.path())?;
+    write_atomic(&folder.path().join(PLAN), plan.as_bytes())?;
+    all.write_timing(run)?;
+    folder.finish()?;
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -182,7 +226,7 @@ mod tests {
         parts.write(1, part(&[0, 3])).unwrap();
         let parts = Parts::open(dir.path(), &json!({"seed": 1})).unwrap();
         assert!(parts.has(0) && parts.has(1) && !parts.has(2));
-        let merged = parts.merge(dir.path(), 2).unwrap();
+        let merged = parts.merge(dir.path(), 2, None).unwrap();
         assert_eq!(merged.vectors["latent_last"].rows, [0, 1, 3, 4]);
         assert_eq!(merged.vectors["latent_last"].vector(3), [4.0, 0.5]);
         let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();

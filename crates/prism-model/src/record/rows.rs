@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use prism_run::records::{AlignmentRow, AnswerRow, ExampleRow, files};
+use prism_run::folder::names;
+use prism_run::records::{AlignmentRow, AnswerRow, ExampleRow, TimingRow, files};
 use prism_run::table::{read_rows, write_rows};
 use prism_run::vectors::{self, Vectors};
 
@@ -20,6 +21,8 @@ pub struct Records {
     pub alignment: Vec<AlignmentRow>,
     /// Vectors by position's name.
     pub vectors: BTreeMap<String, Vectors>,
+    /// One per example that was timed; kept beside the records, not among them.
+    pub timing: Vec<TimingRow>,
 }
 
 impl Records {
@@ -28,6 +31,7 @@ impl Records {
         self.examples.extend(other.examples);
         self.answers.extend(other.answers);
         self.alignment.extend(other.alignment);
+        self.timing.extend(other.timing);
         for (name, more) in other.vectors {
             let all = self.vectors.entry(name).or_default();
             for (i, row) in more.rows.iter().enumerate() {
@@ -46,6 +50,7 @@ impl Records {
         self.examples.sort_by_key(|r| r.row);
         self.answers.sort_by_key(|r| r.row);
         self.alignment.sort_by_key(|r| r.row);
+        self.timing.sort_by_key(|r| r.row);
         for all in self.vectors.values_mut() {
             let mut order: Vec<usize> = (0..all.rows.len()).collect();
             order.sort_by_key(|&i| all.rows.get(i).copied());
@@ -69,7 +74,19 @@ impl Records {
         Ok(())
     }
 
-    /// Reads them back.
+    /// Writes the times into `folder`, which is not that of the records; nothing when
+    /// nothing was timed.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_timing(&self, folder: &Path) -> Result<()> {
+        if !self.timing.is_empty() {
+            write_rows(&folder.join(names::TIMING), self.timing.iter().cloned())?;
+        }
+        Ok(())
+    }
+
+    /// Reads them back, and the times of that folder.
     ///
     /// # Errors
     /// When a file is absent or damaged.
@@ -79,6 +96,16 @@ impl Records {
             answers: read_rows(&folder.join(files::ANSWERS))?,
             alignment: read_rows(&folder.join(files::ALIGNMENT))?,
             vectors: vectors::read(&folder.join(files::LATENTS))?,
+            timing: timing(folder)?,
         })
     }
+}
+
+/// The times in `folder`; none where nothing was timed.
+///
+/// # Errors
+/// When the file is damaged.
+pub fn timing(folder: &Path) -> Result<Vec<TimingRow>> {
+    let path = folder.join(names::TIMING);
+    if path.is_file() { Ok(read_rows(&path)?) } else { Ok(Vec::new()) }
 }

@@ -6,13 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use prism_run::{Cancel, Example, Progress};
+use prism_run::{Cancel, Example, Intervention, Progress};
 use rayon::prelude::*;
 
 use super::donors::Donors;
 use super::example::{Begun, Prompted, Runner};
 use super::parts::Parts;
 use super::{Records, Setup};
+use crate::clock;
 use crate::decode::Latents;
 use crate::error::{Error, Result};
 
@@ -25,6 +26,8 @@ pub(super) struct Arm<'a> {
     pub index: usize,
     /// Its run folder.
     pub run: &'a Path,
+    /// The plan of all shards, what [`super::parts::join`] needs to know of this one.
+    pub whole: serde_json::Value,
     pub runner: Runner<'a>,
     pub parts: Parts,
     /// Its donors, once known.
@@ -67,15 +70,17 @@ impl Recording<'_> {
             .into_par_iter()
             .map(|group| {
                 self.cancel.check()?;
-                let group = self.prompted(&group);
-                arms.iter()
-                    .map(|arm| {
-                        let donors = known(arm)?;
-                        let records = arm.runner.complete(&group, arm.runner.begin(&group, Some(donors))?, donors)?;
-                        self.progress.advance(group.len() as u64);
-                        Ok(records)
-                    })
-                    .collect()
+                clock::task(|| {
+                    let group = self.prompted(&group);
+                    arms.iter()
+                        .map(|arm| {
+                            let donors = known(arm)?;
+                            let records = arm.runner.complete(&group, arm.runner.begin(&group, Some(donors))?, donors)?;
+                            self.progress.advance(group.len() as u64);
+                            Ok(records)
+                        })
+                        .collect()
+                })
             })
             .collect::<Result<_>>()?;
         write(&arms, index, done)
@@ -83,24 +88,25 @@ impl Recording<'_> {
 
     /// Runs the donors' parts of every arm whose donors are not known: first what needs
     /// no donor, then, all latents known, what does.
-    pub fn donors(&self, arms: &mut [Arm<'_>], chunks: &[(usize, &[&Example])], pool: &BTreeSet<usize>) -> Result<()> {
+    pub fn donors(
+        &self,
+        arms: &mut [Arm<'_>],
+        chunks: &[(usize, &[&Example])],
+        foreign: &[&Example],
+        pool: &BTreeSet<usize>,
+    ) -> Result<()> {
         let mut arms: Vec<&mut Arm<'_>> = arms.iter_mut().filter(|arm| arm.donors.is_none()).collect();
         if arms.is_empty() {
             return Ok(());
         }
         let kept = AtomicUsize::new(0);
         let mut waiting: Vec<(usize, Vec<Waiting<'_>>)> = Vec::new();
-        let mut latents: Vec<BTreeMap<usize, Arc<Latents>>> = arms.iter().map(|_| BTreeMap::new()).collect();
         let runners: Vec<&Runner<'_>> = arms.iter().map(|arm| &arm.runner).collect();
+        let mut latents = self.foreign(&runners, foreign)?;
         for (index, chunk) in chunks {
             let groups: Vec<Waiting<'_>> =
                 self.groups(chunk).into_par_iter().map(|group| self.begin(&runners, &group, &kept)).collect::<Result<_>>()?;
-            for Waiting { group, begun } in &groups {
-                for (latents, begun) in latents.iter_mut().zip(begun) {
-                    let of_group = group.iter().zip(begun);
-                    latents.extend(of_group.filter_map(|(prompted, begun)| Some((prompted.example.row, begun.latents.clone()?))));
-                }
-            }
+            collect(&mut latents, &groups);
             waiting.push((*index, groups));
         }
         for (arm, latents) in arms.iter_mut().zip(latents) {
@@ -118,18 +124,20 @@ impl Recording<'_> {
                 .into_par_iter()
                 .map(|Waiting { mut group, begun }| {
                     self.cancel.check()?;
-                    for prompted in &mut group {
-                        self.prefills.fetch_add(usize::from(prompted.restore_prefix(self.setup)?), Ordering::Relaxed);
-                    }
-                    let begun = begun.into_iter().zip(&lacking).filter(|(_, lacks)| **lacks).map(|(begun, _)| begun);
-                    arms.iter()
-                        .zip(begun)
-                        .map(|(arm, begun)| {
-                            let records = arm.runner.complete(&group, begun, known(arm)?)?;
-                            self.progress.advance(group.len() as u64);
-                            Ok(records)
-                        })
-                        .collect()
+                    clock::task(|| {
+                        for prompted in &mut group {
+                            self.prefills.fetch_add(usize::from(prompted.restore_prefix(self.setup)?), Ordering::Relaxed);
+                        }
+                        let begun = begun.into_iter().zip(&lacking).filter(|(_, lacks)| **lacks).map(|(begun, _)| begun);
+                        arms.iter()
+                            .zip(begun)
+                            .map(|(arm, begun)| {
+                                let records = arm.runner.complete(&group, begun, known(arm)?)?;
+                                self.progress.advance(group.len() as u64);
+                                Ok(records)
+                            })
+                            .collect()
+                    })
                 })
                 .collect::<Result<_>>()?;
             write(&arms, index, done)?;
@@ -137,11 +145,33 @@ impl Recording<'_> {
         Ok(())
     }
 
+    /// Clean latents, by arm, of donors whose records are another shard's.
+    fn foreign(&self, runners: &[&Runner<'_>], donors: &[&Example]) -> Result<Vec<BTreeMap<usize, Arc<Latents>>>> {
+        let mut latents: Vec<BTreeMap<usize, Arc<Latents>>> = runners.iter().map(|_| BTreeMap::new()).collect();
+        if donors.is_empty() {
+            return Ok(latents);
+        }
+        self.progress.say(&format!("{} donors belong to other shards: they are run clean, for their latents", donors.len()));
+        let unaligned = BTreeSet::new();
+        let clean: Vec<Runner<'_>> =
+            runners.iter().map(|runner| Runner { branches: &[Intervention::Clean], aligned: &unaligned, ..(*runner).clone() }).collect();
+        let clean: Vec<&Runner<'_>> = clean.iter().collect();
+        // No prefix is kept: nothing more is asked of these.
+        let full = AtomicUsize::new(KEPT_PREFIXES);
+        let groups: Vec<Waiting<'_>> =
+            self.groups(donors).into_par_iter().map(|group| self.begin(&clean, &group, &full)).collect::<Result<_>>()?;
+        collect(&mut latents, &groups);
+        Ok(latents)
+    }
+
     /// The first half of a group of donors; prefixes beyond the memory set aside are dropped.
     fn begin<'e>(&self, runners: &[&Runner<'_>], group: &[&'e Example], kept: &AtomicUsize) -> Result<Waiting<'e>> {
         self.cancel.check()?;
-        let mut group = self.prompted(group);
-        let begun = runners.iter().map(|runner| runner.begin(&group, None)).collect::<Result<_>>()?;
+        let (mut group, begun) = clock::task(|| -> Result<_> {
+            let group = self.prompted(group);
+            let begun = runners.iter().map(|runner| runner.begin(&group, None)).collect::<Result<_>>()?;
+            Ok((group, begun))
+        })?;
         for prompted in &mut group {
             let bytes = prompted.prefix_bytes(self.setup.model);
             if kept.fetch_add(bytes, Ordering::Relaxed) + bytes > KEPT_PREFIXES {
@@ -149,6 +179,16 @@ impl Recording<'_> {
             }
         }
         Ok(Waiting { group, begun })
+    }
+}
+
+/// Adds the groups' clean latents to those of their arms.
+fn collect(latents: &mut [BTreeMap<usize, Arc<Latents>>], groups: &[Waiting<'_>]) {
+    for Waiting { group, begun } in groups {
+        for (latents, begun) in latents.iter_mut().zip(begun) {
+            let of_group = group.iter().zip(begun);
+            latents.extend(of_group.filter_map(|(prompted, begun)| Some((prompted.example.row, begun.latents.clone()?))));
+        }
     }
 }
 

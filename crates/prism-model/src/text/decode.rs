@@ -1,13 +1,13 @@
 //! One decoding step over the rows of a [`BranchCache`].
 //!
-//! On f32 in host memory all rows go through each weight matrix together
+//! In host memory, activations in f32, all rows go through each weight matrix together
 //! ([`crate::ops::kernel::matvec`]), with sums whose order does not depend on the
 //! other rows; elsewhere rows go one by one through the tensor library.
 
 use super::{Layer, TextModel};
 use crate::Result;
 use crate::cache::{BranchCache, Row};
-use crate::ops::kernel::{attention, elementwise, matvec, norm};
+use crate::ops::kernel::{attention, elementwise, norm};
 use crate::ops::{self, Rotary, composed};
 use crate::tensor::{self, D, DType, Device, Tensor, host, is_fused};
 
@@ -24,11 +24,11 @@ pub(super) fn step(model: &TextModel, embeds: &Tensor, cache: &mut BranchCache) 
 
 pub(super) fn logits(model: &TextModel, hidden: &Tensor) -> Result<Tensor> {
     let rows = hidden.dim(0)?;
-    if is_fused(hidden) && is_fused(&model.lm_head) {
-        let vocab = model.lm_head.dim(0)?;
+    if is_fused(hidden) && model.lm_head.is_fused() {
+        let (vocab, _) = model.lm_head.dims()?;
         let mut y = vec![0.0; rows * vocab];
         let hidden = hidden.contiguous()?;
-        matvec::linear(&mut y, false, &host(&hidden)?, &host(&model.lm_head)?, None, rows);
+        model.lm_head.decode(&mut y, false, &host(&hidden)?, None, rows)?;
         return Ok(Tensor::from_vec(y, (rows, vocab), &Device::Cpu)?);
     }
     let mut outputs = Vec::with_capacity(rows);
@@ -85,7 +85,7 @@ impl Work {
         let (heads, kv_heads) = (config.num_attention_heads, config.num_key_value_heads);
         norm::rms_norm(&mut self.normed, x, &host(&layer.input_layernorm)?, eps);
         for (y, (weight, bias)) in [(&mut self.q, &layer.q_proj), (&mut self.k, &layer.k_proj), (&mut self.v, &layer.v_proj)] {
-            matvec::linear(y, false, &self.normed, &host(weight)?, Some(&host(bias)?), rows);
+            weight.decode(y, false, &self.normed, Some(&host(bias)?), rows)?;
         }
         elementwise::rotate(&mut self.q, &rotary.cos, &rotary.sin, rotary.half, heads, 1.0);
         elementwise::rotate(&mut self.k, &rotary.cos, &rotary.sin, rotary.half, kv_heads, 1.0);
@@ -110,12 +110,12 @@ impl Work {
                 attention::decode_head(out, q, context, head / (heads / kv_heads) * d, &mut self.scores);
             }
         }
-        matvec::linear(x, true, &self.attended, &host(&layer.o_proj)?, None, rows);
+        layer.o_proj.decode(x, true, &self.attended, None, rows)?;
         norm::rms_norm(&mut self.normed, x, &host(&layer.post_attention_layernorm)?, eps);
-        matvec::linear(&mut self.gate, false, &self.normed, &host(&layer.gate_proj)?, None, rows);
-        matvec::linear(&mut self.up, false, &self.normed, &host(&layer.up_proj)?, None, rows);
+        layer.gate_proj.decode(&mut self.gate, false, &self.normed, None, rows)?;
+        layer.up_proj.decode(&mut self.up, false, &self.normed, None, rows)?;
         elementwise::silu_times(&mut self.gate, &self.up);
-        matvec::linear(x, true, &self.gate, &host(&layer.down_proj)?, None, rows);
+        layer.down_proj.decode(x, true, &self.gate, None, rows)?;
         Ok(())
     }
 }

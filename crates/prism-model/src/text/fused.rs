@@ -8,6 +8,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Shape, bail};
 
 use super::Layer;
 use crate::config::TextConfig;
+use crate::matrix::Matrix;
 use crate::ops::Attention;
 use crate::ops::fused::{add_or_copy, weight_gradient};
 use crate::ops::kernel::scratch::{self, Scratch};
@@ -46,8 +47,8 @@ struct Sizes {
 
 impl LayerOp {
     fn sizes(&self, elements: usize) -> Answer<Sizes> {
-        let (inner, width) = self.layer.gate_proj.dims2()?;
-        Ok(Sizes { rows: elements / width, width, kv: self.layer.k_proj.0.dim(0)?, inner })
+        let (inner, width) = self.layer.gate_proj.dims()?;
+        Ok(Sizes { rows: elements / width, width, kv: self.layer.k_proj.0.dims()?.0, inner })
     }
 
     /// The layer's output; `kept` is filled on the way.
@@ -56,9 +57,9 @@ impl LayerOp {
         let Sizes { rows, width, kv, inner } = self.sizes(x.len())?;
         let mut normed = scratch::take(x.len());
         norm::rms_norm(&mut normed, x, &host(&layer.input_layernorm)?, self.eps);
-        let project = |(weight, bias): &(Tensor, Tensor), output: usize| -> Answer<Scratch> {
+        let project = |(weight, bias): &(Matrix, Tensor), output: usize| -> Answer<Scratch> {
             let mut y = scratch::take(rows * output);
-            matmul::linear(&mut y, &normed, &host(weight)?, Some(&host(bias)?), rows, width, output);
+            weight.product(&mut y, Some(&host(bias)?), false, &normed, rows)?;
             Ok(y)
         };
         let (mut q, mut k, v) = (project(&layer.q_proj, width)?, project(&layer.k_proj, kv)?, project(&layer.v_proj, kv)?);
@@ -69,14 +70,14 @@ impl LayerOp {
         attention::forward(&mut attended, &mut lse, &q, &k, &v, self.spec.shape());
         let mut middle = scratch::take(rows * width);
         middle.copy_from_slice(x);
-        residual(&mut middle, &attended, &host(&layer.o_proj)?, rows, width, width);
+        layer.o_proj.product(&mut middle, None, true, &attended, rows)?;
         norm::rms_norm(&mut normed, &middle, &host(&layer.post_attention_layernorm)?, self.eps);
         let (mut gate, mut up, mut product) = (scratch::take(rows * inner), scratch::take(rows * inner), scratch::take(rows * inner));
-        matmul::linear(&mut gate, &normed, &host(&layer.gate_proj)?, None, rows, width, inner);
-        matmul::linear(&mut up, &normed, &host(&layer.up_proj)?, None, rows, width, inner);
+        layer.gate_proj.product(&mut gate, None, false, &normed, rows)?;
+        layer.up_proj.product(&mut up, None, false, &normed, rows)?;
         elementwise::swiglu(&mut product, &gate, &up);
         let mut y = middle.to_vec();
-        residual(&mut y, &product, &host(&layer.down_proj)?, rows, inner, width);
+        layer.down_proj.product(&mut y, None, true, &product, rows)?;
         Ok((y, Kept { q, k, v, attended, lse, middle, gate, up }))
     }
 
@@ -84,8 +85,8 @@ impl LayerOp {
     fn backward(&self, kept: &Kept, x: &[f32], dy: &[f32]) -> Answer<Vec<f32>> {
         let layer = &self.layer;
         let Sizes { rows, width, kv, inner } = self.sizes(x.len())?;
-        let weight = |w: &Tensor, dy: &[f32], x: &[f32], input: usize, output: usize| -> Answer<()> {
-            weight_gradient(w, |dw, add| matmul::linear_weight(dw, add, dy, x, rows, input, output)).map(drop)
+        let weight = |w: &Matrix, dy: &[f32], x: &[f32], input: usize, output: usize| -> Answer<()> {
+            weight_gradient(w.tensor()?, |dw, add| matmul::linear_weight(dw, add, dy, x, rows, input, output)).map(drop)
         };
         let norm_weight = |w: &Tensor, partial: &[f32]| weight_gradient(w, |dw, add| add_or_copy(dw, add, partial)).map(drop);
         let mut normed = scratch::take(rows * width);
@@ -94,15 +95,15 @@ impl LayerOp {
 
         // Feed-forward: `du` starts as the gradient of the product.
         let (mut du, mut dg, mut product) = (scratch::take(rows * inner), scratch::take(rows * inner), scratch::take(rows * inner));
-        matmul::linear_input(&mut du, false, dy, &host(&layer.down_proj)?, rows, inner, width);
+        matmul::linear_input(&mut du, false, dy, &host(layer.down_proj.tensor()?)?, rows, inner, width);
         elementwise::swiglu_backward(&mut du, &mut dg, &mut product, &kept.gate, &kept.up);
         weight(&layer.down_proj, dy, &product, inner, width)?;
         drop(product);
         norm::rms_norm(&mut normed, &kept.middle, &host(&layer.post_attention_layernorm)?, self.eps);
         weight(&layer.gate_proj, &dg, &normed, width, inner)?;
         weight(&layer.up_proj, &du, &normed, width, inner)?;
-        matmul::linear_input(&mut dnormed, false, &dg, &host(&layer.gate_proj)?, rows, width, inner);
-        matmul::linear_input(&mut dnormed, true, &du, &host(&layer.up_proj)?, rows, width, inner);
+        matmul::linear_input(&mut dnormed, false, &dg, &host(layer.gate_proj.tensor()?)?, rows, width, inner);
+        matmul::linear_input(&mut dnormed, true, &du, &host(layer.up_proj.tensor()?)?, rows, width, inner);
         drop((du, dg));
         let mut dmiddle = scratch::take(rows * width);
         partial.fill(0.0);
@@ -112,7 +113,7 @@ impl LayerOp {
 
         // Attention.
         let mut dattended = scratch::take(rows * width);
-        matmul::linear_input(&mut dattended, false, &dmiddle, &host(&layer.o_proj)?, rows, width, width);
+        matmul::linear_input(&mut dattended, false, &dmiddle, &host(layer.o_proj.tensor()?)?, rows, width, width);
         weight(&layer.o_proj, &dmiddle, &kept.attended, width, width)?;
         let (mut dq, mut dk, mut dv) = (scratch::take(rows * width), scratch::take(rows * kv), scratch::take(rows * kv));
         let qkv = [&*kept.q, &*kept.k, &*kept.v];
@@ -125,7 +126,7 @@ impl LayerOp {
         {
             weight(w, d, &normed, width, output)?;
             weight_gradient(b, |db, add| matmul::linear_bias(db, add, d))?;
-            matmul::linear_input(&mut dnormed, i > 0, d, &host(w)?, rows, width, output);
+            matmul::linear_input(&mut dnormed, i > 0, d, &host(w.tensor()?)?, rows, width, output);
         }
         let mut dx = vec![0.0; rows * width];
         partial.fill(0.0);
@@ -133,12 +134,6 @@ impl LayerOp {
         norm_weight(&layer.input_layernorm, &partial)?;
         Ok(dx)
     }
-}
-
-/// `y += x * weight^T`.
-fn residual(y: &mut [f32], x: &[f32], weight: &[f32], rows: usize, input: usize, output: usize) {
-    let (x, weight) = (matmul::Matrix::new(x, rows, input), matmul::Matrix::new(weight, output, input));
-    matmul::multiply(y, output, true, 1.0, x, weight.t());
 }
 
 impl CustomOp2 for LayerOp {

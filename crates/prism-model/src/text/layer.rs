@@ -3,6 +3,7 @@
 use super::fused;
 use crate::Result;
 use crate::config::TextConfig;
+use crate::matrix::Matrix;
 use crate::ops::{self, Attention, composed};
 use crate::tensor::Tensor;
 use crate::weights::{Init, Scope};
@@ -12,14 +13,14 @@ use crate::weights::{Init, Scope};
 #[allow(missing_docs)]
 pub struct Layer {
     pub input_layernorm: Tensor,
-    pub q_proj: (Tensor, Tensor),
-    pub k_proj: (Tensor, Tensor),
-    pub v_proj: (Tensor, Tensor),
-    pub o_proj: Tensor,
+    pub q_proj: (Matrix, Tensor),
+    pub k_proj: (Matrix, Tensor),
+    pub v_proj: (Matrix, Tensor),
+    pub o_proj: Matrix,
     pub post_attention_layernorm: Tensor,
-    pub gate_proj: Tensor,
-    pub up_proj: Tensor,
-    pub down_proj: Tensor,
+    pub gate_proj: Matrix,
+    pub up_proj: Matrix,
+    pub down_proj: Matrix,
 }
 
 impl Layer {
@@ -29,11 +30,11 @@ impl Layer {
         let spread = Init::Normal(config.initializer_range);
         let input_layernorm = scope.get("input_layernorm.weight", &[width], Init::Ones)?;
         let mut attn = scope.at("self_attn");
-        let mut biased = |name: &str, out: usize| -> Result<(Tensor, Tensor)> {
-            Ok((attn.get(&format!("{name}.weight"), &[out, width], spread)?, attn.get(&format!("{name}.bias"), &[out], Init::Zeros)?))
+        let mut biased = |name: &str, out: usize| -> Result<(Matrix, Tensor)> {
+            Ok((attn.matrix(&format!("{name}.weight"), [out, width], spread)?, attn.get(&format!("{name}.bias"), &[out], Init::Zeros)?))
         };
         let (q_proj, k_proj, v_proj) = (biased("q_proj", width)?, biased("k_proj", kv)?, biased("v_proj", kv)?);
-        let o_proj = attn.get("o_proj.weight", &[width, width], spread)?;
+        let o_proj = attn.matrix("o_proj.weight", [width, width], spread)?;
         let post_attention_layernorm = scope.get("post_attention_layernorm.weight", &[width], Init::Ones)?;
         let mut mlp = scope.at("mlp");
         Ok(Self {
@@ -43,9 +44,9 @@ impl Layer {
             v_proj,
             o_proj,
             post_attention_layernorm,
-            gate_proj: mlp.get("gate_proj.weight", &[inner, width], spread)?,
-            up_proj: mlp.get("up_proj.weight", &[inner, width], spread)?,
-            down_proj: mlp.get("down_proj.weight", &[width, inner], spread)?,
+            gate_proj: mlp.matrix("gate_proj.weight", [inner, width], spread)?,
+            up_proj: mlp.matrix("up_proj.weight", [inner, width], spread)?,
+            down_proj: mlp.matrix("down_proj.weight", [width, inner], spread)?,
         })
     }
 
@@ -82,15 +83,15 @@ impl Layer {
     /// Queries, keys and values before rotation.
     pub(super) fn project(&self, x: &Tensor, config: &TextConfig) -> Result<(Tensor, Tensor, Tensor)> {
         let x = ops::rms_norm(x, &self.input_layernorm, config.rms_norm_eps)?;
-        let linear = |(weight, bias): &(Tensor, Tensor)| ops::linear(&x, weight, Some(bias));
+        let linear = |(weight, bias): &(Matrix, Tensor)| weight.linear(&x, Some(bias));
         Ok((linear(&self.q_proj)?, linear(&self.k_proj)?, linear(&self.v_proj)?))
     }
 
     /// Output projection, residual, feed-forward, residual.
     pub(super) fn finish(&self, x: &Tensor, attended: &Tensor, config: &TextConfig) -> Result<Tensor> {
-        let x = (x + ops::linear(attended, &self.o_proj, None)?)?;
+        let x = (x + self.o_proj.linear(attended, None)?)?;
         let y = ops::rms_norm(&x, &self.post_attention_layernorm, config.rms_norm_eps)?;
-        let inner = ops::swiglu(&ops::linear(&y, &self.gate_proj, None)?, &ops::linear(&y, &self.up_proj, None)?)?;
-        Ok((x + ops::linear(&inner, &self.down_proj, None)?)?)
+        let inner = ops::swiglu(&self.gate_proj.linear(&y, None)?, &self.up_proj.linear(&y, None)?)?;
+        Ok((x + self.down_proj.linear(&inner, None)?)?)
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::cache::{BranchCache, KvPrefix};
 use crate::config::{Config, TextConfig};
+use crate::matrix::Matrix;
 use crate::ops::{self, Attention, Rotary};
 use crate::positions::PackLayout;
 use crate::tensor::Tensor;
@@ -21,13 +22,13 @@ pub use layer::Layer;
 pub struct TextModel {
     config: TextConfig,
     /// `[vocab, hidden]`.
-    pub embed_tokens: Tensor,
+    pub embed_tokens: Matrix,
     /// Decoder layers.
     pub layers: Vec<Layer>,
     /// Scale of the final norm.
     pub norm: Tensor,
     /// `[vocab, hidden]`; the embedding matrix itself when tied.
-    pub lm_head: Tensor,
+    pub lm_head: Matrix,
 }
 
 impl TextModel {
@@ -39,7 +40,7 @@ impl TextModel {
         let text = &config.text;
         let spread = Init::Normal(text.initializer_range);
         let matrix = [text.vocab_size, text.hidden_size];
-        let embed_tokens = loader.get("model.language_model.embed_tokens.weight", &matrix, spread)?;
+        let embed_tokens = loader.matrix("model.language_model.embed_tokens.weight", matrix, spread)?;
         let mut layers = Vec::with_capacity(text.num_hidden_layers);
         for i in 0..text.num_hidden_layers {
             layers.push(Layer::load(text, &mut loader.at(format!("model.language_model.layers.{i}")))?);
@@ -49,7 +50,7 @@ impl TextModel {
             loader.ignore("lm_head.weight");
             embed_tokens.clone()
         } else {
-            loader.get("lm_head.weight", &matrix, spread)?
+            loader.matrix("lm_head.weight", matrix, spread)?
         };
         Ok(Self { config: text.clone(), embed_tokens, layers, norm, lm_head })
     }
@@ -152,7 +153,7 @@ impl TextModel {
     /// # Errors
     /// The width is not the model's.
     pub fn logits(&self, hidden: &Tensor) -> Result<Tensor> {
-        ops::linear(hidden, &self.lm_head, None)
+        self.lm_head.linear(hidden, None)
     }
 
     /// Logits of decoding rows, `[rows, vocab]`, invariant like [`TextModel::decode_step`].

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::EPS;
 use crate::Result;
 use crate::config::VisionConfig;
+use crate::matrix::Matrix;
 use crate::ops::{self, Attention, Rotary};
 use crate::tensor::Tensor;
 use crate::weights::{Init, Scope};
 
 /// A weight and its bias.
-type Linear = [Tensor; 2];
+type Linear = (Matrix, Tensor);
 
 /// A block.
 #[derive(Debug, Clone)]
@@ -34,8 +35,8 @@ impl VisionBlock {
         let norm1 = scope.get("norm1.weight", &[hidden], Init::Ones)?;
         let norm2 = scope.get("norm2.weight", &[hidden], Init::Ones)?;
         let mut linear = |name: &str, input: usize, output: usize| -> Result<Linear> {
-            let weight = scope.get(&format!("{name}.weight"), &[output, input], normal)?;
-            Ok([weight, scope.get(&format!("{name}.bias"), &[output], Init::Zeros)?])
+            let weight = scope.matrix(&format!("{name}.weight"), [output, input], normal)?;
+            Ok((weight, scope.get(&format!("{name}.bias"), &[output], Init::Zeros)?))
         };
         Ok(Self {
             norm1,
@@ -74,6 +75,6 @@ impl VisionBlock {
     }
 }
 
-fn linear(x: &Tensor, [weight, bias]: &Linear) -> Result<Tensor> {
-    ops::linear(x, weight, Some(bias))
+fn linear(x: &Tensor, (weight, bias): &Linear) -> Result<Tensor> {
+    weight.linear(x, Some(bias))
 }

@@ -11,11 +11,12 @@ pub mod layout;
 use std::sync::Arc;
 
 use crate::config::{Config, VisionConfig};
+use crate::matrix::Matrix;
 use crate::ops;
 use crate::preprocess::{Grid, PixelValues};
 use crate::tensor::{DType, Device, Tensor};
 use crate::weights::{Init, Loader, Scope};
-use crate::{Error, Model, Result};
+use crate::{Error, Model, Result, clock};
 
 use block::VisionBlock;
 use layout::Layout;
@@ -37,8 +38,8 @@ pub struct VisionTower {
 #[derive(Debug, Clone)]
 struct Merger {
     ln_q: Tensor,
-    mlp_0: [Tensor; 2],
-    mlp_2: [Tensor; 2],
+    mlp_0: (Matrix, Tensor),
+    mlp_2: (Matrix, Tensor),
 }
 
 impl Merger {
@@ -46,20 +47,20 @@ impl Merger {
         let joined = config.hidden_size * config.spatial_merge_size.pow(2);
         let normal = Init::Normal(config.initializer_range);
         let ln_q = scope.get("ln_q.weight", &[config.hidden_size], Init::Ones)?;
-        let mlp_0 = [scope.get("mlp.0.weight", &[joined, joined], normal)?, scope.get("mlp.0.bias", &[joined], Init::Zeros)?];
+        let mlp_0 = (scope.matrix("mlp.0.weight", [joined, joined], normal)?, scope.get("mlp.0.bias", &[joined], Init::Zeros)?);
         let out = config.out_hidden_size;
-        let mlp_2 = [scope.get("mlp.2.weight", &[out, joined], normal)?, scope.get("mlp.2.bias", &[out], Init::Zeros)?];
+        let mlp_2 = (scope.matrix("mlp.2.weight", [out, joined], normal)?, scope.get("mlp.2.bias", &[out], Init::Zeros)?);
         Ok(Self { ln_q, mlp_0, mlp_2 })
     }
 
     /// x: `[patches, hidden]`, the patches of a token adjacent; `[tokens, out_hidden]`.
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let [weight, bias] = &self.mlp_0;
-        let joined = weight.dim(1)?;
+        let (weight, bias) = &self.mlp_0;
+        let (_, joined) = weight.dims()?;
         let x = ops::rms_norm(x, &self.ln_q, EPS)?.reshape(((), joined))?;
-        let x = ops::gelu(&ops::linear(&x, weight, Some(bias))?)?;
-        let [weight, bias] = &self.mlp_2;
-        ops::linear(&x, weight, Some(bias))
+        let x = ops::gelu(&weight.linear(&x, Some(bias))?)?;
+        let (weight, bias) = &self.mlp_2;
+        weight.linear(&x, Some(bias))
     }
 }
 
@@ -74,8 +75,8 @@ impl VisionTower {
         let (hidden, side) = (config.hidden_size, config.patch_size);
         let kernel = [hidden, config.in_channels, config.temporal_patch_size, side, side];
         // A convolution whose stride is its kernel is a matrix on each patch.
-        let patch_embed =
-            scope.get("patch_embed.proj.weight", &kernel, Init::Normal(config.initializer_range))?.reshape((hidden, patch_len(config)))?;
+        let normal = Init::Normal(config.initializer_range);
+        let patch_embed = scope.flat("patch_embed.proj.weight", &kernel, normal, (hidden, patch_len(config)))?;
         let blocks = (0..config.depth).map(|i| VisionBlock::load(config, &mut scope.at(&format!("blocks.{i}")))).collect::<Result<_>>()?;
         let merger = Merger::load(config, &mut scope.at("merger"))?;
         Ok(Self { config: config.clone(), patch_embed, blocks, merger })
@@ -140,6 +141,6 @@ impl Model {
     /// # Errors
     /// As [`VisionTower::forward`].
     pub fn image_features(&self, images: &[PixelValues]) -> Result<Tensor> {
-        self.visual.forward(images)
+        clock::measured(clock::Phase::Vision, || self.visual.forward(images))
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use prism_run::Intervention;
 
-use super::DecodingArguments;
+use super::{DecodingArguments, SelectionArguments};
 
 /// Audit a checkpoint.
 #[derive(Debug, Args)]
@@ -16,9 +16,10 @@ use super::DecodingArguments;
   prism audit --checkpoint DIR --benchmark test.jsonl --exit latent --exit-threshold 0.1 --cap 16 --out runs/b
 
 The clean run is always made: every delta is against it. A run that was stopped
-goes on where it was when the same command is given again.")]
+goes on where it was when the same command is given again. In a Slurm array every task
+records its shard; `prism merge OUT` joins them.")]
 pub struct AuditArguments {
-    /// Hugging Face folder of the model
+    /// Hugging Face folder of the model, or its name in the local Hub cache (org/name)
     #[arg(long)]
     pub checkpoint: PathBuf,
     /// Benchmark file or folder
@@ -47,9 +48,6 @@ pub struct AuditArguments {
     /// Seed of noise and donors
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
-    /// Only the first N examples
-    #[arg(long)]
-    pub limit: Option<usize>,
     /// Equivalence margin in points, declared before the run
     #[arg(long, default_value_t = 5.0)]
     pub margin: f64,
@@ -65,4 +63,7 @@ pub struct AuditArguments {
     /// Also write the report page into the run folder
     #[arg(long)]
     pub report: bool,
+    /// Which examples
+    #[command(flatten)]
+    pub selection: SelectionArguments,
 }

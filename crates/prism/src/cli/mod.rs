@@ -5,8 +5,13 @@ mod base;
 mod benchmark;
 mod compare;
 mod decoding;
+mod doctor;
+mod eval;
+mod inspect;
+mod merge;
 mod paper;
 mod report;
+mod selection;
 mod study;
 mod trace;
 mod train;
@@ -17,8 +22,13 @@ pub use base::BaseArguments;
 pub use benchmark::{BenchmarkArguments, BenchmarkCommand, CheckArguments};
 pub use compare::CompareArguments;
 pub use decoding::DecodingArguments;
+pub use doctor::DoctorArguments;
+pub use eval::EvalArguments;
+pub use inspect::InspectArguments;
+pub use merge::MergeArguments;
 pub use paper::PaperArguments;
 pub use report::ReportArguments;
+pub use selection::SelectionArguments;
 pub use study::StudyArguments;
 pub use trace::TraceArguments;
 pub use train::TrainArguments;
@@ -37,6 +47,8 @@ use crate::hardware::{DeviceChoice, DtypeChoice};
     after_help = "Examples:
   prism study recipes/study-tiny.toml      the whole study, from a small base model to a report
   prism audit --checkpoint DIR --benchmark test.jsonl --out runs/a
+  prism eval --checkpoint org/name --benchmark data/vstar_bench --out runs/e
+  prism doctor org/name                    this machine, and whether that checkpoint can be run
   prism trace --checkpoint DIR --examples data.json --rows 0-3 --steps 8
   prism benchmark check data/MMVP          what lies there, and what is broken
   prism paper                              the published table, recomputed
@@ -84,8 +96,16 @@ pub enum Command {
     Benchmark(BenchmarkArguments),
     /// Train one variant from a base model
     Train(TrainArguments),
+    /// Look at this machine and this binary, and check a checkpoint without running it
+    Doctor(DoctorArguments),
+    /// Say what a checkpoint is: sizes, special tokens, latent protocol, memory
+    Inspect(InspectArguments),
+    /// Run a checkpoint on a benchmark, clean only, and print its accuracy
+    Eval(EvalArguments),
     /// Run a checkpoint on a benchmark, clean and under interventions, and compute the findings
     Audit(AuditArguments),
+    /// Join the shards of an evaluation or audit into one run
+    Merge(MergeArguments),
     /// Look at single examples through the decode loop, or at a pack's losses
     Trace(TraceArguments),
     /// Compare audited runs: Table 1 and Table 2 of the paper

@@ -14,7 +14,7 @@ use super::DecodingArguments;
   prism trace --checkpoint DIR --examples data.json --rows 5 --steps 8 --intervention noise:0.3 --json
   prism trace --checkpoint DIR --examples data.json --rows 3,4,5,6 --teacher-forced --reduction paper --json")]
 pub struct TraceArguments {
-    /// Hugging Face folder of the model
+    /// Hugging Face folder of the model, or its name in the local Hub cache (org/name)
     #[arg(long)]
     pub checkpoint: PathBuf,
     /// Training JSON or benchmark

@@ -15,7 +15,7 @@ pub struct TrainArguments {
     /// Preset (lvr, n-lvr, d-lvr, p-lvr-2, p-lvr-3) or a TOML file
     #[arg(long, required_unless_present = "config")]
     pub variant: Option<String>,
-    /// Checkpoint to start from
+    /// Checkpoint to start from: a folder, or a name in the local Hub cache (org/name)
     #[arg(long, required_unless_present = "config")]
     pub base: Option<PathBuf>,
     /// Training data: meta.json, or a list of records

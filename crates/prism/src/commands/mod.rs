@@ -5,6 +5,10 @@ mod base;
 mod benchmark;
 mod compare;
 mod decoding;
+mod doctor;
+mod eval;
+mod inspect;
+mod merge;
 mod opened;
 mod paper;
 mod report;
@@ -27,7 +31,11 @@ pub fn run(command: Command, context: &Context) -> anyhow::Result<ExitStatus> {
         Command::Base(arguments) => base::run(arguments, context),
         Command::Benchmark(arguments) => benchmark::run(arguments, context),
         Command::Train(arguments) => train::run(arguments, context),
+        Command::Doctor(arguments) => doctor::run(arguments, context),
+        Command::Inspect(arguments) => inspect::run(arguments, context),
+        Command::Eval(arguments) => eval::run(arguments, context),
         Command::Audit(arguments) => audit::run(arguments, context),
+        Command::Merge(arguments) => merge::run(arguments, context),
         Command::Trace(arguments) => trace::run(arguments, context),
         Command::Compare(arguments) => compare::run(arguments, context),
         Command::Paper(arguments) => paper::run(arguments, context),

@@ -1,7 +1,8 @@
 //! A checkpoint opened with everything a run of it needs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use prism_model::checkpoint::{self, HubCache};
 use prism_model::decode::{ControlTokens, Decoder, Prefiller, Strategy};
 use prism_model::preprocess::Preprocessor;
 use prism_model::prompt::{BlockLayout, Prompter};
@@ -9,8 +10,20 @@ use prism_model::tensor::Trainable;
 use prism_model::{Config, Model};
 use prism_run::{Protocol, Stages, Variant};
 
-use crate::exit::Refused;
+use crate::Context;
 use crate::hardware::Hardware;
+
+/// The folder of a checkpoint that was named by its path or by its name on the Hub.
+///
+/// # Errors
+/// When it is neither a folder nor in the local Hub cache.
+pub fn locate(name: &Path, context: &Context) -> anyhow::Result<PathBuf> {
+    let folder = HubCache::from_environment().locate(name)?;
+    if folder != name {
+        context.printer.narrate(&format!("{} is {}", name.display(), folder.display()));
+    }
+    Ok(folder)
+}
 
 /// Model, prompts, preprocessing and control tokens of one folder.
 pub struct Opened {
@@ -29,7 +42,7 @@ impl Opened {
     /// are bounds over the checkpoint's own.
     ///
     /// # Errors
-    /// When the folder is absent or a file in it is missing or damaged, or the checkpoint
+    /// When the folder is absent, or all that is wrong with it in one message, or the checkpoint
     /// lacks a token of the protocol.
     pub fn open(
         folder: &Path,
@@ -38,7 +51,20 @@ impl Opened {
         training: Trainable,
         hardware: &Hardware,
     ) -> anyhow::Result<Self> {
-        refuse_no_folder(folder)?;
+        Self::read(folder, protocol, (least, most), training, hardware).map_err(|error| {
+            // One file's fault is seldom the only one: the whole folder is looked at, and all is told.
+            let found = checkpoint::inspect(folder).map_err(anyhow::Error::from);
+            found.and_then(|found| Ok(found.refuse()?)).err().unwrap_or(error)
+        })
+    }
+
+    fn read(
+        folder: &Path,
+        protocol: Option<&Protocol>,
+        (least, most): (Option<usize>, Option<usize>),
+        training: Trainable,
+        hardware: &Hardware,
+    ) -> anyhow::Result<Self> {
         let preprocessor = Preprocessor::from_dir(folder)?.with_pixels(least, most)?;
         let prompter = Prompter::from_dir(folder)?;
         let model = Model::open(folder, &hardware.device, hardware.dtype, training)?;
@@ -63,17 +89,6 @@ impl Opened {
         let variant = variant.cloned().or_else(|| declared(&self.model.config))?;
         Some(BlockLayout::of(&variant).with_latent_end(tokens.latent_end.is_some()))
     }
-}
-
-/// Refuses a checkpoint folder that is not there.
-///
-/// # Errors
-/// [`Refused`] when it is not.
-pub fn refuse_no_folder(folder: &Path) -> anyhow::Result<()> {
-    if !folder.is_dir() {
-        anyhow::bail!(Refused(format!("{}: no such checkpoint folder; give the folder that holds config.json", folder.display())));
-    }
-    Ok(())
 }
 
 /// The preset whose stages a checkpoint's config declares.

@@ -10,6 +10,7 @@ use prism_train::train::TrainRequest;
 use prism_train::{Surroundings, TrainConfig};
 use serde::{Deserialize, Serialize};
 
+use super::opened::locate;
 use crate::cli::TrainArguments;
 use crate::exit::{ExitStatus, Refused};
 use crate::{Context, provenance};
@@ -74,7 +75,7 @@ impl Resolved {
 }
 
 impl TrainPlan {
-    fn resolve(arguments: TrainArguments) -> anyhow::Result<Self> {
+    fn resolve(arguments: TrainArguments, context: &Context) -> anyhow::Result<Self> {
         let (mut config, run) = match &arguments.config {
             Some(path) => Resolved::read(path)?,
             None => (TrainConfig::default(), None),
@@ -89,7 +90,7 @@ impl TrainPlan {
         config.steps = arguments.steps.unwrap_or(config.steps);
         Ok(Self {
             variant: variant.ok_or_else(|| missing("--variant"))?,
-            base: arguments.base.or(base).ok_or_else(|| missing("--base"))?,
+            base: locate(&arguments.base.or(base).ok_or_else(|| missing("--base"))?, context)?,
             // Images belong to the data they are given with.
             images: arguments.images.or(if arguments.data.is_some() { None } else { images }),
             data: arguments.data.or(data).ok_or_else(|| missing("--data"))?,
@@ -103,7 +104,7 @@ impl TrainPlan {
 
 /// Runs the verb.
 pub fn run(arguments: TrainArguments, context: &Context) -> anyhow::Result<ExitStatus> {
-    let plan = TrainPlan::resolve(arguments)?;
+    let plan = TrainPlan::resolve(arguments, context)?;
     context.printer.narrate(&context.hardware.line());
     let checkpoint = train(&plan, context)?;
     context.printer.result(&format!("checkpoint {}", checkpoint.display()));

@@ -1,17 +1,37 @@
-//! Products of a few rows with a weight matrix `[out, in]`, for decoding.
+//! Products of a few rows with a weight matrix `[out, in]`, for decoding. The matrix is
+//! in single precision, or kept narrow (bfloat16) and widened a few rows at a time.
 //!
 //! Each (row, output) pair is one sum over the inputs in an order that depends on
 //! neither the other rows nor the number of threads: a row's result is the same to
 //! the bit whatever runs beside it.
 
 use super::matmul::threads;
+use super::narrow::widen;
 use super::simd::{LANES, Level, level, madd, reduce};
 
 /// Weights below which a second thread costs more than it brings.
 const PARALLEL: usize = 1 << 17;
 
+/// A weight matrix, row-major.
+#[derive(Debug, Clone, Copy)]
+pub enum Rows<'a> {
+    /// In single precision.
+    Wide(&'a [f32]),
+    /// In bfloat16.
+    Narrow(&'a [u16]),
+}
+
+impl Rows<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Rows::Wide(values) => values.len(),
+            Rows::Narrow(values) => values.len(),
+        }
+    }
+}
+
 /// `y [rows, out] (+)= x [rows, in] * weight^T + bias`; `add` keeps what `y` holds.
-pub fn linear(y: &mut [f32], add: bool, x: &[f32], weight: &[f32], bias: Option<&[f32]>, rows: usize) {
+pub fn linear(y: &mut [f32], add: bool, x: &[f32], weight: Rows<'_>, bias: Option<&[f32]>, rows: usize) {
     let input = x.len() / rows.max(1);
     let output = y.len() / rows.max(1);
     assert!(x.len() == rows * input && y.len() == rows * output && weight.len() == input * output);
@@ -33,7 +53,7 @@ struct Call<'a> {
     y: Output,
     add: bool,
     x: &'a [f32],
-    weight: &'a [f32],
+    weight: Rows<'a>,
     bias: Option<&'a [f32]>,
     rows: usize,
     input: usize,
@@ -48,19 +68,27 @@ fn split(call: &Call<'_>, from: usize, to: usize, parts: usize) {
         rayon::join(|| split(call, from, middle, parts / 2), || split(call, middle, to, parts - parts / 2));
         return;
     }
-    let mut o = from;
+    let (mut o, n) = (from, call.input);
+    let mut scratch = vec![0.0; if matches!(call.weight, Rows::Narrow(_)) { 4 * n } else { 0 }];
     while o < to {
         let width = if to - o >= 4 { 4 } else { 1 };
+        let w = match call.weight {
+            Rows::Wide(values) => &values[o * n..(o + width) * n],
+            Rows::Narrow(values) => {
+                widen(&mut scratch[..width * n], &values[o * n..(o + width) * n]);
+                &scratch[..width * n]
+            }
+        };
         let mut r = 0;
         while r < call.rows {
             let left = call.rows - r;
             match (left >= 4, left >= 2, width) {
-                (true, _, 4) => block::<4, 4>(call, r, o),
-                (true, _, _) => block::<4, 1>(call, r, o),
-                (_, true, 4) => block::<2, 4>(call, r, o),
-                (_, true, _) => block::<2, 1>(call, r, o),
-                (_, _, 4) => block::<1, 4>(call, r, o),
-                _ => block::<1, 1>(call, r, o),
+                (true, _, 4) => block::<4, 4>(call, w, r, o),
+                (true, _, _) => block::<4, 1>(call, w, r, o),
+                (_, true, 4) => block::<2, 4>(call, w, r, o),
+                (_, true, _) => block::<2, 1>(call, w, r, o),
+                (_, _, 4) => block::<1, 4>(call, w, r, o),
+                _ => block::<1, 1>(call, w, r, o),
             }
             r += if left >= 4 {
                 4
@@ -74,12 +102,12 @@ fn split(call: &Call<'_>, from: usize, to: usize, parts: usize) {
     }
 }
 
-/// Rows `r..r+R` by outputs `o..o+O`.
+/// Rows `r..r+R` by outputs `o..o+O`, whose weights are the rows of `w`.
 #[inline]
-fn block<const R: usize, const O: usize>(call: &Call<'_>, r: usize, o: usize) {
+fn block<const R: usize, const O: usize>(call: &Call<'_>, w: &[f32], r: usize, o: usize) {
     let n = call.input;
     let x: [&[f32]; R] = std::array::from_fn(|i| &call.x[(r + i) * n..(r + i + 1) * n]);
-    let w: [&[f32]; O] = std::array::from_fn(|i| &call.weight[(o + i) * n..(o + i + 1) * n]);
+    let w: [&[f32]; O] = std::array::from_fn(|i| &w[i * n..(i + 1) * n]);
     #[cfg(target_arch = "x86_64")]
     let sums = match (call.level, w.first_chunk::<4>()) {
         (Level::Avx512, Some(w)) => {

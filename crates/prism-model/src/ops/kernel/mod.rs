@@ -6,6 +6,7 @@ pub mod cross_entropy;
 pub mod elementwise;
 pub mod matmul;
 pub mod matvec;
+pub mod narrow;
 pub mod norm;
 pub mod scratch;
 pub mod simd;

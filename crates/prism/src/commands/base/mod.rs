@@ -18,6 +18,7 @@ use prism_train::train::TrainRequest;
 use prism_train::{Surroundings, TrainConfig, trainer};
 
 use self::recipe::{BaseRecipe, LanguageStage};
+use super::opened::locate;
 use crate::Context;
 use crate::cli::BaseArguments;
 use crate::exit::ExitStatus;
@@ -54,7 +55,8 @@ impl BasePlan {
 
 /// Runs the verb.
 pub fn run(arguments: BaseArguments, context: &Context) -> anyhow::Result<ExitStatus> {
-    let plan = BasePlan { from: arguments.from, ..BasePlan::read(&arguments.recipe, arguments.out)? };
+    let from = arguments.from.map(|name| locate(&name, context)).transpose()?;
+    let plan = BasePlan { from, ..BasePlan::read(&arguments.recipe, arguments.out)? };
     context.printer.narrate(&context.hardware.line());
     make_base(&plan, context)?;
     context.printer.result(&format!("checkpoint {}", plan.out.display()));

@@ -145,7 +145,8 @@ fn conversation(world: &World, scene: &Scene, stage: &LanguageStage, seed: u64, 
         let turn = lettered_listing(scene, i % 2 == 0, &mut stream);
         said.extend(turn.map(|turn| Said { what: "lettered listing".into(), turn }));
     }
-    let comparisons = [(Told::Word, stage.comparisons), (Told::Both, stage.spelled_comparisons), (Told::Letter, stage.lettered_comparisons)];
+    let comparisons =
+        [(Told::Word, stage.comparisons), (Told::Both, stage.spelled_comparisons), (Told::Letter, stage.lettered_comparisons)];
     for (told, count) in comparisons {
         for i in 0..count {
             let turn = comparison(world, scene, i % 2 == 0, told, PAIRS, &mut stream);

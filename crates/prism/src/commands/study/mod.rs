@@ -14,7 +14,7 @@ use prism_run::{Intervention, Variant, folder};
 
 pub use recipe::StudyRecipe;
 
-use super::audit::{AuditPlan, audit};
+use super::audit::{AuditPlan, Kind, Selection, audit};
 use super::base::{BasePlan, make_base};
 use super::compare::compare_runs;
 use super::decoding::Decoding;
@@ -180,7 +180,8 @@ fn contents(study: &Study, context: &Context) -> anyhow::Result<BTreeMap<String,
 fn refuse_no_base(study: &Study) -> anyhow::Result<()> {
     if !study.recipe.base.join("config.json").exists() {
         anyhow::bail!(Refused(format!(
-            "{}: no base checkpoint there; use --from-scratch to train it, or correct the recipe's `base`",
+            "{}: no base checkpoint there, nor of that name in the local Hub cache; use --from-scratch to train it, or correct the \
+             recipe's `base`",
             study.recipe.base.display()
         )));
     }
@@ -214,7 +215,8 @@ fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&
         seed: study.recipe.seed,
         pool: keys.pool,
         alignment: keys.alignment,
-        limit: None,
+        selection: Selection::default(),
+        kind: Kind::Audit,
         pixels: (None, None),
         settings: study.recipe.analysis.clone(),
         report: false,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf, absolute};
 
 use prism_audit::AuditSettings;
 use prism_data::world::WorldConfig;
+use prism_model::checkpoint::HubCache;
 use prism_run::{Intervention, Variant, safe_toml};
 use prism_train::TrainConfig;
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ pub struct StudyRecipe {
     /// Training seeds: `seed`, `seed + 1`, ...
     #[serde(default = "one")]
     pub seeds: u64,
-    /// Checkpoint the variants start from; relative to the recipe.
+    /// Checkpoint the variants start from; relative to the recipe, or a name in the local Hub cache.
     pub base: PathBuf,
     /// How the base is made anew; relative to the recipe.
     pub base_recipe: PathBuf,
@@ -79,7 +80,9 @@ impl StudyRecipe {
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let mut recipe: Self = safe_toml::read(path)?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        recipe.base = absolute(folder.join(&recipe.base))?;
+        let beside = absolute(folder.join(&recipe.base))?;
+        // What is no folder beside the recipe may be a name in the local Hub cache.
+        recipe.base = if beside.is_dir() { beside } else { HubCache::from_environment().locate(&recipe.base).unwrap_or(beside) };
         recipe.base_recipe = absolute(folder.join(&recipe.base_recipe))?;
         for variant in recipe.variants.iter_mut().filter(|variant| variant.ends_with(".toml")) {
             *variant = absolute(Path::new(variant))?.display().to_string();

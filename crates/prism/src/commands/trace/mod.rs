@@ -11,7 +11,7 @@ use prism_model::trace::{ExampleTrace, collect_vectors, picture};
 use prism_run::{Example, Intervention, vectors};
 
 use super::decoding::Decoding;
-use super::opened::{Opened, refuse_no_folder};
+use super::opened::{Opened, locate};
 use crate::Context;
 use crate::cli::TraceArguments;
 use crate::exit::{ExitStatus, Refused};
@@ -22,12 +22,12 @@ pub fn run(arguments: TraceArguments, context: &Context) -> anyhow::Result<ExitS
         return losses::run(&arguments, context);
     }
     let examples = prism_data::read_benchmark(&arguments.examples)?;
-    refuse_no_folder(&arguments.checkpoint)?;
+    let checkpoint = locate(&arguments.checkpoint, context)?;
     let decoding = Decoding::resolve(&arguments.decoding, arguments.max_new_tokens.max(1))?;
-    let protocol = decoding.protocol(&arguments.checkpoint)?;
+    let protocol = decoding.protocol(&checkpoint)?;
     let strategy = decoding.strategy(protocol.as_ref(), arguments.steps)?;
     let pixels = (arguments.min_pixels, arguments.max_pixels);
-    let opened = Opened::open(&arguments.checkpoint, protocol.as_ref(), pixels, Trainable::No, &context.hardware)?;
+    let opened = Opened::open(&checkpoint, protocol.as_ref(), pixels, Trainable::No, &context.hardware)?;
     let tracer = Tracer {
         opened: &opened,
         examples: &examples,

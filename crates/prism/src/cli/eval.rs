@@ -1,0 +1,47 @@
+//! `prism eval`: arguments.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{DecodingArguments, SelectionArguments};
+
+/// Score a checkpoint.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  prism eval --checkpoint org/name --benchmark data/vstar_bench --out runs/eval
+  prism eval --checkpoint DIR --benchmark data/MMVP --out runs/eval --limit 20 --timing
+  prism eval --checkpoint DIR --benchmark data/BLINK --subset Counting,Jigsaw --out runs/eval
+
+It is the audit's clean run alone: no interventions, no probes, no alignment. A run
+that was stopped goes on where it was when the same command is given again.")]
+pub struct EvalArguments {
+    /// Hugging Face folder of the model, or its name in the local Hub cache (org/name)
+    #[arg(long)]
+    pub checkpoint: PathBuf,
+    /// Benchmark file or folder
+    #[arg(long)]
+    pub benchmark: PathBuf,
+    /// Run folder
+    #[arg(long)]
+    pub out: PathBuf,
+    /// Latent steps K; several make a sweep, a run folder each under --out, on one prefill
+    /// per example [default: the protocol's, 8 for LVR]
+    #[arg(long, value_delimiter = ',')]
+    pub steps: Vec<usize>,
+    /// Protocol and exit
+    #[command(flatten)]
+    pub decoding: DecodingArguments,
+    /// Most new tokens, latent steps included
+    #[arg(long, default_value_t = 512)]
+    pub max_new_tokens: usize,
+    /// Fewest pixels of an image [default: the checkpoint's]
+    #[arg(long)]
+    pub min_pixels: Option<usize>,
+    /// Most pixels of an image [default: the checkpoint's]
+    #[arg(long)]
+    pub max_pixels: Option<usize>,
+    /// Which examples
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+}

@@ -1,0 +1,272 @@
+//! `prism audit`: a checkpoint on a benchmark, clean and under interventions; a sweep over
+//! K is several audits on one prefill per example, each in a run folder of its own.
+//!
+//! `prism eval` is the same with the clean run alone, and a shard is the same up to its
+//! records: `prism merge` joins them and computes the findings.
+
+mod plan;
+mod subject;
+mod tables;
+mod timing;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use prism_audit::Findings;
+use prism_data::Benchmark;
+use prism_model::checkpoint;
+use prism_model::decode::Strategy;
+use prism_model::record::{self, Setup, Summary};
+use prism_model::tensor::Trainable;
+use prism_run::manifest::Manifest;
+use prism_run::{Example, Protocol};
+
+use super::opened::Opened;
+
+use crate::cli::AuditArguments;
+use crate::exit::ExitStatus;
+use crate::{Context, exit, provenance};
+
+pub use plan::{AuditPlan, Kind, Selection};
+pub use tables::describe;
+
+/// Examples decoded side by side by one worker.
+const GROUP: usize = 4;
+/// The manifest's key of the shard: all that differs between shards of one run.
+pub const SHARD: &str = "shard";
+
+/// Runs the verb.
+pub fn run(arguments: AuditArguments, context: &Context) -> anyhow::Result<ExitStatus> {
+    carry_out(&AuditPlan::audit(arguments, context)?, context)
+}
+
+/// Runs the plan and tells what came of it.
+pub fn carry_out(plan: &AuditPlan, context: &Context) -> anyhow::Result<ExitStatus> {
+    context.printer.narrate(&context.hardware.line());
+    let audited = sweep(plan, context)?;
+    let several = audited.len() > 1;
+    let mut status = ExitStatus::Success;
+    for (i, arm) in audited.iter().enumerate() {
+        if several {
+            context.printer.result(&format!("K = {}, {}", arm.steps, arm.out.display()));
+        }
+        tell(plan, arm, several, context)?;
+        let ended = ended(plan.kind, &plan.checkpoint, arm.opened, arm.recorded, context);
+        // A sweep has found latents if any K has.
+        status = if i == 0 || ended == ExitStatus::Success { ended } else { status };
+    }
+    Ok(status)
+}
+
+/// One arm's findings, or where a shard's records are; its times and its page.
+fn tell(plan: &AuditPlan, arm: &Audited, several: bool, context: &Context) -> anyhow::Result<()> {
+    if plan.selection.timing {
+        timing::tell(&arm.out, arm.recorded, context)?;
+    }
+    let shard = plan.selection.shard;
+    if !shard.is_whole() {
+        let text = format!("shard {shard}: {} of {} examples in {}", arm.recorded, arm.examples, arm.out.display());
+        context.printer.result(&format!("{text}; `prism merge` joins the shards when all are there"));
+        return context.printer.result_json(&serde_json::json!({ "shard": shard, "examples": arm.recorded, "folder": arm.out }));
+    }
+    context.printer.result(&describe(plan.kind, &arm.findings));
+    match several {
+        true => context.printer.result_json(&serde_json::json!({"steps": arm.steps, "run": arm.out, "findings": arm.findings}))?,
+        false => context.printer.result_json(&arm.findings)?,
+    }
+    if plan.report {
+        let page = arm.out.join(prism_run::folder::names::REPORT);
+        let summary = prism_report::build_report(&prism_report::ReportInputs::new(vec![arm.out.clone()]), &page)?;
+        context.printer.result(&format!("report {}", summary.path.display()));
+    }
+    Ok(())
+}
+
+/// How a run ends: an audit without a single latent block says so, loudly. An evaluation
+/// asks for answers, not for latents.
+pub fn ended(kind: Kind, subject: &Path, opened: usize, examples: usize, context: &Context) -> ExitStatus {
+    if opened > 0 || kind == Kind::Eval {
+        return ExitStatus::Success;
+    }
+    context.printer.warn(&format!(
+        "{}: the latent block never opened in {examples} examples, so nothing can be said about its latents; check that the checkpoint \
+         was trained to emit its start token, and the ids in its config.json",
+        subject.display()
+    ));
+    ExitStatus::NoLatents
+}
+
+/// What an audit came to.
+pub struct Audited {
+    /// Its run folder.
+    pub out: PathBuf,
+    /// K.
+    pub steps: usize,
+    /// The findings, on disk too; none of a shard.
+    pub findings: Findings,
+    /// Examples of the benchmark that were asked for.
+    pub examples: usize,
+    /// Examples in the records: fewer for a shard.
+    pub recorded: usize,
+    /// Examples in which the block opened.
+    pub opened: usize,
+}
+
+/// Records and findings of a checkpoint on a benchmark; what is there already is kept.
+///
+/// # Errors
+/// As [`sweep`].
+pub fn audit(plan: &AuditPlan, context: &Context) -> anyhow::Result<Audited> {
+    sweep(plan, context)?.pop().ok_or_else(|| anyhow::anyhow!("no audit was made"))
+}
+
+/// The same for every K of the plan, in their order.
+///
+/// # Errors
+/// When an input is refused, or a model or file fails; what was finished is kept.
+pub fn sweep(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Audited>> {
+    let arms = plan.arms();
+    let fresh = !plan.out.exists();
+    let new: Vec<&PathBuf> = arms.iter().map(|(_, out)| out).filter(|out| !out.exists()).collect();
+    let result = record_and_find(plan, context);
+    if let Err(error) = &result
+        && exit::status_of(error) != ExitStatus::Interrupted
+    {
+        for out in new.into_iter().filter(|out| !record::is_begun(out)) {
+            let _ = std::fs::remove_dir_all(out);
+            // What lies above goes only when it is empty: other shards or arms may be in it.
+            for above in out.ancestors().skip(1).take_while(|above| fresh && above.starts_with(&plan.out)) {
+                let _ = std::fs::remove_dir(above);
+            }
+        }
+    }
+    result
+}
+
+/// One K of a plan.
+struct Arm {
+    out: PathBuf,
+    strategy: Strategy,
+    manifest: Manifest,
+}
+
+fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Audited>> {
+    // All that is wrong with a checkpoint is told first: its weights take long to hash.
+    checkpoint::inspect(&plan.checkpoint)?.refuse()?;
+    let protocol = plan.decoding.protocol(&plan.checkpoint)?;
+    let benchmark = Benchmark::open(&plan.benchmark)?;
+    let examples = subject::examples(plan, &benchmark)?;
+    let base = subject::manifest(plan, protocol.as_ref(), &benchmark, &examples, context)?;
+    let mut arms = Vec::new();
+    for (steps, out) in plan.arms() {
+        let strategy = plan.decoding.strategy(protocol.as_ref(), steps)?;
+        let mut manifest = base.clone();
+        manifest.settings.insert("steps".into(), strategy.steps.into());
+        manifest.settings.insert("exit".into(), serde_json::json!(strategy.exit));
+        arms.push(Arm { out, strategy, manifest });
+    }
+    let mut left: Vec<&mut Arm> = arms.iter_mut().filter(|arm| !finished(&arm.out, &arm.manifest)).collect();
+    if !left.is_empty() {
+        let summaries = records(plan, protocol.as_ref(), &examples, &left, context)?;
+        for (arm, summary) in left.iter_mut().zip(&summaries) {
+            find(plan, arm, summary)?;
+        }
+        if plan.records_only {
+            let unfound = |arm: &Arm, summary: &Summary| Audited {
+                out: arm.out.clone(),
+                steps: arm.strategy.steps,
+                findings: Findings::default(),
+                examples: examples.len(),
+                recorded: summary.examples,
+                opened: summary.clean().scored + summary.clean().no_answer,
+            };
+            return Ok(left.iter().zip(&summaries).map(|(arm, summary)| unfound(arm, summary)).collect());
+        }
+    }
+    let audited = |arm: Arm| {
+        let manifest = Manifest::read(&arm.out)?;
+        let findings = if plan.selection.shard.is_whole() { Findings::read(&arm.out)? } else { Findings::default() };
+        let (recorded, opened) = (manifest.outcomes.values().sum(), opened(&manifest));
+        Ok(Audited { findings, steps: arm.strategy.steps, examples: examples.len(), recorded, opened, out: arm.out })
+    };
+    arms.into_iter().map(audited).collect()
+}
+
+/// From records to findings; stale findings go, new ones come unless only records are asked
+/// for, or the records are a shard's.
+fn find(plan: &AuditPlan, arm: &mut Arm, summary: &Summary) -> anyhow::Result<()> {
+    let clean = summary.clean();
+    for (name, n) in [("scored", clean.scored), ("no_answer", clean.no_answer), ("no_latents", clean.no_latents), ("error", clean.error)] {
+        arm.manifest.outcomes.insert(name.into(), n);
+    }
+    let stale = prism_audit::findings::folder(&arm.out);
+    if stale.exists() {
+        std::fs::remove_dir_all(&stale).map_err(|e| prism_run::Error::io("cannot remove", &stale, e))?;
+    }
+    if !plan.records_only {
+        arm.manifest.write(&arm.out)?;
+        if plan.selection.shard.is_whole() {
+            prism_audit::audit_run(&arm.out, &plan.settings)?;
+        }
+        arm.manifest.ended = Some(provenance::now());
+        arm.manifest.write(&arm.out)?;
+    }
+    Ok(())
+}
+
+/// Examples in which the block opened, as a finished run's manifest counts them.
+pub fn opened(manifest: &Manifest) -> usize {
+    ["scored", "no_answer"].iter().filter_map(|name| manifest.outcomes.get(*name)).sum()
+}
+
+/// Whether the folder holds this audit, finished: same inputs, same settings.
+fn finished(out: &Path, wanted: &Manifest) -> bool {
+    Manifest::read(out).is_ok_and(|there| {
+        there.ended.is_some() && there.inputs == wanted.inputs && there.settings == wanted.settings && record::is_recorded(out)
+    })
+}
+
+/// Records every arm that is left, on one vision pass and one prefill per example.
+fn records(
+    plan: &AuditPlan,
+    protocol: Option<&Protocol>,
+    examples: &[Example],
+    arms: &[&mut Arm],
+    context: &Context,
+) -> anyhow::Result<Vec<Summary>> {
+    let opened = Opened::open(&plan.checkpoint, protocol, plan.pixels, Trainable::No, &context.hardware)?;
+    let Some(first) = arms.first() else { return Ok(Vec::new()) };
+    match protocol {
+        Some(protocol) => context.printer.narrate(&format!("latent protocol {}: {}", protocol.id, first.strategy.exit.kind().name())),
+        None => context.printer.narrate(
+            "this checkpoint has no latent protocol (none of the known start tokens): it is run without one, and every branch equals \
+             the clean run; name its protocol with --protocol if it has one",
+        ),
+    }
+    for arm in arms {
+        arm.manifest.write(&arm.out).with_context(|| format!("run folder {}", arm.out.display()))?;
+    }
+    let setup = Setup {
+        model: &opened.model,
+        prompter: &opened.prompter,
+        preprocessor: &opened.preprocessor,
+        tokens: &opened.tokens,
+        layout: if plan.alignment > 0 { opened.layout(plan.variant.as_ref()) } else { None },
+        strategy: first.strategy,
+        branches: plan.interventions.clone(),
+        seed: plan.seed,
+        pool: plan.pool,
+        alignment: plan.alignment,
+        group: GROUP,
+        shard: plan.selection.shard,
+        vectors: plan.kind == Kind::Audit,
+        timing: plan.selection.timing,
+        checkpoint: serde_json::to_string(&first.manifest.inputs)?,
+    };
+    let strategies: Vec<(Strategy, PathBuf)> = arms.iter().map(|arm| (arm.strategy, arm.out.clone())).collect();
+    let sweep = record::record_sweep(&setup, &strategies, examples, &context.printer, &context.cancel)?;
+    if arms.len() > 1 {
+        context.printer.narrate(&format!("{} strategies, {} examples, {} prefills", arms.len(), examples.len(), sweep.prefills));
+    }
+    Ok(sweep.summaries)
+}

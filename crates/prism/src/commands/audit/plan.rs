@@ -1,0 +1,194 @@
+//! What an audit or evaluation was asked for, resolved.
+
+use std::path::PathBuf;
+
+use prism_audit::AuditSettings;
+use prism_model::record;
+use prism_run::{Intervention, Shard, Variant};
+
+use crate::Context;
+use crate::cli::{AuditArguments, EvalArguments, SelectionArguments};
+use crate::commands::decoding::Decoding;
+use crate::commands::opened::locate;
+use crate::exit::Refused;
+
+/// Which of the two it is: the word in the manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Clean and under interventions, with probes and alignment.
+    Audit,
+    /// The clean run alone.
+    Eval,
+}
+
+impl Kind {
+    /// The word in the manifest, and the verb.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Audit => "audit",
+            Kind::Eval => "eval",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Kind::Audit, Kind::Eval].into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// Which examples are run, and what is told of them.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    /// Only the first examples.
+    pub limit: Option<usize>,
+    /// Only these categories; all when empty.
+    pub subset: Vec<String>,
+    /// The part that is recorded.
+    pub shard: Shard,
+    /// Note and tell how long the examples took.
+    pub timing: bool,
+}
+
+impl Default for Selection {
+    /// The whole benchmark.
+    fn default() -> Self {
+        Self { limit: None, subset: Vec::new(), shard: Shard::WHOLE, timing: false }
+    }
+}
+
+impl Selection {
+    fn resolve(arguments: SelectionArguments, context: &Context) -> anyhow::Result<Self> {
+        let shard = match arguments.shard {
+            Some(shard) => shard,
+            None => match Shard::of_slurm(|name| std::env::var(name).ok())? {
+                Some(shard) => {
+                    if !shard.is_whole() {
+                        context.printer.narrate(&format!("shard {shard}, from SLURM_ARRAY_TASK_ID; --shard all runs everything"));
+                    }
+                    shard
+                }
+                None => Shard::WHOLE,
+            },
+        };
+        let mut subset = arguments.subset;
+        subset.sort();
+        subset.dedup();
+        Ok(Self { limit: arguments.limit, subset, shard, timing: arguments.timing })
+    }
+}
+
+/// What an audit needs.
+pub struct AuditPlan {
+    /// Whether it is an audit, or an evaluation.
+    pub kind: Kind,
+    /// Hugging Face folder.
+    pub checkpoint: PathBuf,
+    /// Benchmark file or folder.
+    pub benchmark: PathBuf,
+    /// Run folder; those of shards and of a sweep's arms lie below it.
+    pub out: PathBuf,
+    /// Variant it was trained as, and the training seed, when known.
+    pub variant: Option<Variant>,
+    /// Training seed, when known.
+    pub training_seed: Option<u64>,
+    /// Protocol, exit and budget.
+    pub decoding: Decoding,
+    /// K; several are a sweep, none is the protocol's own.
+    pub steps: Vec<usize>,
+    /// Branches besides the clean run.
+    pub interventions: Vec<Intervention>,
+    /// Seed of noise and donors.
+    pub seed: u64,
+    /// Donor pool.
+    pub pool: usize,
+    /// Examples whose alignment is measured.
+    pub alignment: usize,
+    /// Which examples.
+    pub selection: Selection,
+    /// Bounds of an image's pixels over the checkpoint's.
+    pub pixels: (Option<usize>, Option<usize>),
+    /// How records become findings.
+    pub settings: AuditSettings,
+    /// Also write the page.
+    pub report: bool,
+    /// Stop once the records are written.
+    pub records_only: bool,
+}
+
+impl AuditPlan {
+    /// The audit that was typed.
+    ///
+    /// # Errors
+    /// When the checkpoint is not found, or a setting cannot be used.
+    pub fn audit(arguments: AuditArguments, context: &Context) -> anyhow::Result<Self> {
+        let settings = AuditSettings { equivalence_margin: arguments.margin / 100.0, ..AuditSettings::default() };
+        settings.check()?;
+        Ok(Self {
+            kind: Kind::Audit,
+            checkpoint: locate(&arguments.checkpoint, context)?,
+            benchmark: arguments.benchmark,
+            out: arguments.out,
+            variant: arguments.variant.as_deref().map(Variant::load).transpose()?,
+            training_seed: None,
+            decoding: Decoding::resolve(&arguments.decoding, arguments.max_new_tokens)?,
+            steps: distinct(arguments.steps)?,
+            interventions: arguments.interventions,
+            seed: arguments.seed,
+            pool: record::donors::POOL,
+            alignment: 200,
+            selection: Selection::resolve(arguments.selection, context)?,
+            pixels: (arguments.min_pixels, arguments.max_pixels),
+            settings,
+            report: arguments.report,
+            records_only: arguments.records_only,
+        })
+    }
+
+    /// The evaluation that was typed: the audit without interventions, probes and alignment.
+    ///
+    /// # Errors
+    /// When the checkpoint is not found.
+    pub fn eval(arguments: EvalArguments, context: &Context) -> anyhow::Result<Self> {
+        Ok(Self {
+            kind: Kind::Eval,
+            checkpoint: locate(&arguments.checkpoint, context)?,
+            benchmark: arguments.benchmark,
+            out: arguments.out,
+            variant: None,
+            training_seed: None,
+            decoding: Decoding::resolve(&arguments.decoding, arguments.max_new_tokens)?,
+            steps: distinct(arguments.steps)?,
+            interventions: Vec::new(),
+            seed: 0,
+            pool: record::donors::POOL,
+            alignment: 0,
+            selection: Selection::resolve(arguments.selection, context)?,
+            pixels: (arguments.min_pixels, arguments.max_pixels),
+            settings: AuditSettings::default(),
+            report: false,
+            records_only: false,
+        })
+    }
+
+    /// K and run folder of every arm: `out` itself, or `out/k4`, `out/k8`, ... of a sweep; a
+    /// shard's lies below that.
+    pub fn arms(&self) -> Vec<(Option<usize>, PathBuf)> {
+        let of_shard = |out: PathBuf| match self.selection.shard.is_whole() {
+            true => out,
+            false => out.join(self.selection.shard.folder()),
+        };
+        match self.steps.as_slice() {
+            [] => vec![(None, of_shard(self.out.clone()))],
+            [k] => vec![(Some(*k), of_shard(self.out.clone()))],
+            several => several.iter().map(|k| (Some(*k), of_shard(self.out.join(format!("k{k}"))))).collect(),
+        }
+    }
+}
+
+/// Refuses a K that is named twice.
+fn distinct(steps: Vec<usize>) -> anyhow::Result<Vec<usize>> {
+    if let Some((_, twice)) = steps.iter().enumerate().find(|(i, k)| steps.iter().take(*i).any(|other| other == *k)) {
+        anyhow::bail!(Refused(format!("--steps: {twice} is named twice; name each K once")));
+    }
+    Ok(steps)
+}

@@ -1,0 +1,141 @@
+//! `prism merge`: the shards of a run become the run.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use prism_audit::AuditSettings;
+use prism_model::record::parts;
+use prism_run::Shard;
+use prism_run::folder::names;
+use prism_run::manifest::Manifest;
+
+use super::audit::{Kind, SHARD, describe, ended, opened};
+use crate::cli::MergeArguments;
+use crate::exit::{ExitStatus, Refused};
+use crate::{Context, provenance};
+
+/// A finished shard.
+struct Part {
+    folder: PathBuf,
+    manifest: Manifest,
+    shard: Shard,
+}
+
+impl Part {
+    fn read(folder: PathBuf) -> anyhow::Result<Self> {
+        let manifest = Manifest::read(&folder)?;
+        let shard = manifest.settings.get(SHARD).and_then(|value| serde_json::from_value::<Shard>(value.clone()).ok());
+        let refused = |cause: &str| anyhow::Error::from(Refused(format!("{}: {cause}", folder.display())));
+        match shard {
+            Some(shard) if !shard.is_whole() && Kind::from_name(&manifest.kind).is_some() => {
+                if manifest.ended.is_none() {
+                    return Err(refused(&format!("shard {shard} is not finished; give its command again")));
+                }
+                Ok(Self { folder, manifest, shard })
+            }
+            _ => Err(refused("is no shard of an audit or evaluation; name folders written with --shard")),
+        }
+    }
+
+    /// What must be the same in every shard.
+    fn identity(&self) -> BTreeMap<String, serde_json::Value> {
+        let settings = self.manifest.settings.iter().filter(|(key, _)| *key != SHARD).map(|(key, value)| (key.clone(), value.clone()));
+        let inputs = self.manifest.inputs.iter().map(|(name, hash)| (name.clone(), hash.clone().into()));
+        settings.chain(inputs).chain([("kind".into(), self.manifest.kind.clone().into())]).collect()
+    }
+}
+
+/// Runs the verb.
+pub fn run(arguments: MergeArguments, context: &Context) -> anyhow::Result<ExitStatus> {
+    let folders = if arguments.shards.is_empty() { found(&arguments.out)? } else { arguments.shards };
+    let mut shards = folders.into_iter().map(Part::read).collect::<anyhow::Result<Vec<_>>>()?;
+    shards.sort_by_key(|part| part.shard);
+    let manifest = joined(&shards)?;
+    refuse_another(&arguments.out, &manifest)?;
+    let settings = manifest.settings.get("analysis").cloned().unwrap_or_default();
+    let settings: AuditSettings = serde_json::from_value(settings)?;
+    let kind = Kind::from_name(&manifest.kind).unwrap_or(Kind::Audit);
+
+    let folders: Vec<PathBuf> = shards.iter().map(|part| part.folder.clone()).collect();
+    let records = parts::join(&arguments.out, &folders)?;
+    manifest.write(&arguments.out)?;
+    let findings = prism_audit::audit_run(&arguments.out, &settings)?;
+    Manifest { ended: Some(provenance::now()), ..manifest.clone() }.write(&arguments.out)?;
+
+    context.printer.narrate(&format!("{} shards, {} examples: {}", shards.len(), records.examples.len(), arguments.out.display()));
+    context.printer.result(&describe(kind, &findings));
+    context.printer.result_json(&findings)?;
+    Ok(ended(kind, &arguments.out, opened(&manifest), records.examples.len(), context))
+}
+
+/// The shards' folders below the run's.
+fn found(out: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(out).map_err(|e| prism_run::Error::io("cannot read folder", out, e))?;
+    let named = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("shard-"));
+    let mut folders: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| named(path)).collect();
+    folders.retain(|path| path.join(names::MANIFEST).is_file());
+    if folders.is_empty() {
+        anyhow::bail!(Refused(format!("{}: holds no shard; run shards into it with --shard I/N, or name their folders", out.display())));
+    }
+    Ok(folders)
+}
+
+/// The manifest of the whole run, if these are all of its shards and no others.
+fn joined(shards: &[Part]) -> anyhow::Result<Manifest> {
+    let Some(first) = shards.first() else { anyhow::bail!(Refused("no shard is named".into())) };
+    let identity = first.identity();
+    for part in shards {
+        let other = part.identity();
+        let mut changed: Vec<&str> =
+            identity.keys().chain(other.keys()).filter(|key| identity.get(*key) != other.get(*key)).map(String::as_str).collect();
+        changed.sort_unstable();
+        changed.dedup();
+        if !changed.is_empty() {
+            anyhow::bail!(Refused(format!(
+                "{}: is of another run than {} ({} differ); join shards of one run",
+                part.folder.display(),
+                first.folder.display(),
+                changed.join(", ")
+            )));
+        }
+        if part.shard.count() != first.shard.count() {
+            anyhow::bail!(Refused(format!(
+                "{}: shard {} is of another division than {}; name the shards of one, or remove the others",
+                part.folder.display(),
+                part.shard,
+                first.shard
+            )));
+        }
+    }
+    let count = first.shard.count();
+    let absent: Vec<String> =
+        (1..=count).filter(|number| shards.iter().all(|part| part.shard.number() != *number)).map(|n| format!("{n}/{count}")).collect();
+    if !absent.is_empty() {
+        anyhow::bail!(Refused(format!("shards {} of this run are missing; run them first", absent.join(", "))));
+    }
+    if let Some(pair) = shards.windows(2).find(|pair| pair[0].shard == pair[1].shard) {
+        anyhow::bail!(Refused(format!("{} and {} are the same shard", pair[0].folder.display(), pair[1].folder.display())));
+    }
+    let mut manifest = first.manifest.clone();
+    manifest.command = std::env::args().collect();
+    manifest.settings.insert(SHARD.into(), serde_json::json!(Shard::WHOLE));
+    manifest.started = shards.iter().map(|part| part.manifest.started.clone()).min().unwrap_or_default();
+    manifest.ended = None;
+    manifest.outcomes.clear();
+    for (outcome, n) in shards.iter().flat_map(|part| &part.manifest.outcomes) {
+        *manifest.outcomes.entry(outcome.clone()).or_default() += n;
+    }
+    Ok(manifest)
+}
+
+/// Refuses a folder that holds another run.
+fn refuse_another(out: &Path, manifest: &Manifest) -> anyhow::Result<()> {
+    if !out.join(names::MANIFEST).exists() {
+        return Ok(());
+    }
+    let there = Manifest::read(out)?;
+    if there.kind != manifest.kind || there.inputs != manifest.inputs || there.settings != manifest.settings {
+        anyhow::bail!(Refused(format!("{}: holds another run; give another folder, or remove what is there", out.display())));
+    }
+    Ok(())
+}
