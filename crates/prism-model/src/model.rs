@@ -104,6 +104,14 @@ impl Model {
         self.weights.iter().filter_map(|w| Some((w.name.clone(), w.variable.clone()?))).collect()
     }
 
+    /// Numbers in the language model's decoder layers and output matrix: what a forward reads.
+    pub fn parameter_count(&self) -> usize {
+        let text = &self.config.text;
+        let (width, kv) = (text.hidden_size, text.num_key_value_heads * text.head_dim());
+        let layer = 2 * width * width + 2 * width * kv + 3 * width * text.intermediate_size;
+        text.num_hidden_layers * layer + text.vocab_size * width
+    }
+
     /// Every weight, trainable or not, by in-memory name.
     pub fn weights(&self) -> &[Weight] {
         &self.weights

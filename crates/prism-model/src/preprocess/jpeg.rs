@@ -67,7 +67,7 @@ impl<'a> Decoder<'a> {
             let mut errors: Box<jpeg_error_mgr> = Box::new(std::mem::zeroed());
             libjpeg::jpeg_std_error(&mut errors);
             let state: Box<jpeg_decompress_struct> = Box::new(std::mem::zeroed());
-            Self { state, errors: errors, _bytes: std::marker::PhantomData }
+            Self { state, errors, _bytes: std::marker::PhantomData }
         };
         decoder.errors.error_exit = Some(give_up);
         decoder.errors.emit_message = Some(warned);

@@ -32,6 +32,9 @@ pub use tables::describe;
 
 /// Examples decoded side by side by one worker.
 const GROUP: usize = 4;
+/// Parameters from which an example keeps a worker busy by itself: groups of one then
+/// reach all workers sooner, and the records are the same.
+const LARGE: usize = 500_000_000;
 /// The manifest's key of the shard: all that differs between shards of one run.
 pub const SHARD: &str = "shard";
 
@@ -257,7 +260,7 @@ fn records(
         seed: plan.seed,
         pool: plan.pool,
         alignment: plan.alignment,
-        group: GROUP,
+        group: if opened.model.parameter_count() >= LARGE { 1 } else { GROUP },
         shard: plan.selection.shard,
         vectors: plan.kind == Kind::Audit,
         timing: plan.selection.timing,
