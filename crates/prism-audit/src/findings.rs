@@ -226,6 +226,8 @@ table_row! {
         pub mcnemar_p: Option<f64>,
         /// The same test over the examples whose answer could be parsed both ways: the choice without the form.
         pub choice_p: Option<f64>,
+        /// That adjusted over the family (Holm).
+        pub choice_holm_p: Option<f64>,
         /// Tests the two adjustments are over: the interventions of this run, or in a comparison those of all its runs.
         pub family: usize,
         /// Adjusted over the family (Holm).

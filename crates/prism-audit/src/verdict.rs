@@ -11,8 +11,9 @@ use crate::statistics::mcnemar::mcnemar_exact;
 pub const RULE: &str = "Each verdict reads the examples whose latent block opened in the clean run. \
 `changes the answer`: exact McNemar test on the same examples, p below alpha after Holm over the interventions of the run, \
 or of all runs where several stand beside each other (also when the change is smaller than the margin). \
-`breaks the form`: so by that test, but over the examples whose answer could be parsed both ways the same test shows no change \
-(p of alpha or more, unadjusted): answers are lost because they are no answers any more, and nothing is shown of the choice. \
+`breaks the form`: so by that test, more answers lost than gained, but over the examples whose answer could be parsed both ways \
+the same test shows no change (p below alpha after Holm over the same family): answers are lost because they are no answers any \
+more, and a change of the choice is not shown, nor excluded. \
 `too weak to test`: no change is shown, and the intervention moved the latents by less than the declared share of their norm, \
 or left every output as it was without replacing at least half of their norm; so nothing follows from the answers. \
 `bypassed`: the score interval of the paired difference in accuracy \
@@ -24,7 +25,7 @@ and this margin, not of the variant at large.";
 
 /// Verdict: McNemar's test found a change.
 pub const CHANGES: &str = "changes the answer";
-/// Verdict: McNemar's test found a change, all of it answers that could not be parsed.
+/// Verdict: McNemar's test found a loss, and none among the answers that can be parsed.
 pub const BREAKS: &str = "breaks the form";
 /// Verdict: equivalent within the margin.
 pub const BYPASSED: &str = "bypassed";
@@ -54,7 +55,10 @@ pub fn verdicts(branches: &[Branch<'_>], settings: &AuditSettings) -> Vec<Verdic
 pub fn adjust(family: &mut [&mut VerdictFinding]) {
     let p: Vec<f64> = family.iter().filter_map(|v| v.mcnemar_p).collect();
     let mut adjusted = holm(&p).into_iter().zip(benjamini_hochberg(&p));
+    let choices: Vec<f64> = family.iter().filter_map(|v| v.choice_p).collect();
+    let mut choices = holm(&choices).into_iter();
     for verdict in family {
+        verdict.choice_holm_p = verdict.choice_p.and_then(|_| choices.next());
         let pair = verdict.mcnemar_p.and_then(|_| adjusted.next());
         verdict.family = p.len();
         verdict.holm_p = pair.map(|(holm, _)| holm);
@@ -96,6 +100,7 @@ fn one(branch: &Branch<'_>, settings: &AuditSettings) -> VerdictFinding {
             let parsed = |p: &Pair<'_>| !unparsed(p.clean) && !unparsed(p.other);
             mcnemar_exact(count(&|p| gained(p) && parsed(p)), count(&|p| lost(p) && parsed(p)))
         }),
+        choice_holm_p: None,
         family: 0,
         holm_p: None,
         benjamini_hochberg_p: None,
@@ -121,7 +126,8 @@ fn word(v: &VerdictFinding) -> &'static str {
     let untouched = v.changed == 0 && v.relative_change.is_none_or(|r| r < REPLACED);
     let inside = v.equivalence_low.is_some_and(|low| low > -v.margin) && v.equivalence_high.is_some_and(|high| high < v.margin);
     if holm < v.alpha {
-        if v.choice_p.is_some_and(|p| p >= v.alpha) { BREAKS } else { CHANGES }
+        let choice_unshown = v.choice_holm_p.is_some_and(|p| p >= v.alpha);
+        if choice_unshown && v.lost_unparsed > 0 && v.lost > v.gained { BREAKS } else { CHANGES }
     } else if below_floor || untouched {
         TOO_WEAK
     } else if inside && v.equivalence_p.is_some_and(|p| p < v.alpha) {
@@ -138,8 +144,10 @@ fn figures(v: &VerdictFinding) -> String {
     else {
         return "the latent block opened in no example that ran both ways".into();
     };
-    let unparsed = match v.choice_p {
-        Some(p) if v.lost_unparsed > 0 => format!(" ({} of them unparsed; p {p:.3} without the unparsed)", v.lost_unparsed),
+    let unparsed = match (v.choice_p, v.choice_holm_p) {
+        (Some(p), Some(holm)) => {
+            format!(" ({} of them unparsed; among answers parsed both ways p {p:.3}, Holm {holm:.3})", v.lost_unparsed)
+        }
         _ => String::new(),
     };
     let moved = v.relative_change.map_or_else(
@@ -224,9 +232,14 @@ mod tests {
 
     #[test]
     fn answers_lost_as_answers_say_nothing_of_the_choice() {
-        let broken = |choice| VerdictFinding { choice_p: Some(choice), ..found(400, 78, 400, Some(1.0)) };
+        let broken = |choice| VerdictFinding { choice_p: Some(choice), lost_unparsed: 70, ..found(400, 78, 400, Some(1.0)) };
         assert_eq!(alone(broken(1.0)), BREAKS);
         assert_eq!(alone(broken(0.001)), CHANGES, "enough of them were parsed");
+        let repaired = VerdictFinding { gained: 90, ..broken(1.0) };
+        assert_eq!(alone(repaired), CHANGES, "more gained than lost breaks nothing");
+        let mut seven: Vec<VerdictFinding> = (0..7).map(|_| broken(0.03)).collect();
+        adjust(&mut seven.iter_mut().collect::<Vec<_>>());
+        assert!(seven.iter().all(|v| v.verdict == BREAKS), "0.03 is no finding among seven tests");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::study::{Part, Study};
 pub enum Standing {
     /// Some intervention changes the answer.
     Changes,
-    /// Some intervention breaks the form of the answer; none is shown to change the choice.
+    /// Some intervention breaks the form of the answers; none is shown to change the choice.
     Breaks,
     /// Every intervention leaves accuracy inside the margin.
     Bypassed,
@@ -109,7 +109,7 @@ pub fn sentence(study: &Study, part: &Part) -> String {
         format!("Yes, in {} ({}): {how}.{}{tail}", of_all(changes.len()), names(&changes), unparsed(part, CHANGES))
     } else if breaks.len() == m {
         format!(
-            "Not shown: damage to the latents breaks the form of the answers in {}, and changes the choice in none.{}",
+            "Not shown: damage to the latents breaks the form of the answers in {}, and is not shown to change the choice in any.{}",
             of_all(m),
             unparsed(part, BREAKS)
         )

@@ -1,6 +1,6 @@
 //! Files and folders that appear whole or not at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -114,16 +114,26 @@ pub fn hash_bytes(bytes: &[u8]) -> String {
 pub fn hash_checkpoint(checkpoint: &Path) -> Result<BTreeMap<String, String>> {
     let refused = |e| Error::io("cannot read checkpoint folder", checkpoint, e);
     let mut hashes = BTreeMap::new();
+    let shards = indexed_shards(checkpoint);
     for entry in fs::read_dir(checkpoint).map_err(refused)? {
         let path = entry.map_err(refused)?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        let weights = name.starts_with("model") && name.ends_with(".safetensors");
+        let weights = name == "model.safetensors" || shards.contains(name);
         let settings = [".json", ".txt", ".jinja"].iter().any(|end| name.ends_with(end)) && name != "trainer_state.json";
         if (weights || settings) && path.is_file() {
             hashes.insert(name.to_owned(), hash_file(&path)?);
         }
     }
     Ok(hashes)
+}
+
+/// Files that the index of a sharded checkpoint names, whatever they are called; none
+/// without a readable index, which opening the checkpoint refuses.
+fn indexed_shards(checkpoint: &Path) -> BTreeSet<String> {
+    let index = fs::read(checkpoint.join("model.safetensors.index.json")).ok();
+    let index: Option<serde_json::Value> = index.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let places = index.as_ref().and_then(|index| index.get("weight_map")?.as_object());
+    places.into_iter().flat_map(|map| map.values()).filter_map(|shard| Some(shard.as_str()?.to_owned())).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -236,6 +236,15 @@ pub fn record_sweep(
     Ok(Sweep { summaries, prefills: recording.prefills.into_inner() })
 }
 
+/// Refuses what [`record_sweep`] would refuse before it runs anything.
+///
+/// # Errors
+/// As [`record_benchmark`], files apart.
+pub fn check(setup: &Setup<'_>, strategies: &[Strategy], examples: &[Example]) -> Result<()> {
+    strategies.iter().try_for_each(|strategy| check_strategy(setup, *strategy))?;
+    checked(setup, examples).map(drop)
+}
+
 fn check_strategy(setup: &Setup<'_>, strategy: Strategy) -> Result<()> {
     if strategy.max_new_tokens == 0 {
         return Err(Error::input("budget", "of 0 new tokens leaves nothing to record", "allow at least one"));
@@ -280,7 +289,7 @@ fn plan(setup: &Setup<'_>, strategy: Strategy, branches: &[Intervention], exampl
     serde_json::json!({
         "checkpoint": setup.checkpoint,
         "device": if setup.model.device.is_cpu() { "cpu" } else { "cuda" },
-        "dtype": setup.model.dtype.as_str(),
+        "dtype": if setup.model.narrow { "bf16" } else { setup.model.dtype.as_str() },
         "steps": strategy.steps,
         "max_new_tokens": strategy.max_new_tokens,
         "exit": strategy.exit,

@@ -80,8 +80,12 @@ impl Records {
     /// # Errors
     /// When the file cannot be written.
     pub fn write_timing(&self, folder: &Path) -> Result<()> {
+        let path = folder.join(names::TIMING);
         if !self.timing.is_empty() {
-            write_rows(&folder.join(names::TIMING), self.timing.iter().cloned())?;
+            write_rows(&path, self.timing.iter().cloned())?;
+        } else if path.exists() {
+            // Those are the times of the records that these replace.
+            std::fs::remove_file(&path).map_err(|e| prism_run::Error::io("cannot remove", &path, e))?;
         }
         Ok(())
     }

@@ -406,6 +406,7 @@ fn faithfulness(answers: &[AnswerRow], silent: bool, findings: &mut Findings) {
             alpha: 0.05,
             mcnemar_p: (!silent).then(|| mcnemar(gained, lost)),
             choice_p: (!silent).then(|| mcnemar(gained, lost)),
+            choice_holm_p: None,
             family: 5,
             holm_p: (!silent).then(|| (5.0 * mcnemar(gained, lost)).min(1.0)),
             benjamini_hochberg_p: None,

@@ -24,7 +24,7 @@ use prism_run::{Example, Protocol};
 use super::opened::Opened;
 
 use crate::cli::AuditArguments;
-use crate::exit::ExitStatus;
+use crate::exit::{ExitStatus, Refused};
 use crate::{Context, exit, provenance};
 
 pub use plan::{AuditPlan, Kind, Selection};
@@ -168,6 +168,7 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Au
         manifest.settings.insert("exit".into(), serde_json::json!(strategy.exit));
         arms.push(Arm { out, strategy, manifest });
     }
+    arms.iter().try_for_each(|arm| refuse_another(&arm.out, plan.kind))?;
     let mut left: Vec<&mut Arm> = arms.iter_mut().filter(|arm| !finished(&arm.out, &arm.manifest)).collect();
     if !left.is_empty() {
         let summaries = records(plan, protocol.as_ref(), &examples, &left, context)?;
@@ -229,6 +230,23 @@ fn finished(out: &Path, wanted: &Manifest) -> bool {
     })
 }
 
+/// Refuses a folder whose records are not this command's to replace.
+fn refuse_another(out: &Path, kind: Kind) -> anyhow::Result<()> {
+    let foreign = |what: &str| Refused(format!("{}: holds {what}; give another --out, or remove it", out.display()));
+    let ours = [prism_run::records::folder(out), prism_audit::findings::folder(out)];
+    if !out.join(prism_run::folder::names::MANIFEST).exists() {
+        return match ours.iter().find(|folder| folder.exists()) {
+            Some(folder) => Err(foreign(&format!("`{}`, and no run.json that says whose", folder.display())).into()),
+            None => Ok(()),
+        };
+    }
+    let there = Manifest::read(out)?;
+    if there.kind != kind.name() {
+        anyhow::bail!(foreign(&format!("another kind of run (`{}`)", there.kind)));
+    }
+    Ok(())
+}
+
 /// Records every arm that is left, on one vision pass and one prefill per example.
 fn records(
     plan: &AuditPlan,
@@ -245,9 +263,6 @@ fn records(
             "this checkpoint has no latent protocol (none of the known start tokens): it is run without one, and every branch equals \
              the clean run; name its protocol with --protocol if it has one",
         ),
-    }
-    for arm in arms {
-        arm.manifest.write(&arm.out).with_context(|| format!("run folder {}", arm.out.display()))?;
     }
     let setup = Setup {
         model: &opened.model,
@@ -266,6 +281,11 @@ fn records(
         timing: plan.selection.timing,
         checkpoint: serde_json::to_string(&first.manifest.inputs)?,
     };
+    // What is refused leaves the folders as they are.
+    record::check(&setup, &arms.iter().map(|arm| arm.strategy).collect::<Vec<_>>(), examples)?;
+    for arm in arms {
+        arm.manifest.write(&arm.out).with_context(|| format!("run folder {}", arm.out.display()))?;
+    }
     let strategies: Vec<(Strategy, PathBuf)> = arms.iter().map(|arm| (arm.strategy, arm.out.clone())).collect();
     let sweep = record::record_sweep(&setup, &strategies, examples, &context.printer, &context.cancel)?;
     if arms.len() > 1 {
