@@ -28,7 +28,7 @@ pub mod vectors;
 pub use cancel::Cancel;
 pub use error::{Error, Result};
 pub use example::{Example, RegionBox};
-pub use intervention::Intervention;
+pub use intervention::{Action, Donor, Intervention, Scope, View};
 pub use outcome::Outcome;
 pub use position::Position;
 pub use progress::{Progress, Silent};

@@ -73,7 +73,7 @@ impl Opened {
     }
 
     pub fn prefiller(&self) -> Prefiller<'_> {
-        Prefiller { model: &self.model, prompter: &self.prompter, preprocessor: &self.preprocessor }
+        Prefiller { model: &self.model, prompter: &self.prompter, preprocessor: &self.preprocessor, layers: false }
     }
 
     pub fn decoder(&self, steps: usize, max_new_tokens: usize) -> Decoder<'_> {

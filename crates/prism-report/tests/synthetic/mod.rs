@@ -231,8 +231,8 @@ fn answers(v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: bool, exam
         let wrong = |s: &mut Stream| LETTERS[(gold + 1 + s.below(3)) % 4];
         let clean = if s.uniform() < v.3 { LETTERS[gold] } else { wrong(&mut s) };
         for intervention in Intervention::paper_six() {
-            let moved = intervention != Intervention::Clean && !silent && s.uniform() < 0.09;
-            let reworded = intervention != Intervention::Clean && !silent && s.uniform() < 0.3;
+            let moved = !intervention.is_clean() && !silent && s.uniform() < 0.09;
+            let reworded = !intervention.is_clean() && !silent && s.uniform() < 0.3;
             let letter = match (moved, clean == LETTERS[gold]) {
                 (false, _) => clean,
                 (true, true) => wrong(&mut s),
@@ -242,7 +242,7 @@ fn answers(v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: bool, exam
                 row: e.row,
                 id: e.id.clone(),
                 intervention: intervention.to_string(),
-                donor: (intervention == Intervention::Swap).then_some((e.row + 1) % EXAMPLES),
+                donor: (intervention.kind() == "swap").then_some((e.row + 1) % EXAMPLES),
                 outcome: if silent { "no_latents" } else { "scored" }.into(),
                 answer: Some(letter.into()),
                 correct: Some(letter == LETTERS[gold]),
@@ -251,14 +251,17 @@ fn answers(v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: bool, exam
                     if reworded { "The square." } else { "" }
                 ),
                 generated: vec![1, 2, 3],
-                changed: (intervention != Intervention::Clean).then_some(moved || reworded),
+                changed: (!intervention.is_clean()).then_some(moved || reworded),
                 steps_context: if v.0.starts_with("p-") && !silent { 16 } else { 0 },
                 steps_target: if silent { 0 } else { 8 },
                 gold_margin: Some(s.normal()),
                 gold_logprob: Some(-1.0),
                 answer_entropy: Some(0.5),
                 latent_norm: (!silent).then_some(11.0),
-                perturbation_norm: (!silent && intervention != Intervention::Clean).then_some(3.0),
+                perturbation_norm: (!silent && !intervention.is_clean()).then_some(3.0),
+                option_logprobs: None,
+                donor_label: None,
+                donor_margin: None,
             });
         }
     }

@@ -74,7 +74,7 @@ impl Opened {
 
     /// What turns examples into prefixes.
     pub fn prefiller(&self) -> Prefiller<'_> {
-        Prefiller { model: &self.model, prompter: &self.prompter, preprocessor: &self.preprocessor }
+        Prefiller { model: &self.model, prompter: &self.prompter, preprocessor: &self.preprocessor, layers: false }
     }
 
     /// The decode loop.

@@ -179,7 +179,12 @@ pub struct Context<'a> {
     pub values: &'a [f32],
     /// `kv_heads * d`.
     pub stride: usize,
+    /// Tokens of the prompt that this row may not see.
+    pub hidden: &'a [std::ops::Range<usize>],
 }
+
+/// Score of a key that may not be seen: its weight is exactly 0.
+const HIDDEN: f32 = f32::NEG_INFINITY;
 
 /// Keys scored together.
 const KEYS: usize = 64;
@@ -190,9 +195,10 @@ const COLUMNS: usize = 32;
 dispatched! {
     /// One query head over its context; the key and value head starts at column `at`.
     /// `scores` is working memory. The prompt's scores are summed across keys, without a
-    /// reduction per key; every sum has a fixed order.
-    pub fn decode_head(out: &mut [f32], q: &[f32], context: Context<'_>, at: usize, scores: &mut Vec<f32>) {
-        let Context { prefix_keys, prefix_values, tokens, keys, values, stride } = context;
+    /// reduction per key; every sum has a fixed order. It is left holding the weights, not yet
+    /// divided by their sum, which is returned.
+    pub fn decode_head(out: &mut [f32], q: &[f32], context: Context<'_>, at: usize, scores: &mut Vec<f32>) -> f32 {
+        let Context { prefix_keys, prefix_values, tokens, keys, values, stride, hidden } = context;
         let d = q.len();
         let scale = 1.0 / (d as f32).sqrt();
         scores.clear();
@@ -223,15 +229,19 @@ dispatched! {
         for (score, key) in suffix.iter_mut().zip(keys.chunks_exact(stride)) {
             *score = dot::<FMA>(q, &key[at..at + d]) * scale;
         }
+        for range in hidden {
+            scores[range.clone()].fill(HIDDEN);
+        }
         let top = scores.iter().fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a });
         let mut sums = [0.0f32; LANES];
         for chunk in scores.chunks_mut(LANES) {
             for (s, x) in sums.iter_mut().zip(chunk) {
-                *x = exp::<FMA>(*x - top);
+                *x = if *x == HIDDEN { 0.0 } else { exp::<FMA>(*x - top) };
                 *s += *x;
             }
         }
-        let scale = 1.0 / reduce(sums);
+        let sum = reduce(sums);
+        let scale = 1.0 / sum;
         let (prefix, suffix) = scores.split_at(tokens);
         for (c, out) in out.chunks_mut(COLUMNS).enumerate() {
             let (first, width) = (at + c * COLUMNS, out.len());
@@ -254,5 +264,6 @@ dispatched! {
                 *o = s * scale;
             }
         }
+        sum
     }
 }

@@ -278,6 +278,7 @@ fn records(
         group: if opened.model.parameter_count() >= LARGE { 1 } else { GROUP },
         shard: plan.selection.shard,
         vectors: plan.kind == Kind::Audit,
+        layers: plan.layers,
         timing: plan.selection.timing,
         checkpoint: serde_json::to_string(&first.manifest.inputs)?,
     };

@@ -45,7 +45,7 @@ fn audit(findings: &Findings) -> String {
 
 /// One line a category: accuracy with its interval, and how the examples ended.
 fn eval(findings: &Findings) -> String {
-    let clean = Intervention::Clean.to_string();
+    let clean = Intervention::CLEAN.to_string();
     let of = |category: &str| if category == ALL { "all questions".to_string() } else { category.to_string() };
     let rows = findings.faithfulness.iter().filter(|f| f.intervention == clean).map(|f| {
         let bounds = interval(f.accuracy_low.map(|v| 100.0 * v), f.accuracy_high.map(|v| 100.0 * v), 1).replace('+', "");
