@@ -60,10 +60,19 @@ pub fn gained(pair: &Pair<'_>) -> bool {
     !right(pair.clean) && right(pair.other)
 }
 
+/// An intervention's textual form without the view of the image it was run under (`@...`).
+pub fn base(name: &str) -> &str {
+    name.split_once('@').map_or(name, |(base, _)| base)
+}
+
 impl Branch<'_> {
     /// Whether it only checks that the hook changes nothing.
     pub fn is_sham(&self) -> bool {
-        matches!(self.intervention, Some(Intervention::Sham)) || self.intervention == Some(Intervention::Noise(0.0))
+        match base(self.name).parse() {
+            Ok(Intervention::Sham) => true,
+            Ok(Intervention::Noise(sigma)) => sigma == 0.0,
+            _ => false,
+        }
     }
 
     /// Whether it is the baseline.
