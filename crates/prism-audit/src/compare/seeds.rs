@@ -182,7 +182,7 @@ pub fn table(rows: &[SeedFinding]) -> String {
         "95 %, seeds and items",
         "items alone",
         "sd of seeds",
-        "random effects",
+        "random effects, these items",
         "I2 %",
         "p of Q",
         "remarks",

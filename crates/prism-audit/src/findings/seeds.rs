@@ -27,7 +27,7 @@ table_row! {
         pub high: Option<f64>,
         /// Standard deviation between seeds beyond what the items explain.
         pub between_seeds: Option<f64>,
-        /// 95 % percentile interval of the bootstrap that draws items and seeds; too short for few seeds.
+        /// 95 % percentile interval of the bootstrap that draws items and seeds; too short for few seeds that differ much.
         pub bootstrap_low: Option<f64>,
         /// Its upper end.
         pub bootstrap_high: Option<f64>,
