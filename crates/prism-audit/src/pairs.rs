@@ -60,6 +60,11 @@ pub fn gained(pair: &Pair<'_>) -> bool {
     !right(pair.clean) && right(pair.other)
 }
 
+/// An intervention's textual form without the view of the image it was run under (`@...`).
+pub fn base(name: &str) -> &str {
+    name.split_once('@').map_or(name, |(base, _)| base)
+}
+
 impl Branch<'_> {
     /// Whether it only checks that the hook changes nothing.
     pub fn is_sham(&self) -> bool {

@@ -46,6 +46,7 @@ pub fn summarise(manifest: &Manifest, examples: &[ExampleRow], gap: Option<&Gap>
         delta_noise_10: delta(Action::Noise(1.0)),
         delta_swap: delta(Action::Swap(Donor::Random)),
         verdict: verdict::in_words(&findings.verdict),
+        conclusion: findings.conclusion.first().map_or_else(String::new, |c| c.verdict.clone()),
     }
 }
 

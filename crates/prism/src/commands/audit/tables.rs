@@ -37,6 +37,9 @@ fn audit(findings: &Findings) -> String {
     let header = ["intervention", "n", "accuracy", "delta", "gained", "lost", "p", "margin", "moved", "changed", "verdict"];
     let mut text = format!("{}\n{}", prism_audit::compare::table1(&findings.table1), table(&header, &rows));
     text.push_str(&pairs(findings));
+    for conclusion in &findings.conclusion {
+        text.push_str(&format!("\n{}\n", prism_audit::conclusion::in_words(conclusion)));
+    }
     for warning in &findings.warnings {
         text.push_str(&format!("\nnote: {}", warning.text));
     }
