@@ -93,7 +93,7 @@ impl Targets {
             let visual = tensor::Tensor::new(visual.as_slice(), prefix.features.device())?;
             embeds = ops::replace_rows(&embeds, &at, &prefix.features.index_select(&visual, 0)?)?;
         }
-        let states = model.forward(&embeds, &PackLayout::single(sample.positions.clone()))?.detach();
+        let states = model.forward(&embeds, &PackLayout::single(sample.positions.clone()).with_hidden(sample.hidden.clone()))?.detach();
         let states = tensor::values(&states)?;
         let state = |at: usize| states.get(at * self.hidden..(at + 1) * self.hidden);
         let rows = self.positions().filter_map(|(step, latent)| {

@@ -62,7 +62,7 @@ impl TextModel {
         &self.config
     }
 
-    /// Rotary angles and sequence bounds of a pack.
+    /// Rotary angles, sequence bounds and hidden keys of a pack.
     fn attention(&self, pack: &PackLayout) -> Attention {
         Attention {
             heads: self.config.num_attention_heads,
@@ -70,6 +70,7 @@ impl TextModel {
             head_dim: self.config.head_dim(),
             bounds: Arc::new(pack.bounds()),
             causal: true,
+            hidden: (!pack.hidden.is_empty()).then(|| Arc::new(pack.hidden.clone())),
             rotary: Some(Rotary::multimodal(&pack.positions, self.config.rope_theta, self.config.mrope_section)),
         }
     }

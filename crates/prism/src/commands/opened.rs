@@ -101,5 +101,6 @@ pub fn declared(config: &Config) -> Option<Variant> {
     let presets = Variant::preset_ids().filter_map(|id| Variant::load(id).ok());
     let mut variant = presets.into_iter().find(|v| v.stages == stages)?;
     variant.free_tokens = config.latent.num_free_tokens;
+    variant.sight = config.latent_sight();
     Some(variant)
 }

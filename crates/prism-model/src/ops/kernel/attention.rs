@@ -4,6 +4,7 @@
 use super::matmul::{Matrix, multiply};
 use super::scratch;
 use super::simd::{LANES, dispatched, dot, exp, madd, reduce};
+use crate::ops::Hidden;
 
 /// Queries per block: small enough that little is computed above the diagonal.
 const BLOCK: usize = 64;
@@ -21,11 +22,23 @@ pub struct Shape<'a> {
     pub bounds: &'a [usize],
     /// Whether later tokens are hidden.
     pub causal: bool,
+    /// Keys hidden from single tokens.
+    pub hidden: Option<&'a Hidden>,
 }
 
 impl Shape<'_> {
     fn scale(&self) -> f32 {
         1.0 / (self.head_dim as f32).sqrt()
+    }
+
+    /// Sets the hidden keys of each row of `scores [count, keys]` to `value`; the first row is query `token`.
+    fn hide(&self, scores: &mut [f32], keys: usize, token: usize, value: f32) {
+        let Some(hidden) = self.hidden else { return };
+        for (i, row) in scores.chunks_exact_mut(keys).enumerate() {
+            for range in hidden.ranges(token + i) {
+                row[range.start.min(keys)..range.end.min(keys)].fill(value);
+            }
+        }
     }
 
     /// Blocks of queries of a sequence: (first query, queries, keys seen by the last).
@@ -119,6 +132,7 @@ pub fn forward(out: &mut [f32], lse: &mut [f32], q: &[f32], k: &[f32], v: &[f32]
                 let scores = &mut scores[..count * keys];
                 let queries = Matrix::strided(&q[at..], count, d, width);
                 multiply(scores, keys, false, shape.scale(), queries, Matrix::strided(&k[kv_at..], keys, d, kv_width).t());
+                shape.hide(scores, keys, start + first, f32::NEG_INFINITY);
                 let lse = &mut lse[head * tokens + start + first..][..count];
                 softmax(scores, lse, keys, first, shape.causal);
                 let values = Matrix::strided(&v[kv_at..], keys, d, kv_width);
@@ -155,6 +169,8 @@ pub fn backward(grads: [&mut [f32]; 3], dout: &[f32], out: &[f32], lse: &[f32], 
                 row_dots(&mut delta[..count], &dout[at..], &out[at..], d, width);
                 let lse = &lse[head * tokens + start + first..][..count];
                 softmax_backward(p, ds, lse, &delta[..count], shape.scale(), keys, first, shape.causal);
+                shape.hide(p, keys, start + first, 0.0);
+                shape.hide(ds, keys, start + first, 0.0);
                 multiply(&mut dv[kv_at..], kv_width, add, 1.0, Matrix::new(p, count, keys).t(), douts);
                 multiply(&mut dk[kv_at..], kv_width, add, 1.0, Matrix::new(ds, count, keys).t(), queries);
                 multiply(&mut dq[at..], width, false, 1.0, Matrix::new(ds, count, keys), keys_of(&k[kv_at..], keys));
