@@ -137,7 +137,7 @@ impl<'a> Decoder<'a> {
     fn row(&self, index: usize, branch: Branch<'a>) -> Row<'a> {
         let last = branch.prefix.prompt_ids.last().copied().unwrap_or_default();
         let sequence = Sequence::with_block(self.strategy, self.tokens, last, branch.course.block.clone());
-        Row::new(index, sequence, branch)
+        Row::new(index, sequence, self.tokens, branch)
     }
 
     /// Whether the checkpoint has what the exit needs.
@@ -179,7 +179,11 @@ impl<'a> Decoder<'a> {
             row.push(place, state);
         }
         let states = Tensor::from_slice(states, (rows.len(), hidden), &self.model.device)?.to_dtype(self.model.dtype)?;
-        let feedback = tensor::values(&if self.tokens.head { self.model.feedback(&states)? } else { states.clone() })?;
+        let feedback = tensor::values(&match self.tokens.dummy {
+            Some(token) => self.model.embed(&vec![token; rows.len()])?,
+            None if self.tokens.head => self.model.feedback(&states)?,
+            None => states.clone(),
+        })?;
         let logits = tensor::values(&self.model.decode_logits(&states)?)?;
         let vocab = logits.len() / rows.len().max(1);
         for ((row, feedback), logits) in rows.iter_mut().zip(feedback.chunks_exact(hidden)).zip(logits.chunks_exact(vocab.max(1))) {

@@ -14,6 +14,7 @@ use crate::ops;
 use crate::positions::PackLayout;
 use crate::preprocess::{Grid, PixelValues, Preprocessor};
 use crate::prompt::Prompter;
+use crate::sight::{self, Kind};
 use crate::tensor::{self, Tensor};
 
 /// What all branches of an example share.
@@ -163,6 +164,10 @@ impl Prefiller<'_> {
         let grids: Vec<Grid> = images.iter().map(|image| image.grid).collect();
         let prompt = self.prompter.example(example, &grids)?;
         let embeds = embed(self.model, &prompt.ids, &prompt.image_tokens, &features)?;
+        let mut kinds = vec![Kind::Other; prompt.len()];
+        prompt.image_tokens.iter().for_each(|at| kinds[*at] = Kind::Image);
+        let hidden = sight::hidden(self.model.config.latent_sight(), &kinds);
+        let layout = PackLayout::single(prompt.positions.clone()).with_hidden(hidden);
         let means = |x: &[f32]| {
             let state = |i: usize| x.get(i * width..(i + 1) * width);
             [&prompt.question_tokens, &prompt.image_tokens].map(|tokens| mean(tokens.iter().copied().filter_map(state)))
@@ -174,7 +179,7 @@ impl Prefiller<'_> {
             }
             Ok(())
         };
-        let (states, cache) = self.model.prefill_seen(&embeds, &PackLayout::single(prompt.positions.clone()), &mut see)?;
+        let (states, cache) = self.model.prefill_seen(&embeds, &layout, &mut see)?;
         let states = tensor::values(&states)?;
         let [question_mean, visual_mean] = means(&states);
         let state = |i: usize| states.get(i * width..(i + 1) * width);

@@ -3,8 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use prism_run::Stage;
+use prism_run::{Sight, Stage};
 
+use super::control::ControlTokens;
 use super::course::Course;
 use super::site::{Hook, Refusal, Side, Site};
 use super::strategy::{Feed, Place, Sequence};
@@ -20,6 +21,10 @@ pub(super) struct Row<'a> {
     pub sequence: Sequence<'a>,
     pub hook: Box<dyn Hook + 'a>,
     pub course: Course<'a>,
+    /// What the checkpoint's positions may see, and its start tokens.
+    tokens: &'a ControlTokens,
+    /// Whether the forward before read a start token.
+    read_start: bool,
     /// The prompt's image tokens.
     pub image: Arc<Vec<Range<usize>>>,
     pub trajectory: Trajectory,
@@ -51,13 +56,15 @@ struct Seen {
 }
 
 impl<'a> Row<'a> {
-    pub fn new(index: usize, sequence: Sequence<'a>, branch: super::Branch<'a>) -> Self {
+    pub fn new(index: usize, sequence: Sequence<'a>, tokens: &'a ControlTokens, branch: super::Branch<'a>) -> Self {
         let super::Branch { prefix, hook, course } = branch;
         Self {
             index,
             sequence,
             hook,
             course,
+            tokens,
+            read_start: false,
             image: prefix.image_ranges.clone(),
             trajectory: Trajectory::default(),
             feedback: Vec::new(),
@@ -119,14 +126,22 @@ impl<'a> Row<'a> {
         self.trajectory.forwards.push(Forward { place, state: state.to_vec(), fed, perturbation, attention, layers, logits: None });
     }
 
-    /// Hides in row `row` of the cache what the next forward may not see.
+    /// Hides in row `row` of the cache what the next forward may not see: what the checkpoint
+    /// was trained not to see, and what the branch takes from it.
     pub fn settle(&mut self, row: usize, cache: &mut BranchCache) -> Result<()> {
+        let sight = self.tokens.sight;
+        if sight == Sight::Bottleneck && self.read_start {
+            let held = self.held.len();
+            cache.evict(row, held - 1..held)?;
+            self.held.truncate(held - 1);
+        }
+        self.read_start = matches!(self.sequence.feed(), Feed::Token(id) if self.tokens.starts.iter().any(|start| start.token == id));
         let next = self.place().map(|place| place.stage);
         if self.block.map(|(stage, _)| stage) != next {
             let held = cache.held(row).unwrap_or_default();
             let mut from = held;
             if let Some((stage, first)) = self.block
-                && self.course.evict.holds(stage)
+                && (self.course.evict.holds(stage) || sight == Sight::Blindfold)
             {
                 cache.evict(row, first..held)?;
                 self.held.drain(first..held);
@@ -134,8 +149,9 @@ impl<'a> Row<'a> {
             }
             self.block = next.map(|stage| (stage, from));
         }
-        if self.course.hide_image && self.sequence.is_past_block() {
-            cache.hide(row, &self.image)?;
+        match sight == Sight::Bottleneck && !self.read_start || self.course.hide_image && self.sequence.is_past_block() {
+            true => cache.hide(row, &self.image)?,
+            false => cache.hide(row, &Arc::default())?,
         }
         self.held.push(self.trajectory.forwards.len());
         Ok(())

@@ -10,8 +10,8 @@ use super::donors::Donors;
 use super::example::{Begun, Prompted};
 use crate::alignment::Targets;
 use crate::decode::{
-    Block, Branch, Course, Eviction, FirstRepeat, FromPool, Hook, Latents, LayerHook, Mix, Noise, NoiseSource, NormMatched, Notes,
-    Prefix, RelativeNoise, Scoped, Strategy, Swap, Typical, Untouched, Zero,
+    Block, Branch, Course, Eviction, FirstRepeat, FromPool, Hook, Latents, LayerHook, Mix, Noise, NoiseSource, NormMatched, Notes, Prefix,
+    RelativeNoise, Scoped, Strategy, Swap, Typical, Untouched, Zero,
 };
 
 /// Whether a branch can run by now.

@@ -191,7 +191,8 @@ mod tests {
         let declared = Declared::new(&examples, &branches, 5, POOL);
         let latents = |row: &usize| {
             let (context, target) = opened(*row);
-            let latents = Latents { row: *row, context: vec![vec![1.0]; usize::from(context)], target: vec![vec![1.0]; usize::from(target)] };
+            let latents =
+                Latents { row: *row, context: vec![vec![1.0]; usize::from(context)], target: vec![vec![1.0]; usize::from(target)] };
             (*row, Arc::new(latents))
         };
         let latents = declared.rows.iter().map(latents).collect();

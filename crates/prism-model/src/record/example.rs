@@ -7,13 +7,13 @@ use std::time::Duration;
 use prism_run::records::{AnswerRow, ExampleRow, LatentRow, TimingRow};
 use prism_run::{Example, Intervention, Outcome, Stage, View};
 
+use super::branch::{Ingredients, Ready};
 use super::donors::Donors;
+use super::notes::{self, Reader};
+use super::views::Views;
 use super::{Records, Setup};
 use crate::alignment::Targets;
 use crate::clock;
-use super::branch::{Ingredients, Ready};
-use super::notes::{self, Reader};
-use super::views::Views;
 use crate::decode::answer::{self, Distribution};
 use crate::decode::{Branch, Decoder, Latents, Prefiller, Prefix, Strategy, Trajectory};
 use crate::error::Result;
@@ -382,7 +382,8 @@ impl<'a> Runner<'a> {
         let donor_label = donor.and_then(|(row, donors)| donors.label(row)).map(str::to_string);
         let donors_letter = donor_label.as_deref().and_then(index).filter(|index| *index < example.options.len());
         // Without a block there is nothing to count where the branch is to have none.
-        let latents = if branch.action.skips_block() { begun.latents.as_ref().map_or(0, |l| l.stages()) } else { steps_context + steps_target };
+        let latents =
+            if branch.action.skips_block() { begun.latents.as_ref().map_or(0, |l| l.stages()) } else { steps_context + steps_target };
         AnswerRow {
             row: example.row,
             id: example.id.clone(),

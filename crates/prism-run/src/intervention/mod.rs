@@ -143,12 +143,8 @@ impl FromStr for Intervention {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let refuse = |cause: &str| Error::Value {
-            what: "intervention",
-            value: text.to_string(),
-            cause: cause.to_string(),
-            remedy: FORMS.into(),
-        };
+        let refuse =
+            |cause: &str| Error::Value { what: "intervention", value: text.to_string(), cause: cause.to_string(), remedy: FORMS.into() };
         let (rest, view) = text.split_once('@').map_or((text, None), |(rest, view)| (rest, Some(view)));
         let view = view.map_or(Some(View::Open), View::from_name).ok_or_else(|| refuse("names no view of the image"))?;
         let mut parts = rest.split('/');

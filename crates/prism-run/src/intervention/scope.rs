@@ -80,8 +80,7 @@ pub enum View {
 
 impl View {
     /// All of them.
-    pub const ALL: [View; 6] =
-        [View::Open, View::ImageHidden, View::NoImage, View::Grey, View::OtherImage, View::ShuffledPatches];
+    pub const ALL: [View; 6] = [View::Open, View::ImageHidden, View::NoImage, View::Grey, View::OtherImage, View::ShuffledPatches];
 
     /// Its text, after the `@`.
     pub fn name(self) -> &'static str {

@@ -19,7 +19,7 @@ use prism_model::decode::Strategy;
 use prism_model::record::{self, Setup, Summary};
 use prism_model::tensor::Trainable;
 use prism_run::manifest::Manifest;
-use prism_run::{Example, Intervention, Protocol};
+use prism_run::{Example, Protocol};
 
 use super::opened::Opened;
 
@@ -171,7 +171,7 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Au
     arms.iter().try_for_each(|arm| refuse_another(&arm.out, plan.kind))?;
     let mut left: Vec<&mut Arm> = arms.iter_mut().filter(|arm| !finished(&arm.out, &arm.manifest)).collect();
     if !left.is_empty() {
-        let tested = plan.interventions.iter().filter(|i| !matches!(i, Intervention::Clean | Intervention::Sham)).count();
+        let tested = plan.interventions.iter().filter(|i| !i.is_clean() && !i.is_sham()).count();
         if tested > 0 {
             context.printer.narrate(&prism_audit::power::planned(examples.len(), tested, &plan.settings).in_words());
         }
