@@ -242,7 +242,8 @@ mod tests {
     fn equal_seeds_add_nothing_and_silent_ones_are_not_certain() {
         let same = answers(&(0..100).map(|i| if i % 5 == 0 { -1.0 } else { 0.0 }).collect::<Vec<f64>>());
         let found = one("v", "V", "zero", &[&same, &same, &same], &AuditSettings::default());
-        assert_eq!((found.between_seeds, found.tau2, found.i2), (Some(0.0), Some(0.0), Some(0.0)));
+        assert_eq!((found.tau2, found.i2), (Some(0.0), Some(0.0)));
+        assert!(found.between_seeds.unwrap() < 1e-15, "the rounding of a mean of equal numbers: {found:?}");
         let silent = answers(&[0.0; 100]);
         let found = one("v", "V", "zero", &[&silent, &silent], &AuditSettings::default());
         assert!(found.effect_high.unwrap() > 0.01 && found.mean == Some(0.0), "{found:?}");

@@ -171,10 +171,6 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Au
     arms.iter().try_for_each(|arm| refuse_another(&arm.out, plan.kind))?;
     let mut left: Vec<&mut Arm> = arms.iter_mut().filter(|arm| !finished(&arm.out, &arm.manifest)).collect();
     if !left.is_empty() {
-        let tested = plan.interventions.iter().filter(|i| !i.is_clean() && !i.is_sham()).count();
-        if tested > 0 {
-            context.printer.narrate(&prism_audit::power::planned(examples.len(), tested, &plan.settings).in_words());
-        }
         let summaries = records(plan, protocol.as_ref(), &examples, &left, context)?;
         for (arm, summary) in left.iter_mut().zip(&summaries) {
             find(plan, arm, summary)?;
@@ -288,6 +284,10 @@ fn records(
     };
     // What is refused leaves the folders as they are.
     record::check(&setup, &arms.iter().map(|arm| arm.strategy).collect::<Vec<_>>(), examples)?;
+    let tested = plan.interventions.iter().filter(|i| !i.is_clean() && !i.is_sham()).count();
+    if tested > 0 {
+        context.printer.narrate(&prism_audit::power::planned(examples.len(), tested, &plan.settings).in_words());
+    }
     for arm in arms {
         arm.manifest.write(&arm.out).with_context(|| format!("run folder {}", arm.out.display()))?;
     }
