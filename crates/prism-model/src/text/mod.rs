@@ -3,6 +3,7 @@
 mod decode;
 mod fused;
 mod layer;
+mod pieces;
 
 use std::sync::Arc;
 
