@@ -74,6 +74,9 @@ fn write(run: &Path, variant: &str, seed: u64, model: Model) {
                 gold_margin: Some(if correct { 1.0 } else { -1.0 }),
                 gold_logprob: None,
                 answer_entropy: None,
+                option_logprobs: None,
+                donor_label: None,
+                donor_margin: None,
                 latent_norm: Some(2.0),
                 perturbation_norm: (name != "clean").then_some(if name == "noise:0.1" { 0.006 } else { 1.0 }),
             });

@@ -133,6 +133,14 @@ impl Model {
         self.text.forward(embeds, pack)
     }
 
+    /// See [`TextModel::forward_feeding`]; what is fed back passes through the head, if there is one.
+    ///
+    /// # Errors
+    /// As [`TextModel::forward_feeding`].
+    pub fn forward_feeding(&self, embeds: &Tensor, pack: &PackLayout, chains: &[Vec<u32>]) -> Result<Tensor> {
+        self.text.forward_feeding(embeds, pack, chains, |states| self.feedback(states))
+    }
+
     /// See [`TextModel::forward_layers`].
     ///
     /// # Errors

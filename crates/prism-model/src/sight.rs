@@ -23,8 +23,9 @@ pub enum Kind {
 
 /// What is hidden in one sequence of tokens of these kinds.
 ///
-/// - [`Sight::Bottleneck`]: image tokens from all but image and start tokens, a start token
-///   from all behind it.
+/// - [`Sight::Bottleneck`]: from everything behind the first start token, but for further start
+///   and image tokens, all that could look at an image: its tokens, the text between the first
+///   image and the first start token, start tokens. A start token's key is hidden from all else.
 /// - [`Sight::Blindfold`]: the latents of a block from all behind the block.
 pub fn hidden(sight: Sight, kinds: &[Kind]) -> Hidden {
     let hidden = match sight {
@@ -36,15 +37,17 @@ pub fn hidden(sight: Sight, kinds: &[Kind]) -> Hidden {
 }
 
 fn bottleneck(kinds: &[Kind]) -> Hidden {
-    let (mut hidden, mut starts, mut starts_and_images) = (Hidden::default(), Vec::new(), Vec::new());
+    let (mut hidden, mut starts, mut knowing) = (Hidden::default(), Vec::new(), Vec::new());
+    let mut image_stands_before = false;
     for (at, kind) in kinds.iter().enumerate() {
-        let sees_images = matches!(kind, Kind::Image | Kind::BlockStart);
-        hide(&mut hidden, if sees_images { &starts } else { &starts_and_images });
+        image_stands_before |= *kind == Kind::Image;
+        let sees_images = starts.is_empty() || matches!(kind, Kind::Image | Kind::BlockStart);
+        hide(&mut hidden, if sees_images { &starts } else { &knowing });
         if *kind == Kind::BlockStart {
             extend(&mut starts, at);
         }
-        if sees_images {
-            extend(&mut starts_and_images, at);
+        if *kind == Kind::BlockStart || (sees_images && image_stands_before) {
+            extend(&mut knowing, at);
         }
     }
     hidden
@@ -109,17 +112,17 @@ mod tests {
             "x.......", // text
             "xx......", // image
             "xxx.....", // image
-            "x..x....", // question
-            "xxxxx...", // start: the only one that looks at the image
-            "x..x.x..", // latent
-            "x..x.xx.", // latent
-            "x..x.xxx", // end
+            "xxxx....", // question
+            "xxxxx...", // start
+            "x....x..", // latent: the first that sees neither image nor question
+            "x....xx.", // latent
+            "x....xxx", // end
         ];
         assert_eq!(picture(Sight::Bottleneck, &[o, I, I, o, S, L, L, o]), expected);
-        // A second block: its start sees the image, the first block's latents, not the first start.
-        let second = picture(Sight::Bottleneck, &[I, S, L, o, S, L, o]);
-        assert_eq!(second[4], "x.xxx..");
-        assert_eq!(second[6], "..xx.xx");
+        // A second block: its start sees image, question and the first block's latents, not the first start.
+        let second = picture(Sight::Bottleneck, &[I, o, S, L, o, S, L, o]);
+        assert_eq!(second[5], "xx.xxx..");
+        assert_eq!(second[7], "...xx.xx");
     }
 
     #[test]

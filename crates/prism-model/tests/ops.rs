@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use prism_model::ops::{self, Attention, Rotary, composed};
+use prism_model::ops::{self, Attention, Hidden, Rotary, composed};
 use prism_model::tensor::{Device, Tensor, Trainable, Var, values};
 use prism_model::{BranchCache, Config, Gradients, Model, PackLayout};
 use prism_run::random::Stream;
@@ -87,8 +87,10 @@ fn attention() {
         let mut bounds = vec![0];
         lengths.iter().for_each(|l| bounds.push(bounds.last().unwrap() + l));
         let angles = Stream::new(2, "angles", &[]).normals(n * head_dim / 2);
-        for rotary in [None, Some(Rotary::from_angles(&angles, head_dim / 2))] {
-            let spec = Attention { heads, kv_heads, head_dim, bounds: Arc::new(bounds.clone()), causal, hidden: None, rotary };
+        let rotary = Rotary::from_angles(&angles, head_dim / 2);
+        let hidden = Arc::new(hidden_keys(&bounds));
+        for (rotary, hidden) in [(None, None), (Some(rotary.clone()), None), (Some(rotary), Some(hidden.clone())), (None, Some(hidden))] {
+            let spec = Attention { heads, kv_heads, head_dim, bounds: Arc::new(bounds.clone()), causal, hidden, rotary };
             let inputs =
                 [random("q", &[n, heads * head_dim]), random("k", &[n, kv_heads * head_dim]), random("v", &[n, kv_heads * head_dim])];
             agree(
@@ -98,6 +100,55 @@ fn attention() {
                 |t| composed::attention(&t[0], &t[1], &t[2], &spec).unwrap(),
             );
         }
+    }
+}
+
+/// Sets of one to three ranges of keys, never the query's own; every fourth query has none.
+fn hidden_keys(bounds: &[usize]) -> Hidden {
+    let mut hidden = Hidden::default();
+    for pair in bounds.windows(2) {
+        let length = pair[1] - pair[0];
+        for token in 0..length {
+            let ranges = [0..length / 5, length / 3..length / 2, 3 * length / 4..length];
+            let ranges: Vec<_> = ranges.into_iter().filter(|r| !r.is_empty() && !r.contains(&token)).collect();
+            hidden.of.push((token % 4 != 3 && !ranges.is_empty()).then_some(hidden.sets.len()));
+            hidden.sets.push(ranges);
+        }
+    }
+    assert!(!hidden.is_empty() && hidden.fits(bounds));
+    hidden
+}
+
+/// What is hidden has no influence at all, and an empty specification is none.
+#[test]
+fn hidden_keys_are_excluded_exactly() {
+    let (n, width) = (90, 32);
+    let attend = |hidden: Option<Hidden>, k: &Tensor, v: &Tensor| {
+        let bounds = Arc::new(vec![0, n]);
+        let spec = Attention { heads: 4, kv_heads: 4, head_dim: 8, bounds, causal: true, hidden: hidden.map(Arc::new), rotary: None };
+        ops::attention(random("q", &[n, width]).as_tensor(), k, v, &spec).unwrap()
+    };
+    let (k, v) = (random("k", &[n, width]), random("v", &[n, width]));
+    let hidden = Hidden { sets: vec![vec![10..30]], of: (0..n).map(|token| (token >= 30).then_some(0)).collect() };
+    let loud: Vec<f32> = (0..n * width).map(|i| if (10..30).contains(&(i / width)) { 1e4 } else { 0.0 }).collect();
+    let loud = Tensor::from_vec(loud, (n, width), &Device::Cpu).unwrap();
+    let behind = |y: &Tensor| values(&y.narrow(0, 30, n - 30).unwrap()).unwrap();
+    let quiet = attend(Some(hidden.clone()), &k, &v);
+    let shouted = attend(Some(hidden.clone()), &(k.as_tensor() + &loud).unwrap(), &(v.as_tensor() + &loud).unwrap());
+    assert!(behind(&quiet) == behind(&shouted));
+    assert!(behind(&quiet) != behind(&attend(None, &k, &v)));
+    let gradients = quiet.narrow(0, 30, n - 30).unwrap().sqr().unwrap().sum_all().unwrap().backward().unwrap();
+    for input in [&k, &v] {
+        let gradient = values(&gradients.get(input).unwrap().narrow(0, 10, 20).unwrap()).unwrap();
+        assert!(gradient.iter().all(|g| *g == 0.0));
+        assert!(values(gradients.get(input).unwrap()).unwrap().iter().any(|g| *g != 0.0));
+    }
+    let empty = Hidden { sets: Vec::new(), of: vec![None; n] };
+    assert!(values(&attend(Some(empty), &k, &v)).unwrap() == values(&attend(None, &k, &v)).unwrap());
+    // A token may not be hidden from itself, nor a set be missing.
+    let (own, missing) = (Hidden { sets: vec![vec![0..90]], of: vec![Some(0); n] }, Hidden { sets: vec![], of: vec![Some(0); n] });
+    for wrong in [own, missing, Hidden { of: hidden.of[1..].to_vec(), ..hidden }] {
+        assert!(!wrong.fits(&[0, n]));
     }
 }
 

@@ -18,9 +18,10 @@ pub enum Sight {
     /// Every token before.
     #[default]
     Open,
-    /// Positive control. Keys of image tokens are visible to image tokens and to the
-    /// block's start token only, and the start token's own key to itself only: what is
-    /// known of the image behind the start token came through the fed-back latents.
+    /// Positive control. Behind a block's start token nothing sees what has looked at the
+    /// image: neither its tokens, nor the question behind them, nor the start token. Only a
+    /// start token still sees them (another start's key never). What is known of image and
+    /// question behind it came through the fed-back latents.
     Bottleneck,
     /// Negative control. Keys of latent positions are hidden from everything after the
     /// block; latents see each other and everything before.

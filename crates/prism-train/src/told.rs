@@ -51,8 +51,7 @@ fn is_told(opened: &Opened, samples: &Samples<'_>, latents: LatentInput, index: 
     let pack = Pack::of([(sample.as_ref(), samples.images(index))]);
     let pixels = pack.images.iter().map(|path| samples.preprocessor().open(path)).collect::<Result<Vec<_>, _>>()?;
     let features = if pixels.is_empty() { None } else { Some(model.image_features(&pixels)?) };
-    let (embeds, _) = objective::inputs(model, &pack, features.as_ref(), latents, |targets| Ok(targets.clone()))?;
-    let hidden = model.forward(&embeds, &pack.layout)?;
+    let (hidden, _) = objective::states(model, &pack, features.as_ref(), latents, |targets| Ok(targets.clone()))?;
     let before: Vec<u32> = pack.counted.iter().map(|&(row, _)| row - 1).collect();
     let logits = model.logits(&rows(&hidden, &before)?)?;
     let said = logits.argmax(1).and_then(|ids| ids.to_vec1::<u32>()).map_err(ModelError::from).map_err(Error::from)?;

@@ -23,8 +23,11 @@ pub(super) struct Row<'a> {
     pub course: Course<'a>,
     /// What the checkpoint's positions may see, and its start tokens.
     tokens: &'a ControlTokens,
-    /// Whether the forward before read a start token.
+    /// Whether the forward before read a start token, and whether any did.
     read_start: bool,
+    started: bool,
+    /// From a bottleneck's first start token on: the prompt from its first image on.
+    looked: Arc<Vec<Range<usize>>>,
     /// The prompt's image tokens.
     pub image: Arc<Vec<Range<usize>>>,
     pub trajectory: Trajectory,
@@ -58,6 +61,7 @@ struct Seen {
 impl<'a> Row<'a> {
     pub fn new(index: usize, sequence: Sequence<'a>, tokens: &'a ControlTokens, branch: super::Branch<'a>) -> Self {
         let super::Branch { prefix, hook, course } = branch;
+        let looked = prefix.image_ranges.first().map(|first| first.start..prefix.prompt_ids.len()).into_iter().collect();
         Self {
             index,
             sequence,
@@ -65,6 +69,8 @@ impl<'a> Row<'a> {
             course,
             tokens,
             read_start: false,
+            started: false,
+            looked: Arc::new(looked),
             image: prefix.image_ranges.clone(),
             trajectory: Trajectory::default(),
             feedback: Vec::new(),
@@ -131,9 +137,12 @@ impl<'a> Row<'a> {
     pub fn settle(&mut self, row: usize, cache: &mut BranchCache) -> Result<()> {
         let sight = self.tokens.sight;
         if sight == Sight::Bottleneck && self.read_start {
+            // With an image before it, all that was written up to the first start token looked at it.
             let held = self.held.len();
-            cache.evict(row, held - 1..held)?;
-            self.held.truncate(held - 1);
+            let first = if self.started || self.looked.is_empty() { held - 1 } else { 0 };
+            cache.evict(row, first..held)?;
+            self.held.truncate(first);
+            self.started = true;
         }
         self.read_start = matches!(self.sequence.feed(), Feed::Token(id) if self.tokens.starts.iter().any(|start| start.token == id));
         let next = self.place().map(|place| place.stage);
@@ -149,9 +158,12 @@ impl<'a> Row<'a> {
             }
             self.block = next.map(|stage| (stage, from));
         }
-        match sight == Sight::Bottleneck && !self.read_start || self.course.hide_image && self.sequence.is_past_block() {
-            true => cache.hide(row, &self.image)?,
-            false => cache.hide(row, &Arc::default())?,
+        if sight == Sight::Bottleneck && self.started && !self.read_start {
+            cache.hide(row, &self.looked)?;
+        } else if self.course.hide_image && self.sequence.is_past_block() {
+            cache.hide(row, &self.image)?;
+        } else {
+            cache.hide(row, &Arc::default())?;
         }
         self.held.push(self.trajectory.forwards.len());
         Ok(())

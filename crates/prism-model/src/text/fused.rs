@@ -2,7 +2,8 @@
 //! memory: no intermediate gradient is a tensor, weights' gradients go straight into
 //! their buffers, and what is cheap (norms, SwiGLU) is computed again instead of kept.
 
-use std::sync::OnceLock;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Shape, bail};
 
@@ -30,11 +31,77 @@ struct Kept {
     up: Scratch,
 }
 
+/// A layer's keys and values in one piece of a pack, and their gradients from later pieces.
+#[derive(Default)]
+pub(super) struct Link {
+    kept: OnceLock<Kept>,
+    later: Mutex<Option<[Vec<f32>; 2]>>,
+}
+
+impl Link {
+    /// Adds to the gradients of rows of its keys and values.
+    fn add(&self, rows: Range<usize>, width: usize, dk: &[f32], dv: &[f32]) {
+        let Some(kept) = self.kept.get() else { return };
+        let mut later = self.later.lock().unwrap_or_else(PoisonError::into_inner);
+        let sums = later.get_or_insert_with(|| [vec![0.0; kept.k.len()], vec![0.0; kept.v.len()]]);
+        for (sum, d) in sums.iter_mut().zip([dk, dv]) {
+            elementwise::add(&mut sum[rows.start * width..rows.end * width], d);
+        }
+    }
+}
+
+/// What the queries of a piece attend to ([`super::pieces`]).
+pub(super) struct Context {
+    /// Bounds of each sequence's keys.
+    pub key_bounds: Arc<Vec<usize>>,
+    /// The keys' origin in order: piece and rows in it; the piece behind the earlier ones is its own.
+    pub sources: Arc<Vec<(usize, Range<usize>)>>,
+    /// The layer in the earlier pieces.
+    pub earlier: Vec<Arc<Link>>,
+}
+
+impl Context {
+    /// Keys or values of all pieces, `own` the piece's own.
+    fn gather(&self, width: usize, own: &[f32], of: impl Fn(&Kept) -> &[f32]) -> Answer<Scratch> {
+        let mut all = scratch::take(self.key_bounds.last().map_or(0, |end| end * width));
+        let mut at = 0;
+        for (piece, rows) in self.sources.iter() {
+            let values = match self.earlier.get(*piece).map(|link| link.kept.get()) {
+                Some(Some(kept)) => of(kept),
+                Some(None) => bail!("decoder_layer: a piece ran before the piece before it"),
+                None => own,
+            };
+            let values = &values[rows.start * width..rows.end * width];
+            all[at..at + values.len()].copy_from_slice(values);
+            at += values.len();
+        }
+        Ok(all)
+    }
+
+    /// Deals the gradients of all keys and values out to the pieces; the piece's own go to `own`.
+    fn scatter(&self, width: usize, dk: &[f32], dv: &[f32], own: [&mut [f32]; 2]) {
+        let [own_k, own_v] = own;
+        let mut at = 0;
+        for (piece, rows) in self.sources.iter() {
+            let here = at * width..(at + rows.len()) * width;
+            match self.earlier.get(*piece) {
+                Some(link) => link.add(rows.clone(), width, &dk[here.clone()], &dv[here]),
+                None => {
+                    own_k[rows.start * width..rows.end * width].copy_from_slice(&dk[here.clone()]);
+                    own_v[rows.start * width..rows.end * width].copy_from_slice(&dv[here]);
+                }
+            }
+            at += rows.len();
+        }
+    }
+}
+
 struct LayerOp {
     layer: Layer,
     spec: Attention,
     eps: f32,
-    kept: OnceLock<Kept>,
+    link: Arc<Link>,
+    context: Option<Context>,
 }
 
 /// Rows, width, key and value width, feed-forward width.
@@ -49,6 +116,11 @@ impl LayerOp {
     fn sizes(&self, elements: usize) -> Answer<Sizes> {
         let (inner, width) = self.layer.gate_proj.dims()?;
         Ok(Sizes { rows: elements / width, width, kv: self.layer.k_proj.0.dims()?.0, inner })
+    }
+
+    /// The kernels' view of queries that attend to earlier pieces too.
+    fn shape<'a>(&'a self, context: &'a Context) -> attention::Shape<'a> {
+        attention::Shape { key_bounds: &context.key_bounds, ..self.spec.shape() }
     }
 
     /// The layer's output; `kept` is filled on the way.
@@ -67,7 +139,13 @@ impl LayerOp {
         self.spec.turn(&mut k, self.spec.kv_heads, 1.0);
         let mut attended = scratch::take(rows * width);
         let mut lse = scratch::take(rows * self.spec.heads);
-        attention::forward(&mut attended, &mut lse, &q, &k, &v, self.spec.shape());
+        match &self.context {
+            None => attention::forward(&mut attended, &mut lse, &q, &k, &v, self.spec.shape()),
+            Some(context) => {
+                let (keys, values) = (context.gather(kv, &k, |kept| &kept.k)?, context.gather(kv, &v, |kept| &kept.v)?);
+                attention::forward(&mut attended, &mut lse, &q, &keys, &values, self.shape(context));
+            }
+        }
         let mut middle = scratch::take(rows * width);
         middle.copy_from_slice(x);
         layer.o_proj.product(&mut middle, None, true, &attended, rows)?;
@@ -116,8 +194,23 @@ impl LayerOp {
         matmul::linear_input(&mut dattended, false, &dmiddle, &host(layer.o_proj.tensor()?)?, rows, width, width);
         weight(&layer.o_proj, &dmiddle, &kept.attended, width, width)?;
         let (mut dq, mut dk, mut dv) = (scratch::take(rows * width), scratch::take(rows * kv), scratch::take(rows * kv));
-        let qkv = [&*kept.q, &*kept.k, &*kept.v];
-        attention::backward([&mut dq, &mut dk, &mut dv], &dattended, &kept.attended, &kept.lse, qkv, self.spec.shape());
+        match &self.context {
+            None => {
+                let qkv = [&*kept.q, &*kept.k, &*kept.v];
+                attention::backward([&mut dq, &mut dk, &mut dv], &dattended, &kept.attended, &kept.lse, qkv, self.spec.shape());
+            }
+            Some(context) => {
+                let (keys, values) = (context.gather(kv, &kept.k, |kept| &kept.k)?, context.gather(kv, &kept.v, |kept| &kept.v)?);
+                let (mut dkeys, mut dvalues) = (scratch::take(keys.len()), scratch::take(values.len()));
+                let grads = [&mut dq[..], &mut dkeys, &mut dvalues];
+                attention::backward(grads, &dattended, &kept.attended, &kept.lse, [&kept.q, &keys, &values], self.shape(context));
+                context.scatter(kv, &dkeys, &dvalues, [&mut dk, &mut dv]);
+            }
+        }
+        if let Some([later_k, later_v]) = self.link.later.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            elementwise::add(&mut dk, &later_k);
+            elementwise::add(&mut dv, &later_v);
+        }
         self.spec.turn(&mut dq, self.spec.heads, -1.0);
         self.spec.turn(&mut dk, self.spec.kv_heads, -1.0);
         norm::rms_norm(&mut normed, x, &host(&layer.input_layernorm)?, self.eps);
@@ -146,7 +239,7 @@ impl CustomOp2 for LayerOp {
             bail!("a fused layer needs contiguous f32 tensors in host memory");
         };
         let (y, kept) = self.run(&values[start..end])?;
-        let _ = self.kept.set(kept);
+        let _ = self.link.kept.set(kept);
         Ok((CpuStorage::F32(y), layout.shape().clone()))
     }
 
@@ -154,7 +247,7 @@ impl CustomOp2 for LayerOp {
         if anchor.is_variable() && !gradient::is_active() {
             bail!("a fused layer collects its weights' gradients in Gradients: call Gradients::backward, not Tensor::backward");
         }
-        let Some(kept) = self.kept.get() else { bail!("decoder_layer: the backward pass ran before the forward pass") };
+        let Some(kept) = self.link.kept.get() else { bail!("decoder_layer: the backward pass ran before the forward pass") };
         let dy = dy.contiguous()?;
         let dx = self.backward(kept, &host(x)?, &host(&dy)?)?;
         Ok((x.track_op().then(|| Tensor::from_vec(dx, x.shape(), &Device::Cpu)).transpose()?, None))
@@ -168,13 +261,29 @@ pub(super) fn applies(layer: &Layer, x: &Tensor) -> bool {
 
 /// See [`Layer::forward`].
 pub(super) fn forward(layer: &Layer, x: &Tensor, spec: &Attention, config: &TextConfig) -> Result<Tensor> {
-    let op = LayerOp { layer: layer.clone(), spec: spec.clone(), eps: config.rms_norm_eps as f32, kept: OnceLock::new() };
-    Ok(x.contiguous()?.apply_op2(&layer.input_layernorm, op)?)
+    Ok(x.contiguous()?.apply_op2(&layer.input_layernorm, op(layer, spec, config, Arc::default(), None))?)
+}
+
+/// As [`forward`], for one piece of a pack; `link` is what later pieces attend to. Of every
+/// piece some row must be computed from the piece before it: that orders the backward passes.
+pub(super) fn forward_piece(
+    layer: &Layer,
+    x: &Tensor,
+    spec: &Attention,
+    config: &TextConfig,
+    context: Context,
+    link: Arc<Link>,
+) -> Result<Tensor> {
+    Ok(x.contiguous()?.apply_op2(&layer.input_layernorm, op(layer, spec, config, link, Some(context)))?)
+}
+
+fn op(layer: &Layer, spec: &Attention, config: &TextConfig, link: Arc<Link>, context: Option<Context>) -> LayerOp {
+    LayerOp { layer: layer.clone(), spec: spec.clone(), eps: config.rms_norm_eps as f32, link, context }
 }
 
 /// See [`Layer::prefill`]; the keys come out transposed, `[kv_heads * head_dim, tokens]`, as decoding reads them.
 pub(super) fn prefill(layer: &Layer, x: &Tensor, spec: &Attention, config: &TextConfig) -> Result<(Tensor, Tensor, Tensor)> {
-    let op = LayerOp { layer: layer.clone(), spec: spec.clone(), eps: config.rms_norm_eps as f32, kept: OnceLock::new() };
+    let op = op(layer, spec, config, Arc::default(), None);
     let x = x.contiguous()?;
     let (y, kept) = op.run(&host(&x)?)?;
     let rows = x.dim(0)?;

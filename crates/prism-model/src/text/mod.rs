@@ -3,6 +3,7 @@
 mod decode;
 mod fused;
 mod layer;
+mod pieces;
 pub mod watch;
 
 use std::sync::Arc;

@@ -5,7 +5,6 @@ pub mod cross_entropy;
 pub mod diversity;
 pub mod latent;
 pub mod noise;
-pub mod own;
 
 use prism_model::Model;
 use prism_model::ops;
@@ -143,8 +142,7 @@ pub fn parts(
     objective: &Objective,
     fed: impl FnOnce(&Tensor) -> Result<Tensor>,
 ) -> Result<Parts> {
-    let (embeds, targets) = inputs(model, pack, features, objective.latents, fed)?;
-    let hidden = model.forward(&embeds, &pack.layout)?;
+    let (hidden, targets) = states(model, pack, features, objective.latents, fed)?;
     let latent = match &targets {
         Some(targets) => Some(latent::of(model, pack, &hidden, targets, objective)?),
         None => None,
@@ -152,12 +150,12 @@ pub fn parts(
     Ok(Parts { ce: cross_entropy::of(model, pack, &hidden)?, latent, diversity: diversity::of(pack, &hidden)? })
 }
 
-/// What the model reads, `[tokens, hidden]`: tokens, images and latents; and the teacher
-/// targets `[latents, hidden]`, if there are any.
+/// The model's states after the final norm, `[tokens, hidden]`, with images and latents fed
+/// as training feeds them; and the teacher targets `[latents, hidden]`, if there are any.
 ///
 /// # Errors
 /// As [`loss_feeding`].
-pub fn inputs(
+pub fn states(
     model: &Model,
     pack: &Pack,
     features: Option<&Tensor>,
@@ -170,13 +168,16 @@ pub fn inputs(
         targets = latent::targets(pack, features)?;
         embeds = ops::replace_rows(&embeds, &pack.image_rows, features)?;
     }
-    let embeds = match (latents, &targets) {
-        (LatentInput::Teacher, Some(targets)) => ops::replace_rows(&embeds, &pack.latent_rows(), &fed(targets)?)?,
-        (LatentInput::Own, _) => own::feed(model, pack, embeds)?,
+    let hidden = match (latents, &targets) {
+        (LatentInput::Own, _) => model.forward_feeding(&embeds, &pack.layout, &pack.chains)?,
+        (LatentInput::Teacher, Some(targets)) => {
+            let embeds = ops::replace_rows(&embeds, &pack.latent_rows(), &fed(targets)?)?;
+            model.forward(&embeds, &pack.layout)?
+        }
         // A dummy token is read as the token that stands there.
-        (LatentInput::Teacher, None) | (LatentInput::Token, _) => embeds,
+        (LatentInput::Teacher, None) | (LatentInput::Token, _) => model.forward(&embeds, &pack.layout)?,
     };
-    Ok((embeds, targets))
+    Ok((hidden, targets))
 }
 
 fn combine(parts: Parts, objective: &Objective, tokens: usize) -> Result<(Tensor, Terms), prism_model::Error> {

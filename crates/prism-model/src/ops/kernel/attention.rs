@@ -18,8 +18,10 @@ pub struct Shape<'a> {
     pub kv_heads: usize,
     /// Width of a head.
     pub head_dim: usize,
-    /// Sequence bounds.
+    /// Sequence bounds of the queries.
     pub bounds: &'a [usize],
+    /// Sequence bounds of the keys: the same, or those of longer sequences whose last tokens the queries are.
+    pub key_bounds: &'a [usize],
     /// Whether later tokens are hidden.
     pub causal: bool,
     /// Keys hidden from single tokens.
@@ -41,13 +43,24 @@ impl Shape<'_> {
         }
     }
 
+    /// The sequences: (first query, queries, first key, keys).
+    fn sequences(&self) -> impl Iterator<Item = (usize, usize, usize, usize)> {
+        let pairs = self.bounds.windows(2).zip(self.key_bounds.windows(2));
+        pairs.map(|(q, k)| (q[0], q[1] - q[0], k[0], k[1] - k[0])).filter(|(_, queries, _, _)| *queries > 0)
+    }
+
+    /// Most scores of a block at a time.
+    fn block_size(&self) -> usize {
+        self.sequences().map(|(_, queries, _, keys)| BLOCK.min(queries) * keys).max().unwrap_or(0)
+    }
+
     /// Blocks of queries of a sequence: (first query, queries, keys seen by the last).
-    fn blocks(&self, length: usize) -> impl DoubleEndedIterator<Item = (usize, usize, usize)> + use<> {
+    fn blocks(&self, queries: usize, keys: usize) -> impl DoubleEndedIterator<Item = (usize, usize, usize)> + use<> {
         let causal = self.causal;
-        (0..length.div_ceil(BLOCK)).map(move |i| {
+        (0..queries.div_ceil(BLOCK)).map(move |i| {
             let start = i * BLOCK;
-            let count = BLOCK.min(length - start);
-            (start, count, if causal { start + count } else { length })
+            let count = BLOCK.min(queries - start);
+            (start, count, if causal { keys - queries + start + count } else { keys })
         })
     }
 }
@@ -121,20 +134,18 @@ pub fn forward(out: &mut [f32], lse: &mut [f32], q: &[f32], k: &[f32], v: &[f32]
     let (d, width, kv_width) = (shape.head_dim, shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim);
     let tokens = q.len() / width.max(1);
     let group = shape.heads / shape.kv_heads;
-    let longest = shape.bounds.windows(2).map(|p| p[1] - p[0]).max().unwrap_or(0);
-    let mut scores = scratch::take(BLOCK.min(longest) * longest);
-    for pair in shape.bounds.windows(2) {
-        let (start, length) = (pair[0], pair[1] - pair[0]);
+    let mut scores = scratch::take(shape.block_size());
+    for (start, length, key_start, key_length) in shape.sequences() {
         for head in 0..shape.heads {
-            let kv_at = start * kv_width + head / group * d;
-            for (first, count, keys) in shape.blocks(length) {
+            let kv_at = key_start * kv_width + head / group * d;
+            for (first, count, keys) in shape.blocks(length, key_length) {
                 let at = (start + first) * width + head * d;
                 let scores = &mut scores[..count * keys];
                 let queries = Matrix::strided(&q[at..], count, d, width);
                 multiply(scores, keys, false, shape.scale(), queries, Matrix::strided(&k[kv_at..], keys, d, kv_width).t());
                 shape.hide(scores, keys, start + first, f32::NEG_INFINITY);
                 let lse = &mut lse[head * tokens + start + first..][..count];
-                softmax(scores, lse, keys, first, shape.causal);
+                softmax(scores, lse, keys, key_length - length + first, shape.causal);
                 let values = Matrix::strided(&v[kv_at..], keys, d, kv_width);
                 multiply(&mut out[at..], width, false, 1.0, Matrix::new(scores, count, keys), values);
             }
@@ -148,18 +159,16 @@ pub fn backward(grads: [&mut [f32]; 3], dout: &[f32], out: &[f32], lse: &[f32], 
     let (d, width, kv_width) = (shape.head_dim, shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim);
     let tokens = q.len() / width.max(1);
     let group = shape.heads / shape.kv_heads;
-    let longest = shape.bounds.windows(2).map(|p| p[1] - p[0]).max().unwrap_or(0);
-    let mut probabilities = scratch::take(BLOCK.min(longest) * longest);
-    let mut ds = scratch::take(BLOCK.min(longest) * longest);
+    let mut probabilities = scratch::take(shape.block_size());
+    let mut ds = scratch::take(shape.block_size());
     let mut delta = [0.0f32; BLOCK];
-    for pair in shape.bounds.windows(2) {
-        let (start, length) = (pair[0], pair[1] - pair[0]);
+    for (start, length, key_start, key_length) in shape.sequences() {
         for head in 0..shape.heads {
-            let kv_at = start * kv_width + head / group * d;
+            let kv_at = key_start * kv_width + head / group * d;
             let keys_of = |x, keys| Matrix::strided(x, keys, d, kv_width);
             // From the last block, which sees every key: its writes need no zeroed start.
             let mut add = !head.is_multiple_of(group);
-            for (first, count, keys) in shape.blocks(length).rev() {
+            for (first, count, keys) in shape.blocks(length, key_length).rev() {
                 let at = (start + first) * width + head * d;
                 let (p, ds) = (&mut probabilities[..count * keys], &mut ds[..count * keys]);
                 let queries = Matrix::strided(&q[at..], count, d, width);
@@ -168,7 +177,7 @@ pub fn backward(grads: [&mut [f32]; 3], dout: &[f32], out: &[f32], lse: &[f32], 
                 multiply(ds, keys, false, 1.0, douts, keys_of(&v[kv_at..], keys).t());
                 row_dots(&mut delta[..count], &dout[at..], &out[at..], d, width);
                 let lse = &lse[head * tokens + start + first..][..count];
-                softmax_backward(p, ds, lse, &delta[..count], shape.scale(), keys, first, shape.causal);
+                softmax_backward(p, ds, lse, &delta[..count], shape.scale(), keys, key_length - length + first, shape.causal);
                 shape.hide(p, keys, start + first, 0.0);
                 shape.hide(ds, keys, start + first, 0.0);
                 multiply(&mut dv[kv_at..], kv_width, add, 1.0, Matrix::new(p, count, keys).t(), douts);
