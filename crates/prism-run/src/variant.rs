@@ -243,14 +243,14 @@ impl Variant {
             (self.stages == Stages::None && self.release.is_some(), "release", "without a block leave it out"),
             (self.stages != Stages::Single && !self.sight.is_open(), "sight", "another than open needs stages = \"single\""),
             (self.stages.is_staged() && !teacher, "latents", "another than teacher needs stages = \"single\""),
-            (teacher && self.block_steps.is_some(), "block_steps", "teacher-forced latents are as many as the region's tokens; leave it out"),
+            (
+                teacher && self.block_steps.is_some(),
+                "block_steps",
+                "teacher-forced latents are as many as the region's tokens; leave it out",
+            ),
             (self.block_steps.is_some_and(|n| !(1..=256).contains(&n)), "block_steps", "give a whole number from 1 to 256"),
             (!teacher && self.noise_std != 0.0, "noise_std", "noise goes on teacher-forced latents; give 0"),
-            (
-                self.latents == LatentInput::Token && self.latent_weight != 0.0,
-                "latent_weight",
-                "a dummy token has no latent loss; give 0",
-            ),
+            (self.latents == LatentInput::Token && self.latent_weight != 0.0, "latent_weight", "a dummy token has no latent loss; give 0"),
             (
                 self.block_steps.is_some() && self.latent_weight != 0.0,
                 "latent_weight",

@@ -3,10 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use prism_model::{Config, Model};
 use prism_model::preprocess::Preprocessor;
 use prism_model::tensor::{DType, Device, Trainable};
 use prism_model::tokenizer::{files, latent};
+use prism_model::{Config, Model};
 use prism_run::folder::{PartialFolder, write_atomic};
 use prism_run::{LatentInput, LatentLoss, Stages, Variant};
 use serde_json::{Value, json};

@@ -33,7 +33,8 @@ impl Progress for StopAfter {
 
 fn config(workers: usize) -> TrainConfig {
     let (min_pixels, max_pixels) = PIXELS;
-    let small = TrainConfig { steps: 6, packs_per_step: 2, samples_per_pack: 3, learning_rate: 1e-3, checkpoint_every: 0, ..Default::default() };
+    let small =
+        TrainConfig { steps: 6, packs_per_step: 2, samples_per_pack: 3, learning_rate: 1e-3, checkpoint_every: 0, ..Default::default() };
     TrainConfig { workers, min_pixels, max_pixels, ..small }.check().unwrap()
 }
 
@@ -125,8 +126,7 @@ fn without_latents_the_answer_follows_the_question() {
     let checkpoint = run(&folder.path().join("run"), &variant, &config, &base, 99).unwrap().checkpoint;
     let prompter = Prompter::from_dir(&checkpoint).unwrap();
     assert!(prompter.latent().is_none());
-    let opening =
-        Opening { device: &Device::Cpu, dtype: DType::F32, trainable: Trainable::No, scratch: folder.path().join("files") };
+    let opening = Opening { device: &Device::Cpu, dtype: DType::F32, trainable: Trainable::No, scratch: folder.path().join("files") };
     let opened = Opened::open(&checkpoint, Some(&variant), &config, &opening).unwrap();
     let records = records();
     let record = &records[0];

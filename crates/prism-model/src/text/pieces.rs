@@ -44,8 +44,7 @@ fn cut(pack: &PackLayout, chains: &[Vec<u32>]) -> Result<Vec<Piece>> {
     }
     let mut pieces: Vec<Piece> = Vec::new();
     for p in 0..cuts.iter().map(|c| c.len() - 1).max().unwrap_or(0) {
-        let mut piece =
-            Piece { rows: Vec::new(), bounds: vec![0], latents: Default::default(), key_bounds: vec![0], sources: Vec::new() };
+        let mut piece = Piece { rows: Vec::new(), bounds: vec![0], latents: Default::default(), key_bounds: vec![0], sources: Vec::new() };
         let mut keys = 0;
         for (s, cuts) in cuts.iter().enumerate() {
             if let Some([first, end]) = cuts.get(p..p + 2) {

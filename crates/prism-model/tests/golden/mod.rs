@@ -92,7 +92,14 @@ impl Opened {
             (true, false) => Stages::ContextTarget,
             (true, true) => Stages::ContextFreeTarget,
         };
-        let layout = BlockLayout { stages, context_scale: 1.5, free_tokens: latent.num_free_tokens, latent_end: true, steps: None, sight: Default::default() };
+        let layout = BlockLayout {
+            stages,
+            context_scale: 1.5,
+            free_tokens: latent.num_free_tokens,
+            latent_end: true,
+            steps: None,
+            sight: Default::default(),
+        };
         self.prompter.latent().map(|_| layout)
     }
 }

@@ -132,3 +132,36 @@ impl StudyRecipe {
         Ok(variants)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shipped(name: &str) -> StudyRecipe {
+        StudyRecipe::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes").join(name)).unwrap()
+    }
+
+    #[test]
+    fn shipped_recipes_name_every_arm_once() {
+        let ids = |recipe: &StudyRecipe| recipe.variants().unwrap().into_iter().map(|v| v.id).collect::<Vec<_>>();
+        let all = shipped("arms-tiny.toml");
+        for preset in Variant::preset_ids() {
+            assert_eq!(ids(&all).iter().filter(|id| *id == preset).count(), 1, "{preset}");
+        }
+        assert!(ids(&all).contains(&"lvr-lambda-0.03".to_owned()));
+        let controls = shipped("controls-tiny.toml");
+        assert_eq!((ids(&controls), controls.seeds), (vec!["bottleneck".to_owned(), "blindfold".to_owned()], 5));
+        // K at inference is the number of latents the bottleneck was trained with.
+        assert_eq!(controls.variants().unwrap()[0].block_steps, Some(controls.audit.steps));
+        assert_eq!(ids(&shipped("study-tiny.toml")), Variant::paper_ids().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn two_arms_of_one_id_are_refused() {
+        let mut recipe = shipped("controls-tiny.toml");
+        let doubled = "variants = [\"lvr\", { preset = \"lvr\", id = \"lvr\", latent_weight = 1.0 }]";
+        let mut table: toml::Table = doubled.parse().unwrap();
+        recipe.variants = table.remove("variants").unwrap().try_into().unwrap();
+        assert!(recipe.variants().unwrap_err().to_string().contains("named twice"));
+    }
+}
