@@ -5,6 +5,7 @@
 //! and the folder in which they meet ([`folder`], [`table`], [`records`],
 //! [`manifest`]). It knows no tensors, no command line and no network.
 
+pub mod arm;
 pub mod cancel;
 pub mod error;
 pub mod example;
@@ -26,6 +27,7 @@ pub mod training;
 pub mod variant;
 pub mod vectors;
 
+pub use arm::Arm;
 pub use cancel::Cancel;
 pub use error::{Error, Result};
 pub use example::{Example, RegionBox};

@@ -12,7 +12,7 @@ use clap::Args;
 
 A run that was stopped goes on where it was when the same command is given again.")]
 pub struct TrainArguments {
-    /// Preset (lvr, n-lvr, d-lvr, p-lvr-2, p-lvr-3) or a TOML file
+    /// Preset (lvr, n-lvr, d-lvr, p-lvr-2, p-lvr-3, or a control arm) or a TOML file
     #[arg(long, required_unless_present = "config")]
     pub variant: Option<String>,
     /// Checkpoint to start from: a folder, or a name in the local Hub cache (org/name)

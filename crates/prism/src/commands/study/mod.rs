@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use prism_run::folder::names;
 use prism_run::manifest::Manifest;
-use prism_run::{Intervention, Variant, folder};
+use prism_run::{Intervention, Stages, Variant, folder};
 
 pub use recipe::StudyRecipe;
 
@@ -201,8 +201,9 @@ fn base(study: &Study, context: &Context) -> anyhow::Result<PathBuf> {
 
 fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&Variant, u64)>) -> AuditPlan {
     let keys = &study.recipe.audit;
-    // Without a block there is nothing to intervene on: the base is only scored.
-    let interventions: Vec<Intervention> = if trained.is_some() { keys.interventions.clone() } else { Vec::new() };
+    // Without a block there is nothing to intervene on: the base, and an arm without latents, are only scored.
+    let has_block = trained.is_some_and(|(variant, _)| variant.stages != Stages::None);
+    let interventions: Vec<Intervention> = if has_block { keys.interventions.clone() } else { Vec::new() };
     AuditPlan {
         checkpoint: checkpoint.to_path_buf(),
         benchmark: study.out.join("world/test.jsonl"),

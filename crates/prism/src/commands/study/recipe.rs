@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf, absolute};
 use prism_audit::AuditSettings;
 use prism_data::world::WorldConfig;
 use prism_model::checkpoint::HubCache;
-use prism_run::{Intervention, Variant, safe_toml};
+use prism_run::{Arm, Intervention, Variant, safe_toml};
 use prism_train::TrainConfig;
 use serde::{Deserialize, Serialize};
 
@@ -26,8 +26,8 @@ pub struct StudyRecipe {
     pub base: PathBuf,
     /// How the base is made anew; relative to the recipe.
     pub base_recipe: PathBuf,
-    /// Variants: presets or TOML files.
-    pub variants: Vec<String>,
+    /// Arms: presets or TOML files, perhaps with keys changed.
+    pub variants: Vec<Arm>,
     /// The generated world.
     pub world: WorldConfig,
     /// Training of every variant; the seed is the study's.
@@ -84,8 +84,8 @@ impl StudyRecipe {
         // What is no folder beside the recipe may be a name in the local Hub cache.
         recipe.base = if beside.is_dir() { beside } else { HubCache::from_environment().locate(&recipe.base).unwrap_or(beside) };
         recipe.base_recipe = absolute(folder.join(&recipe.base_recipe))?;
-        for variant in recipe.variants.iter_mut().filter(|variant| variant.ends_with(".toml")) {
-            *variant = absolute(Path::new(variant))?.display().to_string();
+        for source in recipe.variants.iter_mut().filter_map(Arm::source_mut).filter(|source| source.ends_with(".toml")) {
+            *source = absolute(Path::new(source))?.display().to_string();
         }
         let safe =
             |name: &str| !name.is_empty() && !name.starts_with('.') && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
@@ -118,7 +118,7 @@ impl StudyRecipe {
     /// # Errors
     /// When a variant is unknown, named twice, or continues one that is not in the study.
     pub fn variants(&self) -> anyhow::Result<Vec<Variant>> {
-        let variants: Vec<Variant> = self.variants.iter().map(|v| Variant::load(v)).collect::<prism_run::Result<_>>()?;
+        let variants: Vec<Variant> = self.variants.iter().map(Arm::variants).collect::<prism_run::Result<Vec<_>>>()?.concat();
         for (i, variant) in variants.iter().enumerate() {
             if variants.iter().take(i).any(|v| v.id == variant.id) {
                 anyhow::bail!(Refused(format!("variants: `{}` is named twice; give every arm its own id", variant.id)));
@@ -130,5 +130,38 @@ impl StudyRecipe {
             }
         }
         Ok(variants)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shipped(name: &str) -> StudyRecipe {
+        StudyRecipe::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes").join(name)).unwrap()
+    }
+
+    #[test]
+    fn shipped_recipes_name_every_arm_once() {
+        let ids = |recipe: &StudyRecipe| recipe.variants().unwrap().into_iter().map(|v| v.id).collect::<Vec<_>>();
+        let all = shipped("arms-tiny.toml");
+        for preset in Variant::preset_ids() {
+            assert_eq!(ids(&all).iter().filter(|id| *id == preset).count(), 1, "{preset}");
+        }
+        assert!(ids(&all).contains(&"lvr-lambda-0.03".to_owned()));
+        let controls = shipped("controls-tiny.toml");
+        assert_eq!((ids(&controls), controls.seeds), (vec!["bottleneck".to_owned(), "blindfold".to_owned()], 5));
+        // K at inference is the number of latents the bottleneck was trained with.
+        assert_eq!(controls.variants().unwrap()[0].block_steps, Some(controls.audit.steps));
+        assert_eq!(ids(&shipped("study-tiny.toml")), Variant::paper_ids().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn two_arms_of_one_id_are_refused() {
+        let mut recipe = shipped("controls-tiny.toml");
+        let doubled = "variants = [\"lvr\", { preset = \"lvr\", id = \"lvr\", latent_weight = 1.0 }]";
+        let mut table: toml::Table = doubled.parse().unwrap();
+        recipe.variants = table.remove("variants").unwrap().try_into().unwrap();
+        assert!(recipe.variants().unwrap_err().to_string().contains("named twice"));
     }
 }

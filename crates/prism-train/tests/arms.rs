@@ -1,0 +1,140 @@
+//! Control arms trained for a few steps on the golden base model: resumed to the byte,
+//! their keys in `config.json`, the gradient's cosine, and arms without a block.
+
+mod common;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::{PIXELS, golden, records};
+use prism_model::Config;
+use prism_model::prompt::Prompter;
+use prism_model::tensor::{DType, Device, Trainable};
+use prism_run::{Cancel, Progress, Sight, Variant};
+use prism_train::start::{Opened, Opening};
+use prism_train::trainer::{Outcome, Surroundings};
+use prism_train::{Result, TrainConfig, TrainRequest, Workers, log, told, train};
+use serde_json::{Value, json};
+
+/// Asks to stop after so many steps.
+struct StopAfter(usize, AtomicUsize, Cancel);
+
+impl Progress for StopAfter {
+    fn begin(&self, _: &str, _: &str, _: u64, _: u64) {}
+    fn advance(&self, n: u64) {
+        if self.1.fetch_add(n as usize, Ordering::Relaxed) + n as usize >= self.0 {
+            self.2.request();
+        }
+    }
+    fn note(&self, _: &str) {}
+    fn end(&self) {}
+    fn say(&self, _: &str) {}
+}
+
+fn config(workers: usize) -> TrainConfig {
+    let (min_pixels, max_pixels) = PIXELS;
+    let small =
+        TrainConfig { steps: 6, packs_per_step: 2, samples_per_pack: 3, learning_rate: 1e-3, checkpoint_every: 0, ..Default::default() };
+    TrainConfig { workers, min_pixels, max_pixels, ..small }.check().unwrap()
+}
+
+fn run(folder: &Path, variant: &Variant, config: &TrainConfig, base: &Path, stop: usize) -> Result<Outcome> {
+    let records = records();
+    let cancel = Cancel::default();
+    let progress = StopAfter(stop, AtomicUsize::new(0), cancel.clone());
+    let request = TrainRequest {
+        config,
+        variant: Some(variant),
+        name: "",
+        records: &records,
+        base,
+        continues: None,
+        device: &Device::Cpu,
+        dtype: DType::F32,
+    };
+    train(request, Surroundings { folder, progress: &progress, cancel: &cancel })
+}
+
+fn weights(checkpoint: &Path) -> [Vec<u8>; 2] {
+    ["model.safetensors", "optimizer.safetensors"].map(|f| std::fs::read(checkpoint.join(f)).unwrap())
+}
+
+fn keys(checkpoint: &Path) -> [Value; 2] {
+    let text = std::fs::read_to_string(checkpoint.join("config.json")).unwrap();
+    let raw: Value = serde_json::from_str(&text).unwrap();
+    ["latent_sight", "latent_feedback"].map(|key| raw.get(key).cloned().unwrap_or(json!("absent")))
+}
+
+#[test]
+fn own_latents_resume_to_the_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let (straight, broken) = (folder.path().join("straight"), folder.path().join("broken"));
+    let (variant, base) = (Variant::load("bottleneck").unwrap(), golden().join("checkpoints/base"));
+    let whole = run(&straight, &variant, &config(2), &base, 99).unwrap();
+    assert!(run(&broken, &variant, &config(1), &base, 3).unwrap_err().is_interruption());
+    let resumed = run(&broken, &variant, &config(2), &base, 99).unwrap();
+    assert!(weights(&whole.checkpoint) == weights(&resumed.checkpoint));
+    let steps = log::read(&straight.join("log.jsonl")).unwrap();
+    assert!(steps[5].ce < steps[0].ce && steps.iter().all(|s| s.latent.is_none()), "{steps:?}");
+}
+
+#[test]
+fn what_an_arm_sees_stands_in_its_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = golden().join("checkpoints/base");
+    let one = TrainConfig { steps: 1, ..config(2) };
+    let trained = |id: &str, base: &Path| run(&folder.path().join(id), &Variant::load(id).unwrap(), &one, base, 99).unwrap().checkpoint;
+    let bottleneck = trained("bottleneck", &base);
+    assert_eq!(keys(&bottleneck), [json!("bottleneck"), json!("absent")]);
+    assert_eq!(Config::open(&bottleneck).unwrap().latent_sight(), Sight::Bottleneck);
+    let blindfold = trained("blindfold", &base);
+    assert_eq!(Config::open(&blindfold).unwrap().latent_sight(), Sight::Blindfold);
+    let dummy = trained("dummy-tokens", &bottleneck);
+    let config = Config::open(&dummy).unwrap();
+    // An open arm trained from a bottleneck's checkpoint does not inherit its sight.
+    assert!(config.latent_sight().is_open() && config.latent_feedback_is_token());
+    assert_eq!(keys(&trained("ce-only", &base)), [json!("absent"), json!("absent")]);
+    for (key, value) in [("latent_sight", json!("closed")), ("latent_feedback", json!(3))] {
+        let message = config.with([(key.to_owned(), value)]).unwrap_err().to_string();
+        assert!(message.contains(key), "{message}");
+    }
+}
+
+#[test]
+fn the_gradients_cosine_is_logged_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (base, variant) = (golden().join("checkpoints/base"), Variant::load("blindfold").unwrap());
+    let measured = TrainConfig { gradient_cosine_every: 3, ..config(2) };
+    let plain = run(&folder.path().join("plain"), &variant, &config(1), &base, 99).unwrap();
+    let told = run(&folder.path().join("told"), &variant, &measured, &base, 99).unwrap();
+    assert!(weights(&plain.checkpoint) == weights(&told.checkpoint));
+    let steps = log::read(&folder.path().join("told/log.jsonl")).unwrap();
+    let measured_at: Vec<usize> = steps.iter().filter(|s| s.gradient_cosine.is_some()).map(|s| s.step).collect();
+    assert_eq!(measured_at, [1, 3, 6]);
+    let cosines = steps[0].gradient_cosine.as_ref().unwrap();
+    assert!(cosines.contains_key("layer-00") && cosines.contains_key("embedding") && cosines.values().all(|c| c.abs() <= 1.0 && *c != 0.0));
+    // Where there is no latent loss there is nothing to compare.
+    let bottleneck = Variant::load("bottleneck").unwrap();
+    let run = run(&folder.path().join("none"), &bottleneck, &TrainConfig { steps: 1, ..measured }, &base, 99).unwrap();
+    assert_eq!(run.last.unwrap().gradient_cosine, None);
+}
+
+#[test]
+fn without_latents_the_answer_follows_the_question() {
+    let folder = tempfile::tempdir().unwrap();
+    let (base, variant, config) = (golden().join("checkpoints/base"), Variant::load("no-latents").unwrap(), config(2));
+    let checkpoint = run(&folder.path().join("run"), &variant, &config, &base, 99).unwrap().checkpoint;
+    let prompter = Prompter::from_dir(&checkpoint).unwrap();
+    assert!(prompter.latent().is_none());
+    let opening = Opening { device: &Device::Cpu, dtype: DType::F32, trainable: Trainable::No, scratch: folder.path().join("files") };
+    let opened = Opened::open(&checkpoint, Some(&variant), &config, &opening).unwrap();
+    let records = records();
+    let record = &records[0];
+    let grids = [opened.preprocessor().unwrap().grid_of(&record.images[0]).unwrap()];
+    let sample = prompter.sample(record, &grids, &prism_train::records::layout(&variant, &prompter)).unwrap();
+    let answer: Vec<u32> = sample.labels.iter().flatten().copied().collect();
+    let text = prompter.tokenizer().decode(&answer).unwrap();
+    assert!(text.starts_with("<answer>") && sample.runs.is_empty() && sample.latents.is_empty(), "{text}");
+    let shares = told(&opened, &records[..8], Some(&variant), |_| "all", &Workers::new(2).unwrap()).unwrap();
+    assert_eq!(shares["all"].0, 8);
+}
