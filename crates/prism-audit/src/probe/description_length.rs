@@ -17,7 +17,7 @@ use super::reduced::reduce;
 use super::standardize::Standardizer;
 
 /// Distance of the loss to its minimum.
-const TOLERANCE: f64 = 1e-12;
+const TOLERANCE: f64 = 1e-16;
 /// Fewest labels of the first block.
 const FIRST: usize = 8;
 

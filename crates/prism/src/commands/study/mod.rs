@@ -203,6 +203,11 @@ fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&
     let keys = &study.recipe.audit;
     // Without a block there is nothing to intervene on: the base is only scored.
     let interventions: Vec<Intervention> = if trained.is_some() { keys.interventions.clone() } else { Vec::new() };
+    let mut settings = study.recipe.analysis.clone();
+    if trained.is_some() {
+        // What the base's vectors tell by themselves is no merit of the training.
+        settings.floors.entry("base".into()).or_insert_with(|| study.out.join(names::BASE_AUDIT));
+    }
     AuditPlan {
         checkpoint: checkpoint.to_path_buf(),
         benchmark: study.out.join("world/test.jsonl"),
@@ -218,7 +223,7 @@ fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&
         selection: Selection::default(),
         kind: Kind::Audit,
         pixels: (None, None),
-        settings: study.recipe.analysis.clone(),
+        settings,
         report: false,
         records_only: false,
     }
