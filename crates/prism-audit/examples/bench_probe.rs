@@ -3,13 +3,17 @@
 //!
 //! `bench_probe`: the release's cell (five folds, C = 1), and the nested one.
 //! `bench_probe all`: every one of 37 layers x 7 positions, nested, once.
+//! `bench_probe RUN`: the whole default suite on an audit's records.
 //! `oracle/bench_probe.py` does the same cells with scikit-learn on the same values.
 
+use std::path::Path;
 use std::time::Instant;
 
 use prism_audit::probe::nested::{Divided, Search, nested};
-use prism_audit::probe::{Matrix, Pipeline, Tolerance, cross_validate, stratified_folds};
+use prism_audit::probe::{Matrix, Pipeline, Tolerance, cross_validate, probe_run, stratified_folds};
 use prism_audit::settings::AuditSettings;
+use prism_run::records::{self, AnswerRow, ExampleRow};
+use prism_run::table::read_rows;
 use rayon::prelude::*;
 
 const ROWS: usize = 191;
@@ -56,7 +60,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let groups: Vec<usize> = (0..ROWS).collect();
     let search = Search { grid: &settings.c_grid, folds: 5, seed: 42, repeat: 0 };
     let once = |x: &Matrix| nested(Divided { x, groups: &groups, fold_of: &fold_of, folds: 5 }, std::slice::from_ref(&labels), search);
-    if std::env::args().nth(1).as_deref() == Some("all") {
+    let what = std::env::args().nth(1);
+    if let Some(run) = what.as_deref().filter(|what| *what != "all").map(Path::new) {
+        let folder = records::folder(run);
+        let examples: Vec<ExampleRow> = read_rows(&folder.join(records::files::EXAMPLES))?;
+        let answers: Vec<AnswerRow> = read_rows(&folder.join(records::files::ANSWERS))?;
+        let begun = Instant::now();
+        let found = probe_run(run, &examples, &answers, &settings)?;
+        for f in &found {
+            println!("{}", serde_json::to_string(f)?);
+        }
+        eprintln!("{} probes in {:.2} s", found.len(), begun.elapsed().as_secs_f64());
+        return Ok(());
+    }
+    if what.as_deref() == Some("all") {
         let begun = Instant::now();
         let right: Vec<f64> = (0..37 * 7)
             .into_par_iter()

@@ -77,7 +77,7 @@ impl Default for AuditSettings {
             compat: Compat::None,
             folds: 5,
             c_grid: vec![1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0],
-            inner_folds: 5,
+            inner_folds: 3,
             repeats: 5,
             c: 1.0,
             max_iterations: 1000,

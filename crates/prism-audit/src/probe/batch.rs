@@ -8,11 +8,11 @@
 //! diagonal and little beside it. The objective is [`super::logistic`]'s, scikit-learn's;
 //! it is strictly convex in the weights, so the optimum does not depend on the way.
 
-use super::logistic::{Logistic, log_sum_exp, softplus};
+use super::logistic::{Logistic, softplus};
 use super::matrix::{Matrix, dot, times_transposed, transposed_times};
 
 /// Pairs of steps an L-BFGS remembers.
-const MEMORY: usize = 10;
+const MEMORY: usize = 20;
 /// Most evaluations of one fit.
 const EVALUATIONS: u64 = 2000;
 /// Least curvature of a class that is counted on.
@@ -185,13 +185,13 @@ impl<'a> Fit<'a> {
                 sums.curvature[0] += p * (1.0 - p);
             } else {
                 out.iter_mut().zip(z).zip(intercepts).for_each(|((o, z), b)| *o = z + b);
-                let own = out[label];
-                let normaliser = log_sum_exp(out);
-                sums.loss += normaliser - own;
-                for (o, curvature) in out.iter_mut().zip(&mut sums.curvature) {
-                    let p = (*o - normaliser).exp();
-                    *o = p;
-                    *curvature += p * (1.0 - p);
+                let (own, largest) = (out[label], out.iter().fold(f64::NEG_INFINITY, |m, v| m.max(*v)));
+                out.iter_mut().for_each(|o| *o = (*o - largest).exp());
+                let total: f64 = out.iter().sum();
+                sums.loss += total.ln() + largest - own;
+                for (p, curvature) in out.iter_mut().zip(&mut sums.curvature) {
+                    *p /= total;
+                    *curvature += *p * (1.0 - *p);
                 }
                 out[label] -= 1.0;
             }

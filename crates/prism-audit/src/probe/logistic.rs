@@ -114,7 +114,7 @@ pub(super) fn softplus(z: f64) -> f64 {
 }
 
 /// ln of the sum of exponentials without overflow.
-pub(super) fn log_sum_exp(values: &[f64]) -> f64 {
+fn log_sum_exp(values: &[f64]) -> f64 {
     let largest = values.iter().fold(f64::NEG_INFINITY, |m, v| m.max(*v));
     largest + values.iter().map(|v| (v - largest).exp()).sum::<f64>().ln()
 }

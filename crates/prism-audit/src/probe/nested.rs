@@ -7,8 +7,8 @@
 //! `make_pipeline(StandardScaler(), GridSearchCV(LogisticRegression(), scoring="neg_log_loss"))`.
 //!
 //! The grid is walked from the strongest penalty up, each fit beginning at the last one's
-//! optimum, and left once cross-entropy has risen twice in a row: beyond its minimum it
-//! only rises, and the weakest penalties are the dearest fits.
+//! optimum, and left once cross-entropy stands clearly above its least: beyond its minimum
+//! it only rises, and the weakest penalties are the dearest fits.
 
 use rayon::prelude::*;
 
@@ -21,9 +21,14 @@ use super::matrix::Matrix;
 use super::reduced::{Reduced, reduce};
 use super::standardize::Standardizer;
 
-/// Distance of the loss to its minimum for the choice of C, and for the fits that predict.
-const CHOOSING: f64 = 1e-9;
-const PREDICTING: f64 = 1e-13;
+/// Twice the distance of the loss to its minimum, nats: for the choice of C, where losses a
+/// thousandth apart are as good as each other; for fits to control labels, of which only the
+/// predicted classes count; for the fits whose probabilities are reported.
+const CHOOSING: f64 = 1e-6;
+const CONTROL: f64 = 1e-7;
+const PREDICTING: f64 = 1e-12;
+/// The walk along the grid ends when cross-entropy stands this many nats above its least.
+const BEYOND: f64 = 0.02;
 /// Labellings fitted side by side: enough to fill a product, few enough to stay in the cache.
 const SIDE_BY_SIDE: usize = 8;
 /// What a label that the training part lacks is given.
@@ -148,12 +153,14 @@ fn one_fold(rows: Divided<'_>, labellings: &[Vec<usize>], search: Search<'_>, fo
     let chunks: Vec<&[Vec<usize>]> = first.chunks(1).chain(others.chunks(SIDE_BY_SIDE)).collect();
     let fitted: Vec<Vec<Fold>> = chunks
         .into_par_iter()
-        .map(|chunk| {
+        .enumerate()
+        .map(|(place, chunk)| {
             let known: Vec<Vec<usize>> = chunk.iter().map(|labels| of(&train, labels)).collect();
             let chosen = choose(&reduced, &known, &groups, search, fold)?;
             let problems: Vec<Problem> =
                 known.iter().zip(&chosen).map(|(labels, c)| Problem::new((0..train.len()).collect(), labels, *c)).collect();
-            let fits = fit_all(&reduced.train, &reduced.spread, &problems, PREDICTING)?;
+            let tolerance = if place == 0 { PREDICTING } else { CONTROL };
+            let fits = fit_all(&reduced.train, &reduced.spread, &problems, tolerance)?;
             let predicted = problems.iter().zip(&fits).zip(chunk).map(|((p, fit), labels)| predict(fit, p, &reduced.test, &of(&test, labels)));
             Ok(predicted.collect())
         })
@@ -182,8 +189,7 @@ struct Walk {
     /// Training and validation rows of the inner folds that can be fitted and judged.
     inner: Vec<Inner>,
     best: (f64, f64),
-    last: f64,
-    rises: usize,
+    beyond: bool,
 }
 
 struct Inner {
@@ -213,11 +219,11 @@ impl Walk {
             let usable = problem.present.len() >= 2 && !rows.is_empty();
             usable.then(|| Inner { problem, unseen: x.select(&rows), labels: known })
         });
-        Self { inner: inner.collect(), best: (f64::INFINITY, search.grid.first().copied().unwrap_or(1.0)), last: f64::INFINITY, rises: 0 }
+        Self { inner: inner.collect(), best: (f64::INFINITY, search.grid.first().copied().unwrap_or(1.0)), beyond: false }
     }
 
     fn walking(&self) -> bool {
-        self.rises < 2 && !self.inner.is_empty()
+        !self.beyond && !self.inner.is_empty()
     }
 
     fn judge(&mut self, c: f64, fits: Vec<Logistic>) {
@@ -225,8 +231,7 @@ impl Walk {
         if loss < self.best.0 {
             self.best = (loss, c);
         }
-        self.rises = if loss > self.last { self.rises + 1 } else { 0 };
-        self.last = loss;
+        self.beyond = loss > self.best.0 + BEYOND;
         for (inner, fit) in self.inner.iter_mut().zip(fits) {
             inner.problem.start = Some(fit);
         }
