@@ -3,7 +3,7 @@
 //!
 //! `bench_probe`: the release's cell (five folds, C = 1), and the nested one.
 //! `bench_probe all`: every one of 37 layers x 7 positions, nested, once.
-//! `bench_probe RUN`: the whole default suite on an audit's records.
+//! `bench_probe RUN [DRAWS]`: the whole default suite on an audit's records.
 //! `oracle/bench_probe.py` does the same cells with scikit-learn on the same values.
 
 use std::path::Path;
@@ -55,7 +55,11 @@ fn best<R>(mut work: impl FnMut() -> R) -> (f64, R) {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (labels, settings) = (labels(), AuditSettings::default());
+    let mut settings = AuditSettings::default();
+    if let Some(draws) = std::env::args().nth(2) {
+        settings.control_draws = draws.parse()?;
+    }
+    let labels = labels();
     let fold_of = stratified_folds(&labels, 5, 42);
     let groups: Vec<usize> = (0..ROWS).collect();
     let search = Search { grid: &settings.c_grid, folds: 5, seed: 42, repeat: 0 };

@@ -81,7 +81,7 @@ impl Default for AuditSettings {
             repeats: 5,
             c: 1.0,
             max_iterations: 1000,
-            control_draws: 100,
+            control_draws: 50,
             replicates: 5000,
             equivalence_margin: 0.05,
             strength_floor: 0.05,

@@ -24,8 +24,8 @@ use super::standardize::Standardizer;
 /// Twice the distance of the loss to its minimum, nats: for the choice of C, where losses a
 /// thousandth apart are as good as each other; for fits to control labels, of which only the
 /// predicted classes count; for the fits whose probabilities are reported.
-const CHOOSING: f64 = 1e-6;
-const CONTROL: f64 = 1e-7;
+const CHOOSING: f64 = 1e-5;
+const CONTROL: f64 = 1e-5;
 const PREDICTING: f64 = 1e-12;
 /// The walk along the grid ends when cross-entropy stands this many nats above its least.
 const BEYOND: f64 = 0.02;
