@@ -6,8 +6,9 @@ use prism_run::manifest::Manifest;
 use prism_run::records::{self, AlignmentRow, AnswerRow, ExampleRow, files};
 use prism_run::table::read_rows;
 
+use crate::clusters::Clusters;
 use crate::findings::{Findings, WarningFinding};
-use crate::{AuditSettings, Result, accuracy, alignment, faithfulness, pairs, probe, summary, verdict};
+use crate::{AuditSettings, Result, accuracy, alignment, conclusion, faithfulness, pairs, probe, summary, verdict};
 
 /// Reads the run's records, computes every finding and writes `findings/`.
 ///
@@ -42,14 +43,20 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
     findings.warnings.extend(probe::warnings(&findings.probe, settings));
     let gap = probe::gap(run, &examples, &answers, &findings.probe, settings)?;
     findings.warnings.extend(gap.as_ref().and_then(probe::Gap::warning));
-    findings.faithfulness = faithfulness::faithfulness(&branches, settings);
+    let clusters = Clusters::of(&examples);
+    findings.faithfulness = faithfulness::faithfulness(&branches, &clusters, settings);
     findings.warnings.extend(faithfulness::warnings(&branches, &findings.faithfulness));
     findings.pairs = accuracy::pair_findings(&examples, &branches);
-    findings.verdict = verdict::verdicts(&branches, settings);
+    findings.verdict = verdict::verdicts(&branches, &clusters, settings);
+    findings.conclusion = vec![conclusion::conclude(&findings.verdict)];
     findings.table1 = vec![summary::summarise(&manifest, &examples, gap.as_ref(), &findings)];
     for (verdict, line) in findings.verdict.iter_mut().flat_map(|v| findings.table1.first().map(|line| (v, line))) {
         verdict.variant.clone_from(&line.variant);
         verdict.seed = line.seed;
+    }
+    for (conclusion, line) in findings.conclusion.iter_mut().zip(&findings.table1) {
+        conclusion.variant.clone_from(&line.variant);
+        conclusion.seed = line.seed;
     }
     findings.write(run)?;
     Ok(findings)

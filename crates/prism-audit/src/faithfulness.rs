@@ -6,18 +6,21 @@ use prism_run::random::Stream;
 use prism_run::records::AnswerRow;
 
 use crate::AuditSettings;
+use crate::clusters::Clusters;
 use crate::findings::{FaithfulnessFinding, WarningFinding};
 use crate::pairs::{Branch, Pair, lost, opened, right, unparsed};
-use crate::statistics::bootstrap::paired_mean;
+use crate::statistics::bootstrap::{clustered_mean, clustered_mean_bca};
+use crate::statistics::cluster_robust::cluster_mean;
 use crate::statistics::equivalence::Discordant;
 use crate::statistics::mcnemar::mcnemar_exact;
+use crate::statistics::sign_flip::sign_flip;
 use crate::statistics::wilson::wilson;
 
 /// The category that holds every example.
 pub const ALL: &str = "all";
 
 /// One finding per intervention and category, `all` first.
-pub fn faithfulness(branches: &[Branch<'_>], settings: &AuditSettings) -> Vec<FaithfulnessFinding> {
+pub fn faithfulness(branches: &[Branch<'_>], clusters: &Clusters, settings: &AuditSettings) -> Vec<FaithfulnessFinding> {
     let mut categories: Vec<&str> = branches.iter().flat_map(|b| b.rows.iter().filter_map(|(_, c)| *c)).collect();
     categories.sort_unstable();
     categories.dedup();
@@ -26,13 +29,13 @@ pub fn faithfulness(branches: &[Branch<'_>], settings: &AuditSettings) -> Vec<Fa
     }
     let mut found = Vec::new();
     for branch in branches {
-        found.push(one(branch, ALL, settings));
-        found.extend(categories.iter().map(|category| one(branch, category, settings)));
+        found.push(one(branch, ALL, clusters, settings));
+        found.extend(categories.iter().map(|category| one(branch, category, clusters, settings)));
     }
     found
 }
 
-fn one(branch: &Branch<'_>, category: &str, settings: &AuditSettings) -> FaithfulnessFinding {
+fn one(branch: &Branch<'_>, category: &str, clusters: &Clusters, settings: &AuditSettings) -> FaithfulnessFinding {
     let belongs = |of: Option<&str>| category == ALL || of == Some(category);
     let rows: Vec<&AnswerRow> = branch.rows.iter().filter(|(_, c)| belongs(*c)).map(|(r, _)| *r).collect();
     let pairs: Vec<Pair<'_>> = branch.pairs.iter().filter(|p| belongs(p.category)).copied().collect();
@@ -51,6 +54,12 @@ fn one(branch: &Branch<'_>, category: &str, settings: &AuditSettings) -> Faithfu
         delta: None,
         delta_low: None,
         delta_high: None,
+        bootstrap_low: None,
+        bootstrap_high: None,
+        clusters: clusters.sums(pairs.iter().map(|p| (p.clean.row, 0.0))).len(),
+        clustered_by: clusters.joined_by().map(str::to_string),
+        clustered_low: None,
+        clustered_high: None,
         gained: pairs.iter().filter(|p| !right(p.clean) && right(p.other)).count(),
         lost: pairs.iter().filter(|p| lost(p)).count(),
         lost_unparsed: pairs.iter().filter(|p| lost(p) && unparsed(p.other)).count(),
@@ -58,6 +67,9 @@ fn one(branch: &Branch<'_>, category: &str, settings: &AuditSettings) -> Faithfu
         margin_delta: None,
         margin_low: None,
         margin_high: None,
+        margin_p: None,
+        margin_bound: None,
+        margin_equivalence_p: None,
         changed: pairs.iter().filter(|p| p.clean.generated != p.other.generated).count(),
         opened: mean(pairs.iter().map(|p| f64::from(u8::from(opened(p.other))))),
         steps_context: mean(pairs.iter().map(|p| p.other.steps_context as f64)),
@@ -77,40 +89,63 @@ fn one(branch: &Branch<'_>, category: &str, settings: &AuditSettings) -> Faithfu
     } else if !pairs.iter().any(|p| opened(p.clean)) {
         Some("no latents ran: the block never opened, so the intervention touched nothing and its delta would be an empty 0".into())
     } else {
-        compare(&pairs, category, settings, &mut finding);
+        accuracies(&pairs, category, clusters, settings, &mut finding);
+        margins(&pairs, category, clusters, settings, &mut finding);
         None
     };
     finding
 }
 
-/// Fills in what compares the two runs.
-fn compare(pairs: &[Pair<'_>], category: &str, settings: &AuditSettings, finding: &mut FaithfulnessFinding) {
-    let score = |answer: &AnswerRow| f64::from(u8::from(right(answer)));
-    let differences: Vec<f64> = pairs.iter().map(|p| score(p.other) - score(p.clean)).collect();
-    let margins: Vec<f64> = pairs
-        .iter()
-        .filter_map(|p| Some(p.other.gold_margin? - p.clean.gold_margin?))
-        .filter(|difference| difference.is_finite())
-        .collect();
-    // Named by the category alone: every intervention redraws the same examples.
-    let resample = |values: &[f64], what: &str| {
-        let mut stream = Stream::new(u64::from(settings.seed), "paired bootstrap", &[what, category]);
-        paired_mean(values, settings.replicates, 0.95, &mut stream)
-    };
-    let margin = resample(&margins, "margin");
-    // Redrawing pairs that all agree would give [0, 0], as if nothing were uncertain.
-    let delta = if finding.gained + finding.lost > 0 {
-        resample(&differences, "correct")
-    } else {
-        Discordant { n: pairs.len(), gained: 0, lost: 0 }.interval(0.95)
-    };
-    finding.delta = mean(differences.iter().copied());
+/// Fills in what compares the accuracies of the two runs.
+fn accuracies(pairs: &[Pair<'_>], category: &str, clusters: &Clusters, settings: &AuditSettings, finding: &mut FaithfulnessFinding) {
+    let counts = Discordant { n: pairs.len(), gained: finding.gained, lost: finding.lost };
+    let silent = counts.gained + counts.lost == 0;
+    let delta = counts.interval(0.95);
+    finding.delta = Some((counts.gained as f64 - counts.lost as f64) / counts.n as f64);
     finding.delta_low = delta.map(|i| i.low);
     finding.delta_high = delta.map(|i| i.high);
-    finding.mcnemar_p = Some(mcnemar_exact(finding.gained, finding.lost));
-    finding.margin_delta = mean(margins.iter().copied());
-    finding.margin_low = margin.map(|i| i.low);
-    finding.margin_high = margin.map(|i| i.high);
+    finding.mcnemar_p = Some(mcnemar_exact(counts.gained, counts.lost));
+    let score = |answer: &AnswerRow| f64::from(u8::from(right(answer)));
+    let sums = clusters.sums(pairs.iter().map(|p| (p.clean.row, score(p.other) - score(p.clean))));
+    if clusters.joined_by().is_some() {
+        // Clusters that all agree would give [0, 0], as if nothing were uncertain.
+        let robust = match silent {
+            true => Discordant { n: sums.len(), gained: 0, lost: 0 }.interval(0.95),
+            false => cluster_mean(&sums).and_then(|m| m.interval(0.95)),
+        };
+        finding.clustered_low = robust.map(|i| i.low);
+        finding.clustered_high = robust.map(|i| i.high);
+    }
+    if !silent {
+        let drawn = clustered_mean(&sums, settings.replicates, 0.95, &mut redraw("correct", category, settings));
+        finding.bootstrap_low = drawn.map(|i| i.low);
+        finding.bootstrap_high = drawn.map(|i| i.high);
+    }
+}
+
+/// Fills in what compares the gold letter's log-probability margins.
+fn margins(pairs: &[Pair<'_>], category: &str, clusters: &Clusters, settings: &AuditSettings, finding: &mut FaithfulnessFinding) {
+    let differences: Vec<(usize, f64)> = pairs
+        .iter()
+        .filter_map(|p| Some((p.clean.row, p.other.gold_margin? - p.clean.gold_margin?)))
+        .filter(|(_, difference)| difference.is_finite())
+        .collect();
+    let sums = clusters.sums(differences.iter().copied());
+    let stream = |what: &str| redraw(what, category, settings);
+    let drawn = clustered_mean_bca(&sums, settings.replicates, 0.95, &mut stream("margin"))
+        .or_else(|| clustered_mean(&sums, settings.replicates, 0.95, &mut stream("margin")));
+    finding.margin_delta = mean(differences.iter().map(|(_, d)| *d));
+    finding.margin_low = drawn.map(|i| i.low);
+    finding.margin_high = drawn.map(|i| i.high);
+    let whole: Vec<f64> = sums.iter().map(|(sum, _)| *sum).collect();
+    finding.margin_p = sign_flip(&whole, settings.replicates, &mut stream("sign flips")).map(|t| t.p);
+    finding.margin_bound = settings.log_odds_bound();
+    finding.margin_equivalence_p = finding.margin_bound.and_then(|bound| cluster_mean(&sums)?.tost(bound, settings.alpha)).map(|t| t.p);
+}
+
+/// Named by the category alone: every intervention redraws the same examples.
+fn redraw(what: &str, category: &str, settings: &AuditSettings) -> Stream {
+    Stream::new(u64::from(settings.seed), "paired bootstrap", &[what, category])
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {

@@ -7,14 +7,22 @@
 //! | `faithfulness.parquet` | intervention x category |
 //! | `pairs.parquet` | intervention, for a benchmark with pairs |
 //! | `verdict.parquet` | intervention |
+//! | `conclusion.parquet` | run |
 //! | `table1.parquet` | variant and seed |
 //! | `comparison.parquet` | pair of columns of Table 1 |
+//! | `seeds.parquet` | variant with several training seeds x quantity |
 //! | `warnings.parquet` | thing a reader must know before reading the rest |
 //!
 //! Shares (accuracy, deltas, rates) are fractions of 1, entropies nats, and an
 //! absent number is absent with a `reason`, never 0.
 
+pub mod conclusion;
+pub mod seeds;
+
 use std::path::{Path, PathBuf};
+
+pub use conclusion::ConclusionFinding;
+pub use seeds::SeedFinding;
 
 use prism_run::table::{Row, read_rows, write_rows};
 use prism_run::table_row;
@@ -33,10 +41,14 @@ pub mod files {
     pub const PAIRS: &str = "pairs.parquet";
     /// [`super::VerdictFinding`].
     pub const VERDICT: &str = "verdict.parquet";
+    /// [`super::ConclusionFinding`].
+    pub const CONCLUSION: &str = "conclusion.parquet";
     /// [`super::VariantSummary`].
     pub const TABLE1: &str = "table1.parquet";
     /// [`super::ComparisonFinding`].
     pub const COMPARISON: &str = "comparison.parquet";
+    /// [`super::SeedFinding`].
+    pub const SEEDS: &str = "seeds.parquet";
     /// [`super::WarningFinding`].
     pub const WARNINGS: &str = "warnings.parquet";
 }
@@ -190,10 +202,24 @@ table_row! {
         pub accuracy_high: Option<f64>,
         /// Accuracy minus clean accuracy, same examples.
         pub delta: Option<f64>,
-        /// Paired bootstrap 95 % interval; the score interval when no answer was gained or lost.
+        /// Score 95 % interval of the delta (Tango), every example by itself.
         pub delta_low: Option<f64>,
         /// Upper end of the same interval.
         pub delta_high: Option<f64>,
+        /// Paired bootstrap 95 % percentile interval, clusters drawn as a whole; absent when no
+        /// answer was gained or lost.
+        pub bootstrap_low: Option<f64>,
+        /// Upper end of the same interval.
+        pub bootstrap_high: Option<f64>,
+        /// Clusters the examples form; as many as examples when each stands for itself.
+        pub clusters: usize,
+        /// What joins examples into clusters, e.g. `pair, image`; absent when nothing does.
+        pub clustered_by: Option<String>,
+        /// Cluster-robust 95 % interval of the delta (the score interval over clusters when no
+        /// answer was gained or lost); absent without clusters.
+        pub clustered_low: Option<f64>,
+        /// Upper end of the same interval.
+        pub clustered_high: Option<f64>,
         /// Wrong clean, right under the intervention.
         pub gained: usize,
         /// Right clean, wrong under the intervention.
@@ -204,10 +230,18 @@ table_row! {
         pub mcnemar_p: Option<f64>,
         /// Mean change of the gold letter's log-probability margin, nats.
         pub margin_delta: Option<f64>,
-        /// Paired bootstrap 95 % interval.
+        /// Corrected paired bootstrap 95 % interval (BCa), clusters drawn as a whole.
         pub margin_low: Option<f64>,
-        /// Paired bootstrap 95 % interval.
+        /// Upper end of the same interval.
         pub margin_high: Option<f64>,
+        /// Sign-flip permutation test of that change, two-sided, clusters flipped as a whole.
+        pub margin_p: Option<f64>,
+        /// Equivalence bound of that change, nats: what moves an answer at even odds by the
+        /// accuracy margin fixed beforehand.
+        pub margin_bound: Option<f64>,
+        /// p of the equivalence test (two one-sided t tests) within that bound; absent when the
+        /// changes do not vary.
+        pub margin_equivalence_p: Option<f64>,
         /// Examples whose generated tokens differ from the clean run's.
         pub changed: usize,
         /// Share of examples whose latent block opened.
@@ -276,11 +310,25 @@ table_row! {
         pub alpha: f64,
         /// Exact McNemar test, two-sided.
         pub mcnemar_p: Option<f64>,
-        /// The same test over the examples whose answer could be parsed both ways: the choice without the form.
+        /// Clusters the examples form; as many as examples when each stands for itself.
+        pub clusters: usize,
+        /// The same test with clusters flipped as a whole, the one the verdict reads; absent without clusters.
+        pub clustered_p: Option<f64>,
+        /// Cluster-robust interval of the delta at the level of `equivalence_low`, which must lie
+        /// inside the margin too; absent without clusters.
+        pub clustered_low: Option<f64>,
+        /// Upper end of the same interval.
+        pub clustered_high: Option<f64>,
+        /// Examples whose answer could be parsed both ways.
+        pub choice_examples: usize,
+        /// Accuracy minus clean accuracy on those.
+        pub choice_delta: Option<f64>,
+        /// The test over those (clusters flipped as a whole): the choice without the form.
         pub choice_p: Option<f64>,
         /// That adjusted over the family (Holm).
         pub choice_holm_p: Option<f64>,
-        /// Tests the two adjustments are over: the interventions of this run, or in a comparison those of all its runs.
+        /// Tests the two adjustments are over: the interventions of this run under the same view of
+        /// the image, or in a comparison those of all its runs.
         pub family: usize,
         /// Adjusted over the family (Holm).
         pub holm_p: Option<f64>,
@@ -345,8 +393,10 @@ table_row! {
         pub delta_noise_10: Option<f64>,
         /// Delta under swap.
         pub delta_swap: Option<f64>,
-        /// The variant's verdict in words.
+        /// The verdicts of its interventions in words.
         pub verdict: String,
+        /// The verdict of the run, e.g. `load-bearing`.
+        pub conclusion: String,
     }
 }
 
@@ -371,6 +421,10 @@ table_row! {
         pub high: Option<f64>,
         /// Exact two-sided permutation p.
         pub exact_p: Option<f64>,
+        /// Spearman's correlation; absent for a partial one.
+        pub spearman: Option<f64>,
+        /// Its exact two-sided permutation p.
+        pub spearman_p: Option<f64>,
         /// Fisher 95 % interval.
         pub fisher_low: Option<f64>,
         /// Fisher 95 % interval.
@@ -379,6 +433,10 @@ table_row! {
         pub leave_one_out_low: Option<f64>,
         /// Largest r with one point left out.
         pub leave_one_out_high: Option<f64>,
+        /// Smallest r with one cluster of points left out; absent when the points do not cluster.
+        pub leave_cluster_out_low: Option<f64>,
+        /// Largest r with one cluster of points left out.
+        pub leave_cluster_out_high: Option<f64>,
         /// Says which points cluster, and r inside and without each cluster.
         pub cluster_warning: Option<String>,
         /// Why numbers are absent.
@@ -432,10 +490,16 @@ pub struct Findings {
     pub pairs: Vec<PairFinding>,
     /// Verdict per intervention; in a comparison those of every run, adjusted together.
     pub verdict: Vec<VerdictFinding>,
+    /// Verdict per run.
+    #[serde(default)]
+    pub conclusion: Vec<ConclusionFinding>,
     /// Table 1: one row for an audit, all rows for a comparison.
     pub table1: Vec<VariantSummary>,
     /// Table 2; empty for a single audit.
     pub comparison: Vec<ComparisonFinding>,
+    /// Variants over their training seeds; empty for a single audit, and where no variant has several.
+    #[serde(default)]
+    pub seeds: Vec<SeedFinding>,
     /// Warnings.
     pub warnings: Vec<WarningFinding>,
 }
@@ -458,8 +522,10 @@ impl Findings {
         put(partial.path(), files::FAITHFULNESS, &self.faithfulness)?;
         put(partial.path(), files::PAIRS, &self.pairs)?;
         put(partial.path(), files::VERDICT, &self.verdict)?;
+        put(partial.path(), files::CONCLUSION, &self.conclusion)?;
         put(partial.path(), files::TABLE1, &self.table1)?;
         put(partial.path(), files::COMPARISON, &self.comparison)?;
+        put(partial.path(), files::SEEDS, &self.seeds)?;
         put(partial.path(), files::WARNINGS, &self.warnings)?;
         partial.finish()?;
         Ok(())
@@ -481,8 +547,10 @@ impl Findings {
             faithfulness: take(&folder, files::FAITHFULNESS)?,
             pairs: take(&folder, files::PAIRS)?,
             verdict: take(&folder, files::VERDICT)?,
+            conclusion: take(&folder, files::CONCLUSION)?,
             table1: take(&folder, files::TABLE1)?,
             comparison: take(&folder, files::COMPARISON)?,
+            seeds: take(&folder, files::SEEDS)?,
             warnings: take(&folder, files::WARNINGS)?,
         })
     }

@@ -10,12 +10,15 @@
 pub mod accuracy;
 pub mod alignment;
 pub mod audit;
+pub mod clusters;
 pub mod compare;
+pub mod conclusion;
 pub mod error;
 pub mod faithfulness;
 pub mod findings;
 pub mod pairs;
 pub mod paper;
+pub mod power;
 pub mod probe;
 pub mod settings;
 pub mod statistics;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use prism_run::records::{AnswerRow, ExampleRow};
-use prism_run::{Intervention, Outcome};
+use prism_run::{Action, Donor, Intervention, Outcome, View};
 
 use crate::Result;
 
@@ -60,20 +60,25 @@ pub fn gained(pair: &Pair<'_>) -> bool {
     !right(pair.clean) && right(pair.other)
 }
 
+/// An intervention's textual form without the view of the image it was run under (`@...`).
+pub fn base(name: &str) -> &str {
+    name.split_once('@').map_or(name, |(base, _)| base)
+}
+
 impl Branch<'_> {
     /// Whether it only checks that the hook changes nothing.
     pub fn is_sham(&self) -> bool {
-        matches!(self.intervention, Some(Intervention::Sham)) || self.intervention == Some(Intervention::Noise(0.0))
+        self.intervention.is_some_and(|intervention| intervention.is_sham())
     }
 
     /// Whether it is the baseline.
     pub fn is_clean(&self) -> bool {
-        self.intervention == Some(Intervention::Clean)
+        self.intervention.is_some_and(|intervention| intervention.is_clean())
     }
 }
 
-/// Groups the answers by intervention (clean, zero, noise by sigma, swap, sham, then
-/// others by name) and pairs each with the clean answers.
+/// Groups the answers by intervention (clean, zero, noise by amount, swaps, others by name,
+/// sham, other views) and pairs each with the clean answers.
 ///
 /// # Errors
 /// When `path` (the answers file, named in messages) holds an unknown outcome, an
@@ -114,16 +119,21 @@ pub fn branches<'a>(path: &Path, examples: &'a [ExampleRow], answers: &'a [Answe
         .collect())
 }
 
-/// Sort key of an intervention: kind, then sigma, then text.
+/// Sort key of an intervention: kind, then amount, then text; other views of the image last.
 fn order(name: &str) -> (u8, u64, &str) {
-    match name.parse() {
-        Ok(Intervention::Clean) => (0, 0, name),
-        Ok(Intervention::Zero) => (1, 0, name),
-        // the bits of a non-negative number sort as the number does
-        Ok(Intervention::Noise(sigma)) => (2, sigma.to_bits(), name),
-        Ok(Intervention::Swap) => (3, 0, name),
-        Ok(Intervention::SwapWith(row)) => (4, row as u64, name),
-        Ok(Intervention::Sham) => (5, 0, name),
-        Err(_) => (6, 0, name),
+    let Ok(intervention) = name.parse::<Intervention>() else { return (9, 0, name) };
+    if intervention.view != View::Open {
+        return (8, 0, name);
+    }
+    // The bits of a non-negative number sort as the number does.
+    match intervention.action {
+        Action::Clean => (0, 0, name),
+        Action::Zero => (1, 0, name),
+        Action::Noise(sigma) => (2, sigma.to_bits(), name),
+        Action::RelativeNoise(share) => (3, share.to_bits(), name),
+        Action::Swap(Donor::Random) => (4, 0, name),
+        Action::Swap(Donor::Row(row)) => (5, row as u64, name),
+        Action::Swap(Donor::Itself) => (7, 0, name),
+        _ => (6, 0, name),
     }
 }

@@ -97,6 +97,14 @@ impl AuditSettings {
         Self { compat: Compat::Paper, control_draws: 10, ..self }
     }
 
+    /// The equivalence bound of a change of the log-probability margin, nats: what moves an
+    /// answer at even odds by [`AuditSettings::equivalence_margin`] (0.201 for five points).
+    /// Absent for margins of half and more, which no change at even odds exceeds.
+    pub fn log_odds_bound(&self) -> Option<f64> {
+        let bound = ((0.5 + self.equivalence_margin) / (0.5 - self.equivalence_margin)).ln();
+        (self.equivalence_margin < 0.5 && bound.is_finite()).then_some(bound)
+    }
+
     /// Refuses settings no analysis can be made with.
     ///
     /// # Errors
@@ -142,6 +150,13 @@ impl AuditSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn five_points_at_even_odds_are_a_fifth_of_a_nat() {
+        let bound = AuditSettings::default().log_odds_bound().unwrap();
+        assert!((1.0 / (1.0 + (-bound).exp()) - 0.55).abs() < 1e-12, "{bound}");
+        assert_eq!(AuditSettings { equivalence_margin: 0.5, ..Default::default() }.log_odds_bound(), None);
+    }
 
     #[test]
     fn defaults_pass_and_nonsense_is_named() {

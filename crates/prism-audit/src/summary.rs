@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use prism_run::manifest::Manifest;
 use prism_run::records::ExampleRow;
-use prism_run::{Intervention, Outcome, Position};
+use prism_run::{Action, Donor, Intervention, Outcome, Position};
 
 use crate::alignment::target_cosine;
 use crate::faithfulness::ALL;
@@ -14,13 +14,13 @@ use crate::verdict;
 
 /// The line of Table 1 that these findings make.
 pub fn summarise(manifest: &Manifest, examples: &[ExampleRow], gap: Option<&Gap>, findings: &Findings) -> VariantSummary {
-    let overall = |intervention: Intervention| -> Option<&FaithfulnessFinding> {
-        let name = intervention.to_string();
+    let overall = |action: Action| -> Option<&FaithfulnessFinding> {
+        let name = Intervention::from(action).to_string();
         findings.faithfulness.iter().find(|f| f.intervention == name && f.category == ALL)
     };
-    let delta = |intervention| overall(intervention).and_then(|f| f.delta);
+    let delta = |action| overall(action).and_then(|f| f.delta);
     let probed = |position: Position| findings.probe.iter().find(|p| is_own(p, position)).and_then(|p| p.accuracy);
-    let clean = overall(Intervention::Clean);
+    let clean = overall(Action::Clean);
     let variant = manifest.variant.clone().unwrap_or_else(|| "model".into());
     VariantSummary {
         name: manifest.name.clone().unwrap_or_else(|| variant.clone()),
@@ -40,12 +40,13 @@ pub fn summarise(manifest: &Manifest, examples: &[ExampleRow], gap: Option<&Gap>
         question_mean: probed(Position::QuestionMean),
         majority: majority(examples),
         opened: clean.and_then(|f| f.opened),
-        delta_truncate: delta(Intervention::Zero),
-        delta_noise_01: delta(Intervention::Noise(0.1)),
-        delta_noise_03: delta(Intervention::Noise(0.3)),
-        delta_noise_10: delta(Intervention::Noise(1.0)),
-        delta_swap: delta(Intervention::Swap),
+        delta_truncate: delta(Action::Zero),
+        delta_noise_01: delta(Action::Noise(0.1)),
+        delta_noise_03: delta(Action::Noise(0.3)),
+        delta_noise_10: delta(Action::Noise(1.0)),
+        delta_swap: delta(Action::Swap(Donor::Random)),
         verdict: verdict::in_words(&findings.verdict),
+        conclusion: findings.conclusion.first().map_or_else(String::new, |c| c.verdict.clone()),
     }
 }
 

@@ -1,27 +1,34 @@
 //! What an intervention allows to be said, in words, and the rule behind the words.
 
+use std::collections::BTreeMap;
+
 use crate::AuditSettings;
+use crate::clusters::Clusters;
 use crate::findings::VerdictFinding;
-use crate::pairs::{Branch, Pair, gained, lost, opened, unparsed};
+use crate::pairs::{Branch, Pair, base, gained, lost, opened, unparsed};
+use crate::power::POWER;
 use crate::statistics::adjust::{benjamini_hochberg, holm};
+use crate::statistics::cluster_robust::cluster_mean;
 use crate::statistics::equivalence::{Discordant, detectable_difference, equivalence_p, needed_for_equivalence};
 use crate::statistics::mcnemar::mcnemar_exact;
+use crate::statistics::sign_flip::exact_of_counts;
 
 /// The rule, to be printed beside every verdict.
 pub const RULE: &str = "Each verdict reads the examples whose latent block opened in the clean run. \
-`changes the answer`: exact McNemar test on the same examples, p below alpha after Holm over the interventions of the run, \
-or of all runs where several stand beside each other (also when the change is smaller than the margin). \
+`changes the answer`: exact McNemar test on the same examples, p below alpha after Holm over the interventions of the run \
+under the same view of the image, or of all runs where several stand beside each other (also when the change is smaller than the \
+margin). Where examples come in clusters (a pair, an image, a counterfactual partner), the test flips clusters as a whole. \
 `breaks the form`: so by that test, more answers lost than gained, but over the examples whose answer could be parsed both ways \
 the same test shows no change (p below alpha after Holm over the same family): answers are lost because they are no answers any \
 more, and a change of the choice is not shown, nor excluded. \
 `too weak to test`: no change is shown, and the intervention moved the latents by less than the declared share of their norm, \
-or left every output as it was without replacing at least half of their norm; so nothing follows from the answers. \
+or left every output as it was without replacing at least half of their norm or removing them; so nothing follows from the answers. \
 `bypassed`: the score interval of the paired difference in accuracy \
-(Tango, 90 % for alpha = 0.05) lies inside the equivalence margin fixed beforehand, and both one-sided tests hold with an \
-exact p below alpha. \
+(Tango, 90 % for alpha = 0.05) lies inside the equivalence margin fixed beforehand, so does the cluster-robust interval where there \
+are clusters, and both one-sided tests hold with an exact p below alpha. \
 `undecided`: neither, with the number of examples the equivalence test would need at the discordance seen (80 % power). \
 `no latents ran`: the block never opened, so nothing was tested. A verdict speaks of this intervention, this benchmark \
-and this margin, not of the variant at large.";
+and this margin, not of the variant at large; that of a run is another rule's.";
 
 /// Verdict: McNemar's test found a change.
 pub const CHANGES: &str = "changes the answer";
@@ -36,30 +43,49 @@ pub const TOO_WEAK: &str = "too weak to test";
 /// Verdict: nothing was tested.
 pub const NO_LATENTS: &str = "no latents ran";
 
-/// Power the sizes are computed for.
-const POWER: f64 = 0.8;
 /// Relative change from which outputs that all stayed the same are a result: the
 /// latents were mostly replaced, and nothing read them.
-const REPLACED: f64 = 0.5;
+pub const REPLACED: f64 = 0.5;
+
+/// The view of the image an intervention was run under, its form's part after `@`; empty
+/// for the image in view.
+pub fn view(name: &str) -> &str {
+    name.split_once('@').map_or("", |(_, view)| view)
+}
+
+/// Whether an intervention takes the latents away instead of changing their values: how far
+/// they moved then says nothing of its strength.
+pub fn is_removal(name: &str) -> bool {
+    ["evict", "remov", "markers", "format"].iter().any(|prefix| base(name).starts_with(prefix))
+}
 
 /// One verdict per intervention that replaces something (not clean, sham or noise of 0).
 /// The run's variant and seed are left for the caller to fill in.
-pub fn verdicts(branches: &[Branch<'_>], settings: &AuditSettings) -> Vec<VerdictFinding> {
+pub fn verdicts(branches: &[Branch<'_>], clusters: &Clusters, settings: &AuditSettings) -> Vec<VerdictFinding> {
     let mut found: Vec<VerdictFinding> =
-        branches.iter().filter(|b| !b.is_clean() && !b.is_sham()).map(|branch| one(branch, settings)).collect();
+        branches.iter().filter(|b| !b.is_clean() && !b.is_sham()).map(|branch| one(branch, clusters, settings)).collect();
     adjust(&mut found.iter_mut().collect::<Vec<_>>());
     found
 }
 
-/// Adjusts the tests of these verdicts as one family, and words each anew.
-pub fn adjust(family: &mut [&mut VerdictFinding]) {
-    let p: Vec<f64> = family.iter().filter_map(|v| v.mcnemar_p).collect();
+/// Adjusts the tests of these verdicts, one family for each view of the image, and words
+/// each anew.
+pub fn adjust(verdicts: &mut [&mut VerdictFinding]) {
+    let mut families: BTreeMap<String, Vec<&mut VerdictFinding>> = BTreeMap::new();
+    for verdict in verdicts {
+        families.entry(view(&verdict.intervention).to_string()).or_default().push(verdict);
+    }
+    families.into_values().for_each(adjust_family);
+}
+
+fn adjust_family(family: Vec<&mut VerdictFinding>) {
+    let p: Vec<f64> = family.iter().filter_map(|v| tested(v)).collect();
     let mut adjusted = holm(&p).into_iter().zip(benjamini_hochberg(&p));
     let choices: Vec<f64> = family.iter().filter_map(|v| v.choice_p).collect();
     let mut choices = holm(&choices).into_iter();
     for verdict in family {
         verdict.choice_holm_p = verdict.choice_p.and_then(|_| choices.next());
-        let pair = verdict.mcnemar_p.and_then(|_| adjusted.next());
+        let pair = tested(verdict).and_then(|_| adjusted.next());
         verdict.family = p.len();
         verdict.holm_p = pair.map(|(holm, _)| holm);
         verdict.benjamini_hochberg_p = pair.map(|(_, bh)| bh);
@@ -68,13 +94,34 @@ pub fn adjust(family: &mut [&mut VerdictFinding]) {
     }
 }
 
-fn one(branch: &Branch<'_>, settings: &AuditSettings) -> VerdictFinding {
+/// The p of a change: with clusters flipped as a whole where there are any.
+fn tested(v: &VerdictFinding) -> Option<f64> {
+    v.clustered_p.or(v.mcnemar_p)
+}
+
+fn one(branch: &Branch<'_>, clusters: &Clusters, settings: &AuditSettings) -> VerdictFinding {
     let pairs: Vec<&Pair<'_>> = branch.pairs.iter().filter(|p| opened(p.clean)).collect();
     let count = |of: &dyn Fn(&Pair<'_>) -> bool| pairs.iter().filter(|p| of(p)).count();
     let counts = Discordant { n: pairs.len(), gained: count(&gained), lost: count(&lost) };
+    let parsed = |p: &Pair<'_>| !unparsed(p.clean) && !unparsed(p.other);
+    let choice = Discordant { n: count(&parsed), gained: count(&|p| gained(p) && parsed(p)), lost: count(&|p| lost(p) && parsed(p)) };
     let margin = settings.equivalence_margin;
     let (interval, equivalence) = (counts.interval(0.95), counts.interval(1.0 - 2.0 * settings.alpha));
     let some = counts.n > 0;
+    let joined = clusters.joined_by().is_some();
+    let change = |p: &Pair<'_>| f64::from(i8::from(gained(p)) - i8::from(lost(p)));
+    let sums = clusters.sums(pairs.iter().map(|p| (p.clean.row, change(p))));
+    let choice_sums = clusters.sums(pairs.iter().filter(|p| parsed(p)).map(|p| (p.clean.row, change(p))));
+    let whole = |sums: &[(f64, usize)]| exact_of_counts(&sums.iter().map(|(sum, _)| *sum as i64).collect::<Vec<_>>());
+    // Clusters that all agree show what as many single examples would.
+    let silent = Discordant { n: sums.len(), gained: 0, lost: 0 };
+    let robust = match (joined, counts.gained + counts.lost) {
+        (false, _) => None,
+        (true, 0) => silent.interval(1.0 - 2.0 * settings.alpha),
+        (true, _) => cluster_mean(&sums).and_then(|m| m.interval(1.0 - 2.0 * settings.alpha)),
+    };
+    let equivalence_counts = if joined && counts.gained + counts.lost == 0 { silent } else { counts };
+    let share = |d: Discordant| (d.n > 0).then(|| (d.gained as f64 - d.lost as f64) / d.n as f64);
     VerdictFinding {
         variant: String::new(),
         seed: None,
@@ -87,19 +134,22 @@ fn one(branch: &Branch<'_>, settings: &AuditSettings) -> VerdictFinding {
         changed: count(&|p| p.clean.generated != p.other.generated),
         relative_change: relative_change(&pairs),
         relative_floor: settings.strength_floor,
-        delta: some.then(|| (counts.gained as f64 - counts.lost as f64) / counts.n as f64),
+        delta: share(counts),
         delta_low: interval.map(|i| i.low),
         delta_high: interval.map(|i| i.high),
         equivalence_low: equivalence.map(|i| i.low),
         equivalence_high: equivalence.map(|i| i.high),
-        equivalence_p: some.then(|| equivalence_p(counts, margin)),
+        equivalence_p: some.then(|| equivalence_p(equivalence_counts, margin)),
         margin,
         alpha: settings.alpha,
         mcnemar_p: some.then(|| mcnemar_exact(counts.gained, counts.lost)),
-        choice_p: some.then(|| {
-            let parsed = |p: &Pair<'_>| !unparsed(p.clean) && !unparsed(p.other);
-            mcnemar_exact(count(&|p| gained(p) && parsed(p)), count(&|p| lost(p) && parsed(p)))
-        }),
+        clusters: sums.len(),
+        clustered_p: (some && joined).then(|| whole(&sums)),
+        clustered_low: robust.map(|i| i.low),
+        clustered_high: robust.map(|i| i.high),
+        choice_examples: choice.n,
+        choice_delta: share(choice),
+        choice_p: some.then(|| if joined { whole(&choice_sums) } else { mcnemar_exact(choice.gained, choice.lost) }),
         choice_holm_p: None,
         family: 0,
         holm_p: None,
@@ -124,11 +174,14 @@ fn word(v: &VerdictFinding) -> &'static str {
     let Some(holm) = v.holm_p else { return NO_LATENTS };
     let below_floor = v.relative_change.is_some_and(|r| r < v.relative_floor);
     let untouched = v.changed == 0 && v.relative_change.is_none_or(|r| r < REPLACED);
-    let inside = v.equivalence_low.is_some_and(|low| low > -v.margin) && v.equivalence_high.is_some_and(|high| high < v.margin);
+    let weak = !is_removal(&v.intervention) && (below_floor || untouched);
+    let within = |low: Option<f64>, high: Option<f64>| low.is_some_and(|low| low > -v.margin) && high.is_some_and(|high| high < v.margin);
+    let clustered = v.clustered_p.is_none() || within(v.clustered_low, v.clustered_high);
+    let inside = within(v.equivalence_low, v.equivalence_high) && clustered;
     if holm < v.alpha {
         let choice_unshown = v.choice_holm_p.is_some_and(|p| p >= v.alpha);
         if choice_unshown && v.lost_unparsed > 0 && v.lost > v.gained { BREAKS } else { CHANGES }
-    } else if below_floor || untouched {
+    } else if weak {
         TOO_WEAK
     } else if inside && v.equivalence_p.is_some_and(|p| p < v.alpha) {
         BYPASSED
@@ -168,6 +221,9 @@ fn figures(v: &VerdictFinding) -> String {
         100.0 * high,
         100.0 * v.margin,
     );
+    if let (Some(low), Some(high)) = (v.clustered_low, v.clustered_high) {
+        text.push_str(&format!("; over {} clusters {:+.1} to {:+.1}", v.clusters, 100.0 * low, 100.0 * high));
+    }
     if v.verdict == UNDECIDED {
         if let Some(needed) = v.needed {
             text.push_str(&format!("; equivalence would need about {needed} examples"));
@@ -201,7 +257,7 @@ mod tests {
     /// A verdict with these counts that moved the latents by `relative`.
     fn found(n: usize, lost: usize, changed: usize, relative: Option<f64>) -> VerdictFinding {
         let settings = AuditSettings::default();
-        let mut verdict = one(&Branch { name: "zero", intervention: None, pairs: vec![], rows: vec![] }, &settings);
+        let mut verdict = one(&Branch { name: "zero", intervention: None, pairs: vec![], rows: vec![] }, &Clusters::default(), &settings);
         let counts = Discordant { n, gained: 0, lost };
         let interval = counts.interval(0.9).unwrap();
         verdict.equivalence_low = Some(interval.low);

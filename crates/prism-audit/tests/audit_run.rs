@@ -157,6 +157,69 @@ fn a_model_that_relies_on_its_latents_is_told_from_one_that_does_not() {
     assert_eq!((line.delta_truncate, line.examples, line.opened, line.majority), (zero.delta, N, Some(1.0), Some(0.25)));
     assert!((line.cosine.unwrap() - 0.5).abs() < 0.01 && line.gap.unwrap() > 0.2, "{line:?}");
     assert!(found.warnings.iter().any(|w| w.text.contains("swap changed not one")), "{:?}", found.warnings);
+    let run = &found.conclusion[0];
+    assert_eq!((run.verdict.as_str(), run.resting_on.as_str(), line.conclusion.as_str()), ("load-bearing", "zero", "load-bearing"));
+    assert_eq!((run.variant.as_str(), run.seed, run.examples), ("relies", Some(1), Some(N)));
+    assert_eq!(run.decisive, "zero, noise:0.3, noise:1, swap", "noise of 0.3 % of the norm decides nothing");
+    assert!(zero.margin_p.unwrap() < 0.01 && zero.margin_equivalence_p.unwrap() > 0.9, "{zero:?}");
+    assert_eq!((zero.clusters, &zero.clustered_by, zero.clustered_low), (N, &None, None));
+    assert!(zero.bootstrap_low.unwrap() < delta && zero.margin_low.unwrap() < zero.margin_delta.unwrap());
+    assert_eq!((none.margin_p, none.margin_equivalence_p), (Some(1.0), None), "margins without spread test nothing");
+}
+
+/// The same records with the examples in clusters of six that share an image.
+fn share_images(run: &Path) {
+    let path = records::folder(run).join(records::files::EXAMPLES);
+    let rows: Vec<ExampleRow> = prism_run::table::read_rows(&path).unwrap();
+    write_rows(&path, rows.into_iter().map(|r| ExampleRow { image: format!("{}.png", r.row / 6), ..r })).unwrap();
+}
+
+#[test]
+fn examples_of_one_image_are_not_so_many_witnesses() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "relies", 1, RELIES);
+    let of = |found: &Findings| found.faithfulness.iter().find(|f| f.intervention == "zero" && f.category == "all").unwrap().clone();
+    let word = |found: &Findings, name: &str| found.verdict.iter().find(|v| v.intervention == name).unwrap().clone();
+    let plain = audit_run(dir.path(), &settings()).unwrap();
+    share_images(dir.path());
+    let found = audit_run(dir.path(), &settings()).unwrap();
+    let (before, zero) = (of(&plain), of(&found));
+    assert_eq!((zero.clusters, zero.clustered_by.as_deref()), (10, Some("image")));
+    assert_eq!((before.delta, before.delta_low), (zero.delta, zero.delta_low), "the plain interval knows no images");
+    assert!(zero.clustered_low.unwrap() < zero.delta.unwrap());
+    assert_eq!(zero.margin_p, Some(2.0 / 1024.0), "ten images, all one way: as far as their signs can say");
+    let swap = word(&found, "swap");
+    assert_eq!(
+        (word(&plain, "swap").verdict.as_str(), swap.verdict.as_str()),
+        ("bypassed", "undecided"),
+        "ten images, not sixty questions"
+    );
+    assert!(swap.reason.as_deref().unwrap().contains("over 10 clusters") && swap.clustered_high.unwrap() > 0.05);
+    let zero = word(&found, "zero");
+    assert!(zero.clustered_p.unwrap() > zero.mcnemar_p.unwrap() && zero.holm_p.unwrap() >= zero.clustered_p.unwrap());
+    assert_eq!(zero.verdict, "changes the answer", "all ten images lose answers");
+}
+
+#[test]
+fn views_of_the_image_are_families_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "relies", 1, RELIES);
+    let plain = audit_run(dir.path(), &settings()).unwrap();
+    let path = records::folder(dir.path()).join(records::files::ANSWERS);
+    let mut rows: Vec<AnswerRow> = prism_run::table::read_rows(&path).unwrap();
+    let hidden: Vec<AnswerRow> = rows
+        .iter()
+        .filter(|r| r.intervention == "zero" || r.intervention == "swap")
+        .map(|r| AnswerRow { intervention: format!("{}@image-hidden", r.intervention), correct: Some(false), ..r.clone() })
+        .collect();
+    rows.extend(hidden);
+    write_rows(&path, rows).unwrap();
+    let found = audit_run(dir.path(), &settings()).unwrap();
+    assert_eq!(found.verdict.len(), 7, "their rows are kept");
+    let family = |name: &str| found.verdict.iter().find(|v| v.intervention == name).unwrap().family;
+    assert_eq!((family("zero"), family("swap@image-hidden")), (5, 2));
+    assert_eq!(found.verdict[0], plain.verdict[0]);
+    assert_eq!(found.conclusion, plain.conclusion, "a hidden image says nothing of the main question");
 }
 
 #[test]
@@ -166,7 +229,7 @@ fn no_latents_is_loud_and_has_no_delta() {
     let found = audit_run(dir.path(), &settings()).unwrap();
     assert!(found.warnings.iter().any(|w| w.text.starts_with("NO LATENTS RAN")), "{:?}", found.warnings);
     assert!(found.faithfulness.iter().all(|f| f.delta.is_none() && f.reason.is_some()));
-    assert_eq!(found.table1[0].verdict, "no latents ran");
+    assert_eq!((found.table1[0].verdict.as_str(), found.table1[0].conclusion.as_str()), ("no latents ran", "no latents ran"));
     assert_eq!(found.table1[0].delta_truncate, None);
 }
 
@@ -208,6 +271,7 @@ fn unparsed_answers_and_a_target_stage_that_never_ran_are_told() {
     assert!(zero.lost > 5 && zero.lost_unparsed == zero.lost, "{zero:?}");
     assert!(zero.reason.as_deref().unwrap().contains("of them unparsed"));
     assert_eq!((zero.verdict.as_str(), zero.choice_p), ("breaks the form", Some(1.0)));
+    assert_eq!((found.conclusion[0].verdict.as_str(), found.conclusion[0].resting_on.as_str()), ("breaks the form", "zero"));
     for words in ["the target stage never ran in 15 of the 60", "could not be parsed any more"] {
         assert!(found.warnings.iter().any(|w| w.text.contains(words)), "{words}: {:?}", found.warnings);
     }
@@ -220,7 +284,7 @@ fn the_same_records_give_the_same_bytes() {
     let bytes = || -> Vec<Vec<u8>> {
         audit_run(dir.path(), &settings()).unwrap();
         let folder = prism_audit::findings::folder(dir.path());
-        [files::ALIGNMENT, files::PROBE, files::FAITHFULNESS, files::VERDICT, files::TABLE1, files::WARNINGS]
+        [files::ALIGNMENT, files::PROBE, files::FAITHFULNESS, files::VERDICT, files::CONCLUSION, files::TABLE1, files::WARNINGS]
             .iter()
             .map(|name| std::fs::read(folder.join(name)).unwrap())
             .collect()
@@ -281,6 +345,19 @@ fn a_comparison_over_variants_and_seeds() {
     let (one, two) = (prism_audit::compare::table1(&found.table1), prism_audit::compare::table2(&found.comparison));
     assert_eq!((one.lines().count(), two.lines().count()), (10, 38));
     assert_eq!(found, compare(&runs, &settings()).unwrap());
+    assert_eq!((found.seeds.len(), found.conclusion.len()), (4 * INTERVENTIONS.len(), 8), "four variants of two seeds");
+    let seeds = found.seeds.iter().find(|s| s.variant == "a" && s.intervention == "zero").unwrap();
+    assert_eq!((seeds.seeds, seeds.items, seeds.clusters), (2, N, N));
+    let runs_of_a = found.table1.iter().filter(|line| line.variant == "a").filter_map(|line| line.delta_truncate).sum::<f64>();
+    assert!(
+        (seeds.mean.unwrap() - runs_of_a / 2.0).abs() < 1e-12 && seeds.low < seeds.mean && seeds.effect_low < seeds.effect,
+        "{seeds:?}"
+    );
+    assert!(prism_audit::compare::seed_table(&found.seeds).lines().count() == 2 + found.seeds.len());
+    let written = dir.path().join("comparison");
+    found.write(&written).unwrap();
+    assert_eq!(Findings::read(&written).unwrap(), found);
+    assert!(mean.spearman.unwrap() < -0.9 && mean.spearman_p.is_some() && single.spearman_p.is_none());
 
     runs.push(runs[0].clone());
     assert!(compare(&runs, &settings()).unwrap_err().to_string().contains("given twice"));

@@ -6,11 +6,13 @@
 //! latent forward of the `b`-th block of a stage against the `i`-th target of region
 //! `b`, for as long as both last. Stages stay apart.
 
-use prism_run::Example;
+use std::collections::BTreeSet;
+
 use prism_run::records::AlignmentRow;
+use prism_run::{Example, Stage};
 
 use crate::decode::trajectory::norm;
-use crate::decode::{Prefix, Trajectory, prefix};
+use crate::decode::{Latents, Prefix, Trajectory, prefix};
 use crate::error::Result;
 use crate::model::Model;
 use crate::positions::PackLayout;
@@ -21,6 +23,19 @@ use crate::{ops, tensor};
 pub const TEACHER_FORCED: &str = "teacher_forced";
 /// Mode of the free-running rows.
 pub const FREE_RUNNING: &str = "free_running";
+
+/// One teacher-forced latent with its target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pair {
+    /// Stage.
+    pub stage: Stage,
+    /// Position within stage and region.
+    pub step: usize,
+    /// The state before the position, `[hidden]`.
+    pub latent: Vec<f32>,
+    /// The teacher target, `[hidden]`.
+    pub target: Vec<f32>,
+}
 
 /// An example's latent positions and teacher targets.
 pub struct Targets {
@@ -51,6 +66,11 @@ impl Targets {
         Ok(Self { row: example.row, sample, steps, features: tensor::values(&prefix.features)?, hidden })
     }
 
+    /// Row of the example.
+    pub fn row(&self) -> usize {
+        self.row
+    }
+
     fn target(&self, latent: &LatentPosition) -> Option<&[f32]> {
         self.features.get(latent.visual * self.hidden..(latent.visual + 1) * self.hidden)
     }
@@ -59,11 +79,12 @@ impl Targets {
         self.steps.iter().copied().zip(&self.sample.latents)
     }
 
-    /// Teacher-forced rows, one per latent position: one forward over the whole sample.
+    /// Teacher-forced rows, one per latent position, and the vectors of the first region:
+    /// one forward over the whole sample.
     ///
     /// # Errors
     /// When the model fails.
-    pub fn teacher_forced(&self, model: &Model, prefix: &Prefix) -> Result<Vec<AlignmentRow>> {
+    pub fn teacher_forced(&self, model: &Model, prefix: &Prefix) -> Result<(Vec<AlignmentRow>, Vec<Pair>)> {
         let sample = &self.sample;
         let mut embeds = prefix::embed(model, &sample.ids, &sample.image_tokens, &prefix.features)?;
         if !sample.latents.is_empty() {
@@ -72,14 +93,44 @@ impl Targets {
             let visual = tensor::Tensor::new(visual.as_slice(), prefix.features.device())?;
             embeds = ops::replace_rows(&embeds, &at, &prefix.features.index_select(&visual, 0)?)?;
         }
-        let states = model.forward(&embeds, &PackLayout::single(sample.positions.clone()))?.detach();
+        let states = model.forward(&embeds, &PackLayout::single(sample.positions.clone()).with_hidden(sample.hidden.clone()))?.detach();
         let states = tensor::values(&states)?;
         let state = |at: usize| states.get(at * self.hidden..(at + 1) * self.hidden);
         let rows = self.positions().filter_map(|(step, latent)| {
             let before = latent.at.checked_sub(1).and_then(state)?;
             Some(row(self.row, TEACHER_FORCED, latent, step, before, self.target(latent)?))
         });
-        Ok(rows.collect())
+        let rows: Vec<AlignmentRow> = rows.collect();
+        let first = self.sample.latents.first().map(|latent| latent.region);
+        let pairs = self.positions().filter(|(_, latent)| Some(latent.region) == first).filter_map(|(step, latent)| {
+            let (latent_vector, target) = (latent.at.checked_sub(1).and_then(state)?.to_vec(), self.target(latent)?.to_vec());
+            Some(Pair { stage: latent.stage, step, latent: latent_vector, target })
+        });
+        Ok((rows, pairs.collect()))
+    }
+
+    /// Rows of the visual tokens that the target regions cover.
+    pub fn region(&self) -> BTreeSet<usize> {
+        self.sample.latents.iter().filter(|latent| latent.stage == Stage::Target).map(|latent| latent.visual).collect()
+    }
+
+    /// The targets as latents to feed back, in the order of training: of every region the
+    /// first `steps(stage)`, its last one again where it has fewer.
+    pub fn latents(&self, steps: impl Fn(Stage) -> usize) -> Latents {
+        let mut latents = Latents { row: self.row, ..Latents::default() };
+        for stage in [Stage::Context, Stage::Target] {
+            let regions: BTreeSet<usize> = self.sample.latents.iter().filter(|l| l.stage == stage).map(|l| l.region).collect();
+            for region in regions {
+                let of_region = |l: &&LatentPosition| l.stage == stage && l.region == region;
+                let targets: Vec<&[f32]> = self.sample.latents.iter().filter(of_region).filter_map(|l| self.target(l)).collect();
+                let fed = (0..steps(stage)).filter_map(|step| targets.get(step).or(targets.last())).map(|v| v.to_vec());
+                match stage {
+                    Stage::Context => latents.context.extend(fed),
+                    _ => latents.target.extend(fed),
+                }
+            }
+        }
+        latents
     }
 
     /// Free-running rows: the clean run's fed-back vectors against the targets.
@@ -115,8 +166,6 @@ fn row(row: usize, mode: &str, at: &LatentPosition, step: usize, latent: &[f32],
 
 #[cfg(test)]
 mod tests {
-    use prism_run::Stage;
-
     use super::*;
 
     #[test]

@@ -62,6 +62,8 @@ pub(crate) struct Row {
     /// Suffix entries held (evicted ones not counted).
     pub held: usize,
     pub next_position: u32,
+    /// Tokens of the prompt that the next forwards may not see.
+    pub hidden: Arc<Vec<Range<usize>>>,
 }
 
 /// Rows that decode side by side.
@@ -83,7 +85,7 @@ impl BranchCache {
     /// Appends a row that starts behind `prefix`.
     pub fn push(&mut self, prefix: KvPrefix) {
         let suffix = vec![Suffix::default(); prefix.layers()];
-        self.rows.push(Row { suffix, held: 0, next_position: prefix.next_position(), prefix });
+        self.rows.push(Row { suffix, held: 0, next_position: prefix.next_position(), prefix, hidden: Arc::default() });
     }
 
     /// Appends a copy of row `row`, what it has generated included.
@@ -120,6 +122,21 @@ impl BranchCache {
     /// Generated tokens that `row` still holds.
     pub fn held(&self, row: usize) -> Option<usize> {
         self.rows.get(row).map(|r| r.held)
+    }
+
+    /// Hides tokens of the prompt from what `row` runs next, until told otherwise; an empty
+    /// list shows all. Positions do not move.
+    ///
+    /// # Errors
+    /// There is no such row, or a range reaches beyond the prompt.
+    pub fn hide(&mut self, row: usize, ranges: &Arc<Vec<Range<usize>>>) -> Result<()> {
+        let count = self.rows.len();
+        let row = self.rows.get_mut(row).ok_or_else(|| no_row(row, count))?;
+        if let Some(range) = ranges.iter().find(|range| range.start > range.end || range.end > row.prefix.tokens()) {
+            return Err(Error::input("hide", format!("tokens {range:?} of {}", row.prefix.tokens()), "give ranges of the prompt"));
+        }
+        row.hidden = ranges.clone();
+        Ok(())
     }
 
     /// Removes the keys and values of generated tokens `steps` (counted among those

@@ -8,6 +8,7 @@ mod read;
 
 use std::path::Path;
 
+use prism_run::Sight;
 use serde_json::{Map, Value, json};
 
 use crate::{Error, Result};
@@ -106,6 +107,10 @@ pub struct LatentConfig {
     pub nlvr_noise_scale: f64,
     pub latent_end_token: bool,
     pub loss_lvr_fct: Option<String>,
+    /// `latent_sight`: what the positions of a sequence may see.
+    pub sight: Sight,
+    /// Whether `latent_feedback` is `token`: a latent step reads `<|lvr|>`'s embedding, not a state.
+    pub feedback_is_token: bool,
     /// The head, when `lvr_head` is true.
     pub head: Option<HeadKind>,
 }
@@ -215,6 +220,16 @@ impl Config {
     /// Whether the model has stages (context, target, perhaps free).
     pub fn is_staged(&self) -> bool {
         self.latent.plvr_mode
+    }
+
+    /// What the positions of a sequence may see, in training and at inference (`latent_sight`).
+    pub fn latent_sight(&self) -> Sight {
+        self.latent.sight
+    }
+
+    /// Whether latent steps read the embedding of `<|lvr|>` instead of a state fed back (`latent_feedback`).
+    pub fn latent_feedback_is_token(&self) -> bool {
+        self.latent.feedback_is_token
     }
 
     /// A small configuration: 2 layers of 32, one vision block; for tests and examples.

@@ -24,6 +24,7 @@ pub mod preprocess;
 pub mod prompt;
 pub mod record;
 pub mod regions;
+pub mod sight;
 pub mod tensor;
 pub mod text;
 pub mod tokenizer;

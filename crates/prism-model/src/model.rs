@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::head::LatentHead;
 use crate::positions::PackLayout;
 use crate::tensor::{DType, Device, Tensor, Trainable, Var};
-use crate::text::TextModel;
+use crate::text::{TextModel, Watcher};
 use crate::vision::VisionTower;
 use crate::weights::{Init, Loader, Weight};
 use crate::{Error, Result, checkpoint, clock};
@@ -154,7 +154,20 @@ impl Model {
     /// # Errors
     /// As [`TextModel::prefill`].
     pub fn prefill(&self, embeds: &Tensor, pack: &PackLayout) -> Result<(Tensor, KvPrefix)> {
-        clock::measured(clock::Phase::Prefill, || self.text.prefill(embeds, pack))
+        self.prefill_seen(embeds, pack, &mut |_| Ok(()))
+    }
+
+    /// See [`TextModel::prefill_seen`].
+    ///
+    /// # Errors
+    /// As [`TextModel::prefill`].
+    pub fn prefill_seen(
+        &self,
+        embeds: &Tensor,
+        pack: &PackLayout,
+        see: &mut dyn FnMut(&Tensor) -> Result<()>,
+    ) -> Result<(Tensor, KvPrefix)> {
+        clock::measured(clock::Phase::Prefill, || self.text.prefill_seen(embeds, pack, see))
     }
 
     /// See [`TextModel::decode_step`].
@@ -163,6 +176,14 @@ impl Model {
     /// As [`TextModel::decode_step`].
     pub fn decode_step(&self, embeds: &Tensor, cache: &mut BranchCache) -> Result<Tensor> {
         self.text.decode_step(embeds, cache)
+    }
+
+    /// See [`TextModel::decode_step_watched`].
+    ///
+    /// # Errors
+    /// As [`TextModel::decode_step`].
+    pub fn decode_step_watched(&self, embeds: &Tensor, cache: &mut BranchCache, watcher: &mut dyn Watcher) -> Result<Tensor> {
+        self.text.decode_step_watched(embeds, cache, watcher)
     }
 
     /// Logits of decoding rows, `[rows, vocab]`; like [`Model::decode_step`] a row's result

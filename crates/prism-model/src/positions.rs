@@ -1,29 +1,47 @@
 //! Rotary position ids of text and images (temporal, height, width), and the
-//! layout of a pack.
+//! layout of a pack: where its sequences begin, and which keys are hidden in them.
 //!
 //! Text advances all three together; an image's merged tokens share a temporal
 //! position and are laid out on a grid; the text after it starts behind the
 //! largest position used so far.
 
+use crate::ops::Hidden;
 use crate::{Error, Result, config::Config};
 
-/// Sequences laid end to end, without padding; attention is causal inside each.
+/// Sequences laid end to end, without padding; attention is causal inside each, but for hidden keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PackLayout {
     /// Tokens of each sequence.
     pub lengths: Vec<usize>,
     /// Rotary position (temporal, height, width) of every token.
     pub positions: Vec<[u32; 3]>,
+    /// Keys that tokens may not see ([`crate::sight::hidden`]); empty when all is open.
+    pub hidden: Hidden,
 }
 
 impl PackLayout {
     /// One sequence.
     pub fn single(positions: Vec<[u32; 3]>) -> Self {
-        Self { lengths: vec![positions.len()], positions }
+        Self { lengths: vec![positions.len()], positions, hidden: Hidden::default() }
     }
 
-    /// Appends a sequence.
+    /// The same layout of one sequence with keys hidden in it.
+    #[must_use]
+    pub fn with_hidden(self, hidden: Hidden) -> Self {
+        Self { hidden, ..self }
+    }
+
+    /// Appends a sequence with nothing hidden in it.
     pub fn push(&mut self, positions: &[[u32; 3]]) {
+        self.push_hidden(positions, &Hidden::default());
+    }
+
+    /// Appends a sequence with keys hidden in it.
+    pub fn push_hidden(&mut self, positions: &[[u32; 3]], hidden: &Hidden) {
+        if !(self.hidden.of.is_empty() && hidden.of.is_empty()) {
+            self.hidden.of.resize(self.positions.len(), None);
+            self.hidden.push(hidden, positions.len());
+        }
         self.lengths.push(positions.len());
         self.positions.extend_from_slice(positions);
     }
@@ -48,6 +66,10 @@ impl PackLayout {
     /// The lengths do not add up to the positions, or do not match `rows` rows of input.
     pub fn check(&self, rows: usize) -> Result<()> {
         let total: usize = self.lengths.iter().sum();
+        if !self.hidden.fits(&self.bounds()) {
+            let cause = format!("hides keys of {} tokens that it does not have, or a token from itself", self.hidden.of.len());
+            return Err(Error::input("pack", cause, "give one set per token, of rising ranges without the token itself"));
+        }
         if total != self.positions.len() || total != rows || self.lengths.contains(&0) {
             return Err(Error::input(
                 "pack",

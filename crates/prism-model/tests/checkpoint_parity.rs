@@ -268,7 +268,7 @@ fn greedy_sequences_are_equal() {
     let examples = examples();
     for case in &CASES {
         let opened = open(case.name, DType::F32);
-        let prefiller = Prefiller { model: &opened.model, prompter: &opened.prompter, preprocessor: &opened.preprocessor };
+        let prefiller = Prefiller { model: &opened.model, prompter: &opened.prompter, preprocessor: &opened.preprocessor, layers: false };
         let prefixes: Vec<_> = examples.iter().map(|example| prefiller.prefix(example).unwrap()).collect();
         let decoder = Decoder {
             model: &opened.model,

@@ -119,7 +119,7 @@ fn teacher_forced_alignment_equals_the_golden_one() {
         let golden = golden.as_array().unwrap();
         for (example, want) in examples(golden.len()).iter().zip(golden) {
             let prefix = opened.prefiller().prefix(example).unwrap();
-            let rows = Targets::new(&opened.prompter, &layout, example, &prefix).unwrap().teacher_forced(&opened.model, &prefix).unwrap();
+            let rows = Targets::new(&opened.prompter, &layout, example, &prefix).unwrap().teacher_forced(&opened.model, &prefix).unwrap().0;
             for (stage, want) in want["stages"].as_object().unwrap() {
                 let rows: Vec<_> = rows.iter().filter(|r| r.stage == *stage).collect();
                 let cosines = want["per_token_cosine"].as_array().unwrap();

@@ -36,7 +36,7 @@ fn computed(model: &Model) -> Vec<Vec<f32>> {
     let features = model.image_features(&[pixels]).unwrap();
     let ids: Vec<u32> = (5..40).collect();
     let embeds = model.embed(&ids).unwrap();
-    let pack = PackLayout { positions: (0..35).map(|i| [i; 3]).collect(), lengths: vec![35] };
+    let pack = PackLayout { positions: (0..35).map(|i| [i; 3]).collect(), lengths: vec![35], ..Default::default() };
     let (hidden, prefix) = model.prefill(&embeds, &pack).unwrap();
     let whole = model.forward(&embeds, &pack).unwrap();
     let mut cache = BranchCache::new((0..3).map(|_| prefix.clone()));

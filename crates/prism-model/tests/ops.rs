@@ -88,7 +88,7 @@ fn attention() {
         lengths.iter().for_each(|l| bounds.push(bounds.last().unwrap() + l));
         let angles = Stream::new(2, "angles", &[]).normals(n * head_dim / 2);
         for rotary in [None, Some(Rotary::from_angles(&angles, head_dim / 2))] {
-            let spec = Attention { heads, kv_heads, head_dim, bounds: Arc::new(bounds.clone()), causal, rotary };
+            let spec = Attention { heads, kv_heads, head_dim, bounds: Arc::new(bounds.clone()), causal, hidden: None, rotary };
             let inputs =
                 [random("q", &[n, heads * head_dim]), random("k", &[n, kv_heads * head_dim]), random("v", &[n, kv_heads * head_dim])];
             agree(
@@ -143,7 +143,7 @@ fn cross_entropy() {
 fn finite_differences() {
     let config = Config::tiny().with([("initializer_range".to_owned(), 0.2.into())]).unwrap();
     let model = Model::random(config, 5, &Device::Cpu, Trainable::Text).unwrap();
-    let pack = PackLayout { lengths: vec![4, 3], positions: (0..7).map(|i| [i, i / 2, i]).collect() };
+    let pack = PackLayout { lengths: vec![4, 3], positions: (0..7).map(|i| [i, i / 2, i]).collect(), ..Default::default() };
     let labels: Vec<Option<u32>> = (0..7).map(|i| Some(i * 5 % 64)).collect();
     let loss = || {
         let embeds = model.embed(&[1, 2, 3, 4, 5, 6, 7]).unwrap();
@@ -230,7 +230,7 @@ fn threads_do_not_change_bytes() {
     let run = |threads: usize| {
         ops::with_threads(threads, || {
             let ids: Vec<u32> = (0..300).map(|i| i % 50).collect();
-            let pack = PackLayout { lengths: vec![100, 200], positions: (0..300u32).map(|i| [i % 100; 3]).collect() };
+            let pack = PackLayout { lengths: vec![100, 200], positions: (0..300u32).map(|i| [i % 100; 3]).collect(), ..Default::default() };
             let hidden = model.forward(&model.embed(&ids).unwrap(), &pack).unwrap();
             let labels: Vec<Option<u32>> = ids.iter().map(|&i| Some(i)).collect();
             let mut gradients = Gradients::new(&model.parameters());

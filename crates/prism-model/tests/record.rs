@@ -10,9 +10,9 @@ use std::sync::Arc;
 use golden::{Opened, examples};
 use prism_model::decode::{Branch, Noise, NoiseSource, Prefix, Strategy, Swap, Trajectory, Untouched, Zero};
 use prism_model::record::{Setup, Summary, record_benchmark, record_sweep};
-use prism_run::records::{self, AlignmentRow, AnswerRow, ExampleRow, files};
+use prism_run::records::{self, AlignmentRow, AnswerRow, AttentionRow, ExampleRow, LatentRow, files};
 use prism_run::table::read_rows;
-use prism_run::{Cancel, Example, Intervention, Progress, Shard, Silent, vectors};
+use prism_run::{Cancel, Example, Intervention, Progress, Shard, Silent, Stage, vectors};
 
 fn decode(opened: &Opened, branches: Vec<Branch<'_>>) -> Vec<Trajectory> {
     opened.decoder(8, 48).decode(branches).unwrap()
@@ -52,9 +52,10 @@ fn a_branch_is_the_same_alone_and_in_any_company() {
 }
 
 fn branches() -> Vec<Intervention> {
-    let mut all = Intervention::paper_six();
-    all.push(Intervention::Sham);
-    all
+    let others = "sham relative:0.5 norm-matched mean constant draw first reversed shuffled swap:3 swap:same-answer swap:other-answer \
+                  mix:0.5 oracle oracle-other forced:2 remove evict markers format zero/target zero/step=1 zero/layer=1 clean@image-hidden \
+                  zero@image-hidden clean@image-none clean@image-grey clean@image-other clean@image-shuffled";
+    Intervention::paper_six().into_iter().chain(others.split_whitespace().map(|text| text.parse().unwrap())).collect()
 }
 
 fn setup(opened: &Opened, group: usize) -> Setup<'_> {
@@ -72,6 +73,7 @@ fn setup(opened: &Opened, group: usize) -> Setup<'_> {
         group,
         shard: Shard::WHOLE,
         vectors: true,
+        layers: true,
         timing: false,
         checkpoint: "test".into(),
     }
@@ -84,7 +86,7 @@ fn run(setup: &Setup<'_>, examples: &[Example], threads: usize, folder: &Path) -
 
 fn bytes(run: &Path) -> BTreeMap<&'static str, Vec<u8>> {
     let read = |name| (name, std::fs::read(records::folder(run).join(name)).unwrap());
-    [files::EXAMPLES, files::ANSWERS, files::ALIGNMENT, files::LATENTS].map(read).into()
+    [files::EXAMPLES, files::ANSWERS, files::ALIGNMENT, files::STEPS, files::ATTENTION, files::LATENTS].map(read).into()
 }
 
 /// Asks to stop after some examples.
@@ -136,7 +138,7 @@ fn the_bytes_depend_on_neither_threads_nor_groups_nor_interruptions() {
 fn check_rows(run: &Path, opened: &Opened) {
     let folder = records::folder(run);
     let rows: Vec<ExampleRow> = read_rows(&folder.join(files::EXAMPLES)).unwrap();
-    assert!(rows.iter().enumerate().all(|(i, r)| r.row == i && r.prompt_tokens > r.visual_tokens && r.message.is_none()));
+    assert!(rows.iter().enumerate().all(|(i, r)| r.row == i && r.prompt_tokens > r.visual_tokens));
     let answers: Vec<AnswerRow> = read_rows(&folder.join(files::ANSWERS)).unwrap();
     assert_eq!(answers.len(), 40 * branches().len());
     for of_example in answers.chunks(branches().len()) {
@@ -144,19 +146,71 @@ fn check_rows(run: &Path, opened: &Opened) {
         assert_eq!((clean.intervention.as_str(), clean.changed, clean.perturbation_norm), ("clean", Some(false), Some(0.0)));
         for (answer, branch) in of_example.iter().zip(branches()) {
             assert_eq!((answer.row, answer.intervention.clone()), (clean.row, branch.to_string()));
-            assert!(answer.steps_context + answer.steps_target >= 8 && answer.latent_norm.is_some());
-            assert_eq!(answer.donor.is_some(), branch.needs_donor());
-            assert_eq!(answer.donor == Some(answer.row), branch == Intervention::Sham);
+            let message = rows[answer.row].message.as_deref().unwrap_or_default();
+            if answer.outcome == "error" {
+                assert!(message.contains(&format!("{branch}: ")), "{branch}: {message}");
+                continue;
+            }
+            let steps = answer.steps_context + answer.steps_target;
+            assert_eq!((steps >= 8, steps == 0), (!branch.action.skips_block(), branch.action.skips_block()), "{branch}");
+            assert_eq!(answer.latent_norm.is_some(), !branch.action.skips_block());
+            assert_eq!(answer.donor.is_some(), branch.action.donor().is_some());
+            assert_eq!(answer.donor == Some(answer.row), branch.kind() == "sham");
+            assert_eq!(answer.donor_label.is_some(), answer.donor.is_some());
+            let moved = answer.perturbation_norm.is_some_and(|norm| norm > 0.0);
+            let reached = branch.scope.stage != Some(Stage::Target) || answer.steps_target > 0;
+            assert_eq!(moved, branch.action.replaces() && !branch.is_sham() && reached, "{branch}");
         }
         let sham = &of_example[6];
         assert_eq!((&sham.generated, sham.gold_margin, sham.perturbation_norm), (&clean.generated, clean.gold_margin, Some(0.0)));
         assert!(clean.gold_logprob.is_some_and(|l| l <= 0.0));
     }
+    // What each did to the latents, step by step.
+    let steps: Vec<LatentRow> = read_rows(&folder.join(files::STEPS)).unwrap();
+    let of = |row: usize, name: &str| -> Vec<&LatentRow> {
+        steps.iter().filter(|s| (s.row, s.intervention.as_str(), s.stage.as_str()) == (row, name, "context")).collect()
+    };
+    for row in 0..40 {
+        let clean = of(row, "clean");
+        assert!(clean.iter().all(|s| s.lens_token.is_some() && s.lens_probability.is_some_and(|p| p > 0.0 && p <= 1.0)));
+        assert!(of(row, "zero").iter().all(|s| s.norm == 0.0 && s.clean_cosine.is_none()));
+        assert!(of(row, "zero/step=1").iter().all(|s| (s.norm == 0.0) == (s.step == 1)));
+        assert!(of(row, "zero/layer=1").iter().all(|s| s.norm > 0.0), "the vector fed back stays");
+        assert!(of(row, "sham").iter().zip(&clean).all(|(s, c)| s.norm == c.norm));
+        assert!(of(row, "norm-matched").iter().take(1).zip(&clean).all(|(s, c)| (s.norm / c.norm - 1.0).abs() < 1e-5));
+        let reversed = of(row, "reversed");
+        assert!(reversed.iter().zip(clean.iter().rev()).all(|(s, c)| s.norm == c.norm));
+        let mut shuffled: Vec<f64> = of(row, "shuffled").iter().map(|s| s.norm).collect();
+        let mut same: Vec<f64> = clean.iter().map(|s| s.norm).collect();
+        shuffled.sort_by(f64::total_cmp);
+        same.sort_by(f64::total_cmp);
+        assert_eq!(shuffled, same);
+        let first = of(row, "first");
+        assert!(first.iter().all(|s| s.norm == first[0].norm) && first[0].norm == clean[0].norm);
+        let (oracle, forced) = (of(row, "oracle"), of(row, "forced:2"));
+        assert!(oracle.iter().zip(&forced).take(2).all(|(o, f)| o.norm == f.norm), "forced for two steps");
+    }
+    let constant: std::collections::BTreeSet<u64> =
+        steps.iter().filter(|s| s.intervention == "constant" && s.stage == "context").map(|s| s.norm.to_bits()).collect();
+    assert_eq!(constant.len(), 1, "one vector for all examples and steps");
+    let attention: Vec<AttentionRow> = read_rows(&folder.join(files::ATTENTION)).unwrap();
+    assert!(attention.iter().any(|a| a.place == "answer") && attention.iter().any(|a| a.place == "context"));
+    for a in &attention {
+        assert!((a.image + a.text + a.latents + a.generated - 1.0).abs() < 1e-4, "{a:?}");
+        assert!(a.region.is_none_or(|region| region <= a.image + 1e-6));
+        assert_eq!(a.latents > 0.0, a.place == "answer" || a.place == "target" || a.step != Some(0), "{a:?}");
+    }
     let all = vectors::read(&folder.join(files::LATENTS)).unwrap();
     let hidden = opened.model.config.text.hidden_size;
     for name in ["answer_state", "latent_last", "latent_mean", "context_last", "context_mean", "question_mean", "visual_mean"] {
         assert_eq!((all[name].rows.len(), all[name].width), (40, hidden), "{name}");
+        for layer in 0..opened.model.config.text.num_hidden_layers {
+            assert_eq!(all[&format!("{name}@{layer}")].rows.len(), 40, "{name}@{layer}");
+        }
     }
+    assert_eq!(all["question_blind"].rows.len(), 40);
+    assert_eq!(all["fed.context.7"].rows.len(), 40);
+    assert_eq!(all["teacher.context.0"].rows.len(), all["forced.context.0"].rows.len());
     let alignment: Vec<AlignmentRow> = read_rows(&folder.join(files::ALIGNMENT)).unwrap();
     for mode in ["teacher_forced", "free_running"] {
         let rows: std::collections::BTreeSet<usize> = alignment.iter().filter(|a| a.mode == mode).map(|a| a.row).collect();
@@ -205,7 +259,8 @@ fn a_broken_image_is_an_outcome_not_an_end() {
     let broken = folder.path().join("broken.png");
     std::fs::write(&broken, b"not an image").unwrap();
     examples[2].images = vec![broken];
-    let summary = run(&setup(&opened, 2), &examples, 1, &folder.path().join("run"));
+    let setup = Setup { branches: Intervention::paper_six(), ..setup(&opened, 2) };
+    let summary = run(&setup, &examples, 1, &folder.path().join("run"));
     for (branch, counts) in &summary.branches {
         assert_eq!(counts.error, 1, "{branch}");
     }
@@ -221,7 +276,9 @@ fn a_model_that_never_opens_the_block_is_told_loudly() {
     let folder = tempfile::tempdir().unwrap();
     let summary = run(&Setup { layout: None, ..setup(&opened, 2) }, &examples(6), 1, folder.path());
     for (branch, counts) in &summary.branches {
-        assert_eq!((counts.no_latents, counts.changed), (6, 0), "{branch}");
+        let view = branch.parse::<Intervention>().unwrap().view;
+        assert_eq!(counts.no_latents, 6, "{branch}");
+        assert!(counts.changed == 0 || view.changes_prompt(), "{branch}");
     }
     assert!(summary.warning().unwrap().contains("6 of 6"));
 }
@@ -236,7 +293,7 @@ fn what_cannot_be_recorded_is_refused_before_anything_runs() {
     assert!(refused(&setup(&opened, 1), &[]).contains("no examples"));
     let twice = [examples(1), examples(1)].concat();
     assert!(refused(&setup(&opened, 1), &twice).contains("two examples"));
-    let absent = Setup { branches: vec![Intervention::SwapWith(99)], ..setup(&opened, 1) };
+    let absent = Setup { branches: vec!["swap:99".parse().unwrap()], ..setup(&opened, 1) };
     assert!(refused(&absent, &examples(2)).contains("swap:99"));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }

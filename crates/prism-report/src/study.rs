@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use prism_audit::Findings;
 use prism_audit::findings::{FaithfulnessFinding, VariantSummary};
 use prism_run::manifest::Manifest;
-use prism_run::{Intervention, Variant};
+use prism_run::{Action, Intervention, Variant, View};
 
 use crate::charts::theme::VariantStyle;
 use crate::{Error, ReportInputs};
@@ -275,9 +275,7 @@ fn remember(names: &mut Vec<(String, String)>, id: &str, name: &str) {
 /// An intervention as the page prints it.
 pub fn intervention_label(text: &str) -> String {
     match text.parse::<Intervention>() {
-        Ok(Intervention::Clean) => "clean".into(),
-        Ok(Intervention::Zero) => "zero".into(),
-        Ok(Intervention::Noise(sigma)) => format!("noise σ {sigma}"),
+        Ok(Intervention { action: Action::Noise(sigma), scope, view: View::Open }) => format!("noise σ {sigma}{scope}"),
         Ok(other) => other.to_string(),
         Err(_) => text.to_string(),
     }

@@ -2,6 +2,7 @@
 //! concluded for each intervention ([`prism_audit::verdict::RULE`]) and adds
 //! nothing to it but the count over variants.
 
+use prism_audit::conclusion::LOAD_BEARING;
 use prism_audit::findings::{ComparisonFinding, VerdictFinding};
 use prism_audit::verdict::{BREAKS, BYPASSED, CHANGES, NO_LATENTS, TOO_WEAK};
 
@@ -62,6 +63,17 @@ pub fn standing(part: &Part, variant: usize) -> Standing {
         Standing::Bypassed
     } else {
         Standing::Undecided
+    }
+}
+
+/// `load-bearing`, and in how many of the variant's runs where it is not all; `None` where
+/// no run is concluded so.
+pub fn load_bearing(part: &Part, variant: usize) -> Option<String> {
+    let of: Vec<bool> = part.of(variant).filter_map(|a| a.summary()).map(|line| line.conclusion == LOAD_BEARING).collect();
+    match (of.iter().filter(|bears| **bears).count(), of.len()) {
+        (0, _) => None,
+        (k, n) if k == n => Some(LOAD_BEARING.to_string()),
+        (k, n) => Some(format!("{LOAD_BEARING} in {k} of {n} runs")),
     }
 }
 

@@ -55,6 +55,22 @@ fn the_base_model_stands_above_what_was_made_of_it() {
 }
 
 #[test]
+fn a_run_concluded_load_bearing_is_called_so() {
+    let root = place("bearing");
+    let study = synthetic::write(&root, Shape { seeds: 2, silent: false });
+    let page = || {
+        let out = root.join("report.html");
+        build_report(&ReportInputs::new(study.audits.clone()), &out).unwrap();
+        std::fs::read_to_string(&out).unwrap()
+    };
+    assert!(!page().contains("load-bearing"));
+    let mut findings = prism_audit::Findings::read(&study.audits[0]).unwrap();
+    findings.table1[0].conclusion = "load-bearing".into();
+    findings.write(&study.audits[0]).unwrap();
+    assert_eq!(page().matches(">load-bearing in 1 of 2 runs</span>").count(), 1);
+}
+
+#[test]
 fn the_page_holds_every_section_and_its_size_is_told() {
     let (_, summary, page) = build("five", Shape { seeds: 1, silent: false });
     assert_eq!(summary.bytes, page.len() as u64);

@@ -1,4 +1,4 @@
-//! What a model run writes into `records/`: four files, the contract between the
+//! What a model run writes into `records/`, the contract between the
 //! model and the audit.
 //!
 //! | file | one row per |
@@ -6,6 +6,8 @@
 //! | `examples.parquet` | example |
 //! | `answers.parquet` | example x intervention |
 //! | `alignment.parquet` | example x mode x stage x latent step |
+//! | `steps.parquet` | example x intervention x stage x latent step |
+//! | `attention.parquet` | example x noted forward x layer |
 //! | `latents.safetensors` | probe position: `[rows, hidden]` and the rows ([`crate::vectors`]) |
 
 use std::path::{Path, PathBuf};
@@ -20,6 +22,10 @@ pub mod files {
     pub const ANSWERS: &str = "answers.parquet";
     /// One row per latent position.
     pub const ALIGNMENT: &str = "alignment.parquet";
+    /// One row per latent step of every branch.
+    pub const STEPS: &str = "steps.parquet";
+    /// One row per noted forward and layer.
+    pub const ATTENTION: &str = "attention.parquet";
     /// Vectors of the clean run.
     pub const LATENTS: &str = "latents.safetensors";
 }
@@ -100,6 +106,68 @@ table_row! {
         pub latent_norm: Option<f64>,
         /// Mean L2 norm of what the intervention added or removed.
         pub perturbation_norm: Option<f64>,
+        /// Log-probability of every option letter there (nats, over the whole vocabulary).
+        pub option_logprobs: Option<Vec<f64>>,
+        /// Gold letter of the donor, for swaps.
+        pub donor_label: Option<String>,
+        /// Log-probability of that letter minus the best other option's.
+        pub donor_margin: Option<f64>,
+    }
+}
+
+table_row! {
+    /// One latent step of one branch.
+    pub struct LatentRow {
+        /// Row of the example.
+        pub row: usize,
+        /// Textual form of the intervention.
+        pub intervention: String,
+        /// `context` or `target`.
+        pub stage: String,
+        /// Step within the stage, from 0.
+        pub step: usize,
+        /// L2 norm of the vector fed back.
+        pub norm: f64,
+        /// Its cosine to the clean run's at the same step; absent for the clean run.
+        pub clean_cosine: Option<f64>,
+        /// Its cosine to the one before it in the stage.
+        pub previous_cosine: Option<f64>,
+        /// Its cosine to the embedding of the block's end token.
+        pub end_cosine: Option<f64>,
+        /// Logit lens: the likeliest token at this forward, clean run only.
+        pub lens_token: Option<String>,
+        /// Its probability.
+        pub lens_probability: Option<f64>,
+        /// Entropy over the whole vocabulary (nats).
+        pub lens_entropy: Option<f64>,
+        /// Probability of the gold letter.
+        pub lens_gold: Option<f64>,
+    }
+}
+
+table_row! {
+    /// Where one forward of the clean run looks, in one layer: shares of its attention, mean over heads.
+    pub struct AttentionRow {
+        /// Row of the example.
+        pub row: usize,
+        /// `answer`, the forward that produces the answer token; or the stage of a latent forward.
+        pub place: String,
+        /// Step within the stage; absent for `answer`.
+        pub step: Option<usize>,
+        /// Decoder layer, from 0.
+        pub layer: usize,
+        /// On the image's tokens.
+        pub image: f64,
+        /// On those of the annotated boxes, which are among them.
+        pub region: Option<f64>,
+        /// Share of the image's tokens that lie in the boxes.
+        pub region_share: Option<f64>,
+        /// On the prompt's other tokens.
+        pub text: f64,
+        /// On the latents before it.
+        pub latents: f64,
+        /// On other generated tokens, itself included.
+        pub generated: f64,
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, ListArray, StringArray};
-use arrow::array::{Int64Builder, ListBuilder};
+use arrow::array::{Float64Builder, Int64Builder, ListBuilder};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
@@ -32,6 +32,8 @@ pub enum Column {
     Bool(Vec<Option<bool>>),
     /// Lists of whole numbers (token ids).
     Ints(Vec<Option<Vec<i64>>>),
+    /// Lists of real numbers.
+    Reals(Vec<Option<Vec<f64>>>),
 }
 
 /// Named columns of equal length.
@@ -105,6 +107,7 @@ cell!(f64, Real, v => v, s => Some(*s));
 cell!(bool, Bool, v => v, s => Some(*s));
 cell!(String, Text, v => v, s => Some(s.clone()));
 cell!(Vec<i64>, Ints, v => v, s => Some(s.clone()));
+cell!(Vec<f64>, Reals, v => v, s => Some(s.clone()));
 
 /// Declares a struct whose fields are the columns of a table.
 #[macro_export]
@@ -142,6 +145,7 @@ impl Column {
             Column::Text(v) => v.len(),
             Column::Bool(v) => v.len(),
             Column::Ints(v) => v.len(),
+            Column::Reals(v) => v.len(),
         }
     }
 
@@ -157,6 +161,7 @@ impl Column {
             Column::Text(_) => DataType::Utf8,
             Column::Bool(_) => DataType::Boolean,
             Column::Ints(_) => DataType::List(Arc::new(Field::new("item", DataType::Int64, true))),
+            Column::Reals(_) => DataType::List(Arc::new(Field::new("item", DataType::Float64, true))),
         }
     }
 
@@ -168,6 +173,16 @@ impl Column {
             Column::Bool(v) => Arc::new(BooleanArray::from(v.clone())),
             Column::Ints(v) => {
                 let mut builder = ListBuilder::new(Int64Builder::new());
+                for list in v {
+                    match list {
+                        Some(items) => builder.append_value(items.iter().map(|&i| Some(i))),
+                        None => builder.append_null(),
+                    }
+                }
+                Arc::new(builder.finish())
+            }
+            Column::Reals(v) => {
+                let mut builder = ListBuilder::new(Float64Builder::new());
                 for list in v {
                     match list {
                         Some(items) => builder.append_value(items.iter().map(|&i| Some(i))),
@@ -198,6 +213,8 @@ impl Column {
             Column::Bool(v) => extend!(v, BooleanArray, |x| x),
             Column::Ints(v) => extend!(v, ListArray, |x| x
                 .map(|list| { list.as_any().downcast_ref::<Int64Array>().map(|a| a.values().to_vec()).unwrap_or_default() })),
+            Column::Reals(v) => extend!(v, ListArray, |x| x
+                .map(|list| { list.as_any().downcast_ref::<Float64Array>().map(|a| a.values().to_vec()).unwrap_or_default() })),
         }
     }
 }
@@ -262,6 +279,7 @@ impl Table {
                 DataType::Float64 => Column::Real(Vec::new()),
                 DataType::Utf8 => Column::Text(Vec::new()),
                 DataType::Boolean => Column::Bool(Vec::new()),
+                DataType::List(item) if *item.data_type() == DataType::Float64 => Column::Reals(Vec::new()),
                 DataType::List(_) => Column::Ints(Vec::new()),
                 other => return Err(bad(format!("column `{}` is {other}", field.name()))),
             };
@@ -314,6 +332,8 @@ mod tests {
             pub right: Option<bool>,
             /// e
             pub ids: Vec<i64>,
+            /// f
+            pub shares: Option<Vec<f64>>,
         }
     }
 
@@ -322,8 +342,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.parquet");
         let rows = vec![
-            Sample { name: "a".into(), count: 1, share: None, right: Some(true), ids: vec![1, 2] },
-            Sample { name: "ä\n".into(), count: 2, share: Some(0.5), right: None, ids: vec![] },
+            Sample { name: "a".into(), count: 1, share: None, right: Some(true), ids: vec![1, 2], shares: None },
+            Sample { name: "ä\n".into(), count: 2, share: Some(0.5), right: None, ids: vec![], shares: Some(vec![0.25, -1.0]) },
         ];
         write_rows(&path, rows.clone()).unwrap();
         let first = std::fs::read(&path).unwrap();

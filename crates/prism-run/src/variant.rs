@@ -1,12 +1,13 @@
 //! A variant: a preset of objective and stages (method, section 3).
 //!
-//! A variant is data: five TOML files in `recipes/variants/` that differ in a few keys.
+//! A variant is data: the TOML files in `recipes/variants/` differ in a few keys. Five are the
+//! paper's; the others are control arms (docs/concepts/control-arms.md).
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, Stage, safe_toml};
+use crate::{Error, Result, Sight, Stage, safe_toml};
 
 /// Which blocks stand for one region, and with which tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +19,8 @@ pub enum Stages {
     ContextTarget,
     /// context block, free tokens, target block (P-LVR-3).
     ContextFreeTarget,
+    /// No block: the answer follows the question.
+    None,
 }
 
 impl Stages {
@@ -27,12 +30,32 @@ impl Stages {
             Stages::Single => &[Stage::Target],
             Stages::ContextTarget => &[Stage::Context, Stage::Target],
             Stages::ContextFreeTarget => &[Stage::Context, Stage::Free, Stage::Target],
+            Stages::None => &[],
         }
     }
 
     /// Whether the block is staged (the release's `plvr_mode`).
     pub fn is_staged(self) -> bool {
-        self != Stages::Single
+        matches!(self, Stages::ContextTarget | Stages::ContextFreeTarget)
+    }
+}
+
+/// What stands at the latent positions in training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LatentInput {
+    /// The region's visual embeddings (teacher forcing).
+    #[default]
+    Teacher,
+    /// The model's own states fed back, with gradient: trained as it decodes.
+    Own,
+    /// The embedding of `<|lvr|>`: a dummy token, no feedback and no latent loss.
+    Token,
+}
+
+impl LatentInput {
+    fn is_teacher(&self) -> bool {
+        *self == LatentInput::Teacher
     }
 }
 
@@ -69,6 +92,15 @@ pub struct Variant {
     pub name: String,
     /// The block's stages.
     pub stages: Stages,
+    /// What the positions may see, in training and at inference.
+    #[serde(default, skip_serializing_if = "Sight::is_open")]
+    pub sight: Sight,
+    /// What stands at the latent positions in training.
+    #[serde(default, skip_serializing_if = "LatentInput::is_teacher")]
+    pub latents: LatentInput,
+    /// Latent positions of a block, instead of the region's token count; not teacher-forced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block_steps: Option<usize>,
     /// Context box = target box scaled by this about its centre.
     #[serde(default = "default_context_scale")]
     pub context_scale: f64,
@@ -118,18 +150,36 @@ fn default_diversity_weight() -> f64 {
     0.01
 }
 
-const PRESETS: [(&str, &str); 5] = [
+/// The paper's variants among [`PRESETS`]: the first ones.
+const PAPER: usize = 5;
+
+const PRESETS: [(&str, &str); 15] = [
     ("lvr", include_str!("../../../recipes/variants/lvr.toml")),
     ("n-lvr", include_str!("../../../recipes/variants/n-lvr.toml")),
     ("d-lvr", include_str!("../../../recipes/variants/d-lvr.toml")),
     ("p-lvr-2", include_str!("../../../recipes/variants/p-lvr-2.toml")),
     ("p-lvr-3", include_str!("../../../recipes/variants/p-lvr-3.toml")),
+    ("no-latents", include_str!("../../../recipes/variants/no-latents.toml")),
+    ("ce-only", include_str!("../../../recipes/variants/ce-only.toml")),
+    ("dummy-tokens", include_str!("../../../recipes/variants/dummy-tokens.toml")),
+    ("lvr-matched-lambda", include_str!("../../../recipes/variants/lvr-matched-lambda.toml")),
+    ("p-lvr-2-matched", include_str!("../../../recipes/variants/p-lvr-2-matched.toml")),
+    ("p-lvr-3-matched", include_str!("../../../recipes/variants/p-lvr-3-matched.toml")),
+    ("lvr-mae", include_str!("../../../recipes/variants/lvr-mae.toml")),
+    ("lvr-cosine", include_str!("../../../recipes/variants/lvr-cosine.toml")),
+    ("bottleneck", include_str!("../../../recipes/variants/bottleneck.toml")),
+    ("blindfold", include_str!("../../../recipes/variants/blindfold.toml")),
 ];
 
 impl Variant {
-    /// Ids of the shipped presets, in the paper's order.
+    /// Ids of the shipped presets: the paper's in its order, then the control arms.
     pub fn preset_ids() -> impl Iterator<Item = &'static str> {
         PRESETS.iter().map(|(id, _)| *id)
+    }
+
+    /// Ids of the paper's five variants, in its order.
+    pub fn paper_ids() -> impl Iterator<Item = &'static str> {
+        Self::preset_ids().take(PAPER)
     }
 
     /// A shipped preset by id, or the TOML file at that path.
@@ -174,10 +224,40 @@ impl Variant {
         if self.release.is_some_and(|r| !(0.0..=1.0).contains(&r)) {
             return refuse("release", "give a share of the steps between 0 and 1");
         }
+        if let Some((key, remedy)) = self.contradiction() {
+            return refuse(key, remedy);
+        }
         if self.id.is_empty() || !self.id.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) || self.id.starts_with('.') {
             return refuse("id", "use letters, digits, `-`, `_` and `.`: it names a folder");
         }
         Ok(self)
+    }
+
+    /// First key that the others leave no meaning, and what to do.
+    fn contradiction(&self) -> Option<(&'static str, &'static str)> {
+        let teacher = self.latents.is_teacher();
+        let rules = [
+            (self.stages == Stages::None && !teacher, "latents", "without a block there are none; leave it out"),
+            (self.stages == Stages::None && self.latent_weight != 0.0, "latent_weight", "without a block give 0"),
+            (self.stages == Stages::None && self.noise_std != 0.0, "noise_std", "without a block give 0"),
+            (self.stages == Stages::None && self.release.is_some(), "release", "without a block leave it out"),
+            (self.stages != Stages::Single && !self.sight.is_open(), "sight", "another than open needs stages = \"single\""),
+            (self.stages.is_staged() && !teacher, "latents", "another than teacher needs stages = \"single\""),
+            (
+                teacher && self.block_steps.is_some(),
+                "block_steps",
+                "teacher-forced latents are as many as the region's tokens; leave it out",
+            ),
+            (self.block_steps.is_some_and(|n| !(1..=256).contains(&n)), "block_steps", "give a whole number from 1 to 256"),
+            (!teacher && self.noise_std != 0.0, "noise_std", "noise goes on teacher-forced latents; give 0"),
+            (self.latents == LatentInput::Token && self.latent_weight != 0.0, "latent_weight", "a dummy token has no latent loss; give 0"),
+            (
+                self.block_steps.is_some() && self.latent_weight != 0.0,
+                "latent_weight",
+                "a fixed number of steps has no teacher targets; give 0, or leave `block_steps` out",
+            ),
+        ];
+        rules.into_iter().find_map(|(wrong, key, remedy)| wrong.then_some((key, remedy)))
     }
 }
 
@@ -187,13 +267,55 @@ mod tests {
 
     #[test]
     fn presets_carry_the_papers_values() {
-        let all: Vec<_> = Variant::preset_ids().map(|id| Variant::load(id).unwrap()).collect();
+        let all: Vec<_> = Variant::paper_ids().map(|id| Variant::load(id).unwrap()).collect();
         assert!(all.iter().all(|v| v.latent_weight == 0.1 && v.reduction == Reduction::Paper));
         let by = |id: &str| all.iter().find(|v| v.id == id).unwrap();
         assert_eq!(by("n-lvr").noise_std, 0.3);
         assert_eq!(by("d-lvr").release, Some(0.6));
         assert_eq!(by("p-lvr-2").stages.list(), [Stage::Context, Stage::Target]);
         assert_eq!((by("p-lvr-3").free_tokens, by("p-lvr-3").diversity_weight), (6, 0.01));
+    }
+
+    #[test]
+    fn every_preset_is_read_under_its_own_id() {
+        for id in Variant::preset_ids() {
+            let variant = Variant::load(id).unwrap();
+            assert_eq!(variant.id, id);
+            let again: Variant = safe_toml::from_str(&toml::to_string(&variant).unwrap(), Path::new("v.toml")).unwrap();
+            assert_eq!(again, variant);
+        }
+        let control = |id: &str| Variant::load(id).unwrap();
+        assert_eq!((control("bottleneck").sight, control("blindfold").sight), (Sight::Bottleneck, Sight::Blindfold));
+        assert_eq!((control("bottleneck").latents, control("bottleneck").block_steps), (LatentInput::Own, Some(4)));
+        // Four samples of a pack, two stages each: the release's reduction weighs eight times as much.
+        assert_eq!(control("lvr-matched-lambda").latent_weight, 8.0 * control("lvr").latent_weight);
+        let open = Variant { id: "x".into(), name: "X".into(), ..control("ce-only") };
+        assert_eq!(open, Variant { id: "x".into(), name: "X".into(), latent_weight: 0.0, ..control("lvr") });
+        // Keys at rest are not written, so that folders of earlier runs stay theirs.
+        let written = toml::to_string(&control("lvr")).unwrap();
+        assert!(["sight", "latents", "block_steps"].iter().all(|key| !written.contains(&format!("{key} ="))), "{written}");
+    }
+
+    #[test]
+    fn contradictions_are_named() {
+        let of = |id: &str| Variant::load(id).unwrap();
+        let (own, none) = (of("bottleneck"), of("no-latents"));
+        let wrong = [
+            (Variant { block_steps: Some(4), ..of("lvr") }, "block_steps"),
+            (Variant { block_steps: Some(0), ..own.clone() }, "block_steps"),
+            (Variant { latent_weight: 0.1, ..own.clone() }, "latent_weight"),
+            (Variant { noise_std: 0.3, ..own }, "noise_std"),
+            (Variant { latent_weight: 0.1, ..of("dummy-tokens") }, "latent_weight"),
+            (Variant { sight: Sight::Blindfold, ..of("p-lvr-2") }, "sight"),
+            (Variant { latents: LatentInput::Own, ..of("p-lvr-3") }, "latents"),
+            (Variant { sight: Sight::Bottleneck, ..none.clone() }, "sight"),
+            (Variant { latents: LatentInput::Token, ..none.clone() }, "latents"),
+            (Variant { latent_weight: 0.1, ..none }, "latent_weight"),
+        ];
+        for (variant, key) in wrong {
+            let message = variant.check().unwrap_err().to_string();
+            assert!(message.contains(&format!("`{key}`")), "{key}: {message}");
+        }
     }
 
     #[test]

@@ -92,6 +92,10 @@ pub struct TrainConfig {
     /// Memory for the features of images, in MiB. What does not fit is computed
     /// again when it is needed; never changes a result.
     pub feature_cache: usize,
+    /// Steps between measurements of the cosine between the gradients of the cross-entropy
+    /// and of the latent loss ([`crate::gradient_cosine`]); 0 = never. Changes no result.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub gradient_cosine_every: usize,
 }
 
 impl Default for TrainConfig {
@@ -120,8 +124,13 @@ impl Default for TrainConfig {
             workers: 0,
             log_every: 1,
             feature_cache: 1024,
+            gradient_cosine_every: 0,
         }
     }
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 impl TrainConfig {

@@ -9,6 +9,7 @@
 pub mod config;
 pub mod dense;
 pub mod error;
+pub mod gradient_cosine;
 pub mod images;
 pub mod log;
 pub mod objective;

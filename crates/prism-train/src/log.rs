@@ -1,5 +1,6 @@
 //! `log.jsonl`: one object an optimizer step; what a resumed run repeats is cut off.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,10 @@ pub struct StepLog {
     pub total: f64,
     /// Global norm of the gradient before clipping.
     pub grad_norm: f64,
+    /// Cosine between the gradients of the cross-entropy and of the latent loss, by layer,
+    /// at the steps that measure it (`gradient_cosine_every`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gradient_cosine: Option<BTreeMap<String, f64>>,
     /// Tokens of the step, image tokens included.
     pub tokens: usize,
     /// Tokens per second of wall time.
@@ -92,7 +97,19 @@ mod tests {
 
     fn step(step: usize) -> StepLog {
         let (ce, total) = (0.5, 0.5);
-        StepLog { step, epoch: 0.1, lr: 1e-5, ce, latent: None, diversity: None, total, grad_norm: 1.0, tokens: 7, tokens_per_second: 3.5 }
+        StepLog {
+            step,
+            epoch: 0.1,
+            lr: 1e-5,
+            ce,
+            latent: None,
+            diversity: None,
+            total,
+            grad_norm: 1.0,
+            gradient_cosine: None,
+            tokens: 7,
+            tokens_per_second: 3.5,
+        }
     }
 
     #[test]

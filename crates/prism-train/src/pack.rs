@@ -33,8 +33,10 @@ pub struct Pack {
     pub image_rows: Vec<u32>,
     /// Rows whose token counts in the cross-entropy, and the token.
     pub counted: Vec<(u32, u32)>,
-    /// Latent runs in order.
+    /// Latent runs with teacher targets, in order.
     pub latents: Vec<Latents>,
+    /// Per sample the rows of all its latent positions, in order.
+    pub chains: Vec<Vec<u32>>,
     /// Rows of the free tokens, block by block.
     pub free: Vec<Vec<u32>>,
     /// Per sample: its row in the corpus and how many latent positions it has.
@@ -54,7 +56,7 @@ impl Pack {
         let features = self.image_rows.len() as u32;
         let row = |at: usize| start + at as u32;
         self.ids.extend(&sample.ids);
-        self.layout.push(&sample.positions);
+        self.layout.push_hidden(&sample.positions, &sample.hidden);
         self.images.extend_from_slice(images);
         self.image_rows.extend(sample.image_tokens.iter().map(|&at| row(at)));
         // A sample's first token has no state before it that could predict it.
@@ -67,11 +69,12 @@ impl Pack {
             rows: run.iter().map(|l| row(l.at)).collect(),
             tokens: run.iter().map(|l| features + l.visual as u32).collect(),
         }));
+        self.chains.push(sample.runs.iter().flat_map(|run| run.at.clone().map(row)).collect());
         self.free.extend(sample.free.iter().map(|block| block.at.clone().map(row).collect()));
         self.samples.push((sample.row, sample.latents.len()));
     }
 
-    /// Rows of the latent positions, in order.
+    /// Rows of the latent positions that have a teacher target, in order.
     pub fn latent_rows(&self) -> Vec<u32> {
         self.latents.iter().flat_map(|run| run.rows.iter().copied()).collect()
     }

@@ -12,7 +12,7 @@ use prism_run::{TrainingRecord, Variant};
 
 use crate::config::{TrainConfig, Vision};
 use crate::images::FeatureCache;
-use crate::objective::{self, NoiseKey, Objective, Terms, release_step};
+use crate::objective::{self, NoiseKey, Objective, Parts, Terms, release_step};
 use crate::optimizer::Parameters;
 use crate::order::{Order, Place};
 use crate::pack::Pack;
@@ -93,6 +93,10 @@ impl<'a> RecordTask<'a> {
     /// The model being trained.
     pub fn model(&self) -> &Model {
         &self.opened.model
+    }
+
+    fn noise(&self, step: usize) -> NoiseKey {
+        NoiseKey { seed: self.config.seed, step }
     }
 
     fn features(&self, pack: &Pack) -> Result<Option<Tensor>> {
@@ -176,8 +180,12 @@ impl Task for RecordTask<'_> {
     fn loss(&self, step: usize, pack: &Pack) -> Result<(Tensor, Terms)> {
         let released = self.release.is_some_and(|release| step > release);
         let objective = if released { self.objective.released() } else { self.objective };
-        let noise = NoiseKey { seed: self.config.seed, step };
-        objective::loss(&self.opened.model, pack, self.features(pack)?.as_ref(), &objective, noise)
+        objective::loss(&self.opened.model, pack, self.features(pack)?.as_ref(), &objective, self.noise(step))
+    }
+
+    fn parts(&self, step: usize, pack: &Pack) -> Result<Parts> {
+        let fed = |targets: &Tensor| objective::noise::add(targets, pack, self.objective.noise_std, self.noise(step));
+        objective::parts(&self.opened.model, pack, self.features(pack)?.as_ref(), &self.objective, fed)
     }
 
     fn save(&self, folder: &Path) -> Result<()> {

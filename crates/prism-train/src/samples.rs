@@ -6,12 +6,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use prism_model::preprocess::{Grid, Preprocessor};
 use prism_model::prompt::{BlockLayout, Prompter, TrainingSample};
-use prism_run::{Stages, TrainingRecord, folder};
+use prism_run::{Sight, Stages, TrainingRecord, folder};
 
 use crate::{Error, Result};
 
 /// For records without regions, where no block is ever laid out.
-const NO_BLOCK: BlockLayout = BlockLayout { stages: Stages::Single, context_scale: 1.0, free_tokens: 0, latent_end: false };
+const NO_BLOCK: BlockLayout =
+    BlockLayout { stages: Stages::None, context_scale: 1.0, free_tokens: 0, latent_end: false, steps: None, sight: Sight::Open };
 
 /// Lays out the records of a corpus.
 pub struct Samples<'a> {
@@ -67,7 +68,7 @@ impl<'a> Samples<'a> {
         }
         let sample = Arc::new(self.lay_out(&self.records[index])?);
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
-        let bytes = 32 * sample.len() + 64 * sample.latents.len() + 256;
+        let bytes = 32 * sample.len() + 64 * sample.latents.len() + 16 * sample.hidden.of.len() + 256;
         if kept.0 + bytes <= self.limit && kept.1.insert(index, sample.clone()).is_none() {
             kept.0 += bytes;
         }

@@ -3,12 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use prism_model::Model;
 use prism_model::preprocess::Preprocessor;
 use prism_model::tensor::{DType, Device, Trainable};
 use prism_model::tokenizer::{files, latent};
+use prism_model::{Config, Model};
 use prism_run::folder::{PartialFolder, write_atomic};
-use prism_run::{LatentLoss, Variant};
+use prism_run::{LatentInput, LatentLoss, Stages, Variant};
 use serde_json::{Value, json};
 
 use crate::config::TrainConfig;
@@ -69,7 +69,8 @@ impl Opened {
                         format!("{} embedding rows, {} needed for the latent tokens", model.config.text.vocab_size, added.vocab_size);
                     return Err(Error::content(folder, cause, "start from a base model with spare rows in its embedding"));
                 }
-                model.config = model.config.with(added.config.into_iter().chain(keys(variant)))?;
+                let keys = keys(variant, &model.config);
+                model.config = model.config.with(added.config.into_iter().chain(keys))?;
             }
         }
         set_pixels(&files.path().join(PROCESSOR), config)?;
@@ -101,18 +102,30 @@ impl Opened {
 }
 
 /// The keys of `config.json` in which a variant's checkpoints say how they were trained.
-fn keys(variant: &Variant) -> [(String, Value); 4] {
+fn keys(variant: &Variant, config: &Config) -> Vec<(String, Value)> {
     let form = match variant.latent_loss {
         LatentLoss::Mse => "mse",
         LatentLoss::Mae => "mae",
         LatentLoss::Cosine => "cosine",
     };
-    [
-        ("loss_lvr_fct".into(), json!(form)),
-        ("nlvr_mode".into(), json!(variant.noise_std > 0.0)),
-        ("nlvr_noise_scale".into(), json!(variant.noise_std)),
-        ("latent_end_token".into(), json!(false)),
-    ]
+    let mut keys: Vec<(String, Value)> = Vec::new();
+    if variant.stages != Stages::None {
+        keys.extend([
+            ("loss_lvr_fct".into(), json!(form)),
+            ("nlvr_mode".into(), json!(variant.noise_std > 0.0)),
+            ("nlvr_noise_scale".into(), json!(variant.noise_std)),
+            ("latent_end_token".into(), json!(false)),
+        ]);
+    }
+    let sight = (!variant.sight.is_open()).then(|| json!(variant.sight));
+    let feedback = (variant.latents == LatentInput::Token).then(|| json!("token"));
+    for (key, value) in [("latent_sight", sight), ("latent_feedback", feedback)] {
+        // Absent at rest; a base that was trained otherwise must not keep its own.
+        if value.is_some() || config.key(key).is_some() {
+            keys.push((key.into(), value.unwrap_or_default()));
+        }
+    }
+    keys
 }
 
 /// Sets the pixel limits of a processor's file to those of the run.

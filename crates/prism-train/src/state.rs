@@ -137,6 +137,7 @@ fn differing_key(a: &TrainConfig, b: &TrainConfig) -> Option<&'static str> {
         workers: _,
         log_every: _,
         feature_cache: _,
+        gradient_cosine_every: _,
     } = a;
     let same = [
         ("steps", *steps == b.steps),

@@ -13,8 +13,9 @@ use prism_run::folder::{PartialFolder, names};
 use prism_run::{Cancel, Progress};
 
 use crate::config::TrainConfig;
+use crate::gradient_cosine::GradientCosine;
 use crate::log::{Log, StepLog};
-use crate::objective::Terms;
+use crate::objective::{Parts, Terms};
 use crate::optimizer::{AdamW, Optimizer, Parameters};
 use crate::order::Place;
 use crate::schedule::Schedule;
@@ -60,6 +61,15 @@ pub trait Task: Sync {
     /// # Errors
     /// The pack does not fit the model.
     fn loss(&self, step: usize, pack: &Self::Pack) -> Result<(Tensor, Terms)>;
+
+    /// The terms of a pack as scalars, for [`crate::gradient_cosine`]: of the same pack and
+    /// step as [`Task::loss`].
+    ///
+    /// # Errors
+    /// As [`Task::loss`].
+    fn parts(&self, step: usize, pack: &Self::Pack) -> Result<Parts> {
+        Ok(Parts { ce: self.loss(step, pack)?.0, latent: None, diversity: None })
+    }
 
     /// Writes the weights, and what is needed to open them, into a checkpoint folder.
     ///
@@ -127,6 +137,7 @@ struct Training<'a> {
     schedule: Schedule,
     optimizer: Optimizer,
     gradients: Accumulator,
+    cosine: Option<GradientCosine>,
     log: Log,
     events: Events,
 }
@@ -140,6 +151,10 @@ impl<'a> Training<'a> {
             around,
             schedule: Schedule::cosine(config.learning_rate, config.warmup, config.steps),
             gradients: Accumulator::new(optimizer.parameters(), workers.clone()),
+            cosine: match config.gradient_cosine_every {
+                0 => None,
+                every => Some(GradientCosine::new(every, optimizer.parameters(), &workers)),
+            },
             workers,
             optimizer,
             log: Log::open(&around.folder.join(names::LOG), done)?,
@@ -188,6 +203,10 @@ impl<'a> Training<'a> {
                 return Err(Error::Diverged { step, what });
             }
         }
+        let gradient_cosine = match self.cosine.as_mut().filter(|cosine| cosine.is_due(step)) {
+            Some(cosine) => cosine.measure(task, step, &packs)?,
+            None => None,
+        };
         let rate = self.schedule.rate(done);
         self.optimizer.step(&self.gradients, rate, clip_scale(norm, self.config.clip))?;
         let tokens: usize = terms.iter().map(|t| t.tokens).sum();
@@ -200,6 +219,7 @@ impl<'a> Training<'a> {
             diversity: mean(&mut terms.iter().filter_map(|t| t.diversity)),
             total,
             grad_norm: norm,
+            gradient_cosine,
             tokens,
             tokens_per_second: tokens as f64 / begun.elapsed().as_secs_f64().max(1e-9),
         };
@@ -212,6 +232,9 @@ impl<'a> Training<'a> {
         scalars.extend(log.latent.map(|v| ("loss/latent", v)));
         scalars.extend(log.diversity.map(|v| ("loss/diversity", v)));
         scalars.push(("tokens_per_second", log.tokens_per_second));
+        let cosines = log.gradient_cosine.iter().flatten().map(|(layer, value)| (format!("gradient_cosine/{layer}"), *value));
+        let cosines: Vec<(String, f64)> = cosines.collect();
+        scalars.extend(cosines.iter().map(|(name, value)| (name.as_str(), *value)));
         self.events.scalars(now(), log.step, &scalars)?;
         self.around.progress.advance(1);
         if log.step.is_multiple_of(self.config.log_every) || log.step == self.config.steps {

@@ -36,7 +36,16 @@ fn a_sweep_is_a_whole_audit_per_k() {
     let at = |name: &str| folder.path().join(name);
     let swept = audit(&at("sweep"), &["--steps", "4,8"]);
     assert!(swept.status.success(), "{}", String::from_utf8_lossy(&swept.stderr));
-    assert!(String::from_utf8_lossy(&swept.stderr).contains("12 prefills"));
+    let told = String::from_utf8_lossy(&swept.stderr).into_owned();
+    assert!(told.contains("12 prefills"));
+    let sizes = told.lines().position(|line| line.starts_with("12 examples can show") && line.contains("takes 343: too few"));
+    assert!(sizes < told.lines().position(|line| line.contains("12 prefills")) && sizes.is_some(), "before the run: {told}");
+    let said = String::from_utf8_lossy(&swept.stdout).into_owned();
+    assert_eq!(
+        said.lines().filter(|line| line.starts_with("undecided: ") && line.contains("would decide it")).count(),
+        2,
+        "a line a K: {said}"
+    );
     for (k, name) in [("4", "k4"), ("8", "k8")] {
         assert!(audit(&at(name), &["--steps", k]).status.success());
         for file in ["answers.parquet", "examples.parquet", "alignment.parquet", "latents.safetensors"] {

@@ -6,7 +6,7 @@ use super::points::{Point, Run, Unit, items, points};
 use crate::AuditSettings;
 use crate::findings::ComparisonFinding;
 use crate::statistics::Interval;
-use crate::statistics::correlation::{fisher_interval, partial, pearson, pick};
+use crate::statistics::correlation::{fisher_interval, partial, pearson, pick, ranks, spearman};
 use crate::statistics::percentile::percentile_interval;
 use crate::statistics::{clusters, permutation};
 
@@ -60,8 +60,11 @@ pub fn correlate(runs: &[Run], unit: Unit, x: &str, y: &str, given: Option<&str>
     } else if r.is_none() {
         reasons.push("a column does not vary, or is determined by the one held fixed".into());
     }
-    let exact_p =
-        r.and_then(|_| if given.is_none() && unit == Unit::SeedMean { permutation::exact_p(&columns.x, &columns.y) } else { None });
+    let exchangeable = r.is_some() && given.is_none() && unit == Unit::SeedMean;
+    let exact_p = if exchangeable { permutation::exact_p(&columns.x, &columns.y) } else { None };
+    let spearman_p = if exchangeable { permutation::exact_p(&ranks(&columns.x), &ranks(&columns.y)) } else { None };
+    let heaps = r.and_then(|_| clusters::split(&columns.x));
+    let without_heap = heaps.as_ref().filter(|_| given.is_none()).and_then(|h| h.leave_one_out(&columns.x, &columns.y));
     if r.is_some() && exact_p.is_none() {
         reasons.push("exact p only for plain correlations over 3 to 9 variants".into());
     }
@@ -79,11 +82,15 @@ pub fn correlate(runs: &[Run], unit: Unit, x: &str, y: &str, given: Option<&str>
         low: interval.map(|i| i.low),
         high: interval.map(|i| i.high),
         exact_p,
+        spearman: r.filter(|_| given.is_none()).and_then(|_| spearman(&columns.x, &columns.y)),
+        spearman_p,
         fisher_low: fisher.map(|i| i.low),
         fisher_high: fisher.map(|i| i.high),
         leave_one_out_low: left.map(|i| i.low),
         leave_one_out_high: left.map(|i| i.high),
-        cluster_warning: r.and_then(|_| clusters::split(&columns.x)?.warning(&columns.x, &columns.y, &names)),
+        leave_cluster_out_low: without_heap.map(|i| i.low),
+        leave_cluster_out_high: without_heap.map(|i| i.high),
+        cluster_warning: heaps.and_then(|h| h.warning(&columns.x, &columns.y, &names)),
         reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
     }
 }

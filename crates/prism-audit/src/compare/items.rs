@@ -9,6 +9,7 @@ use prism_run::records::{self, AnswerRow, ExampleRow, files};
 use prism_run::table::read_rows;
 
 use crate::Result;
+use crate::clusters::Clusters;
 use crate::pairs::{branches, right};
 
 /// What one run scored on each item: by intervention, then by the item's id. `clean`
@@ -20,7 +21,7 @@ pub type Scores = BTreeMap<String, BTreeMap<String, f64>>;
 pub struct Answers {
     /// Scores by intervention and item.
     pub scores: Scores,
-    /// Cluster by item: the benchmark's pair, or the item itself.
+    /// Cluster by item, named by its first item ([`Clusters`]).
     pub clusters: BTreeMap<String, String>,
 }
 
@@ -45,8 +46,9 @@ pub fn read(run: &Path) -> Result<Option<Answers>> {
             of.insert(pair.clean.id.clone(), share(pair.other) - base);
         }
     }
-    let clusters = examples.into_iter().map(|e| (e.id.clone(), e.pair.map_or_else(|| format!("item {}", e.id), |p| format!("pair {p}"))));
-    Ok(Some(Answers { scores, clusters: clusters.collect() }))
+    let clusters = Clusters::of(&examples);
+    let first = |e: &ExampleRow| clusters.number(e.row).and_then(|number| examples.get(number)).unwrap_or(e).id.clone();
+    Ok(Some(Answers { scores, clusters: examples.iter().map(|e| (e.id.clone(), first(e))).collect() }))
 }
 
 /// One intervention's scores of several runs over shared clusters of items.

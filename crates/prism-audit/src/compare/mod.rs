@@ -2,12 +2,14 @@
 //!
 //! [`compare`] reads the findings of audit runs; [`points`] makes the points of a
 //! correlation; [`correlate`] its row, on the [`items`] the runs share; [`same`] says
-//! which runs were made alike; [`tables`] prints both tables.
+//! which runs were made alike; [`seeds`] sums up a variant's training seeds; [`tables`]
+//! prints both tables.
 
 pub mod correlate;
 pub mod items;
 pub mod points;
 pub mod same;
+pub mod seeds;
 pub mod tables;
 
 use std::path::{Path, PathBuf};
@@ -18,10 +20,11 @@ use rayon::prelude::*;
 use crate::faithfulness::ALL;
 use crate::findings::{Findings, VariantSummary, WarningFinding};
 use crate::statistics::clusters;
-use crate::verdict;
 use crate::{AuditSettings, Error, Result};
+use crate::{conclusion, verdict};
 
 pub use points::{Effect, Run, Unit};
+pub use seeds::table as seed_table;
 pub use tables::{table1, table2};
 
 /// Columns of Table 1 that stand on the x axis.
@@ -61,11 +64,19 @@ pub fn compare(runs: &[PathBuf], settings: &AuditSettings) -> Result<Findings> {
     }
     let differences = same::check(folders, &manifests)?;
     verdict::adjust(&mut runs.iter_mut().flat_map(|r| &mut r.verdicts).collect::<Vec<_>>());
+    let mut conclusions = Vec::new();
     for run in &mut runs {
         run.summary.verdict = verdict::in_words(&run.verdicts);
+        let mut concluded = conclusion::conclude(&run.verdicts);
+        concluded.variant.clone_from(&run.summary.variant);
+        concluded.seed = run.summary.seed;
+        run.summary.conclusion.clone_from(&concluded.verdict);
+        conclusions.push(concluded);
     }
     let mut findings = Findings { table1: runs.iter().map(|r| r.summary.clone()).collect(), ..Findings::default() };
     findings.verdict = runs.iter().flat_map(|r| r.verdicts.iter().cloned()).collect();
+    findings.conclusion = conclusions;
+    findings.seeds = seeds::seeds(&runs, settings);
     let mut units = vec![Unit::SeedMean];
     if points::variants(&runs).len() < runs.len() {
         units.push(Unit::Run);
@@ -111,6 +122,10 @@ fn warnings(runs: &[Run]) -> Vec<WarningFinding> {
     }
     if variants.len() == runs.len() {
         texts.push("one training seed per variant: differences between seeds are not in any interval".into());
+    } else {
+        texts.push(
+            "several training seeds: the intervals of Table 2 redraw questions only; those of the seed table redraw seeds with them".into(),
+        );
     }
     let sizes: Vec<usize> = runs.iter().map(|r| r.summary.examples).collect();
     if sizes.iter().min() != sizes.iter().max() {

@@ -7,7 +7,7 @@ use crate::text::{self, interval, number, percent, points, signed};
 pub fn table1(rows: &[VariantSummary]) -> String {
     let header = [
         "variant", "seed", "n", "cosine", "free", "accuracy", "95 %", "probe a", "probe b", "gap", "question", "majority", "opened",
-        "truncate", "s=0.1", "s=0.3", "s=1.0", "swap",
+        "truncate", "s=0.1", "s=0.3", "s=1.0", "swap", "latents",
     ];
     let cells: Vec<Vec<String>> = rows
         .iter()
@@ -33,6 +33,7 @@ pub fn table1(rows: &[VariantSummary]) -> String {
                 points(r.delta_noise_03),
                 points(r.delta_noise_10),
                 points(r.delta_swap),
+                r.conclusion.clone(),
             ]
         })
         .collect();
@@ -41,7 +42,22 @@ pub fn table1(rows: &[VariantSummary]) -> String {
 
 /// Table 2: one line per correlation.
 pub fn table2(rows: &[ComparisonFinding]) -> String {
-    let header = ["points", "x", "y", "given", "n", "r", "bootstrap 95 %", "exact p", "Fisher 95 %", "leave one out", "remarks"];
+    let header = [
+        "points",
+        "x",
+        "y",
+        "given",
+        "n",
+        "r",
+        "bootstrap 95 %",
+        "exact p",
+        "rank r",
+        "its p",
+        "Fisher 95 %",
+        "leave one out",
+        "leave cluster out",
+        "remarks",
+    ];
     let cells: Vec<Vec<String>> = rows
         .iter()
         .map(|r| {
@@ -55,8 +71,11 @@ pub fn table2(rows: &[ComparisonFinding]) -> String {
                 signed(r.r, 2),
                 interval(r.low, r.high, 2),
                 number(r.exact_p, 3),
+                signed(r.spearman, 2),
+                number(r.spearman_p, 3),
                 interval(r.fisher_low, r.fisher_high, 2),
                 interval(r.leave_one_out_low, r.leave_one_out_high, 2),
+                interval(r.leave_cluster_out_low, r.leave_cluster_out_high, 2),
                 remarks.join("; "),
             ]
         })

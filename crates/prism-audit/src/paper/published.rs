@@ -33,6 +33,27 @@ pub struct Benchmark {
     /// Questions per gold letter, where known.
     #[serde(default)]
     pub labels: BTreeMap<String, usize>,
+    /// Its parts, where known.
+    #[serde(default)]
+    pub categories: BTreeMap<String, Category>,
+}
+
+/// A part of a benchmark.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Category {
+    /// Questions.
+    pub n: usize,
+    /// Options of each.
+    pub options: usize,
+}
+
+impl Benchmark {
+    /// Questions with so many options; `None` unless the parts are known and make the whole.
+    pub fn with_options(&self, options: usize) -> Option<usize> {
+        let count = |of: &dyn Fn(&Category) -> bool| self.categories.values().filter(|c| of(c)).map(|c| c.n).sum::<usize>();
+        (count(&|_| true) == self.n).then(|| count(&|c| c.options == options))
+    }
 }
 
 /// One variant's published numbers; accuracies and probes in percent, deltas in points.
@@ -145,6 +166,15 @@ mod tests {
         let digits = |name: &str| all.iter().find(|c| c.name == name).unwrap().decimals;
         assert_eq!((digits("cosine_vstar"), digits("probe_a_vstar"), all.len()), (2, 3, 15));
         assert_eq!(all[0].name, "cosine_vstar");
+    }
+
+    #[test]
+    fn the_parts_make_the_whole() {
+        let paper = published().unwrap();
+        let vstar = &paper.benchmark["vstar"];
+        assert_eq!((vstar.with_options(4), vstar.with_options(2)), (Some(115), Some(76)));
+        assert_eq!(vstar.labels.values().sum::<usize>(), vstar.n);
+        assert_eq!(paper.benchmark["mmvp"].with_options(2), None, "its parts are not published here");
     }
 
     #[test]

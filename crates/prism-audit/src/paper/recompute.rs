@@ -1,23 +1,16 @@
-//! Published against recomputed, number by number (method, section 8), and the
-//! figures the paper leaves out: exact p, Fisher's interval, clusters, floors, sizes.
+//! Published against recomputed, number by number (method, section 8).
 
 use prism_run::random::Stream;
 use serde::Serialize;
 
+use super::left_out::left_out;
 use super::published::{Published, published};
 use crate::Result;
 use crate::statistics::binomial_bootstrap::{redraw_accuracies, resampled_correlations};
-use crate::statistics::correlation::{fisher_interval, leave_one_out, partial, pearson, pick};
-use crate::statistics::entropy::{entropy, least_information_of_options};
-use crate::statistics::equivalence::needed_for_equivalence;
+use crate::statistics::correlation::{partial, pearson};
 use crate::statistics::percentile::{deviation, percentile_interval};
-use crate::statistics::{clusters, permutation};
 use crate::text;
 
-/// V*Bench questions with four options and with two (method, section 10).
-const FOUR_OPTIONS: usize = 115;
-/// See [`FOUR_OPTIONS`].
-const TWO_OPTIONS: usize = 76;
 /// Bootstrap replicates of the paper.
 const REPLICATES: usize = 5000;
 /// Bootstraps of that size drawn here: their pooled bounds have a third of one
@@ -128,60 +121,6 @@ fn intervals(paper: &Published, seed: u64) -> Vec<PaperRow> {
     rows
 }
 
-fn left_out(paper: &Published) -> Vec<PaperRow> {
-    let row = |name: String, recomputed: Option<f64>, decimals: usize, note: Option<&str>| PaperRow {
-        section: "left out",
-        name,
-        published: None,
-        recomputed,
-        difference: None,
-        decimals,
-        within: None,
-        note: note.map(str::to_string),
-    };
-    let mut rows = Vec::new();
-    let (Some(cosine), Some(vstar)) = (paper.column("cosine"), paper.column("vstar")) else { return rows };
-    let names: Vec<String> = paper.variants().iter().map(|v| v.name.clone()).collect();
-    let r = pearson(&cosine, &vstar);
-    let fisher = r.and_then(|r| fisher_interval(r, cosine.len(), 0, 0.95));
-    let left = leave_one_out(cosine.len(), |kept| pearson(&pick(&cosine, kept), &pick(&vstar, kept)));
-    let exact = permutation::exact_p(&cosine, &vstar);
-    rows.push(row("cosine_vstar exact p".into(), exact, 3, Some("all 120 orders of five variants; ties count")));
-    rows.push(row("cosine_vstar Fisher low".into(), fisher.map(|i| i.low), 3, None));
-    rows.push(row("cosine_vstar Fisher high".into(), fisher.map(|i| i.high), 3, None));
-    rows.push(row("cosine_vstar leave-one-out low".into(), left.map(|i| i.low), 3, None));
-    rows.push(row("cosine_vstar leave-one-out high".into(), left.map(|i| i.high), 3, None));
-    if let Some(split) = clusters::split(&cosine).filter(clusters::Clusters::is_marked) {
-        let warning = split.warning(&cosine, &vstar, &names);
-        for (group, r) in split.within(&cosine, &vstar) {
-            let members: Vec<&str> = group.iter().filter_map(|&i| names.get(i)).map(String::as_str).collect();
-            rows.push(row(format!("cosine_vstar inside {}", members.join(", ")), r, 2, warning.as_deref()));
-        }
-    }
-    if let Some(vstar) = paper.benchmark.get("vstar") {
-        let counts: Vec<usize> = vstar.labels.values().copied().collect();
-        let largest = counts.iter().max().map(|&m| 100.0 * m as f64 / vstar.n as f64);
-        rows.push(row("V*Bench majority letter, %".into(), largest, 1, Some("what a constant answer gets; 25 % is not chance")));
-        rows.push(row("V*Bench H(Y), nats".into(), Some(entropy(&counts)), 3, None));
-        let letter = |name: &str| vstar.labels.get(name).copied().unwrap_or(0);
-        let later = counts.iter().sum::<usize>() - letter("A") - letter("B");
-        debug_assert_eq!(FOUR_OPTIONS + TWO_OPTIONS, vstar.n);
-        let information = least_information_of_options([letter("A"), letter("B")], [letter("C"), later - letter("C")], TWO_OPTIONS);
-        rows.push(row(
-            "V*Bench I(letter; option count), nats, at least".into(),
-            information,
-            3,
-            Some("a probe that only knows the question type"),
-        ));
-    }
-    for (margin, words) in [(0.05, "5"), (0.02, "2")] {
-        let needed = needed_for_equivalence(0.1, margin, 0.05, 0.8);
-        let name = format!("questions needed for equivalence within {words} points");
-        rows.push(row(name, Some(needed as f64), 0, Some("at 10 % discordance, 80 % power; V*Bench has 191")));
-    }
-    rows
-}
-
 /// The rows as an aligned table.
 pub fn table(rows: &[PaperRow]) -> String {
     let cells: Vec<Vec<String>> = rows
@@ -207,10 +146,6 @@ pub fn table(rows: &[PaperRow]) -> String {
 mod tests {
     use super::*;
 
-    fn value(rows: &[PaperRow], name: &str) -> f64 {
-        rows.iter().find(|r| r.name.starts_with(name)).unwrap_or_else(|| panic!("no row {name}")).recomputed.unwrap()
-    }
-
     #[test]
     fn every_published_number_is_reproduced() {
         let rows = recompute(42).unwrap();
@@ -218,24 +153,6 @@ mod tests {
         assert_eq!(rows.iter().filter(|r| r.section == "bootstrap").count(), 8);
         let missed: Vec<&PaperRow> = rows.iter().filter(|r| r.within == Some(false)).collect();
         assert!(missed.is_empty(), "{}", table(&rows));
-    }
-
-    #[test]
-    fn what_the_paper_leaves_out() {
-        let rows = recompute(42).unwrap();
-        let near = |name: &str, expected: f64, tolerance: f64| {
-            let found = value(&rows, name);
-            assert!((found - expected).abs() <= tolerance, "{name}: {found}");
-        };
-        near("cosine_vstar exact p", 0.10, 1e-12);
-        near("cosine_vstar Fisher low", -0.996, 5e-4);
-        near("cosine_vstar Fisher high", -0.33, 5e-3);
-        near("cosine_vstar inside LVR, N-LVR, D-LVR", 0.73, 5e-3);
-        near("V*Bench majority", 37.2, 0.05);
-        near("V*Bench H(Y)", 1.267, 5e-4);
-        near("V*Bench I(letter", 0.163, 5e-4);
-        near("questions needed for equivalence within 5", 343.0, 0.0);
-        near("questions needed for equivalence within 2", 2141.0, 0.0);
     }
 
     #[test]

@@ -9,11 +9,11 @@ use prism_run::vectors::{self, Vectors};
 use rayon::prelude::*;
 
 use super::floors::{self, Floor, absent, attach};
-use super::groups::groups;
 use super::paper;
 use super::rows::{Place, QUESTION_BLIND, Rows};
 use super::suite::{Effort, Probed, probe_rows};
 use super::targets::{Question, Target, questions};
+use crate::clusters::Clusters;
 use crate::findings::{ProbeFinding, WarningFinding};
 use crate::settings::Compat;
 use crate::statistics::entropy::entropy;
@@ -41,14 +41,14 @@ pub fn probe_run(run: &Path, examples: &[ExampleRow], answers: &[AnswerRow], set
     let mut all: Vec<(Place, Vectors)> = vectors::read(&path)?.into_iter().map(|(name, v)| (Place::from_name(&name), v)).collect();
     all.sort_by(|a, b| a.0.cmp(&b.0));
     let questions = questions(examples, answers);
-    let groups = groups(examples);
-    let of = Subjects { questions: &questions, groups: &groups, settings };
+    let clusters = Clusters::of(examples);
+    let of = Subjects { questions: &questions, clusters: &clusters, settings };
     let (last, layers): (Vec<_>, Vec<_>) = all.into_iter().partition(|(place, _)| place.layer.is_none());
     if settings.compat == Compat::Paper {
         let known = last.iter().filter(|(place, _)| Position::from_name(&place.position).is_some());
         return known
             .map(|(place, vectors)| {
-                let rows = Rows::join(vectors, &questions, &groups, Target::Gold, 1);
+                let rows = Rows::join(vectors, &questions, &clusters, Target::Gold, 1);
                 paper::probe(&place.name(), &rows.x, &rows.names(), settings)
             })
             .collect();
@@ -61,13 +61,13 @@ pub fn probe_run(run: &Path, examples: &[ExampleRow], answers: &[AnswerRow], set
 /// What every probe of a run shares.
 struct Subjects<'a> {
     questions: &'a BTreeMap<i64, Question<'a>>,
-    groups: &'a BTreeMap<i64, usize>,
+    clusters: &'a Clusters,
     settings: &'a AuditSettings,
 }
 
 impl Subjects<'_> {
     fn probe(&self, place: &Place, source: &str, target: Target, vectors: &Vectors, effort: Effort) -> Result<Probed> {
-        let rows = Rows::join(vectors, self.questions, self.groups, target, 2);
+        let rows = Rows::join(vectors, self.questions, self.clusters, target, 2);
         probe_rows(place, source, target, &rows, effort, self.settings)
     }
 
@@ -108,7 +108,7 @@ impl Subjects<'_> {
             };
             let named = |p: &Probed| Floor::of(p, if p.finding.source == OWN { QUESTION_BLIND } else { &p.finding.source });
             let beside: Vec<Floor> = probed.iter().filter(|(of, p)| is_floor(*of, p)).map(|(_, p)| named(p)).collect();
-            let rows = Rows::join(vectors, self.questions, self.groups, *target, 2);
+            let rows = Rows::join(vectors, self.questions, self.clusters, *target, 2);
             attach(&mut probed[i].1, &rows, *target, &beside, &missing, self.settings);
         }
         Ok(probed.into_iter().map(|(_, p)| p.finding).collect())

@@ -9,11 +9,11 @@ use prism_run::records::{self, AnswerRow, ExampleRow, files};
 use prism_run::vectors::{self, Vectors};
 
 use super::finding::{OWN, is_own};
-use super::groups::groups;
 use super::paper;
 use super::rows::{Place, Rows};
 use super::suite::{Effort, probe_rows};
 use super::targets::{Target, questions};
+use crate::clusters::Clusters;
 use crate::findings::{ProbeFinding, WarningFinding};
 use crate::settings::Compat;
 use crate::{AuditSettings, Result};
@@ -70,7 +70,7 @@ pub fn gap(
     }
     let all = vectors::read(&path)?;
     let known = questions(examples, answers);
-    let groups = groups(examples);
+    let clusters = Clusters::of(examples);
     let [Some(a), Some(b)] = positions.map(|p| all.get(p.name())) else { return Ok(None) };
     let rows = |v: &Vectors| -> Vec<i64> { v.rows.iter().copied().filter(|row| known.contains_key(row)).collect() };
     let (of_a, of_b) = (rows(a), rows(b));
@@ -81,7 +81,7 @@ pub fn gap(
     for ((position, vectors), found) in positions.into_iter().zip([a, b]).zip(&mut accuracy) {
         let value = match probes.iter().find(|p| whole && is_own(p, position)) {
             Some(finding) => finding.accuracy,
-            None => one(position, vectors, &common, &groups, settings)?,
+            None => one(position, vectors, &common, &clusters, settings)?,
         };
         let Some(value) = value else { return Ok(None) };
         *found = value;
@@ -94,18 +94,18 @@ fn one(
     position: Position,
     vectors: &Vectors,
     known: &BTreeMap<i64, super::targets::Question<'_>>,
-    groups: &BTreeMap<i64, usize>,
+    clusters: &Clusters,
     settings: &AuditSettings,
 ) -> Result<Option<f64>> {
     let place = Place::from_name(position.name());
     match settings.compat {
         Compat::Paper => {
-            let rows = Rows::join(vectors, known, groups, Target::Gold, 1);
+            let rows = Rows::join(vectors, known, clusters, Target::Gold, 1);
             let plain = AuditSettings { control_draws: 0, ..settings.clone() };
             Ok(paper::probe(position.name(), &rows.x, &rows.names(), &plain)?.accuracy)
         }
         Compat::None => {
-            let rows = Rows::join(vectors, known, groups, Target::Gold, 2);
+            let rows = Rows::join(vectors, known, clusters, Target::Gold, 2);
             Ok(probe_rows(&place, OWN, Target::Gold, &rows, Effort::Repeats, settings)?.finding.accuracy)
         }
     }

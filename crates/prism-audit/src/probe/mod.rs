@@ -1,7 +1,7 @@
 //! Linear probes (method, section 6): where is the answer linearly decodable?
 //!
 //! The default, in order: [`rows`] joins vectors with a target's labels ([`targets`]) and
-//! [`groups`]; [`grouped_folds`] divide them; [`nested`] z-scores ([`standardize`]), writes
+//! clusters; [`grouped_folds`] divide them; [`nested`] z-scores ([`standardize`]), writes
 //! the rows in fewer numbers ([`reduced`], [`eigen`]) and fits many penalties and labellings
 //! at once ([`batch`]); [`suite`] adds repeats, [`control`] labels, intervals ([`resample`])
 //! and a [`description_length`]; [`floors`] says what had to be beaten; [`finding`] makes
@@ -20,7 +20,6 @@ pub mod floors;
 pub mod folds;
 pub mod gap;
 pub mod grouped_folds;
-pub mod groups;
 pub mod logistic;
 pub mod matrix;
 pub mod nested;

@@ -7,6 +7,7 @@ use prism_run::vectors::Vectors;
 
 use super::Matrix;
 use super::targets::{Question, Target};
+use crate::clusters::Clusters;
 
 /// Name of the vectors a model that was not shown the image has of the question.
 pub const QUESTION_BLIND: &str = "question_blind";
@@ -62,7 +63,7 @@ impl<'a> Rows<'a> {
     pub fn join(
         vectors: &Vectors,
         questions: &'a BTreeMap<i64, Question<'a>>,
-        groups: &BTreeMap<i64, usize>,
+        clusters: &Clusters,
         target: Target,
         least: usize,
     ) -> Self {
@@ -76,7 +77,7 @@ impl<'a> Rows<'a> {
             })
             .collect();
         known.sort_unstable_by_key(|(row, i, ..)| (*row, *i));
-        let group = |row: i64| groups.get(&row).copied().unwrap_or_default();
+        let group = |row: i64| usize::try_from(row).ok().and_then(|row| clusters.number(row)).unwrap_or_default();
         let mut of_label: BTreeMap<&str, std::collections::BTreeSet<usize>> = BTreeMap::new();
         for (row, _, _, label) in &known {
             of_label.entry(label).or_default().insert(group(*row));

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use prism_run::records::{AnswerRow, ExampleRow};
-use prism_run::{Intervention, Outcome};
+use prism_run::{Action, Intervention, Outcome};
 
 /// What a probe predicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl<'a> Question<'a> {
 
 /// The examples that ran, by row.
 pub fn questions<'a>(examples: &'a [ExampleRow], answers: &'a [AnswerRow]) -> BTreeMap<i64, Question<'a>> {
-    let clean = Intervention::Clean.to_string();
+    let clean = Intervention::from(Action::Clean).to_string();
     let said: BTreeMap<usize, &AnswerRow> = answers.iter().filter(|a| a.intervention == clean).map(|a| (a.row, a)).collect();
     examples
         .iter()

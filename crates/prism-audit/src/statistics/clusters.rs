@@ -1,5 +1,6 @@
 //! Do the points fall into two heaps? Then r mostly says how far apart the heaps are.
 
+use super::Interval;
 use super::correlation::{pearson, pick};
 
 /// Two groups of points split at the largest gap of x (single linkage cut once).
@@ -44,6 +45,14 @@ impl Clusters {
             .filter(|group| group.len() >= 3)
             .map(|group| (group, pearson(&pick(x, group), &pick(y, group))))
             .collect()
+    }
+
+    /// Smallest and largest r with one group left out; `None` unless the points are
+    /// marked as clustered, or when no group of at least three points is left with an r.
+    pub fn leave_one_out(&self, x: &[f64], y: &[f64]) -> Option<Interval> {
+        let left: Vec<f64> = self.within(x, y).into_iter().filter_map(|(_, r)| r).filter(|_| self.is_marked()).collect();
+        let (low, high) = (left.iter().copied().reduce(f64::min)?, left.iter().copied().reduce(f64::max)?);
+        Some(Interval { low, high })
     }
 
     /// The warning in words, or `None` when the points do not cluster.

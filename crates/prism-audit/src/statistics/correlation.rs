@@ -1,4 +1,4 @@
-//! Pearson's correlation, partial correlation, Fisher's interval, leave-one-out.
+//! Pearson's and Spearman's correlation, partial correlation, Fisher's interval, leave-one-out.
 
 use super::{Interval, normal};
 
@@ -23,6 +23,25 @@ pub fn pearson(x: &[f64], y: &[f64]) -> Option<f64> {
         return None;
     }
     Some((xy / (xx * yy).sqrt()).clamp(-1.0, 1.0))
+}
+
+/// Ranks from 1; equal values share the mean of their ranks.
+pub fn ranks(values: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
+    let mut ranks = vec![0.0; values.len()];
+    let mut below = 0;
+    for group in order.chunk_by(|&a, &b| values[a] == values[b]) {
+        group.iter().for_each(|&i| ranks[i] = below as f64 + (group.len() + 1) as f64 / 2.0);
+        below += group.len();
+    }
+    ranks
+}
+
+/// Spearman's correlation: Pearson's of the ranks.
+pub fn spearman(x: &[f64], y: &[f64]) -> Option<f64> {
+    let n = x.len().min(y.len());
+    pearson(&ranks(&x[..n]), &ranks(&y[..n]))
 }
 
 /// Correlation of x and y with z held fixed; `None` when one of the three

@@ -1,11 +1,14 @@
 //! Statistics, one concept per file, each held against scipy, statsmodels or numpy
-//! (`oracle/statistics_scipy.py` writes the expected values).
+//! (`oracle/statistics_*.py` write the expected values), and simulated: coverage of
+//! every interval and false positives of every test in `docs/reference/statistics.md`.
 //!
 //! Absent results are `None`: a correlation of a constant column has no value.
 
 pub mod adjust;
+pub mod bca;
 pub mod binomial_bootstrap;
 pub mod bootstrap;
+pub mod cluster_robust;
 pub mod clusters;
 pub mod correlation;
 pub mod entropy;
@@ -14,6 +17,11 @@ pub mod mcnemar;
 pub mod normal;
 pub mod percentile;
 pub mod permutation;
+pub mod random_effects;
+pub mod sign_flip;
+pub mod student;
+pub mod tost;
+pub mod two_way;
 pub mod wilson;
 
 /// A lower and an upper bound.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use prism_run::Sight;
 use serde_json::{Map, Value};
 
 use super::{Config, HeadKind, LatentConfig, TextConfig, VisionConfig};
@@ -248,6 +249,16 @@ fn latent(keys: &Keys<'_>, vocab_size: usize) -> Result<LatentConfig> {
         "glu" => HeadKind::Glu,
         other => return Err(keys.fail("lvr_head_type", format!("is {other}"), "give simple or glu")),
     };
+    let sight = match keys.get("latent_sight").map(|v| v.as_str().map(str::parse)) {
+        None => Sight::Open,
+        Some(Some(Ok(sight))) => sight,
+        Some(_) => return Err(keys.fail("latent_sight", "is not known", "give bottleneck or blindfold, or leave it out")),
+    };
+    let feedback_is_token = match keys.get("latent_feedback").map(Value::as_str) {
+        None => false,
+        Some(Some("token")) => true,
+        Some(_) => return Err(keys.fail("latent_feedback", "is not known", "give token, or leave it out")),
+    };
     Ok(LatentConfig {
         lvr_id: id("lvr_id")?,
         lvr_start_id: id("lvr_start_id")?,
@@ -267,6 +278,8 @@ fn latent(keys: &Keys<'_>, vocab_size: usize) -> Result<LatentConfig> {
         nlvr_noise_scale: keys.number("nlvr_noise_scale", Some(0.3))?,
         latent_end_token: keys.flag("latent_end_token")?,
         loss_lvr_fct: keys.get("loss_lvr_fct").and_then(Value::as_str).map(str::to_owned),
+        sight,
+        feedback_is_token,
         head: keys.flag("lvr_head")?.then_some(kind),
     })
 }

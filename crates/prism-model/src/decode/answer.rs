@@ -43,7 +43,7 @@ pub fn is_correct(example: &Example, answer: Option<char>) -> bool {
 }
 
 /// Distribution over the option letters at the forward that produces the answer token.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Distribution {
     /// Log-probability of the gold letter (nats, over the whole vocabulary).
     pub gold_logprob: f64,
@@ -51,6 +51,8 @@ pub struct Distribution {
     pub gold_margin: Option<f64>,
     /// Entropy over the options, renormalised (nats).
     pub entropy: f64,
+    /// Log-probability of every option (nats, over the whole vocabulary).
+    pub options: Vec<f64>,
 }
 
 /// Reads the distribution from `logits [vocab]`.
@@ -68,9 +70,10 @@ pub fn distribution(logits: &[f32], forms: &[Vec<u32>], gold: usize) -> Option<D
     }
     let gold_logprob = *letters.get(gold)?;
     let best_other = letters.iter().enumerate().filter(|(k, _)| *k != gold).map(|(_, l)| *l).reduce(f64::max);
-    let options = log_sum_exp(letters.iter().copied())?;
-    let entropy: f64 = letters.iter().map(|l| l - options).map(|l| -l.exp() * l).sum();
-    Some(Distribution { gold_logprob, gold_margin: best_other.map(|other| gold_logprob - other), entropy: entropy.max(0.0) })
+    let sum = log_sum_exp(letters.iter().copied())?;
+    let entropy: f64 = letters.iter().map(|l| l - sum).map(|l| -l.exp() * l).sum();
+    let gold_margin = best_other.map(|other| gold_logprob - other);
+    Some(Distribution { gold_logprob, gold_margin, entropy: entropy.max(0.0), options: letters })
 }
 
 fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> Option<f64> {

@@ -6,13 +6,16 @@
 
 use std::path::Path;
 
-use prism_run::Stage;
 use prism_run::protocol::{Block, Length, Protocol};
+use prism_run::{Sight, Stage};
 use serde_json::Value;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::tokenizer::Tokenizer;
+
+/// The token whose embedding stands at dummy steps.
+const LATENT: &str = "<|lvr|>";
 
 /// What opens a block, and which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,12 +42,16 @@ pub struct ControlTokens {
     pub head: bool,
     /// Tokens that end a sequence.
     pub stops: Vec<u32>,
+    /// What the positions of a sequence may see, as the checkpoint was trained.
+    pub sight: Sight,
+    /// The token whose embedding every latent step reads, where no state is fed back.
+    pub dummy: Option<u32>,
 }
 
 impl Default for ControlTokens {
     /// No block, no stop token; blocks may repeat, feedback passes through the head.
     fn default() -> Self {
-        Self { starts: Vec::new(), repeat: true, head: true, stops: Vec::new() }
+        Self { starts: Vec::new(), repeat: true, head: true, stops: Vec::new(), sight: Sight::Open, dummy: None }
     }
 }
 
@@ -56,8 +63,8 @@ impl ControlTokens {
     /// When the checkpoint lacks a start token, its configuration and tokenizer name
     /// different ids, `generation_config.json` is damaged, or no stop token is named anywhere.
     pub fn read(checkpoint: &Path, config: &Config, tokenizer: &Tokenizer, protocol: Option<&Protocol>) -> Result<Self> {
-        let stops = stops(checkpoint, config)?;
-        let Some(protocol) = protocol else { return Ok(Self { stops, ..Self::default() }) };
+        let (stops, sight) = (stops(checkpoint, config)?, config.latent_sight());
+        let Some(protocol) = protocol else { return Ok(Self { stops, sight, ..Self::default() }) };
         let mut starts = Vec::new();
         for block in &protocol.blocks {
             let missing = || {
@@ -79,7 +86,8 @@ impl ControlTokens {
             };
             starts.push(Start { token, stage: block.stage, end, length: block.length() });
         }
-        Ok(Self { starts, repeat: protocol.repeat, head: protocol.head, stops })
+        let dummy = if config.latent_feedback_is_token() { lookup(config, tokenizer, LATENT, Some("lvr_id"))? } else { None };
+        Ok(Self { starts, repeat: protocol.repeat, head: protocol.head, stops, sight, dummy })
     }
 
     /// A start whose block has no end token in this checkpoint: it cannot be left at one.

@@ -76,7 +76,7 @@ pub enum NoiseSource {
 
 impl NoiseSource {
     /// The draw `[width]` at a latent forward, or why there is none.
-    fn draw(&self, site: Site, width: usize) -> Result<Vec<f32>, Refusal> {
+    pub(super) fn draw(&self, site: Site, width: usize) -> Result<Vec<f32>, Refusal> {
         match self {
             Self::Keyed { seed, example } => {
                 let (stage, step) = site.place.map_or(("", 0), |p| (p.stage.name(), p.step));

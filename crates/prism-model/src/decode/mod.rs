@@ -11,8 +11,10 @@
 //! | [`prefix`] | example -> prompt, image features, prefill |
 //! | [`control`] | a protocol and a checkpoint -> the tokens that steer |
 //! | [`strategy`] | which forward reads a token, which a vector; when it ends |
+//! | [`course`] | what stands in the place of the block, what is hidden, what is noted |
 //! | [`site`] | sites and the hook trait |
-//! | [`intervention`] | zero, noise, swap as hooks |
+//! | [`intervention`], [`replacement`] | zero, noise, swap and the rest as hooks |
+//! | [`statistics`] | what a pool of clean runs says about latents |
 //! | [`trajectory`] | what a branch did; the probe vectors |
 //! | [`answer`] | answer parsing, outcomes, the answer's distribution |
 //!
@@ -21,21 +23,29 @@
 
 pub mod answer;
 pub mod control;
+pub mod course;
 pub mod intervention;
 pub mod prefix;
+pub mod replacement;
+mod row;
 pub mod site;
+pub mod statistics;
 pub mod strategy;
 pub mod trajectory;
 
 pub use control::{ControlTokens, Start, detect};
+pub use course::{Block, Course, Eviction, LayerHook, Notes};
 pub use intervention::{Latents, Noise, NoiseFile, NoiseSource, Swap, Zero};
 pub use prefix::{Prefiller, Prefix};
+pub use replacement::{FirstRepeat, FromPool, Mix, NormMatched, RelativeNoise, Scoped, Typical};
 pub use site::{Hook, Refusal, Side, Site, Untouched};
+pub use statistics::LatentStatistics;
 pub use strategy::{Feed, Place, Sequence, Strategy};
-pub use trajectory::{Forward, Trajectory};
+pub use trajectory::{Attention, Forward, Trajectory};
 
 use prism_run::protocol::{Criterion, Exit};
 
+use self::row::{Row, Watched};
 use crate::cache::BranchCache;
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -51,12 +61,19 @@ pub struct Branch<'a> {
     pub prefix: &'a Prefix,
     /// What happens at its sites.
     pub hook: Box<dyn Hook + 'a>,
+    /// How it departs from the ordinary course otherwise.
+    pub course: Course<'a>,
 }
 
 impl<'a> Branch<'a> {
-    /// A branch.
+    /// A branch on the ordinary course.
     pub fn new(prefix: &'a Prefix, hook: impl Hook + 'a) -> Self {
-        Self { prefix, hook: Box::new(hook) }
+        Self::boxed(prefix, Box::new(hook))
+    }
+
+    /// The same.
+    pub fn boxed(prefix: &'a Prefix, hook: Box<dyn Hook + 'a>) -> Self {
+        Self { prefix, hook, course: Course::default() }
     }
 }
 
@@ -80,19 +97,6 @@ struct End {
     embedding: Vec<f32>,
 }
 
-/// A branch under way.
-struct Row<'a> {
-    index: usize,
-    sequence: Sequence<'a>,
-    hook: Box<dyn Hook + 'a>,
-    trajectory: Trajectory,
-    /// What the next latent forward would read: the last state, through the head if there is one.
-    feedback: Vec<f32>,
-    /// Its distance from the end embedding, where the exit looks at it.
-    distance: Option<f64>,
-    latent: usize,
-}
-
 impl<'a> Decoder<'a> {
     /// Decodes all branches side by side; one trajectory each, in their order.
     ///
@@ -105,22 +109,9 @@ impl<'a> Decoder<'a> {
         let mut done: Vec<Option<Trajectory>> = branches.iter().map(|_| None).collect();
         let mut cache = BranchCache::new(branches.iter().map(|b| b.prefix.cache.clone()));
         let mut states: Vec<f32> = branches.iter().flat_map(|b| b.prefix.last_state.iter().copied()).collect();
-        let mut rows: Vec<Row<'a>> = branches
-            .into_iter()
-            .enumerate()
-            .map(|(index, branch)| Row {
-                index,
-                sequence: Sequence::new(self.strategy, self.tokens, branch.prefix.prompt_ids.last().copied().unwrap_or_default()),
-                hook: branch.hook,
-                trajectory: Trajectory::default(),
-                feedback: Vec::new(),
-                distance: None,
-                latent: 0,
-            })
-            .collect();
-        let mut fed: Vec<Option<(Vec<f32>, f64)>> = rows.iter().map(|_| None).collect();
+        let mut rows: Vec<Row<'a>> = branches.into_iter().enumerate().map(|(index, branch)| self.row(index, branch)).collect();
         while !rows.is_empty() {
-            self.take_in(&mut rows, &mut states, fed, end.as_ref())?;
+            self.take_in(&mut rows, &mut states, end.as_ref())?;
             let keep: Vec<bool> = rows.iter().map(|r| !r.is_over()).collect();
             cache.retain(&keep);
             for row in rows.extract_if(.., |r| r.is_over()) {
@@ -134,13 +125,19 @@ impl<'a> Decoder<'a> {
             if rows.is_empty() {
                 break;
             }
-            let (embeds, read) = self.inputs(&mut rows)?;
+            rows.iter_mut().enumerate().try_for_each(|(i, row)| row.settle(i, &mut cache))?;
             // A row whose hook refused ends after this forward, which it no longer
             // takes in: rows and cache stay in step.
-            fed = read;
-            states = tensor::values(&self.model.decode_step(&embeds, &mut cache)?)?;
+            let embeds = self.inputs(&mut rows)?;
+            states = tensor::values(&self.model.decode_step_watched(&embeds, &mut cache, &mut Watched(&mut rows))?)?;
         }
         Ok(done.into_iter().flatten().collect())
+    }
+
+    fn row(&self, index: usize, branch: Branch<'a>) -> Row<'a> {
+        let last = branch.prefix.prompt_ids.last().copied().unwrap_or_default();
+        let sequence = Sequence::with_block(self.strategy, self.tokens, last, branch.course.block.clone());
+        Row::new(index, sequence, self.tokens, branch)
     }
 
     /// Whether the checkpoint has what the exit needs.
@@ -169,9 +166,9 @@ impl<'a> Decoder<'a> {
     }
 
     /// Takes in the states of a forward: output sites, logits, the argmax token.
-    fn take_in(&self, rows: &mut [Row<'a>], states: &mut [f32], fed: Vec<Option<(Vec<f32>, f64)>>, end: Option<&End>) -> Result<()> {
+    fn take_in(&self, rows: &mut [Row<'a>], states: &mut [f32], end: Option<&End>) -> Result<()> {
         let hidden = self.model.config.text.hidden_size;
-        for ((row, state), fed) in rows.iter_mut().zip(states.chunks_exact_mut(hidden)).zip(fed) {
+        for (row, state) in rows.iter_mut().zip(states.chunks_exact_mut(hidden)) {
             if row.trajectory.refusal.is_some() {
                 continue;
             }
@@ -179,12 +176,14 @@ impl<'a> Decoder<'a> {
             if let Some(vector) = row.ask(place, Side::Output, state) {
                 state.copy_from_slice(&vector);
             }
-            row.latent += usize::from(place.is_some());
-            let (fed, perturbation) = fed.unzip();
-            row.trajectory.forwards.push(Forward { place, state: state.to_vec(), fed, perturbation });
+            row.push(place, state);
         }
         let states = Tensor::from_slice(states, (rows.len(), hidden), &self.model.device)?.to_dtype(self.model.dtype)?;
-        let feedback = tensor::values(&if self.tokens.head { self.model.feedback(&states)? } else { states.clone() })?;
+        let feedback = tensor::values(&match self.tokens.dummy {
+            Some(token) => self.model.embed(&vec![token; rows.len()])?,
+            None if self.tokens.head => self.model.feedback(&states)?,
+            None => states.clone(),
+        })?;
         let logits = tensor::values(&self.model.decode_logits(&states)?)?;
         let vocab = logits.len() / rows.len().max(1);
         for ((row, feedback), logits) in rows.iter_mut().zip(feedback.chunks_exact(hidden)).zip(logits.chunks_exact(vocab.max(1))) {
@@ -201,6 +200,9 @@ impl<'a> Decoder<'a> {
             row.feedback.clear();
             row.feedback.extend_from_slice(feedback);
             let forward = row.trajectory.forwards.len() - 1;
+            if let (true, Some(_), Some(forward)) = (row.course.notes.logits, row.place(), row.trajectory.forwards.last_mut()) {
+                forward.logits = Some(logits.to_vec());
+            }
             if row.trajectory.answer_forward.is_none() && self.answer_opened(row.sequence.generated())? {
                 row.trajectory.answer_forward = Some(forward);
                 row.trajectory.answer_logits = Some(logits.to_vec());
@@ -222,10 +224,9 @@ impl<'a> Decoder<'a> {
         Ok(self.tokenizer.decode(tail)?.contains(answer::OPENING))
     }
 
-    /// The next forward's input embeddings `[rows, hidden]`, and for latent forwards the
-    /// vector read with the norm of what the hook changed.
-    #[allow(clippy::type_complexity)]
-    fn inputs(&self, rows: &mut [Row<'a>]) -> Result<(Tensor, Vec<Option<(Vec<f32>, f64)>>)> {
+    /// The next forward's input embeddings `[rows, hidden]`; every row keeps the vector its
+    /// latent forward reads, and whether the forward is to be noted.
+    fn inputs(&self, rows: &mut [Row<'a>]) -> Result<Tensor> {
         let hidden = self.model.config.text.hidden_size;
         let tokens: Vec<u32> = rows
             .iter()
@@ -237,55 +238,26 @@ impl<'a> Decoder<'a> {
         let embedded = if tokens.is_empty() { Vec::new() } else { tensor::values(&self.model.embed(&tokens)?)? };
         let mut embedded = embedded.chunks_exact(hidden);
         let mut embeds: Vec<f32> = Vec::with_capacity(rows.len() * hidden);
-        let mut read = Vec::with_capacity(rows.len());
+        let count = rows.len();
         for row in rows {
+            let behind = row.trajectory.forwards.last().is_some_and(|f| f.place.is_some());
+            let answers = || Ok::<bool, Error>(row.trajectory.answer_forward.is_none() && self.answer_opened(row.sequence.generated())?);
+            row.noted = row.course.notes != Notes::default() && (row.place().is_some() || behind || answers()?);
             match row.sequence.feed() {
                 Feed::Token(_) => {
                     embeds.extend_from_slice(embedded.next().unwrap_or_default());
-                    read.push(None);
+                    row.fed = None;
                 }
                 Feed::Latent(place) => {
                     let own = std::mem::take(&mut row.feedback);
                     let fed = row.ask(Some(place), Side::Input, &own).unwrap_or_else(|| own.clone());
                     let difference: Vec<f32> = fed.iter().zip(&own).map(|(a, b)| a - b).collect();
                     embeds.extend_from_slice(&fed);
-                    read.push(Some((fed, trajectory::norm(&difference))));
+                    row.fed = Some((fed, trajectory::norm(&difference)));
                 }
             }
         }
-        let count = read.len();
-        let embeds = Tensor::from_vec(embeds, (count, hidden), &self.model.device)?.to_dtype(self.model.dtype)?;
-        Ok((embeds, read))
-    }
-}
-
-impl Row<'_> {
-    fn is_over(&self) -> bool {
-        self.sequence.finished() || self.trajectory.refusal.is_some()
-    }
-
-    fn place(&self) -> Option<Place> {
-        match self.sequence.feed() {
-            Feed::Latent(place) => Some(place),
-            Feed::Token(_) => None,
-        }
-    }
-
-    /// Asks the hook; a vector of another length is refused in the hook's name.
-    fn ask(&mut self, place: Option<Place>, side: Side, vector: &[f32]) -> Option<Vec<f32>> {
-        let site = Site { iteration: self.trajectory.forwards.len(), latent: self.latent, place, side };
-        match self.hook.at(site, vector) {
-            Ok(Some(new)) if new.len() == vector.len() => return Some(new),
-            Ok(Some(new)) => {
-                let message = format!("the hook gave a vector of {} for one of {}", new.len(), vector.len());
-                self.trajectory.refusal.get_or_insert(message);
-            }
-            Ok(None) => {}
-            Err(Refusal(message)) => {
-                self.trajectory.refusal.get_or_insert(message);
-            }
-        }
-        None
+        Ok(Tensor::from_vec(embeds, (count, hidden), &self.model.device)?.to_dtype(self.model.dtype)?)
     }
 }
 

@@ -23,10 +23,13 @@
 //!   or the cap is reached (the published code has none). At the opening forward the end
 //!   token keeps the block closed.
 
+use std::collections::VecDeque;
+
 use prism_run::Stage;
 use prism_run::protocol::{Exit, Length};
 
 use super::control::{ControlTokens, Start};
+use super::course::Block;
 
 /// Budget and exit of a decode; greedy, no sampling.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -102,11 +105,21 @@ pub struct Sequence<'a> {
     context: Progress,
     target: Progress,
     finished: bool,
+    block: Block,
+    /// Tokens that are appended whatever the argmax.
+    forced: VecDeque<u32>,
+    /// Whether a block is behind: it was left, or something stood in its place.
+    past_block: bool,
 }
 
 impl<'a> Sequence<'a> {
     /// A sequence about to run its prefill, whose last prompt token is `last`.
     pub fn new(strategy: Strategy, tokens: &'a ControlTokens, last: u32) -> Self {
+        Self::with_block(strategy, tokens, last, Block::Ordinary)
+    }
+
+    /// The same, with something else in the place of its latent blocks.
+    pub fn with_block(strategy: Strategy, tokens: &'a ControlTokens, last: u32, block: Block) -> Self {
         Self {
             strategy,
             tokens,
@@ -116,12 +129,20 @@ impl<'a> Sequence<'a> {
             context: Progress::default(),
             target: Progress::default(),
             finished: false,
+            block,
+            forced: VecDeque::new(),
+            past_block: false,
         }
     }
 
     /// What the next forward reads.
     pub fn feed(&self) -> Feed {
         self.feed
+    }
+
+    /// Whether a block was left, or skipped.
+    pub fn is_past_block(&self) -> bool {
+        self.past_block
     }
 
     /// Tokens appended so far.
@@ -173,20 +194,38 @@ impl<'a> Sequence<'a> {
                 progress.left = 0;
             }
         }
-        if let Some(Start { stage, end, length, .. }) = opens {
-            let left = if leaves(end) { 0 } else { self.strategy.limit(length) };
-            let progress = self.progress(stage);
-            *progress = Progress { blocks: progress.blocks + usize::from(left > 0), taken: 0, left, end, ..*progress };
+        match (opens, &self.block) {
+            (Some(Start { stage, end, length, .. }), Block::Ordinary) => {
+                let left = if leaves(end) { 0 } else { self.strategy.limit(length) };
+                let progress = self.progress(stage);
+                *progress = Progress { blocks: progress.blocks + usize::from(left > 0), taken: 0, left, end, ..*progress };
+            }
+            (Some(Start { end, .. }), Block::Markers) => {
+                self.forced = end.into_iter().collect();
+                self.past_block = true;
+            }
+            (Some(_), Block::Removed) => self.past_block = true,
+            (None, _) | (_, Block::Replaced(_)) => {}
         }
+        if let Block::Replaced(tokens) = &self.block
+            && !self.past_block
+            && self.tokens.starts.iter().any(|start| start.token == argmax)
+        {
+            self.forced = tokens.iter().copied().collect();
+            self.past_block = true;
+        }
+        let argmax = self.forced.pop_front().unwrap_or(argmax);
         self.generated.push(argmax);
         self.last = argmax;
+        let was_latent = matches!(self.feed, Feed::Latent(_));
         let open = [(Stage::Target, self.target), (Stage::Context, self.context)].into_iter().find(|(_, p)| p.left > 0);
         self.feed = match open {
             Some((stage, p)) => Feed::Latent(Place { stage, block: p.blocks - 1, step: p.steps, block_step: p.taken }),
             None => Feed::Token(argmax),
         };
+        self.past_block |= was_latent && open.is_none();
         let stop = self.tokens.stops.contains(&argmax) || self.generated.len() >= self.strategy.max_new_tokens;
-        self.finished = open.is_none() && stop;
+        self.finished = open.is_none() && self.forced.is_empty() && stop;
     }
 }
 

@@ -17,6 +17,21 @@ pub struct Forward {
     pub fed: Option<Vec<f32>>,
     /// L2 norm of what the hook changed in that vector; latent forwards only.
     pub perturbation: Option<f64>,
+    /// Its attention weights. Where asked for.
+    pub attention: Option<Attention>,
+    /// Input of every layer, `[layer][hidden]`. Where asked for.
+    pub layers: Option<Vec<Vec<f32>>>,
+    /// Its logits `[vocab]`. Where asked for.
+    pub logits: Option<Vec<f32>>,
+}
+
+/// Attention weights of one forward, mean over heads.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Attention {
+    /// `[layer][key]`: the prompt's tokens, then those of `keys`.
+    pub layers: Vec<Vec<f32>>,
+    /// The forwards whose keys are held, its own last.
+    pub keys: Vec<usize>,
 }
 
 /// A finished branch.
@@ -93,10 +108,19 @@ impl Trajectory {
     /// [`Prefix`](super::Prefix). (b) and (c) read the target stage, the context
     /// stage if the target stage never ran.
     pub fn probe(&self, position: Position) -> Option<Vec<f32>> {
+        self.read(position, |forward| Some(&forward.state))
+    }
+
+    /// The same at the input of a layer, where the layers were noted.
+    pub fn probe_at(&self, position: Position, layer: usize) -> Option<Vec<f32>> {
+        self.read(position, |forward| forward.layers.as_ref()?.get(layer).map(Vec::as_slice))
+    }
+
+    fn read<'a>(&'a self, position: Position, of: impl Fn(&'a Forward) -> Option<&'a [f32]> + Copy) -> Option<Vec<f32>> {
         let main = if self.steps(Stage::Target) > 0 { Stage::Target } else { Stage::Context };
-        let states = |stage| self.latent_forwards().filter(move |(p, _)| p.stage == stage).map(|(_, f)| f.state.as_slice());
+        let states = |stage| self.latent_forwards().filter(move |(p, _)| p.stage == stage).filter_map(move |(_, f)| of(f));
         match position {
-            Position::AnswerState => self.answer_state().and_then(|i| self.forwards.get(i)).map(|f| f.state.clone()),
+            Position::AnswerState => self.answer_state().and_then(|i| self.forwards.get(i)).and_then(of).map(<[f32]>::to_vec),
             Position::LatentLast => states(main).last().map(<[f32]>::to_vec),
             Position::LatentMean => mean(states(main)),
             Position::ContextLast => states(Stage::Context).last().map(<[f32]>::to_vec),
@@ -117,7 +141,8 @@ mod tests {
 
     fn forward(stage: Option<Stage>, step: usize, value: f32) -> Forward {
         let place = stage.map(|stage| Place { stage, block: 0, step, block_step: step });
-        Forward { place, state: vec![value], fed: place.map(|_| vec![-value]), perturbation: place.map(|_| 0.5) }
+        let (fed, perturbation) = (place.map(|_| vec![-value]), place.map(|_| 0.5));
+        Forward { place, state: vec![value], fed, perturbation, attention: None, layers: None, logits: None }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What an attention call needs to know besides its tensors: heads, sequence
-//! bounds, causality and rotary angles.
+//! bounds, causality, hidden keys and rotary angles.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::tensor::{DType, Device, Tensor};
@@ -54,6 +55,48 @@ impl Rotary {
     }
 }
 
+/// Keys that some queries may not see, beyond causality. Queries share a few sets of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hidden {
+    /// Each set: ranges of keys counted from the start of the sequence, rising and apart.
+    pub sets: Vec<Vec<Range<usize>>>,
+    /// Per query token the index of its set, `None` where nothing is hidden. Empty: nothing is hidden anywhere.
+    pub of: Vec<Option<usize>>,
+}
+
+impl Hidden {
+    /// Whether no token has anything hidden from it.
+    pub fn is_empty(&self) -> bool {
+        self.of.iter().all(Option::is_none)
+    }
+
+    /// Key ranges hidden from query `token`, counted over the whole pack.
+    pub fn ranges(&self, token: usize) -> &[Range<usize>] {
+        self.of.get(token).copied().flatten().and_then(|set| self.sets.get(set)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Appends what is hidden in the next sequence, of `tokens` tokens.
+    pub fn push(&mut self, other: &Hidden, tokens: usize) {
+        let before = self.sets.len();
+        self.sets.extend(other.sets.iter().cloned());
+        self.of.extend((0..tokens).map(|token| Some(other.of.get(token).copied().flatten()? + before)));
+    }
+
+    /// Whether it fits sequences of those bounds and leaves every token its own key.
+    pub fn fits(&self, bounds: &[usize]) -> bool {
+        if self.of.is_empty() {
+            return true;
+        }
+        let rising = |set: &Vec<Range<usize>>| set.iter().all(|r| r.start < r.end) && set.windows(2).all(|p| p[0].end <= p[1].start);
+        let known = |set: &Option<usize>| set.is_none_or(|set| set < self.sets.len());
+        let sees_itself = |pair: &[usize]| (pair[0]..pair[1]).all(|t| self.ranges(t).iter().all(|r| !r.contains(&(t - pair[0]))));
+        bounds.last() == Some(&self.of.len())
+            && self.sets.iter().all(rising)
+            && self.of.iter().all(known)
+            && bounds.windows(2).all(sees_itself)
+    }
+}
+
 /// Shape of an attention call.
 #[derive(Debug, Clone)]
 pub struct Attention {
@@ -67,6 +110,8 @@ pub struct Attention {
     pub bounds: Arc<Vec<usize>>,
     /// Whether a token sees only itself and those before it in its sequence.
     pub causal: bool,
+    /// Keys hidden beyond that; `None` when nothing is.
+    pub hidden: Option<Arc<Hidden>>,
     /// Rotary angles applied to queries and keys; `None` when they are already turned.
     pub rotary: Option<Rotary>,
 }
@@ -82,18 +127,20 @@ impl Attention {
             .rotary
             .as_ref()
             .is_none_or(|r| r.half * 2 == self.head_dim && r.cos.len() == tokens * r.half && r.sin.len() == r.cos.len());
+        let hidden_fits = self.hidden.as_ref().is_none_or(|hidden| hidden.fits(&self.bounds));
         let heads_fit = self.kv_heads > 0 && self.heads.is_multiple_of(self.kv_heads);
-        if q.dims() != [tokens, self.heads * self.head_dim] || k.dims() != kv || v.dims() != kv || !bounds_fit || !rotary_fits || !heads_fit
-        {
+        let widths_fit = q.dims() == [tokens, self.heads * self.head_dim] && k.dims() == kv && v.dims() == kv;
+        if !(widths_fit && bounds_fit && rotary_fits && hidden_fits && heads_fit) {
             let cause = format!(
-                "q {:?}, k {:?}, v {:?} with {} / {} heads of {}, bounds {:?}",
+                "q {:?}, k {:?}, v {:?} with {} / {} heads of {}, bounds {:?}{}",
                 q.dims(),
                 k.dims(),
                 v.dims(),
                 self.heads,
                 self.kv_heads,
                 self.head_dim,
-                self.bounds
+                self.bounds,
+                if hidden_fits { "" } else { ", hidden keys outside them or a token hidden from itself" }
             );
             return Err(Error::input("attention", cause, "give [tokens, heads * head_dim] tensors and bounds from 0 to tokens"));
         }

@@ -97,14 +97,30 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> Result
         };
         let (q, k, v) = (heads(&q, spec.heads)?, heads(&k, spec.kv_heads)?, heads(&v, spec.kv_heads)?);
         let mut scores = (q.matmul(&k.t()?)? * (1.0 / (spec.head_dim as f64).sqrt()))?;
-        if spec.causal {
-            let mask: Vec<f32> = (0..length * length).map(|i| if i % length > i / length { f32::NEG_INFINITY } else { 0.0 }).collect();
+        if let Some(mask) = mask(spec, start, length) {
             scores = scores.broadcast_add(&Tensor::from_vec(mask, (1, length, length), q.device())?)?;
         }
         let weights = softmax(&scores)?;
         outputs.push(weights.matmul(&v)?.transpose(0, 1)?.reshape((length, spec.heads * spec.head_dim))?);
     }
     Ok(Tensor::cat(&outputs, 0)?.to_dtype(dtype)?)
+}
+
+/// What is added to the scores of a sequence, `[length, length]`: nothing, or minus infinity where a key is hidden.
+fn mask(spec: &Attention, start: usize, length: usize) -> Option<Vec<f32>> {
+    if !spec.causal && spec.hidden.is_none() {
+        return None;
+    }
+    let later = |i: usize| spec.causal && i % length > i / length;
+    let mut mask: Vec<f32> = (0..length * length).map(|i| if later(i) { f32::NEG_INFINITY } else { 0.0 }).collect();
+    if let Some(hidden) = &spec.hidden {
+        for (query, row) in mask.chunks_exact_mut(length).enumerate() {
+            for range in hidden.ranges(start + query) {
+                row[range.start.min(length)..range.end.min(length)].fill(f32::NEG_INFINITY);
+            }
+        }
+    }
+    Some(mask)
 }
 
 fn softmax(scores: &Tensor) -> Result<Tensor> {

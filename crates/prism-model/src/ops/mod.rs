@@ -10,7 +10,7 @@ pub mod composed;
 pub(crate) mod fused;
 pub(crate) mod kernel;
 
-pub use attention::{Attention, Rotary};
+pub use attention::{Attention, Hidden, Rotary};
 pub use kernel::matmul::{threads, with_threads};
 
 use crate::tensor::{Tensor, is_fused};

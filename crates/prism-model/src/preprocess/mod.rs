@@ -114,6 +114,14 @@ impl Preprocessor {
         Ok(patches::patches(&resized, &self.config))
     }
 
+    /// An image of that grid, every pixel of value 128; `None` of an empty one.
+    pub fn grey(&self, grid: Grid) -> Option<PixelValues> {
+        let side = self.config.patch_size;
+        let (height, width) = (grid.h * side, grid.w * side);
+        let grey = RgbImage::new(width, height, vec![128; 3 * width * height])?;
+        Some(patches::patches(&grey, &self.config))
+    }
+
     /// The grid an image of that size gets, without reading it.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use crate::tokenizer::template::Message;
 use crate::tokenizer::{LatentTokens, Tokenizer};
 use crate::{Error, Result};
 
-pub use sample::{BlockLayout, FreeRun, LatentPosition, TrainingSample};
+pub use sample::{BlockLayout, FreeRun, LatentPosition, LatentRun, TrainingSample};
 
 /// A prompt as token ids, and where its parts are.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,10 +3,12 @@
 use std::ops::Range;
 
 use prism_run::training::{IMAGE_MARKER, REGION_MARKER};
-use prism_run::{Example, RegionBox, Stage, Stages, TrainingRecord, Turn, Variant};
+use prism_run::{Example, RegionBox, Sight, Stage, Stages, TrainingRecord, Turn, Variant};
 
 use super::Prompter;
+use crate::ops::Hidden;
 use crate::preprocess::Grid;
+use crate::sight::{self, Kind};
 use crate::tokenizer::latent::StagedTokens;
 use crate::tokenizer::{LatentTokens, StageTokens};
 use crate::{Error, Result, regions};
@@ -28,12 +30,23 @@ pub struct BlockLayout {
     /// Whether `<|lvr_latent_end|>` closes the latents of each stage, before the stage's
     /// end token, as the golden runs of the release have it.
     pub latent_end: bool,
+    /// Latent positions of a block, without teacher targets; `None`: one per visual token of the region.
+    pub steps: Option<usize>,
+    /// What the positions may see.
+    pub sight: Sight,
 }
 
 impl BlockLayout {
     /// The layout of a variant, without `<|lvr_latent_end|>`.
     pub fn of(variant: &Variant) -> Self {
-        Self { stages: variant.stages, context_scale: variant.context_scale, free_tokens: variant.free_tokens, latent_end: false }
+        Self {
+            stages: variant.stages,
+            context_scale: variant.context_scale,
+            free_tokens: variant.free_tokens,
+            latent_end: false,
+            steps: variant.block_steps,
+            sight: variant.sight,
+        }
     }
 
     /// The same with `<|lvr_latent_end|>` after the latents of each stage.
@@ -47,7 +60,7 @@ impl BlockLayout {
     }
 }
 
-/// One `<|lvr|>` position.
+/// One `<|lvr|>` position with a teacher target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LatentPosition {
     /// Index in the sequence. The hidden state that predicts it is the one at `at - 1`.
@@ -58,6 +71,17 @@ pub struct LatentPosition {
     pub stage: Stage,
     /// Row of its teacher target among the sample's visual tokens.
     pub visual: usize,
+}
+
+/// The `<|lvr|>` positions of one stage of one region, with teacher targets or without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LatentRun {
+    /// Index of the region in the record.
+    pub region: usize,
+    /// Stage it belongs to.
+    pub stage: Stage,
+    /// Indices in the sequence; the block's start token stands right before.
+    pub at: Range<usize>,
 }
 
 /// The `<|free|>` positions of one region.
@@ -85,10 +109,14 @@ pub struct TrainingSample {
     pub grids: Vec<Grid>,
     /// Index of each image token; the k-th takes the k-th row of the images' visual tokens.
     pub image_tokens: Vec<usize>,
-    /// Every `<|lvr|>` position, in order.
+    /// Every `<|lvr|>` position that has a teacher target, in order.
     pub latents: Vec<LatentPosition>,
+    /// Every run of `<|lvr|>` positions, in order.
+    pub runs: Vec<LatentRun>,
     /// The free positions, region by region.
     pub free: Vec<FreeRun>,
+    /// Keys that its tokens may not see.
+    pub hidden: Hidden,
 }
 
 impl TrainingSample {
@@ -114,6 +142,7 @@ struct Draft {
     ids: Vec<u32>,
     counted: Vec<bool>,
     latents: Vec<LatentPosition>,
+    runs: Vec<LatentRun>,
     free: Vec<FreeRun>,
 }
 
@@ -121,6 +150,17 @@ impl Draft {
     fn push(&mut self, ids: impl IntoIterator<Item = u32>, counted: bool) {
         self.ids.extend(ids);
         self.counted.resize(self.ids.len(), counted);
+    }
+
+    /// What every token is.
+    fn kinds(&self, image_tokens: &[usize]) -> Vec<Kind> {
+        let mut kinds = vec![Kind::Other; self.ids.len()];
+        image_tokens.iter().for_each(|&at| kinds[at] = Kind::Image);
+        for run in &self.runs {
+            kinds[run.at.start - 1] = Kind::BlockStart;
+            kinds[run.at.clone()].fill(Kind::Latent);
+        }
+        kinds
     }
 }
 
@@ -138,12 +178,13 @@ impl Prompter {
         if asked != record.boxes.len() {
             return Err(refuse(format!("{asked} {REGION_MARKER} markers for {} boxes", record.boxes.len())));
         }
-        if !record.boxes.is_empty() && grids.len() != 1 {
+        let blocks = layout.stages != Stages::None && !record.boxes.is_empty();
+        if blocks && grids.len() != 1 {
             return Err(refuse(format!("it has boxes and {} images: which image they lie in is not said", grids.len())));
         }
         let tokens = match self.latent() {
             Some(tokens) => Some(tokens),
-            None if record.boxes.is_empty() => None,
+            None if !blocks => None,
             None => return Err(refuse("the model has no latent block: add its tokens to the base checkpoint".into())),
         };
         let mut draft = Draft::default();
@@ -164,11 +205,14 @@ impl Prompter {
                     let block = Block { tokens, layout, region, target, grid: *grid, merge: self.config.vision.spatial_merge_size };
                     block.push(&mut draft).map_err(&refuse)?;
                 }
+                // Without a block its marker takes the newline behind it along: the answer begins as the base's do.
+                let text = if i > 0 && layout.stages == Stages::None { text.strip_prefix('\n').unwrap_or(text) } else { text };
                 draft.push(self.tokenizer().encode(text)?, true);
             }
         }
         let (positions, _) = self.positions(&draft.ids, grids)?;
         let image_tokens = self.image_tokens(&draft.ids);
+        let hidden = sight::hidden(layout.sight, &draft.kinds(&image_tokens));
         let labels = draft.ids.iter().zip(&draft.counted).map(|(id, counted)| counted.then_some(*id)).collect();
         Ok(TrainingSample {
             row: record.row,
@@ -178,7 +222,9 @@ impl Prompter {
             image_tokens,
             ids: draft.ids,
             latents: draft.latents,
+            runs: draft.runs,
             free: draft.free,
+            hidden,
         })
     }
 
@@ -251,6 +297,15 @@ impl Block<'_> {
     }
 
     fn push_latents(&self, draft: &mut Draft, stage: Stage) {
+        let start = draft.ids.len();
+        match self.layout.steps {
+            Some(steps) => draft.push(std::iter::repeat_n(self.tokens.lvr, steps), false),
+            None => self.push_targets(draft, stage),
+        }
+        draft.runs.push(LatentRun { region: self.region, stage, at: start..draft.ids.len() });
+    }
+
+    fn push_targets(&self, draft: &mut Draft, stage: Stage) {
         for visual in regions::tokens(self.layout.region(self.target, stage), self.grid, self.merge) {
             draft.latents.push(LatentPosition { at: draft.ids.len(), region: self.region, stage, visual });
             draft.push([self.tokens.lvr], false);

@@ -1,21 +1,23 @@
 //! A group of examples through all branches, and the rows that come of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use prism_run::records::{AlignmentRow, AnswerRow, ExampleRow, TimingRow};
-use prism_run::{Example, Intervention, Outcome, Position, Stage};
+use prism_run::records::{AnswerRow, ExampleRow, LatentRow, TimingRow};
+use prism_run::{Example, Intervention, Outcome, Stage, View};
 
+use super::branch::{Ingredients, Ready};
 use super::donors::Donors;
+use super::notes::{self, Reader};
+use super::views::Views;
 use super::{Records, Setup};
 use crate::alignment::Targets;
 use crate::clock;
 use crate::decode::answer::{self, Distribution};
-use crate::decode::{Branch, Decoder, Latents, Noise, NoiseSource, Prefiller, Prefix, Strategy, Swap, Trajectory, Untouched, Zero};
+use crate::decode::{Branch, Decoder, Latents, Prefiller, Prefix, Strategy, Trajectory};
 use crate::error::Result;
 use crate::model::Model;
-use crate::prompt::BlockLayout;
 use crate::tokenizer::Tokenizer;
 
 /// Ids of each letter's one-token spellings, A to Z: with and without a space before it.
@@ -66,10 +68,12 @@ struct Times {
 }
 
 impl Times {
-    /// An example's prefix; what it took is added.
-    fn prefix(&mut self, setup: &Setup<'_>, example: &Example) -> Result<Prefix> {
+    /// An example's prefix under a view; what it took is added.
+    fn prefix(&mut self, setup: &Setup<'_>, views: &Views<'_>, example: &Example, view: View) -> Result<Prefix> {
         let Setup { model, prompter, preprocessor, .. } = *setup;
-        let (prefix, took, spent) = clock::timed(|| Prefiller { model, prompter, preprocessor }.prefix(example));
+        let layers = setup.layers && view == View::Open;
+        let prefiller = Prefiller { model, prompter, preprocessor, layers };
+        let (prefix, took, spent) = clock::timed(|| views.prefix(prefiller, example, view));
         self.vision += spent.vision;
         self.prefill += spent.prefill;
         self.image += took.saturating_sub(spent.vision + spent.prefill);
@@ -82,7 +86,9 @@ impl Times {
 pub(super) struct Prompted<'e> {
     pub example: &'e Example,
     /// Absent when the example failed, or when it was dropped to save memory.
-    prefix: Option<Prefix>,
+    prefix: Option<std::result::Result<Prefix, String>>,
+    /// Other views of it, or why there is none.
+    views: BTreeMap<View, std::result::Result<Prefix, String>>,
     /// Why the example cannot be run at all.
     failure: Option<String>,
     times: Times,
@@ -90,20 +96,46 @@ pub(super) struct Prompted<'e> {
 
 impl<'e> Prompted<'e> {
     /// Runs vision tower and prefill of every example of a group.
-    pub fn group(setup: &Setup<'_>, group: &[&'e Example]) -> Vec<Self> {
+    pub fn group(setup: &Setup<'_>, views: &Views<'_>, group: &[&'e Example]) -> Vec<Self> {
         let prompted = |&example: &&'e Example| {
             let mut times = Times::default();
-            match times.prefix(setup, example) {
-                Ok(prefix) => Self { example, prefix: Some(prefix), failure: None, times },
-                Err(e) => Self { example, prefix: None, failure: Some(e.to_string()), times },
+            match times.prefix(setup, views, example, View::Open) {
+                Ok(prefix) => {
+                    let mut prompted = Self { example, prefix: Some(Ok(prefix)), views: BTreeMap::new(), failure: None, times };
+                    prompted.look(setup, views);
+                    prompted
+                }
+                Err(e) => Self { example, prefix: None, views: BTreeMap::new(), failure: Some(e.to_string()), times },
             }
         };
         group.iter().map(prompted).collect()
     }
 
-    /// Roughly what the prefix holds in memory.
+    /// Makes the other views; one that cannot be made fails its own branches only.
+    fn look(&mut self, setup: &Setup<'_>, views: &Views<'_>) {
+        for &view in &views.list {
+            let made = self.times.prefix(setup, views, self.example, view).map_err(|e| format!("{}: {e}", view.name()));
+            self.views.insert(view, made);
+        }
+    }
+
+    /// The prompt under a view, or why it could not be made; `None` when the example failed or
+    /// its prompt was dropped.
+    pub fn prefix(&self, view: View) -> Option<&std::result::Result<Prefix, String>> {
+        if view.changes_prompt() { self.views.get(&view) } else { self.prefix.as_ref() }
+    }
+
+    /// The prompt with the image as it is.
+    fn open(&self) -> Option<&Prefix> {
+        self.prefix.as_ref().and_then(|prefix| prefix.as_ref().ok())
+    }
+
+    /// Roughly what the prefixes hold in memory.
     pub fn prefix_bytes(&self, model: &Model) -> usize {
-        let Some(prefix) = &self.prefix else { return 0 };
+        self.prefix.iter().chain(self.views.values()).filter_map(|made| made.as_ref().ok()).map(|made| Self::bytes(made, model)).sum()
+    }
+
+    fn bytes(prefix: &Prefix, model: &Model) -> usize {
         let text = &model.config.text;
         let kv = 2 * text.num_hidden_layers * text.num_key_value_heads * text.head_dim();
         (prefix.prompt_ids.len() * kv + prefix.visual_tokens() * text.hidden_size) * model.dtype.size_in_bytes()
@@ -112,13 +144,15 @@ impl<'e> Prompted<'e> {
     /// Forgets the prefix.
     pub fn drop_prefix(&mut self) {
         self.prefix = None;
+        self.views.clear();
     }
 
     /// Makes a dropped prefix again; whether there was one to make.
-    pub fn restore_prefix(&mut self, setup: &Setup<'_>) -> Result<bool> {
+    pub fn restore_prefix(&mut self, setup: &Setup<'_>, views: &Views<'_>) -> Result<bool> {
         let dropped = self.prefix.is_none() && self.failure.is_none();
         if dropped {
-            self.prefix = Some(self.times.prefix(setup, self.example)?);
+            self.prefix = Some(Ok(self.times.prefix(setup, views, self.example, View::Open)?));
+            self.look(setup, views);
         }
         Ok(dropped)
     }
@@ -136,7 +170,8 @@ pub(super) struct Begun {
 }
 
 impl Begun {
-    fn clean(&self) -> Option<&Trajectory> {
+    /// The clean run, if it ran.
+    pub fn clean(&self) -> Option<&Trajectory> {
         match self.slots.first() {
             Some(Slot::Done { trajectory, .. }) => Some(trajectory),
             _ => None,
@@ -159,13 +194,7 @@ impl<'a> Runner<'a> {
         let waiting = || self.branches.iter().map(|_| Slot::Waiting).collect();
         let mut all: Vec<Begun> =
             group.iter().map(|_| Begun { slots: waiting(), latents: None, decode: Duration::ZERO, forwards: 0 }).collect();
-        self.run_waiting(group, &mut all, |prompted, _, branch| match (branch, donors) {
-            (Intervention::Sham, _) => None,
-            (Intervention::Swap | Intervention::SwapWith(_), donors) => {
-                donors.map(|donors| donors.choose(prompted.example, branch, self.setup.seed))
-            }
-            _ => Some(Ok(Arc::new(Latents::default()))),
-        })?;
+        self.run_waiting(group, &mut all, donors)?;
         for (prompted, begun) in group.iter().zip(&mut all) {
             begun.latents = begun.clean().map(|t| Arc::new(t.latents(prompted.example.row)));
         }
@@ -174,50 +203,33 @@ impl<'a> Runner<'a> {
 
     /// Runs the waiting branches and gives one example's records each.
     pub fn complete(&self, group: &[Prompted<'_>], mut all: Vec<Begun>, donors: &Donors) -> Result<Vec<Records>> {
-        self.run_waiting(group, &mut all, |prompted, begun, branch| {
-            Some(match branch {
-                Intervention::Sham => begun.latents.clone().ok_or_else(|| "the clean run failed".to_string()),
-                _ => donors.choose(prompted.example, branch, self.setup.seed),
-            })
-        })?;
-        group.iter().zip(&all).map(|(prompted, begun)| self.records(prompted, begun)).collect()
+        self.run_waiting(group, &mut all, Some(donors))?;
+        group.iter().zip(&all).map(|(prompted, begun)| self.records(prompted, begun, donors)).collect()
     }
 
-    /// Runs, side by side, the waiting branches for which `donor` has an answer.
-    fn run_waiting(
-        &self,
-        group: &[Prompted<'_>],
-        all: &mut [Begun],
-        donor: impl Fn(&Prompted<'_>, &Begun, &Intervention) -> Option<std::result::Result<Arc<Latents>, String>>,
-    ) -> Result<()> {
+    /// Runs, side by side, the waiting branches that can run by now.
+    fn run_waiting(&self, group: &[Prompted<'_>], all: &mut [Begun], donors: Option<&Donors>) -> Result<()> {
         let mut results: Vec<(usize, usize, Slot)> = Vec::new();
         let mut places: Vec<(usize, usize, Option<usize>)> = Vec::new();
         let mut branches: Vec<Branch<'_>> = Vec::new();
         for (i, (prompted, begun)) in group.iter().zip(all.iter()).enumerate() {
-            let Some(prefix) = &prompted.prefix else { continue };
-            for (k, (branch, slot)) in self.branches.iter().zip(&begun.slots).enumerate() {
+            let made = Ingredients { setup: self.setup, strategy: self.strategy, prompted, begun, donors };
+            for (k, (intervention, slot)) in self.branches.iter().zip(&begun.slots).enumerate() {
                 if !matches!(slot, Slot::Waiting) {
                     continue;
                 }
-                let latents = match donor(prompted, begun, branch) {
-                    None => continue,
-                    Some(Err(reason)) => {
-                        results.push((i, k, Slot::Refused(reason)));
-                        continue;
+                match made.branch(intervention) {
+                    Ready::Waits => {}
+                    Ready::Refused(reason) => results.push((i, k, Slot::Refused(reason))),
+                    Ready::Runs { branch, donor } => {
+                        places.push((i, k, donor));
+                        branches.push(branch);
                     }
-                    Some(Ok(latents)) => latents,
-                };
-                places.push((i, k, branch.needs_donor().then_some(latents.row)));
-                branches.push(match branch {
-                    Intervention::Clean => Branch::new(prefix, Untouched),
-                    Intervention::Zero => Branch::new(prefix, Zero),
-                    Intervention::Noise(sigma) => {
-                        let source = NoiseSource::Keyed { seed: self.setup.seed, example: prompted.example.id.clone() };
-                        Branch::new(prefix, Noise { sigma: *sigma, source })
-                    }
-                    Intervention::Swap | Intervention::SwapWith(_) | Intervention::Sham => Branch::new(prefix, Swap { donor: latents }),
-                });
+                }
             }
+        }
+        if branches.is_empty() && results.is_empty() {
+            return Ok(());
         }
         let (trajectories, took) = clock::own(|| self.decode(branches));
         let trajectories = trajectories?;
@@ -242,13 +254,13 @@ impl<'a> Runner<'a> {
     }
 
     /// The rows and vectors of one example.
-    fn records(&self, prompted: &Prompted<'_>, begun: &Begun) -> Result<Records> {
+    fn records(&self, prompted: &Prompted<'_>, begun: &Begun, donors: &Donors) -> Result<Records> {
         let example = prompted.example;
         let mut records = Records::default();
         let mut messages: Vec<String> = prompted.failure.iter().cloned().collect();
         for (branch, slot) in self.branches.iter().zip(&begun.slots) {
             let row = match slot {
-                Slot::Done { donor, trajectory } => self.answer(example, begun, branch, *donor, trajectory),
+                Slot::Done { donor, trajectory } => self.answer(example, begun, branch, donor.map(|row| (row, donors)), trajectory),
                 // Without a block there is no site: the branch is the clean run, and says so.
                 Slot::Refused(_) if begun.never_opened() => match begun.clean() {
                     Some(clean) => self.answer(example, begun, branch, None, clean),
@@ -267,18 +279,23 @@ impl<'a> Runner<'a> {
             }
             records.answers.push(row);
         }
-        if let (Some(prefix), Some(clean)) = (&prompted.prefix, begun.clean()) {
-            let positions = if self.setup.vectors { &Position::ALL[..] } else { &[] };
-            for &position in positions {
-                if let Some(vector) = prefix.probe(position).or_else(|| clean.probe(position)) {
-                    records.push_vector(position.name(), example.row, &vector);
-                }
+        if let (Some(prefix), Some(clean)) = (prompted.open(), begun.clean()) {
+            let targets = match (&self.setup.layout, example.boxes.is_empty()) {
+                (Some(layout), false) => Some(Targets::new(self.setup.prompter, layout, example, prefix)),
+                _ => None,
+            };
+            let wanted = self.aligned.contains(&example.row);
+            match targets.as_ref() {
+                Some(Ok(targets)) if wanted => self.alignment(&mut records, targets, prefix, clean)?,
+                Some(Err(e)) if wanted => messages.push(format!("alignment: {e}")),
+                _ => {}
             }
-            if let (true, Some(layout)) = (self.aligned.contains(&example.row), &self.setup.layout) {
-                match self.alignment(example, prefix, clean, layout) {
-                    Ok(rows) => records.alignment = rows,
-                    Err(e) => messages.push(format!("alignment: {e}")),
-                }
+            if self.setup.vectors {
+                let region = targets.as_ref().and_then(|t| t.as_ref().ok()).map(Targets::region);
+                records.attention = notes::attention(example.row, prefix, clean, region.as_ref());
+                let blind = prompted.prefix(View::NoImage).and_then(|made| made.as_ref().ok());
+                notes::vectors(&mut records, example.row, prefix, blind, clean);
+                records.steps = self.steps(example, begun)?;
             }
         }
         records.examples.push(self.example_row(prompted, records.answers.first(), messages));
@@ -288,10 +305,33 @@ impl<'a> Runner<'a> {
         Ok(records)
     }
 
-    fn alignment(&self, example: &Example, prefix: &Prefix, clean: &Trajectory, layout: &BlockLayout) -> Result<Vec<AlignmentRow>> {
-        let targets = Targets::new(self.setup.prompter, layout, example, prefix)?;
-        let mut rows = targets.teacher_forced(self.setup.model, prefix)?;
-        rows.extend(targets.free_running(clean));
+    fn alignment(&self, records: &mut Records, targets: &Targets, prefix: &Prefix, clean: &Trajectory) -> Result<()> {
+        let row = targets.row();
+        let (rows, pairs) = targets.teacher_forced(self.setup.model, prefix)?;
+        records.alignment = rows;
+        records.alignment.extend(targets.free_running(clean));
+        // As many as the free run has steps: what its latents are compared with.
+        for pair in pairs.iter().filter(|pair| pair.step < clean.steps(pair.stage)) {
+            let (stage, step) = (pair.stage.name(), pair.step);
+            records.push_vector(&format!("forced.{stage}.{step}"), row, &pair.latent);
+            records.push_vector(&format!("teacher.{stage}.{step}"), row, &pair.target);
+        }
+        Ok(())
+    }
+
+    /// The latent steps of all branches.
+    fn steps(&self, example: &Example, begun: &Begun) -> Result<Vec<LatentRow>> {
+        let ends: Vec<(Stage, u32)> = self.setup.tokens.starts.iter().filter_map(|s| Some((s.stage, s.end?))).collect();
+        let gold = gold(example).and_then(|index| self.letters.get(index)).map_or(&[][..], Vec::as_slice);
+        let Setup { model, prompter, .. } = *self.setup;
+        let reader = Reader { row: example.row, model, tokenizer: prompter.tokenizer(), ends: &ends, gold };
+        let mut rows = Vec::new();
+        for (branch, slot) in self.branches.iter().zip(&begun.slots) {
+            if let Slot::Done { trajectory, .. } = slot {
+                let clean = begun.clean().filter(|_| !branch.is_clean());
+                rows.extend(reader.steps(&branch.to_string(), trajectory, clean)?);
+            }
+        }
         Ok(rows)
     }
 
@@ -311,50 +351,75 @@ impl<'a> Runner<'a> {
             image: example.images.first().map(|p| p.display().to_string()).unwrap_or_default(),
             images: example.images.len(),
             boxes: format!("[{}]", boxes.join(",")),
-            prompt_tokens: prompted.prefix.as_ref().map_or(0, |p| p.prompt_ids.len()),
-            visual_tokens: prompted.prefix.as_ref().map_or(0, Prefix::visual_tokens),
+            prompt_tokens: prompted.open().map_or(0, |p| p.prompt_ids.len()),
+            visual_tokens: prompted.open().map_or(0, Prefix::visual_tokens),
             outcome: clean.map_or(Outcome::Error.name().to_string(), |a| a.outcome.clone()),
             message: (!messages.is_empty()).then(|| messages.join("; ")),
         }
     }
 
-    fn distribution(&self, example: &Example, trajectory: &Trajectory) -> Option<Distribution> {
-        let mut label = example.label.chars();
-        let gold = match (label.next(), label.next()) {
-            (Some(letter @ 'A'..='Z'), None) => letter as usize - 'A' as usize,
-            _ => return None,
-        };
+    /// The answer's distribution, `of` the option taken for gold.
+    fn distribution(&self, example: &Example, trajectory: &Trajectory, of: usize) -> Option<Distribution> {
         let forms = self.letters.get(..example.options.len())?;
-        answer::distribution(trajectory.answer_logits.as_deref()?, forms, gold)
+        answer::distribution(trajectory.answer_logits.as_deref()?, forms, of)
     }
 
-    fn answer(&self, example: &Example, begun: &Begun, branch: &Intervention, donor: Option<usize>, trajectory: &Trajectory) -> AnswerRow {
+    fn answer(
+        &self,
+        example: &Example,
+        begun: &Begun,
+        branch: &Intervention,
+        donor: Option<(usize, &Donors)>,
+        trajectory: &Trajectory,
+    ) -> AnswerRow {
+        let donor_row = donor.map(|(row, _)| row);
+        let (steps_context, steps_target) = (trajectory.steps(Stage::Context), trajectory.steps(Stage::Target));
         if trajectory.refusal.is_some() {
-            let (steps_context, steps_target) = (trajectory.steps(Stage::Context), trajectory.steps(Stage::Target));
-            return AnswerRow { donor, steps_context, steps_target, ..unanswered(example, branch, "error") };
+            return AnswerRow { donor: donor_row, steps_context, steps_target, ..unanswered(example, branch, "error") };
         }
         let letter = answer::parse(&trajectory.text);
-        let distribution = self.distribution(example, trajectory);
+        let distribution = gold(example).and_then(|gold| self.distribution(example, trajectory, gold));
+        let donor_label = donor.and_then(|(row, donors)| donors.label(row)).map(str::to_string);
+        let donors_letter = donor_label.as_deref().and_then(index).filter(|index| *index < example.options.len());
+        // Without a block there is nothing to count where the branch is to have none.
+        let latents =
+            if branch.action.skips_block() { begun.latents.as_ref().map_or(0, |l| l.stages()) } else { steps_context + steps_target };
         AnswerRow {
             row: example.row,
             id: example.id.clone(),
             intervention: branch.to_string(),
-            donor,
-            outcome: answer::outcome(example, letter, trajectory.latent_forwards().count()).name().to_string(),
+            donor: donor_row,
+            outcome: answer::outcome(example, letter, latents).name().to_string(),
             answer: letter.filter(|&l| answer::is_option(example, l)).map(String::from),
             correct: Some(answer::is_correct(example, letter)),
             text: trajectory.text.clone(),
             generated: trajectory.generated.iter().map(|&id| i64::from(id)).collect(),
             changed: begun.clean().map(|clean| clean.generated != trajectory.generated),
-            steps_context: trajectory.steps(Stage::Context),
-            steps_target: trajectory.steps(Stage::Target),
-            gold_margin: distribution.and_then(|d| d.gold_margin),
-            gold_logprob: distribution.map(|d| d.gold_logprob),
-            answer_entropy: distribution.map(|d| d.entropy),
+            steps_context,
+            steps_target,
+            gold_margin: distribution.as_ref().and_then(|d| d.gold_margin),
+            gold_logprob: distribution.as_ref().map(|d| d.gold_logprob),
+            answer_entropy: distribution.as_ref().map(|d| d.entropy),
             latent_norm: trajectory.latent_norm(),
             perturbation_norm: trajectory.perturbation_norm(),
+            option_logprobs: distribution.map(|d| d.options),
+            donor_margin: donors_letter.and_then(|letter| self.distribution(example, trajectory, letter)?.gold_margin),
+            donor_label,
         }
     }
+}
+
+/// Index of a one-letter label among the options, A = 0.
+fn index(label: &str) -> Option<usize> {
+    let mut letters = label.chars();
+    match (letters.next(), letters.next()) {
+        (Some(letter @ 'A'..='Z'), None) => Some(letter as usize - 'A' as usize),
+        _ => None,
+    }
+}
+
+fn gold(example: &Example) -> Option<usize> {
+    index(&example.label)
 }
 
 fn timing_row(prompted: &Prompted<'_>, begun: &Begun) -> TimingRow {
@@ -362,8 +427,8 @@ fn timing_row(prompted: &Prompted<'_>, begun: &Begun) -> TimingRow {
     TimingRow {
         row: prompted.example.row,
         id: prompted.example.id.clone(),
-        visual_tokens: prompted.prefix.as_ref().map_or(0, Prefix::visual_tokens),
-        prompt_tokens: prompted.prefix.as_ref().map_or(0, |p| p.prompt_ids.len()),
+        visual_tokens: prompted.open().map_or(0, Prefix::visual_tokens),
+        prompt_tokens: prompted.open().map_or(0, |p| p.prompt_ids.len()),
         image: times.image.as_secs_f64(),
         vision: times.vision.as_secs_f64(),
         prefill: times.prefill.as_secs_f64(),
@@ -393,5 +458,8 @@ fn unanswered(example: &Example, branch: &Intervention, outcome: &str) -> Answer
         answer_entropy: None,
         latent_norm: None,
         perturbation_norm: None,
+        option_logprobs: None,
+        donor_label: None,
+        donor_margin: None,
     }
 }

@@ -6,7 +6,8 @@
 //! whole, so a killed recording goes on where it stopped, and are merged at the end,
 //! sorted by row: the bytes depend on neither threads, nor groups, nor interruptions.
 //!
-//! Swaps need clean latents of other examples. The declared donors ([`donors`]) come
+//! Swaps, and what is drawn from the latents' distribution, need clean latents of other
+//! examples. The declared donors ([`donors`]) come
 //! first: their branches without donor run at once, and when all are done their
 //! latents serve everyone, themselves included; no donor is decoded twice.
 //!
@@ -21,24 +22,29 @@
 //! Every example ends in one outcome. An example that cannot be run (a broken image)
 //! ends as `error` with its message; a model that fails ends the recording.
 
+mod branch;
 pub mod donors;
 mod example;
+mod notes;
 pub mod parts;
 pub mod rows;
 mod sweep;
+mod views;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use prism_run::random::Stream;
-use prism_run::{Cancel, Example, Intervention, Outcome, Progress, Shard, records};
+use prism_run::{Cancel, Donor, Example, Intervention, Outcome, Progress, Shard, records};
 
-use self::donors::Donors;
+use self::donors::{Declared, Donors};
 use self::example::Runner;
 use self::parts::Parts;
 pub use self::rows::Records;
 use self::sweep::{Arm, Recording};
+use self::views::Views;
 use crate::decode::{ControlTokens, Decoder, Strategy};
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -75,8 +81,10 @@ pub struct Setup<'a> {
     pub group: usize,
     /// Which of the examples are recorded.
     pub shard: Shard,
-    /// Whether the probe positions' vectors are kept.
+    /// Whether the probe positions' vectors, the latents and the attention of the clean run are kept.
     pub vectors: bool,
+    /// Whether the probe positions' vectors are kept at the input of every layer too.
+    pub layers: bool,
     /// Whether it is noted how long each example took, beside the records.
     pub timing: bool,
     /// What identifies the checkpoint's files and the images' contents (hashes):
@@ -185,11 +193,10 @@ pub fn record_sweep(
         check_strategy(setup, *strategy)?;
     }
     let branches = checked(setup, examples)?;
-    let declared = donors::declared(examples, &branches, setup.seed, setup.pool);
-    let pool = donors::declared(examples, &[Intervention::Swap], setup.seed, setup.pool);
+    let declared = Arc::new(Declared::new(examples, &branches, setup.seed, setup.pool));
     let own: Vec<&Example> = examples.iter().enumerate().filter(|(place, _)| setup.shard.holds(*place)).map(|(_, e)| e).collect();
-    let (first, rest): (Vec<&Example>, Vec<&Example>) = own.iter().copied().partition(|e| declared.contains(&e.row));
-    let foreign = examples.iter().enumerate().filter(|(place, e)| declared.contains(&e.row) && !setup.shard.holds(*place));
+    let (first, rest): (Vec<&Example>, Vec<&Example>) = own.iter().copied().partition(|e| declared.rows.contains(&e.row));
+    let foreign = examples.iter().enumerate().filter(|(place, e)| declared.rows.contains(&e.row) && !setup.shard.holds(*place));
     let foreign: Vec<&Example> = foreign.map(|(_, e)| e).collect();
     let (aligned, letters) = (sample(setup, examples), example::letter_forms(setup.prompter.tokenizer())?);
     let chunks: Vec<(bool, &[&Example])> = first.chunks(PART).map(|c| (true, c)).chain(rest.chunks(PART).map(|c| (false, c))).collect();
@@ -208,18 +215,19 @@ pub fn record_sweep(
         }
         let parts = Parts::open(run, &plan)?;
         done += chunks.iter().enumerate().filter(|(i, _)| parts.has(*i)).map(|(_, (_, chunk))| chunk.len()).sum::<usize>();
-        let donors = match (declared.is_empty(), parts.donors()?) {
+        let donors = match (declared.rows.is_empty(), parts.donors()?) {
             (true, _) => Some(Donors::default()),
-            (false, known) => known.map(|latents| Donors { pool: pool.clone(), latents }),
+            (false, known) => known.map(|latents| Donors::new(declared.clone(), latents)),
         };
         let runner = Runner { setup, strategy: *strategy, branches: &branches, aligned: &aligned, letters: &letters };
         arms.push(Arm { index, run, whole, runner, parts, donors });
     }
     progress.begin("records", "examples", all as u64, done as u64);
-    let recording = Recording { setup, progress, cancel, prefills: AtomicUsize::new(0) };
+    let views = Views::new(setup, &branches, examples);
+    let recording = Recording { setup, views, progress, cancel, prefills: AtomicUsize::new(0) };
     let donor_chunks: Vec<(usize, &[&Example])> =
         chunks.iter().enumerate().filter(|(_, (donor, _))| *donor).map(|(i, (_, chunk))| (i, *chunk)).collect();
-    recording.donors(&mut arms, &donor_chunks, &foreign, &pool)?;
+    recording.donors(&mut arms, &donor_chunks, &foreign, &declared)?;
     for (index, (_, chunk)) in chunks.iter().enumerate() {
         recording.part(&arms, index, chunk)?;
     }
@@ -266,10 +274,10 @@ fn checked(setup: &Setup<'_>, examples: &[Example]) -> Result<Vec<Intervention>>
         let cause = format!("is one of {} parts of {} examples", setup.shard.count(), examples.len());
         return Err(Error::input(format!("shard {}", setup.shard), cause, "give at most as many shards as examples"));
     }
-    let mut branches = vec![Intervention::Clean];
+    let mut branches = vec![Intervention::CLEAN];
     for branch in &setup.branches {
-        if let Intervention::SwapWith(row) = branch
-            && !rows.contains(row)
+        if let Some(Donor::Row(row)) = branch.action.donor()
+            && !rows.contains(&row)
         {
             return Err(Error::input(
                 format!("intervention `{branch}`"),
@@ -278,7 +286,7 @@ fn checked(setup: &Setup<'_>, examples: &[Example]) -> Result<Vec<Intervention>>
             ));
         }
         if !branches.contains(branch) {
-            branches.push(branch.clone());
+            branches.push(*branch);
         }
     }
     Ok(branches)
@@ -301,6 +309,7 @@ fn plan(setup: &Setup<'_>, strategy: Strategy, branches: &[Intervention], exampl
         "pool": setup.pool,
         "alignment": setup.alignment,
         "vectors": setup.vectors,
+        "layers": setup.layers,
         "examples": examples,
     })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use prism_run::folder::names;
-use prism_run::records::{AlignmentRow, AnswerRow, ExampleRow, TimingRow, files};
+use prism_run::records::{AlignmentRow, AnswerRow, AttentionRow, ExampleRow, LatentRow, TimingRow, files};
 use prism_run::table::{read_rows, write_rows};
 use prism_run::vectors::{self, Vectors};
 
@@ -19,6 +19,10 @@ pub struct Records {
     pub answers: Vec<AnswerRow>,
     /// One per latent position.
     pub alignment: Vec<AlignmentRow>,
+    /// One per latent step of every branch.
+    pub steps: Vec<LatentRow>,
+    /// One per noted forward and layer.
+    pub attention: Vec<AttentionRow>,
     /// Vectors by position's name.
     pub vectors: BTreeMap<String, Vectors>,
     /// One per example that was timed; kept beside the records, not among them.
@@ -31,6 +35,8 @@ impl Records {
         self.examples.extend(other.examples);
         self.answers.extend(other.answers);
         self.alignment.extend(other.alignment);
+        self.steps.extend(other.steps);
+        self.attention.extend(other.attention);
         self.timing.extend(other.timing);
         for (name, more) in other.vectors {
             let all = self.vectors.entry(name).or_default();
@@ -50,6 +56,8 @@ impl Records {
         self.examples.sort_by_key(|r| r.row);
         self.answers.sort_by_key(|r| r.row);
         self.alignment.sort_by_key(|r| r.row);
+        self.steps.sort_by_key(|r| r.row);
+        self.attention.sort_by_key(|r| r.row);
         self.timing.sort_by_key(|r| r.row);
         for all in self.vectors.values_mut() {
             let mut order: Vec<usize> = (0..all.rows.len()).collect();
@@ -62,7 +70,7 @@ impl Records {
         }
     }
 
-    /// Writes the four files into `folder`.
+    /// Writes the files into `folder`.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -70,6 +78,8 @@ impl Records {
         write_rows(&folder.join(files::EXAMPLES), self.examples)?;
         write_rows(&folder.join(files::ANSWERS), self.answers)?;
         write_rows(&folder.join(files::ALIGNMENT), self.alignment)?;
+        write_rows(&folder.join(files::STEPS), self.steps)?;
+        write_rows(&folder.join(files::ATTENTION), self.attention)?;
         vectors::write(&folder.join(files::LATENTS), &self.vectors)?;
         Ok(())
     }
@@ -99,6 +109,8 @@ impl Records {
             examples: read_rows(&folder.join(files::EXAMPLES))?,
             answers: read_rows(&folder.join(files::ANSWERS))?,
             alignment: read_rows(&folder.join(files::ALIGNMENT))?,
+            steps: read_rows(&folder.join(files::STEPS))?,
+            attention: read_rows(&folder.join(files::ATTENTION))?,
             vectors: vectors::read(&folder.join(files::LATENTS))?,
             timing: timing(folder)?,
         })

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use prism_run::{Cancel, Example, Intervention, Progress};
 use rayon::prelude::*;
 
-use super::donors::Donors;
+use super::donors::{Declared, Donors};
 use super::example::{Begun, Prompted, Runner};
 use super::parts::Parts;
+use super::views::Views;
 use super::{Records, Setup};
 use crate::clock;
 use crate::decode::Latents;
@@ -37,6 +38,7 @@ pub(super) struct Arm<'a> {
 /// What all arms share.
 pub(super) struct Recording<'a> {
     pub setup: &'a Setup<'a>,
+    pub views: Views<'a>,
     pub progress: &'a dyn Progress,
     pub cancel: &'a Cancel,
     /// Prefills made so far.
@@ -56,7 +58,7 @@ impl Recording<'_> {
 
     fn prompted<'e>(&self, group: &[&'e Example]) -> Vec<Prompted<'e>> {
         self.prefills.fetch_add(group.len(), Ordering::Relaxed);
-        Prompted::group(self.setup, group)
+        Prompted::group(self.setup, &self.views, group)
     }
 
     /// Runs one part of every arm that lacks it; the arms' donors are known.
@@ -93,7 +95,7 @@ impl Recording<'_> {
         arms: &mut [Arm<'_>],
         chunks: &[(usize, &[&Example])],
         foreign: &[&Example],
-        pool: &BTreeSet<usize>,
+        declared: &Arc<Declared>,
     ) -> Result<()> {
         let mut arms: Vec<&mut Arm<'_>> = arms.iter_mut().filter(|arm| arm.donors.is_none()).collect();
         if arms.is_empty() {
@@ -111,7 +113,7 @@ impl Recording<'_> {
         }
         for (arm, latents) in arms.iter_mut().zip(latents) {
             arm.parts.write_donors(&latents)?;
-            arm.donors = Some(Donors { pool: pool.clone(), latents });
+            arm.donors = Some(Donors::new(declared.clone(), latents));
         }
         let arms: Vec<&Arm<'_>> = arms.iter().map(|arm| &**arm).collect();
         for (index, groups) in waiting {
@@ -126,7 +128,7 @@ impl Recording<'_> {
                     self.cancel.check()?;
                     clock::task(|| {
                         for prompted in &mut group {
-                            self.prefills.fetch_add(usize::from(prompted.restore_prefix(self.setup)?), Ordering::Relaxed);
+                            self.prefills.fetch_add(usize::from(prompted.restore_prefix(self.setup, &self.views)?), Ordering::Relaxed);
                         }
                         let begun = begun.into_iter().zip(&lacking).filter(|(_, lacks)| **lacks).map(|(begun, _)| begun);
                         arms.iter()
@@ -154,7 +156,7 @@ impl Recording<'_> {
         self.progress.say(&format!("{} donors belong to other shards: they are run clean, for their latents", donors.len()));
         let unaligned = BTreeSet::new();
         let clean: Vec<Runner<'_>> =
-            runners.iter().map(|runner| Runner { branches: &[Intervention::Clean], aligned: &unaligned, ..(*runner).clone() }).collect();
+            runners.iter().map(|runner| Runner { branches: &[Intervention::CLEAN], aligned: &unaligned, ..(*runner).clone() }).collect();
         let clean: Vec<&Runner<'_>> = clean.iter().collect();
         // No prefix is kept: nothing more is asked of these.
         let full = AtomicUsize::new(KEPT_PREFIXES);

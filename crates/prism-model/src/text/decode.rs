@@ -4,6 +4,7 @@
 //! ([`crate::ops::kernel::matvec`]), with sums whose order does not depend on the
 //! other rows; elsewhere rows go one by one through the tensor library.
 
+use super::watch::Watcher;
 use super::{Layer, TextModel};
 use crate::Result;
 use crate::cache::{BranchCache, Row};
@@ -11,13 +12,13 @@ use crate::ops::kernel::{attention, elementwise, norm};
 use crate::ops::{self, Rotary, composed};
 use crate::tensor::{self, D, DType, Device, Tensor, host, is_fused};
 
-pub(super) fn step(model: &TextModel, embeds: &Tensor, cache: &mut BranchCache) -> Result<Tensor> {
+pub(super) fn step(model: &TextModel, embeds: &Tensor, cache: &mut BranchCache, watcher: &mut dyn Watcher) -> Result<Tensor> {
     if is_fused(embeds) && is_fused(&model.norm) {
-        return fused(model, embeds, cache);
+        return fused(model, embeds, cache, watcher);
     }
     let mut outputs = Vec::with_capacity(cache.rows());
     for (i, row) in cache.rows.iter_mut().enumerate() {
-        outputs.push(composed_row(model, &embeds.narrow(0, i, 1)?.detach(), row)?);
+        outputs.push(composed_row(model, &embeds.narrow(0, i, 1)?.detach(), (i, row), watcher)?);
     }
     Ok(Tensor::cat(&outputs, 0)?)
 }
@@ -38,7 +39,7 @@ pub(super) fn logits(model: &TextModel, hidden: &Tensor) -> Result<Tensor> {
     Ok(Tensor::cat(&outputs, 0)?)
 }
 
-fn fused(model: &TextModel, embeds: &Tensor, cache: &mut BranchCache) -> Result<Tensor> {
+fn fused(model: &TextModel, embeds: &Tensor, cache: &mut BranchCache, watcher: &mut dyn Watcher) -> Result<Tensor> {
     let config = &model.config;
     let rows = cache.rows();
     let mut x = host(&embeds.contiguous()?)?.to_vec();
@@ -46,7 +47,10 @@ fn fused(model: &TextModel, embeds: &Tensor, cache: &mut BranchCache) -> Result<
     let rotary = Rotary::multimodal(&positions, config.rope_theta, config.mrope_section);
     let mut work = Work::new(model, rows);
     for (i, layer) in model.layers.iter().enumerate() {
-        work.layer(model, layer, i, &mut x, &rotary, cache)?;
+        if watcher.wants_layers() {
+            x.chunks_exact_mut(config.hidden_size).enumerate().for_each(|(row, x)| watcher.layer(i, row, x));
+        }
+        work.layer(model, (i, layer), &mut x, &rotary, cache, watcher)?;
     }
     for row in &mut cache.rows {
         row.held += 1;
@@ -79,7 +83,15 @@ impl Work {
         Self { rows, normed: buffer(width), q, k, v, attended: buffer(width), gate, up, scores: Vec::new() }
     }
 
-    fn layer(&mut self, model: &TextModel, layer: &Layer, i: usize, x: &mut [f32], rotary: &Rotary, cache: &mut BranchCache) -> Result<()> {
+    fn layer(
+        &mut self,
+        model: &TextModel,
+        (i, layer): (usize, &Layer),
+        x: &mut [f32],
+        rotary: &Rotary,
+        cache: &mut BranchCache,
+        watcher: &mut dyn Watcher,
+    ) -> Result<()> {
         let config = &model.config;
         let (rows, d, eps) = (self.rows, config.head_dim(), config.rms_norm_eps as f32);
         let (heads, kv_heads) = (config.num_attention_heads, config.num_key_value_heads);
@@ -103,11 +115,17 @@ impl Work {
                 keys: &suffix.keys,
                 values: &suffix.values,
                 stride: kv,
+                hidden: &row.hidden,
             };
+            let watched = watcher.wants_attention(r);
             for head in 0..heads {
                 let at = r * width + head * d;
                 let (q, out) = (&self.q[at..at + d], &mut self.attended[at..at + d]);
-                attention::decode_head(out, q, context, head / (heads / kv_heads) * d, &mut self.scores);
+                let sum = attention::decode_head(out, q, context, head / (heads / kv_heads) * d, &mut self.scores);
+                if watched {
+                    self.scores.iter_mut().for_each(|weight| *weight /= sum);
+                    watcher.attention(i, r, &self.scores);
+                }
             }
         }
         layer.o_proj.decode(x, true, &self.attended, None, rows)?;
@@ -121,12 +139,17 @@ impl Work {
 }
 
 /// One row by the tensor library's operations, alone: invariant by construction.
-fn composed_row(model: &TextModel, embed: &Tensor, row: &mut Row) -> Result<Tensor> {
+fn composed_row(model: &TextModel, embed: &Tensor, (r, row): (usize, &mut Row), watcher: &mut dyn Watcher) -> Result<Tensor> {
     let config = &model.config;
     let rotary = Rotary::multimodal(&[[row.next_position; 3]], config.rope_theta, config.mrope_section);
     let width = config.num_key_value_heads * config.head_dim();
     let mut x = embed.clone();
     for (i, layer) in model.layers.iter().enumerate() {
+        if watcher.wants_layers() {
+            let mut input = tensor::values(&x)?;
+            watcher.layer(i, r, &mut input);
+            x = Tensor::from_vec(input, x.shape(), x.device())?.to_dtype(x.dtype())?;
+        }
         let (q, k, v) = layer.project(&x, config)?;
         let (q, k) = (composed::rotate(&q, &rotary)?, composed::rotate(&k, &rotary)?);
         let suffix = &mut row.suffix[i];
@@ -137,7 +160,11 @@ fn composed_row(model: &TextModel, embed: &Tensor, row: &mut Row) -> Result<Tens
         let (prefix_keys, prefix_values) = row.prefix.layer(i);
         let keys = Tensor::cat(&[prefix_keys, &own(&suffix.keys)?], 0)?;
         let values = Tensor::cat(&[prefix_values, &own(&suffix.values)?], 0)?;
-        let attended = attend(&q, &keys, &values, config.num_attention_heads, config.num_key_value_heads)?;
+        let (attended, weights) = attend(&q, &keys, &values, &row.hidden, config.num_attention_heads, config.num_key_value_heads)?;
+        if watcher.wants_attention(r) {
+            let weights = tensor::values(&weights)?;
+            weights.chunks_exact(weights.len() / config.num_attention_heads).for_each(|head| watcher.attention(i, r, head));
+        }
         x = layer.finish(&x, &attended, config)?;
     }
     row.held += 1;
@@ -145,14 +172,28 @@ fn composed_row(model: &TextModel, embed: &Tensor, row: &mut Row) -> Result<Tens
     Ok(ops::rms_norm(&x, &model.norm, config.rms_norm_eps)?.detach())
 }
 
-/// `q [1, heads * d]` over `keys, values [n, kv_heads * d]`.
-fn attend(q: &Tensor, keys: &Tensor, values: &Tensor, heads: usize, kv_heads: usize) -> Result<Tensor> {
+/// `q [1, heads * d]` over `keys, values [n, kv_heads * d]`, and the weights `[heads, n]`.
+fn attend(
+    q: &Tensor,
+    keys: &Tensor,
+    values: &Tensor,
+    hidden: &[std::ops::Range<usize>],
+    heads: usize,
+    kv_heads: usize,
+) -> Result<(Tensor, Tensor)> {
     let (n, width) = keys.dims2()?;
     let d = width / kv_heads;
     let split = |x: &Tensor| -> Result<Tensor> { Ok(x.reshape((n, kv_heads, d))?.transpose(0, 1)?.contiguous()?) };
     let q = q.reshape((kv_heads, heads / kv_heads, d))?;
     let scores = (q.matmul(&split(keys)?.t()?)? * (1.0 / (d as f64).sqrt()))?.to_dtype(DType::F32)?;
+    let scores = if hidden.is_empty() {
+        scores
+    } else {
+        let mut mask = vec![0.0f32; n];
+        hidden.iter().for_each(|range| mask[range.clone()].fill(f32::NEG_INFINITY));
+        scores.broadcast_add(&Tensor::from_vec(mask, n, scores.device())?)?
+    };
     let weights = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?)?.exp()?;
     let weights = weights.broadcast_div(&weights.sum_keepdim(D::Minus1)?)?.to_dtype(q.dtype())?;
-    Ok(weights.matmul(&split(values)?)?.reshape((1, heads * d))?)
+    Ok((weights.matmul(&split(values)?)?.reshape((1, heads * d))?, weights.reshape((heads, n))?))
 }

@@ -3,6 +3,7 @@
 mod decode;
 mod fused;
 mod layer;
+pub mod watch;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use crate::weights::{Init, Loader};
 use crate::{Error, Result};
 
 pub use layer::Layer;
+pub use watch::{Unwatched, Watcher};
 
 /// The language model of Qwen2.5-VL.
 #[derive(Debug, Clone)]
@@ -60,7 +62,7 @@ impl TextModel {
         &self.config
     }
 
-    /// Rotary angles and sequence bounds of a pack.
+    /// Rotary angles, sequence bounds and hidden keys of a pack.
     fn attention(&self, pack: &PackLayout) -> Attention {
         Attention {
             heads: self.config.num_attention_heads,
@@ -68,6 +70,7 @@ impl TextModel {
             head_dim: self.config.head_dim(),
             bounds: Arc::new(pack.bounds()),
             causal: true,
+            hidden: (!pack.hidden.is_empty()).then(|| Arc::new(pack.hidden.clone())),
             rotary: Some(Rotary::multimodal(&pack.positions, self.config.rope_theta, self.config.mrope_section)),
         }
     }
@@ -117,6 +120,19 @@ impl TextModel {
     /// # Errors
     /// The pack is not one sequence, or does not fit the embeddings.
     pub fn prefill(&self, embeds: &Tensor, pack: &PackLayout) -> Result<(Tensor, KvPrefix)> {
+        self.prefill_seen(embeds, pack, &mut |_| Ok(()))
+    }
+
+    /// The same; `see` is shown the input of every layer.
+    ///
+    /// # Errors
+    /// The pack is not one sequence, or does not fit the embeddings.
+    pub fn prefill_seen(
+        &self,
+        embeds: &Tensor,
+        pack: &PackLayout,
+        see: &mut dyn FnMut(&Tensor) -> Result<()>,
+    ) -> Result<(Tensor, KvPrefix)> {
         self.check(embeds, pack)?;
         if pack.lengths.len() != 1 {
             return Err(Error::input("prefill", format!("got {} sequences", pack.lengths.len()), "give one sequence at a time"));
@@ -125,6 +141,7 @@ impl TextModel {
         let mut x = embeds.detach();
         let mut kept = Vec::with_capacity(self.layers.len());
         for layer in &self.layers {
+            see(&x)?;
             let (y, keys, values) = layer.prefill(&x, &spec, &self.config)?;
             kept.push((keys, values));
             x = y;
@@ -140,12 +157,26 @@ impl TextModel {
     /// # Errors
     /// The number of rows is not the cache's.
     pub fn decode_step(&self, embeds: &Tensor, cache: &mut BranchCache) -> Result<Tensor> {
+        self.check_step(embeds, cache)?;
+        decode::step(self, embeds, cache, &mut Unwatched)
+    }
+
+    /// As [`TextModel::decode_step`], under the eyes of `watcher`.
+    ///
+    /// # Errors
+    /// As [`TextModel::decode_step`].
+    pub fn decode_step_watched(&self, embeds: &Tensor, cache: &mut BranchCache, watcher: &mut dyn Watcher) -> Result<Tensor> {
+        self.check_step(embeds, cache)?;
+        decode::step(self, embeds, cache, watcher)
+    }
+
+    fn check_step(&self, embeds: &Tensor, cache: &BranchCache) -> Result<()> {
         let (rows, width) = embeds.dims2()?;
         if rows != cache.rows() || width != self.config.hidden_size {
             let cause = format!("embeddings [{rows}, {width}] for {} rows of {}", cache.rows(), self.config.hidden_size);
             return Err(Error::input("decode_step", cause, "give one embedding per row of the cache"));
         }
-        decode::step(self, embeds, cache)
+        Ok(())
     }
 
     /// Logits of hidden states, `[n, vocab]`.

@@ -29,7 +29,11 @@ const SINGLE: usize = 4;
 
 /// The tokens in the order of [`TOKENS`] that a layout of that kind needs.
 fn needed(stages: Stages) -> &'static [(&'static str, &'static str)] {
-    if stages.is_staged() { &TOKENS } else { &TOKENS[..SINGLE] }
+    match stages {
+        Stages::None => &[],
+        Stages::Single => &TOKENS[..SINGLE],
+        Stages::ContextTarget | Stages::ContextFreeTarget => &TOKENS,
+    }
 }
 
 /// Start and end of one stage's block.
@@ -127,7 +131,7 @@ impl LatentTokens {
     pub fn stage(&self, stages: Stages, stage: Stage) -> Option<StageTokens> {
         match (stages, stage) {
             (Stages::Single, Stage::Target) => Some(self.block),
-            (Stages::Single, _) => None,
+            (Stages::Single | Stages::None, _) => None,
             (_, Stage::Context) => self.staged.map(|s| s.context),
             (_, Stage::Free) => self.staged.map(|s| s.free_block),
             (_, Stage::Target) => self.staged.map(|s| s.target),
@@ -162,13 +166,16 @@ pub struct Added {
 }
 
 /// Copies the tokenizer of `from` into the existing folder `to` and adds the latent
-/// tokens a layout needs: 4, or 11 if it is staged. Tokens it has already keep their ids.
+/// tokens a layout needs: 4, or 11 if it is staged, none without a block. Tokens it has already keep their ids.
 ///
 /// # Errors
 /// When files cannot be read or written.
 pub fn add(from: &Path, to: &Path, stages: Stages, free_tokens: usize) -> Result<Added> {
     let tokenizer = Tokenizer::from_dir(from)?;
     files::copy(from, to)?;
+    if stages == Stages::None {
+        return Ok(Added { config: Vec::new(), vocab_size: tokenizer.len() });
+    }
     let mut next = tokenizer.len() as u32;
     let mut fresh = Vec::new();
     let mut config = Vec::new();

@@ -64,6 +64,7 @@ impl VisionBlock {
         let qkv = linear(x, &self.qkv)?;
         let part = |i: usize| -> Result<Tensor> { Ok(qkv.narrow(1, i * hidden, hidden)?.contiguous()?) };
         let spec = Attention {
+            hidden: None,
             heads: self.heads,
             kv_heads: self.heads,
             head_dim: self.head_dim,

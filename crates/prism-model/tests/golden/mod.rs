@@ -73,7 +73,7 @@ impl Opened {
     }
 
     pub fn prefiller(&self) -> Prefiller<'_> {
-        Prefiller { model: &self.model, prompter: &self.prompter, preprocessor: &self.preprocessor }
+        Prefiller { model: &self.model, prompter: &self.prompter, preprocessor: &self.preprocessor, layers: false }
     }
 
     pub fn decoder(&self, steps: usize, max_new_tokens: usize) -> Decoder<'_> {
@@ -92,7 +92,14 @@ impl Opened {
             (true, false) => Stages::ContextTarget,
             (true, true) => Stages::ContextFreeTarget,
         };
-        let layout = BlockLayout { stages, context_scale: 1.5, free_tokens: latent.num_free_tokens, latent_end: true };
+        let layout = BlockLayout {
+            stages,
+            context_scale: 1.5,
+            free_tokens: latent.num_free_tokens,
+            latent_end: true,
+            steps: None,
+            sight: Default::default(),
+        };
         self.prompter.latent().map(|_| layout)
     }
 }

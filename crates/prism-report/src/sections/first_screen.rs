@@ -138,6 +138,8 @@ fn standings(study: &Study, part: &Part) -> String {
             Standing::NoLatents => ("silent", "no latents ran"),
             Standing::Unknown => ("silent", "not tested"),
         };
+        let bears = verdict::load_bearing(part, v);
+        let words = bears.as_deref().unwrap_or(words);
         let _ = write!(out, "<li>{}<b>{}</b> <span class=\"word {class}\">{words}</span></li>", swatch(style), escape(&style.name));
     }
     out.push_str("</ul>");

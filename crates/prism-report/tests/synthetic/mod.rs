@@ -186,6 +186,7 @@ fn audit(run: &Path, v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: 
         delta_noise_10: delta("noise:1"),
         delta_swap: delta("swap"),
         verdict: "synthetic".into(),
+        conclusion: String::new(),
     };
     findings.table1 = vec![summary.clone()];
     findings.warnings =
@@ -231,8 +232,8 @@ fn answers(v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: bool, exam
         let wrong = |s: &mut Stream| LETTERS[(gold + 1 + s.below(3)) % 4];
         let clean = if s.uniform() < v.3 { LETTERS[gold] } else { wrong(&mut s) };
         for intervention in Intervention::paper_six() {
-            let moved = intervention != Intervention::Clean && !silent && s.uniform() < 0.09;
-            let reworded = intervention != Intervention::Clean && !silent && s.uniform() < 0.3;
+            let moved = !intervention.is_clean() && !silent && s.uniform() < 0.09;
+            let reworded = !intervention.is_clean() && !silent && s.uniform() < 0.3;
             let letter = match (moved, clean == LETTERS[gold]) {
                 (false, _) => clean,
                 (true, true) => wrong(&mut s),
@@ -242,7 +243,7 @@ fn answers(v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: bool, exam
                 row: e.row,
                 id: e.id.clone(),
                 intervention: intervention.to_string(),
-                donor: (intervention == Intervention::Swap).then_some((e.row + 1) % EXAMPLES),
+                donor: (intervention.kind() == "swap").then_some((e.row + 1) % EXAMPLES),
                 outcome: if silent { "no_latents" } else { "scored" }.into(),
                 answer: Some(letter.into()),
                 correct: Some(letter == LETTERS[gold]),
@@ -251,14 +252,17 @@ fn answers(v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: bool, exam
                     if reworded { "The square." } else { "" }
                 ),
                 generated: vec![1, 2, 3],
-                changed: (intervention != Intervention::Clean).then_some(moved || reworded),
+                changed: (!intervention.is_clean()).then_some(moved || reworded),
                 steps_context: if v.0.starts_with("p-") && !silent { 16 } else { 0 },
                 steps_target: if silent { 0 } else { 8 },
                 gold_margin: Some(s.normal()),
                 gold_logprob: Some(-1.0),
                 answer_entropy: Some(0.5),
                 latent_norm: (!silent).then_some(11.0),
-                perturbation_norm: (!silent && intervention != Intervention::Clean).then_some(3.0),
+                perturbation_norm: (!silent && !intervention.is_clean()).then_some(3.0),
+                option_logprobs: None,
+                donor_label: None,
+                donor_margin: None,
             });
         }
     }
@@ -380,6 +384,12 @@ fn faithfulness(answers: &[AnswerRow], silent: bool, findings: &mut Findings) {
             delta: Some(delta),
             delta_low: (!is_clean).then_some(delta - half),
             delta_high: (!is_clean).then_some(delta + half),
+            bootstrap_low: None,
+            bootstrap_high: None,
+            clusters: EXAMPLES,
+            clustered_by: None,
+            clustered_low: None,
+            clustered_high: None,
             gained,
             lost,
             lost_unparsed: 0,
@@ -387,6 +397,9 @@ fn faithfulness(answers: &[AnswerRow], silent: bool, findings: &mut Findings) {
             margin_delta: None,
             margin_low: None,
             margin_high: None,
+            margin_p: None,
+            margin_bound: None,
+            margin_equivalence_p: None,
             changed: answers.iter().filter(|a| a.intervention == name && a.changed == Some(true)).count(),
             opened: Some(if silent { 0.0 } else { 1.0 }),
             steps_context: Some(answers[0].steps_context as f64),
@@ -431,6 +444,12 @@ fn faithfulness(answers: &[AnswerRow], silent: bool, findings: &mut Findings) {
             margin: 0.05,
             alpha: 0.05,
             mcnemar_p: (!silent).then(|| mcnemar(gained, lost)),
+            clusters: EXAMPLES,
+            clustered_p: None,
+            clustered_low: None,
+            clustered_high: None,
+            choice_examples: if silent { 0 } else { EXAMPLES },
+            choice_delta: (!silent).then_some(delta),
             choice_p: (!silent).then(|| mcnemar(gained, lost)),
             choice_holm_p: None,
             family: 5,
@@ -464,10 +483,14 @@ fn comparison(run: &Path, table1: Vec<VariantSummary>) {
         low: r.map(|r| (r - 0.06).max(-1.0)),
         high: r.map(|r| (r + 0.21).min(1.0)),
         exact_p: r.map(|_| 0.1),
+        spearman: None,
+        spearman_p: None,
         fisher_low: r.map(|_| -0.996),
         fisher_high: r.map(|_| -0.33),
         leave_one_out_low: r.map(|r| r - 0.02),
         leave_one_out_high: r.map(|r| r + 0.04),
+        leave_cluster_out_low: None,
+        leave_cluster_out_high: None,
         cluster_warning: (x == "cosine")
             .then(|| "{LVR, N-LVR, D-LVR} and {P-LVR-2, P-LVR-3} stand apart; inside the first r = +0.73.".to_string()),
         reason: r.is_none().then(|| "too few points for a partial correlation".to_string()),

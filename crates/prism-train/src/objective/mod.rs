@@ -5,11 +5,12 @@ pub mod cross_entropy;
 pub mod diversity;
 pub mod latent;
 pub mod noise;
+pub mod own;
 
 use prism_model::Model;
 use prism_model::ops;
 use prism_model::tensor::{DType, Tensor};
-use prism_run::{LatentLoss, Reduction, Variant};
+use prism_run::{LatentInput, LatentLoss, Reduction, Variant};
 use serde::Serialize;
 
 use crate::pack::Pack;
@@ -18,6 +19,8 @@ use crate::{Error, Result};
 /// The weights and forms of the terms at one step of a variant's training.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Objective {
+    /// What stands at the latent positions.
+    pub latents: LatentInput,
     /// lambda; 0 after the release of D-LVR.
     pub latent_weight: f64,
     /// Distance between latent and teacher target.
@@ -35,6 +38,7 @@ pub struct Objective {
 impl Objective {
     /// Cross-entropy alone, for training without a latent block.
     pub const CROSS_ENTROPY: Objective = Objective {
+        latents: LatentInput::Teacher,
         latent_weight: 0.0,
         latent_loss: LatentLoss::Mse,
         reduction: Reduction::Matched,
@@ -46,6 +50,7 @@ impl Objective {
     /// The objective of `variant` before its release.
     pub fn of(variant: &Variant) -> Self {
         Self {
+            latents: variant.latents,
             latent_weight: variant.latent_weight,
             latent_loss: variant.latent_loss,
             reduction: variant.reduction,
@@ -112,33 +117,70 @@ pub fn loss_feeding(
     objective: &Objective,
     fed: impl FnOnce(&Tensor) -> Result<Tensor>,
 ) -> Result<(Tensor, Terms)> {
+    let parts = parts(model, pack, features, objective, fed)?;
+    combine(parts, objective, pack.ids.len()).map_err(Error::from)
+}
+
+/// The terms of a pack as scalars that can be differentiated, unweighted.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Cross-entropy.
+    pub ce: Tensor,
+    /// Latent loss, if the pack has a teacher target.
+    pub latent: Option<Tensor>,
+    /// Diversity loss, if the pack has free tokens.
+    pub diversity: Option<Tensor>,
+}
+
+/// The terms of a pack; `fed` as in [`loss_feeding`].
+///
+/// # Errors
+/// As [`loss_feeding`].
+pub fn parts(
+    model: &Model,
+    pack: &Pack,
+    features: Option<&Tensor>,
+    objective: &Objective,
+    fed: impl FnOnce(&Tensor) -> Result<Tensor>,
+) -> Result<Parts> {
+    let (embeds, targets) = inputs(model, pack, features, objective.latents, fed)?;
+    let hidden = model.forward(&embeds, &pack.layout)?;
+    let latent = match &targets {
+        Some(targets) => Some(latent::of(model, pack, &hidden, targets, objective)?),
+        None => None,
+    };
+    Ok(Parts { ce: cross_entropy::of(model, pack, &hidden)?, latent, diversity: diversity::of(pack, &hidden)? })
+}
+
+/// What the model reads, `[tokens, hidden]`: tokens, images and latents; and the teacher
+/// targets `[latents, hidden]`, if there are any.
+///
+/// # Errors
+/// As [`loss_feeding`].
+pub fn inputs(
+    model: &Model,
+    pack: &Pack,
+    features: Option<&Tensor>,
+    latents: LatentInput,
+    fed: impl FnOnce(&Tensor) -> Result<Tensor>,
+) -> Result<(Tensor, Option<Tensor>)> {
     let mut embeds = model.embed(&pack.ids)?;
     let mut targets = None;
     if let Some(features) = features {
         targets = latent::targets(pack, features)?;
         embeds = ops::replace_rows(&embeds, &pack.image_rows, features)?;
     }
-    let embeds = match &targets {
-        Some(targets) => ops::replace_rows(&embeds, &pack.latent_rows(), &fed(targets)?)?,
-        None => embeds,
+    let embeds = match (latents, &targets) {
+        (LatentInput::Teacher, Some(targets)) => ops::replace_rows(&embeds, &pack.latent_rows(), &fed(targets)?)?,
+        (LatentInput::Own, _) => own::feed(model, pack, embeds)?,
+        // A dummy token is read as the token that stands there.
+        (LatentInput::Teacher, None) | (LatentInput::Token, _) => embeds,
     };
-    let hidden = model.forward(&embeds, &pack.layout)?;
-    let ce = cross_entropy::of(model, pack, &hidden)?;
-    let latent = match &targets {
-        Some(targets) => Some(latent::of(model, pack, &hidden, targets, objective)?),
-        None => None,
-    };
-    let diversity = diversity::of(pack, &hidden)?;
-    combine(ce, latent, diversity, objective, pack.ids.len()).map_err(Error::from)
+    Ok((embeds, targets))
 }
 
-fn combine(
-    ce: Tensor,
-    latent: Option<Tensor>,
-    diversity: Option<Tensor>,
-    objective: &Objective,
-    tokens: usize,
-) -> Result<(Tensor, Terms), prism_model::Error> {
+fn combine(parts: Parts, objective: &Objective, tokens: usize) -> Result<(Tensor, Terms), prism_model::Error> {
+    let Parts { ce, latent, diversity } = parts;
     let scalar = |t: &Tensor| -> Result<f64, prism_model::Error> { Ok(f64::from(t.to_scalar::<f32>()?)) };
     let mut total = ce.to_dtype(DType::F32)?;
     let mut terms = Terms { ce: scalar(&total)?, latent: None, diversity: None, total: 0.0, tokens };

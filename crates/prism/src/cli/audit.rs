@@ -47,6 +47,9 @@ pub struct AuditArguments {
     /// Interventions, besides the clean run
     #[arg(long, value_delimiter = ',', default_value = "zero,noise:0.1,noise:0.3,noise:1,swap")]
     pub interventions: Vec<Intervention>,
+    /// Keep the probe positions' vectors at the input of every layer, for probes layer by layer
+    #[arg(long)]
+    pub layers: bool,
     /// Seed of noise and donors
     #[arg(long, default_value_t = 42)]
     pub seed: u64,

@@ -33,6 +33,8 @@ pub fn run(arguments: CompareArguments, context: &Context) -> anyhow::Result<Exi
         "table1": compared.findings.table1,
         "comparison": compared.findings.comparison,
         "verdict": compared.findings.verdict,
+        "conclusion": compared.findings.conclusion,
+        "seeds": compared.findings.seeds,
         "warnings": compared.findings.warnings,
     }))?;
     Ok(ExitStatus::Success)
@@ -50,6 +52,13 @@ pub fn compare_runs(runs: &[PathBuf], out: Option<&Path>, settings: &AuditSettin
         manifest.write(out)?;
     }
     let mut text = format!("Table 1\n\n{}\nTable 2\n\n{}", compare::table1(&findings.table1), compare::table2(&findings.comparison));
+    if !findings.seeds.is_empty() {
+        text.push_str(&format!("\nTraining seeds, in percent and points\n\n{}", compare::seed_table(&findings.seeds)));
+    }
+    for conclusion in &findings.conclusion {
+        let seed = conclusion.seed.map_or_else(String::new, |seed| format!(" seed {seed}"));
+        text.push_str(&format!("\n{}{seed}: {}", conclusion.variant, prism_audit::conclusion::in_words(conclusion)));
+    }
     for warning in &findings.warnings {
         text.push_str(&format!("\nnote: {}", warning.text));
     }

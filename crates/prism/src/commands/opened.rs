@@ -74,7 +74,7 @@ impl Opened {
 
     /// What turns examples into prefixes.
     pub fn prefiller(&self) -> Prefiller<'_> {
-        Prefiller { model: &self.model, prompter: &self.prompter, preprocessor: &self.preprocessor }
+        Prefiller { model: &self.model, prompter: &self.prompter, preprocessor: &self.preprocessor, layers: false }
     }
 
     /// The decode loop.
@@ -101,5 +101,6 @@ pub fn declared(config: &Config) -> Option<Variant> {
     let presets = Variant::preset_ids().filter_map(|id| Variant::load(id).ok());
     let mut variant = presets.into_iter().find(|v| v.stages == stages)?;
     variant.free_tokens = config.latent.num_free_tokens;
+    variant.sight = config.latent_sight();
     Some(variant)
 }

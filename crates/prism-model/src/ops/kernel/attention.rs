@@ -4,6 +4,7 @@
 use super::matmul::{Matrix, multiply};
 use super::scratch;
 use super::simd::{LANES, dispatched, dot, exp, madd, reduce};
+use crate::ops::Hidden;
 
 /// Queries per block: small enough that little is computed above the diagonal.
 const BLOCK: usize = 64;
@@ -21,11 +22,23 @@ pub struct Shape<'a> {
     pub bounds: &'a [usize],
     /// Whether later tokens are hidden.
     pub causal: bool,
+    /// Keys hidden from single tokens.
+    pub hidden: Option<&'a Hidden>,
 }
 
 impl Shape<'_> {
     fn scale(&self) -> f32 {
         1.0 / (self.head_dim as f32).sqrt()
+    }
+
+    /// Sets the hidden keys of each row of `scores [count, keys]` to `value`; the first row is query `token`.
+    fn hide(&self, scores: &mut [f32], keys: usize, token: usize, value: f32) {
+        let Some(hidden) = self.hidden else { return };
+        for (i, row) in scores.chunks_exact_mut(keys).enumerate() {
+            for range in hidden.ranges(token + i) {
+                row[range.start.min(keys)..range.end.min(keys)].fill(value);
+            }
+        }
     }
 
     /// Blocks of queries of a sequence: (first query, queries, keys seen by the last).
@@ -119,6 +132,7 @@ pub fn forward(out: &mut [f32], lse: &mut [f32], q: &[f32], k: &[f32], v: &[f32]
                 let scores = &mut scores[..count * keys];
                 let queries = Matrix::strided(&q[at..], count, d, width);
                 multiply(scores, keys, false, shape.scale(), queries, Matrix::strided(&k[kv_at..], keys, d, kv_width).t());
+                shape.hide(scores, keys, start + first, f32::NEG_INFINITY);
                 let lse = &mut lse[head * tokens + start + first..][..count];
                 softmax(scores, lse, keys, first, shape.causal);
                 let values = Matrix::strided(&v[kv_at..], keys, d, kv_width);
@@ -155,6 +169,8 @@ pub fn backward(grads: [&mut [f32]; 3], dout: &[f32], out: &[f32], lse: &[f32], 
                 row_dots(&mut delta[..count], &dout[at..], &out[at..], d, width);
                 let lse = &lse[head * tokens + start + first..][..count];
                 softmax_backward(p, ds, lse, &delta[..count], shape.scale(), keys, first, shape.causal);
+                shape.hide(p, keys, start + first, 0.0);
+                shape.hide(ds, keys, start + first, 0.0);
                 multiply(&mut dv[kv_at..], kv_width, add, 1.0, Matrix::new(p, count, keys).t(), douts);
                 multiply(&mut dk[kv_at..], kv_width, add, 1.0, Matrix::new(ds, count, keys).t(), queries);
                 multiply(&mut dq[at..], width, false, 1.0, Matrix::new(ds, count, keys), keys_of(&k[kv_at..], keys));
@@ -179,7 +195,12 @@ pub struct Context<'a> {
     pub values: &'a [f32],
     /// `kv_heads * d`.
     pub stride: usize,
+    /// Tokens of the prompt that this row may not see.
+    pub hidden: &'a [std::ops::Range<usize>],
 }
+
+/// Score of a key that may not be seen: its weight is exactly 0.
+const HIDDEN: f32 = f32::NEG_INFINITY;
 
 /// Keys scored together.
 const KEYS: usize = 64;
@@ -190,9 +211,10 @@ const COLUMNS: usize = 32;
 dispatched! {
     /// One query head over its context; the key and value head starts at column `at`.
     /// `scores` is working memory. The prompt's scores are summed across keys, without a
-    /// reduction per key; every sum has a fixed order.
-    pub fn decode_head(out: &mut [f32], q: &[f32], context: Context<'_>, at: usize, scores: &mut Vec<f32>) {
-        let Context { prefix_keys, prefix_values, tokens, keys, values, stride } = context;
+    /// reduction per key; every sum has a fixed order. It is left holding the weights, not yet
+    /// divided by their sum, which is returned.
+    pub fn decode_head(out: &mut [f32], q: &[f32], context: Context<'_>, at: usize, scores: &mut Vec<f32>) -> f32 {
+        let Context { prefix_keys, prefix_values, tokens, keys, values, stride, hidden } = context;
         let d = q.len();
         let scale = 1.0 / (d as f32).sqrt();
         scores.clear();
@@ -223,15 +245,19 @@ dispatched! {
         for (score, key) in suffix.iter_mut().zip(keys.chunks_exact(stride)) {
             *score = dot::<FMA>(q, &key[at..at + d]) * scale;
         }
+        for range in hidden {
+            scores[range.clone()].fill(HIDDEN);
+        }
         let top = scores.iter().fold(f32::NEG_INFINITY, |a, &b| if b > a { b } else { a });
         let mut sums = [0.0f32; LANES];
         for chunk in scores.chunks_mut(LANES) {
             for (s, x) in sums.iter_mut().zip(chunk) {
-                *x = exp::<FMA>(*x - top);
+                *x = if *x == HIDDEN { 0.0 } else { exp::<FMA>(*x - top) };
                 *s += *x;
             }
         }
-        let scale = 1.0 / reduce(sums);
+        let sum = reduce(sums);
+        let scale = 1.0 / sum;
         let (prefix, suffix) = scores.split_at(tokens);
         for (c, out) in out.chunks_mut(COLUMNS).enumerate() {
             let (first, width) = (at + c * COLUMNS, out.len());
@@ -254,5 +280,6 @@ dispatched! {
                 *o = s * scale;
             }
         }
+        sum
     }
 }

@@ -278,11 +278,16 @@ fn records(
         group: if opened.model.parameter_count() >= LARGE { 1 } else { GROUP },
         shard: plan.selection.shard,
         vectors: plan.kind == Kind::Audit,
+        layers: plan.layers,
         timing: plan.selection.timing,
         checkpoint: serde_json::to_string(&first.manifest.inputs)?,
     };
     // What is refused leaves the folders as they are.
     record::check(&setup, &arms.iter().map(|arm| arm.strategy).collect::<Vec<_>>(), examples)?;
+    let tested = plan.interventions.iter().filter(|i| !i.is_clean() && !i.is_sham()).count();
+    if tested > 0 {
+        context.printer.narrate(&prism_audit::power::planned(examples.len(), tested, &plan.settings).in_words());
+    }
     for arm in arms {
         arm.manifest.write(&arm.out).with_context(|| format!("run folder {}", arm.out.display()))?;
     }

@@ -98,6 +98,8 @@ pub struct AuditPlan {
     pub steps: Vec<usize>,
     /// Branches besides the clean run.
     pub interventions: Vec<Intervention>,
+    /// Keep the probe positions' vectors at every layer.
+    pub layers: bool,
     /// Seed of noise and donors.
     pub seed: u64,
     /// Donor pool.
@@ -138,6 +140,7 @@ impl AuditPlan {
             decoding: Decoding::resolve(&arguments.decoding, arguments.max_new_tokens)?,
             steps: distinct(arguments.steps)?,
             interventions: arguments.interventions,
+            layers: arguments.layers,
             seed: arguments.seed,
             pool: record::donors::POOL,
             alignment: 200,
@@ -164,6 +167,7 @@ impl AuditPlan {
             decoding: Decoding::resolve(&arguments.decoding, arguments.max_new_tokens)?,
             steps: distinct(arguments.steps)?,
             interventions: Vec::new(),
+            layers: false,
             seed: 0,
             pool: record::donors::POOL,
             alignment: 0,

@@ -37,6 +37,9 @@ fn audit(findings: &Findings) -> String {
     let header = ["intervention", "n", "accuracy", "delta", "gained", "lost", "p", "margin", "moved", "changed", "verdict"];
     let mut text = format!("{}\n{}", prism_audit::compare::table1(&findings.table1), table(&header, &rows));
     text.push_str(&pairs(findings));
+    for conclusion in &findings.conclusion {
+        text.push_str(&format!("\n{}\n", prism_audit::conclusion::in_words(conclusion)));
+    }
     for warning in &findings.warnings {
         text.push_str(&format!("\nnote: {}", warning.text));
     }
@@ -45,7 +48,7 @@ fn audit(findings: &Findings) -> String {
 
 /// One line a category: accuracy with its interval, and how the examples ended.
 fn eval(findings: &Findings) -> String {
-    let clean = Intervention::Clean.to_string();
+    let clean = Intervention::CLEAN.to_string();
     let of = |category: &str| if category == ALL { "all questions".to_string() } else { category.to_string() };
     let rows = findings.faithfulness.iter().filter(|f| f.intervention == clean).map(|f| {
         let bounds = interval(f.accuracy_low.map(|v| 100.0 * v), f.accuracy_high.map(|v| 100.0 * v), 1).replace('+', "");

@@ -171,7 +171,7 @@ fn held_out(plan: &BasePlan, stage: &LanguageStage, checkpoint: &Path, config: &
     let opening = Opening { device: &context.hardware.device, dtype: DType::F32, trainable: Trainable::No, scratch };
     let opened = Opened::open(checkpoint, None, config, &opening)?;
     let workers = prism_train::Workers::new(context.hardware.threads)?;
-    let told = prism_train::told(&opened, &records, kind_of, &workers)?;
+    let told = prism_train::told(&opened, &records, None, kind_of, &workers)?;
     let told: Vec<String> = told.into_iter().map(|(what, (count, share))| format!("{what} {:.1} % of {count}", 100.0 * share)).collect();
     context.printer.narrate(&format!("{}: unseen questions answered: {}", stage.name, told.join(", ")));
     Ok(())

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use prism_model::decode::{Branch, Latents, Noise, NoiseFile, NoiseSource, Prefix, Strategy, Swap, Trajectory, Untouched, Zero};
 use prism_model::tensor::Trainable;
 use prism_model::trace::{ExampleTrace, collect_vectors, picture};
-use prism_run::{Example, Intervention, vectors};
+use prism_run::{Action, Donor, Example, Intervention, Scope, View, vectors};
 
 use super::decoding::Decoding;
 use super::opened::{Opened, locate};
@@ -82,15 +82,22 @@ impl<'a> Tracer<'a> {
     }
 
     fn decode(&self, example: &Example, prefix: &'a Prefix) -> anyhow::Result<Trajectory> {
-        let branch = match &self.intervention {
-            Intervention::Clean => Branch::new(prefix, Untouched),
-            Intervention::Zero => Branch::new(prefix, Zero),
-            Intervention::Noise(sigma) => Branch::new(prefix, Noise { sigma: *sigma, source: self.noise_of(example)? }),
-            Intervention::Swap => {
+        let Intervention { action, scope, view } = self.intervention;
+        if view != View::Open || scope != Scope::default() {
+            anyhow::bail!(Refused(format!("--intervention {}: a trace acts on every latent, with the image as it is", self.intervention)));
+        }
+        let branch = match action {
+            Action::Clean => Branch::new(prefix, Untouched),
+            Action::Zero => Branch::new(prefix, Zero),
+            Action::Noise(sigma) => Branch::new(prefix, Noise { sigma, source: self.noise_of(example)? }),
+            Action::Swap(Donor::Random) => {
                 anyhow::bail!(Refused("--intervention swap: a trace has no donor pool; name the donor, e.g. swap:7".into()))
             }
-            Intervention::SwapWith(row) => Branch::new(prefix, Swap { donor: self.latents(*row)? }),
-            Intervention::Sham => Branch::new(prefix, Swap { donor: self.latents(example.row)? }),
+            Action::Swap(Donor::Row(row)) => Branch::new(prefix, Swap { donor: self.latents(row)? }),
+            Action::Swap(Donor::Itself) => Branch::new(prefix, Swap { donor: self.latents(example.row)? }),
+            other => anyhow::bail!(Refused(format!(
+                "--intervention {other}: a trace knows clean, zero, noise:SIGMA, swap:ROW and sham; `prism audit` knows them all"
+            ))),
         };
         self.run(branch)
     }

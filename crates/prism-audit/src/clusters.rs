@@ -1,0 +1,130 @@
+//! Which examples belong together, so that their answers are not so many independent ones.
+//!
+//! Examples that share a pair (MMVP), an image, or a counterfactual partner form one
+//! cluster, and so do those connected through others. A cluster is drawn, left out and
+//! flipped as a whole.
+
+use std::collections::BTreeMap;
+
+use prism_run::records::ExampleRow;
+
+use crate::statistics::bootstrap::Cluster;
+
+/// The cluster of every example.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Clusters {
+    /// Number of the cluster by row of the example.
+    of: BTreeMap<usize, usize>,
+    /// What joins examples here, e.g. `pair, image`; empty when nothing does.
+    joined_by: String,
+}
+
+impl Clusters {
+    /// The clusters of these examples.
+    pub fn of(examples: &[ExampleRow]) -> Self {
+        let mut parent: Vec<usize> = (0..examples.len()).collect();
+        let mut joined_by: Vec<&str> = Vec::new();
+        let mut joined = |what: &'static str, keys: &dyn Fn(&ExampleRow) -> Vec<String>| {
+            let mut first: BTreeMap<String, usize> = BTreeMap::new();
+            for (i, example) in examples.iter().enumerate() {
+                for key in keys(example) {
+                    let other = *first.entry(key).or_insert(i);
+                    let (a, b) = (root(&mut parent, i), root(&mut parent, other));
+                    if i != other && !joined_by.contains(&what) {
+                        joined_by.push(what);
+                    }
+                    // The smaller number leads, so that clusters come in the order of their first row.
+                    parent[a.max(b)] = a.min(b);
+                }
+            }
+        };
+        joined("pair", &|e| e.pair.iter().cloned().collect());
+        joined("image", &|e| if e.image.is_empty() { Vec::new() } else { vec![e.image.clone()] });
+        // A partner's id joins it with whoever names it, and all who name the same one.
+        joined("counterfactual", &|e| std::iter::once(e.id.clone()).chain(e.counterfactual.clone()).collect());
+        let of = examples.iter().enumerate().map(|(i, e)| (e.row, root(&mut parent, i))).collect();
+        Self { of, joined_by: joined_by.join(", ") }
+    }
+
+    /// What joins examples, in words; `None` when every example stands for itself.
+    pub fn joined_by(&self) -> Option<&str> {
+        (!self.joined_by.is_empty()).then_some(self.joined_by.as_str())
+    }
+
+    /// The number of an example's cluster: the same in every run of the same benchmark.
+    pub fn number(&self, row: usize) -> Option<usize> {
+        self.of.get(&row).copied()
+    }
+
+    /// Sums of values by cluster, in cluster order; rows that are not among the examples
+    /// are left out.
+    pub fn sums(&self, values: impl IntoIterator<Item = (usize, f64)>) -> Vec<Cluster> {
+        let mut sums: BTreeMap<usize, Cluster> = BTreeMap::new();
+        for (row, value) in values {
+            if let Some(number) = self.number(row) {
+                let cluster = sums.entry(number).or_default();
+                *cluster = (cluster.0 + value, cluster.1 + 1);
+            }
+        }
+        sums.into_values().collect()
+    }
+}
+
+fn root(parent: &mut [usize], mut at: usize) -> usize {
+    while parent[at] != at {
+        parent[at] = parent[parent[at]];
+        at = parent[at];
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example(row: usize, pair: Option<&str>, image: &str, partner: Option<&str>) -> ExampleRow {
+        ExampleRow {
+            row,
+            id: format!("e{row}"),
+            question_id: row.to_string(),
+            category: None,
+            pair: pair.map(str::to_string),
+            counterfactual: partner.map(str::to_string),
+            prompt: String::new(),
+            options: String::new(),
+            label: "A".into(),
+            image: image.into(),
+            images: 1,
+            boxes: String::new(),
+            prompt_tokens: 0,
+            visual_tokens: 0,
+            outcome: "scored".into(),
+            message: None,
+        }
+    }
+
+    #[test]
+    fn pairs_images_and_partners_join_and_chains_join_through() {
+        let rows = [
+            example(10, Some("p"), "a.png", None),
+            example(11, Some("p"), "b.png", None),
+            example(12, None, "b.png", None),
+            example(13, None, "c.png", Some("e14")),
+            example(14, None, "d.png", None),
+            example(15, None, "e.png", Some("absent")),
+        ];
+        let clusters = Clusters::of(&rows);
+        let number = |row| clusters.number(row).unwrap();
+        assert_eq!((number(10), number(11), number(12)), (0, 0, 0));
+        assert_eq!((number(13), number(14), number(15)), (3, 3, 5));
+        assert_eq!(clusters.joined_by(), Some("pair, image, counterfactual"));
+        assert_eq!(clusters.sums([(10, 1.0), (12, 1.0), (15, -1.0), (99, 5.0)]), [(2.0, 2), (-1.0, 1)]);
+    }
+
+    #[test]
+    fn strangers_stand_for_themselves() {
+        let rows = [example(0, None, "", None), example(1, None, "", Some("else"))];
+        let clusters = Clusters::of(&rows);
+        assert_eq!((clusters.joined_by(), clusters.number(1)), (None, Some(1)));
+    }
+}

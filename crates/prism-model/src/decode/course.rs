@@ -1,0 +1,78 @@
+//! How a branch departs from the ordinary course, fed-back vectors apart: what stands in
+//! the place of its latent blocks, what later forwards may not see, and what is written
+//! down on the way.
+
+use prism_run::Stage;
+
+use super::site::Hook;
+
+/// What stands where the model opens a latent block.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Block {
+    /// The block.
+    #[default]
+    Ordinary,
+    /// Nothing: the start token is read, and decoding goes on from its argmax.
+    Removed,
+    /// Start token and end token, no latent step between. Without an end token as [`Block::Removed`].
+    Markers,
+    /// These tokens, in the place of the first start token; no block opens.
+    Replaced(Vec<u32>),
+}
+
+/// Which latents' keys and values are hidden from what follows their block.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Eviction {
+    /// None.
+    #[default]
+    None,
+    /// Those of this stage.
+    Stage(Stage),
+    /// All.
+    All,
+}
+
+impl Eviction {
+    /// Whether the latents of `stage` are hidden.
+    pub fn holds(self, stage: Stage) -> bool {
+        match self {
+            Eviction::None => false,
+            Eviction::Stage(only) => only == stage,
+            Eviction::All => true,
+        }
+    }
+}
+
+/// A hook at the input of one decoder layer, asked at latent forwards only.
+pub struct LayerHook<'a> {
+    /// The layer, from 0.
+    pub layer: usize,
+    /// Asked at [`Side::Input`](super::Side::Input).
+    pub hook: Box<dyn Hook + 'a>,
+}
+
+/// What is written down of a branch beside its states.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// Attention weights of the latent forwards and of the one that produces the answer.
+    pub attention: bool,
+    /// The input of every layer at those forwards.
+    pub layers: bool,
+    /// The logits of the latent forwards.
+    pub logits: bool,
+}
+
+/// The course of one branch; the ordinary one by default.
+#[derive(Default)]
+pub struct Course<'a> {
+    /// What stands in the place of the block.
+    pub block: Block,
+    /// Latents hidden from what follows.
+    pub evict: Eviction,
+    /// Whether the prompt's image tokens are hidden from what follows the block.
+    pub hide_image: bool,
+    /// A hook inside the model.
+    pub layer: Option<LayerHook<'a>>,
+    /// What is written down.
+    pub notes: Notes,
+}

@@ -1,0 +1,213 @@
+//! What is done to the latents at inference (method, section 7).
+//!
+//! One type, one textual form, used on the command line, in recipes and in tables:
+//! what is done ([`Action`]), optionally where ([`Scope`]), optionally what the branch
+//! sees of the image ([`View`]):
+//!
+//! ```text
+//! zero    noise:0.3    swap:counterfactual    zero/target/steps=0-2    zero/layer=3    clean@image-hidden
+//! ```
+
+mod action;
+mod scope;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+pub use action::{Action, Donor};
+pub use scope::{Scope, View};
+
+/// A branch of an audit: what is done, where, under which view of the image.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Intervention {
+    /// What is done.
+    pub action: Action,
+    /// Where.
+    pub scope: Scope,
+    /// What the branch sees of the image.
+    pub view: View,
+}
+
+impl From<Action> for Intervention {
+    fn from(action: Action) -> Self {
+        Self { action, scope: Scope::default(), view: View::Open }
+    }
+}
+
+impl Intervention {
+    /// The clean run.
+    pub const CLEAN: Self = Self { action: Action::Clean, scope: Scope { stage: None, steps: None, layer: None }, view: View::Open };
+
+    /// The six branches of the paper's corruption table, in its order.
+    pub fn paper_six() -> Vec<Self> {
+        let noise = [0.1, 0.3, 1.0].map(Action::Noise);
+        [Action::Clean, Action::Zero].into_iter().chain(noise).chain([Action::Swap(Donor::Random)]).map(Self::from).collect()
+    }
+
+    /// The family, without parameters: `clean`, `zero`, `noise`, `swap`, `sham`, ...
+    pub fn kind(&self) -> &'static str {
+        self.action.kind()
+    }
+
+    /// Whether it is the run every delta is measured against.
+    pub fn is_clean(&self) -> bool {
+        *self == Self::CLEAN
+    }
+
+    /// Whether it must change nothing: a swap with oneself, or noise of 0.
+    pub fn is_sham(&self) -> bool {
+        let nothing = matches!(self.action, Action::Swap(Donor::Itself) | Action::Noise(0.0) | Action::RelativeNoise(0.0));
+        (nothing || matches!(self.action, Action::Mix { share: 0.0, .. })) && self.view == View::Open
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        if self.scope != Scope::default() && !(self.action.replaces() || (self.action == Action::Evict && self.scope.layer.is_none())) {
+            return Err("acts on the block as a whole: leave out stage, steps and layer");
+        }
+        if self.action == Action::Evict && self.scope.steps.is_some() {
+            return Err("evicts a stage as a whole: leave out the steps");
+        }
+        if self.scope.layer.is_some() && !self.action.works_at_layer() {
+            return Err("cannot act at a layer's input: zero, noise:SIGMA, norm-matched and first can");
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Intervention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.action, self.scope)?;
+        match self.view {
+            View::Open => Ok(()),
+            view => write!(f, "@{}", view.name()),
+        }
+    }
+}
+
+/// What can be written, for messages.
+const FORMS: &str = "use clean, zero (or truncate), noise:SIGMA, relative:R, norm-matched, mean, constant, draw, first, reversed, \
+shuffled, swap, swap:ROW, swap:same-answer|other-answer|same-image|counterfactual, sham, mix:SHARE[:DONOR], oracle, oracle-other, \
+forced:STEPS, remove, evict, markers or format; then /context or /target, /step=I, /steps=I-J, /layer=L; \
+then @image-hidden, @image-none, @image-grey, @image-other or @image-shuffled";
+
+fn donor(text: &str) -> Option<Donor> {
+    let named = Donor::NAMED.into_iter().find(|(name, _)| *name == text).map(|(_, donor)| donor);
+    named.or_else(|| text.parse().ok().map(Donor::Row))
+}
+
+fn amount(text: &str) -> Option<f64> {
+    text.parse::<f64>().ok().filter(|amount| amount.is_finite() && *amount >= 0.0)
+}
+
+fn action(text: &str) -> Result<Action, &'static str> {
+    let (kind, rest) = text.split_once(':').map_or((text, None), |(kind, rest)| (kind, Some(rest)));
+    let with = |action: Option<Action>, cause| action.ok_or(cause);
+    match (kind, rest) {
+        ("clean", None) => Ok(Action::Clean),
+        ("zero" | "truncate", None) => Ok(Action::Zero),
+        ("norm-matched", None) => Ok(Action::NormMatched),
+        ("mean", None) => Ok(Action::Mean),
+        ("constant", None) => Ok(Action::Constant),
+        ("draw", None) => Ok(Action::Draw),
+        ("first", None) => Ok(Action::FirstRepeat),
+        ("reversed", None) => Ok(Action::Reversed),
+        ("shuffled", None) => Ok(Action::Shuffled),
+        ("swap", None) => Ok(Action::Swap(Donor::Random)),
+        ("sham", None) => Ok(Action::Swap(Donor::Itself)),
+        ("oracle", None) => Ok(Action::Oracle),
+        ("oracle-other", None) => Ok(Action::WrongOracle),
+        ("remove", None) => Ok(Action::Remove),
+        ("evict", None) => Ok(Action::Evict),
+        ("markers", None) => Ok(Action::Markers),
+        ("format", None) => Ok(Action::Format),
+        ("noise" | "relative" | "mix" | "forced", None) => Err("lacks its amount"),
+        ("noise", Some(rest)) => with(amount(rest).map(Action::Noise), "needs a finite sigma of at least 0"),
+        ("relative", Some(rest)) => with(amount(rest).map(Action::RelativeNoise), "needs a finite share of the spread of at least 0"),
+        ("forced", Some(rest)) => with(rest.parse().ok().map(Action::Forced), "needs a number of steps"),
+        ("swap", Some(rest)) => with(donor(rest).map(Action::Swap), "needs a donor: a row, or one of the named kinds"),
+        ("mix", Some(rest)) => {
+            let (share, giver) = rest.split_once(':').map_or((rest, Some(Donor::Random)), |(share, giver)| (share, donor(giver)));
+            let share = amount(share).filter(|share| *share <= 1.0);
+            with(share.zip(giver).map(|(share, donor)| Action::Mix { share, donor }), "needs a share from 0 to 1 and a known donor")
+        }
+        _ => Err("is not known"),
+    }
+}
+
+impl FromStr for Intervention {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let refuse =
+            |cause: &str| Error::Value { what: "intervention", value: text.to_string(), cause: cause.to_string(), remedy: FORMS.into() };
+        let (rest, view) = text.split_once('@').map_or((text, None), |(rest, view)| (rest, Some(view)));
+        let view = view.map_or(Some(View::Open), View::from_name).ok_or_else(|| refuse("names no view of the image"))?;
+        let mut parts = rest.split('/');
+        let action = action(parts.next().unwrap_or_default()).map_err(refuse)?;
+        let mut scope = Scope::default();
+        for part in parts {
+            scope.read(part).ok_or_else(|| refuse("names neither a stage, nor steps, nor a layer"))?;
+        }
+        let intervention = Self { action, scope, view };
+        intervention.check().map_err(refuse)?;
+        Ok(intervention)
+    }
+}
+
+impl TryFrom<String> for Intervention {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<Intervention> for String {
+    fn from(value: Intervention) -> Self {
+        value.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_survives_a_round_trip() {
+        let plain = "clean zero noise:0.1 noise:1 relative:0.5 norm-matched mean constant draw first reversed shuffled swap swap:7 \
+                     swap:same-answer swap:other-answer swap:same-image swap:counterfactual sham mix:0.5 mix:0.25:counterfactual oracle \
+                     oracle-other forced:3 remove evict markers format";
+        let placed = "zero/target zero/step=3 zero/steps=0-2 noise:0.3/context/steps=1-4 zero/layer=2 evict/context clean@image-hidden \
+                      clean@image-none clean@image-grey clean@image-other clean@image-shuffled zero/target/step=0/layer=5@image-hidden";
+        for text in plain.split_whitespace().chain(placed.split_whitespace()) {
+            assert_eq!(text.parse::<Intervention>().unwrap().to_string(), text);
+        }
+        assert_eq!("truncate".parse::<Intervention>().unwrap(), Action::Zero.into());
+        assert_eq!("zero@open".parse::<Intervention>().unwrap(), Action::Zero.into());
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_the_accepted_forms() {
+        let texts = "noise noise:-1 noise:nan swap:x zeros mix:2 mix:0.5:who forced:x zero/free zero/steps=3-1 zero/nowhere zero@moon \
+                     remove/target evict/step=1 evict/layer=0 swap/layer=1 clean/target";
+        for text in texts.split_whitespace().chain([""]) {
+            let message = text.parse::<Intervention>().unwrap_err().to_string();
+            assert!(message.contains("noise:SIGMA"), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn the_shams_are_known() {
+        for text in ["sham", "noise:0", "relative:0", "mix:0", "sham/target"] {
+            assert!(text.parse::<Intervention>().unwrap().is_sham(), "{text}");
+        }
+        for text in ["clean", "zero", "noise:0.1", "sham@image-hidden"] {
+            assert!(!text.parse::<Intervention>().unwrap().is_sham(), "{text}");
+        }
+    }
+}
