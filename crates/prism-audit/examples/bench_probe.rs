@@ -61,9 +61,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let labels = labels();
     let fold_of = stratified_folds(&labels, 5, 42);
-    let groups: Vec<usize> = (0..ROWS).collect();
+    let clusters: Vec<usize> = (0..ROWS).collect();
     let search = Search { grid: &settings.c_grid, folds: 5, seed: 42, repeat: 0 };
-    let once = |x: &Matrix| nested(Divided { x, groups: &groups, fold_of: &fold_of, folds: 5 }, std::slice::from_ref(&labels), search);
+    let once = |x: &Matrix| nested(Divided { x, clusters: &clusters, fold_of: &fold_of, folds: 5 }, std::slice::from_ref(&labels), search);
     let what = std::env::args().nth(1);
     if let Some(run) = what.as_deref().filter(|what| *what != "all").map(Path::new) {
         let folder = records::folder(run);
@@ -84,7 +84,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .map(|cell| Ok(once(&vectors(cell, &labels))?.first().map_or(0.0, |found| found.accuracy(&labels))))
             .collect::<Result<_, String>>()?;
         let mean = right.iter().sum::<f64>() / right.len() as f64;
-        println!("{{\"size\": \"probe\", \"what\": \"37 layers x 7 positions, nested\", \"milliseconds\": {:.1}, \"accuracy\": {mean:.6}}}", 1e3 * begun.elapsed().as_secs_f64());
+        println!(
+            "{{\"size\": \"probe\", \"what\": \"37 layers x 7 positions, nested\", \"milliseconds\": {:.1}, \"accuracy\": {mean:.6}}}",
+            1e3 * begun.elapsed().as_secs_f64()
+        );
         return Ok(());
     }
     let x = vectors(0, &labels);

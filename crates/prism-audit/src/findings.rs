@@ -97,10 +97,10 @@ table_row! {
         pub target: String,
         /// Vectors.
         pub rows: usize,
-        /// Examples left out because their label occurs in one group only.
+        /// Examples left out because their label occurs in one cluster only.
         pub left_out: usize,
-        /// Groups (image, scene, pair) the vectors are of: never in training and test at once.
-        pub groups: usize,
+        /// Clusters (image, scene, pair) the vectors are of: never in training and test at once.
+        pub clusters: usize,
         /// Distinct labels.
         pub classes: usize,
         /// Outer folds used.
@@ -115,7 +115,7 @@ table_row! {
         pub repeat_high: Option<f64>,
         /// Standard deviation over all folds of all repeats (paper: over n, not n - 1, as numpy's `std`).
         pub accuracy_sd: Option<f64>,
-        /// Bootstrap 95 % interval of the accuracy over examples, drawn by group.
+        /// Bootstrap 95 % interval of the accuracy over examples, drawn by cluster.
         pub item_low: Option<f64>,
         /// Upper end of the same.
         pub item_high: Option<f64>,
@@ -125,7 +125,7 @@ table_row! {
         pub label_entropy: Option<f64>,
         /// Lower bound of the mutual information H(Y) - CE, nats, as it falls.
         pub mi: Option<f64>,
-        /// Bootstrap 95 % interval of it over examples, drawn by group.
+        /// Bootstrap 95 % interval of it over examples, drawn by cluster.
         pub mi_low: Option<f64>,
         /// Upper end of the same.
         pub mi_high: Option<f64>,
@@ -149,7 +149,7 @@ table_row! {
         pub floor_accuracy: Option<f64>,
         /// The probe's accuracy minus the floor's on them.
         pub above_floor: Option<f64>,
-        /// Paired bootstrap 95 % interval, drawn by group.
+        /// Paired bootstrap 95 % interval, drawn by cluster.
         pub above_floor_low: Option<f64>,
         /// Upper end of the same.
         pub above_floor_high: Option<f64>,

@@ -76,6 +76,9 @@ fn write(run: &Path, variant: &str, seed: u64, model: Model) {
                 answer_entropy: None,
                 latent_norm: Some(2.0),
                 perturbation_norm: (name != "clean").then_some(if name == "noise:0.1" { 0.006 } else { 1.0 }),
+                option_logprobs: None,
+                donor_label: None,
+                donor_margin: None,
             });
         }
         for step in 0..steps {
@@ -130,7 +133,7 @@ fn write(run: &Path, variant: &str, seed: u64, model: Model) {
 }
 
 fn settings() -> AuditSettings {
-    AuditSettings { replicates: 500, control_draws: 2, ..Default::default() }
+    AuditSettings { replicates: 500, control_draws: 2, repeats: 2, ..Default::default() }
 }
 
 const RELIES: Model = Model { cosine: 0.5, skill: 0.9, reliance: 0.6, opens: true };

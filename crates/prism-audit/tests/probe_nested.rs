@@ -1,10 +1,10 @@
-//! The default probe against scikit-learn (`oracle/probe_nested.py`): folds by group, the
+//! The default probe against scikit-learn (`oracle/probe_nested.py`): folds by cluster, the
 //! choice of C, out-of-fold probabilities, control labels and their p, the code length.
 
 use prism_audit::probe::Matrix;
+use prism_audit::probe::cluster_folds::cluster_folds;
 use prism_audit::probe::control::{exchanged, permutation_p};
 use prism_audit::probe::description_length::code_length;
-use prism_audit::probe::grouped_folds::grouped_folds;
 use prism_audit::probe::nested::{Divided, Search, nested};
 use prism_run::random::Stream;
 use serde::Deserialize;
@@ -22,7 +22,7 @@ struct Case {
     classes: usize,
     x: Vec<f64>,
     labels: Vec<usize>,
-    groups: Vec<usize>,
+    clusters: Vec<usize>,
     types: Vec<usize>,
     outer: Vec<usize>,
     c: Vec<f64>,
@@ -48,14 +48,14 @@ fn nested_probes_and_their_controls_are_scikit_learns() {
     assert_eq!(oracle.cases.len(), 4);
     for case in &oracle.cases {
         let x = Matrix { rows: case.labels.len(), columns: case.columns, values: case.x.clone() };
-        let fold_of = grouped_folds(&case.labels, &case.groups, 4, &mut Stream::new(SEED, "grouped folds", &["0"]));
+        let fold_of = cluster_folds(&case.labels, &case.clusters, 4, &mut Stream::new(SEED, "probe folds", &["0"]));
         assert_eq!(fold_of, case.outer, "{}", case.name);
         let mut labellings = vec![case.labels.clone()];
         for draw in 0..case.controls.len() {
             let mut stream = Stream::new(SEED, "control labels", &[&draw.to_string()]);
             labellings.push(exchanged(&case.labels, &case.types, &fold_of, &mut stream));
         }
-        let divided = Divided { x: &x, groups: &case.groups, fold_of: &fold_of, folds: 4 };
+        let divided = Divided { x: &x, clusters: &case.clusters, fold_of: &fold_of, folds: 4 };
         let search = Search { grid: &oracle.grid, folds: 3, seed: SEED, repeat: 0 };
         let found = nested(divided, &labellings, search).unwrap();
         let (real, controls) = found.split_first().unwrap();
@@ -90,7 +90,7 @@ fn one_thread_finds_what_two_find() {
     let oracle = oracle();
     let case = &oracle.cases[1];
     let x = Matrix { rows: case.labels.len(), columns: case.columns, values: case.x.clone() };
-    let divided = Divided { x: &x, groups: &case.groups, fold_of: &case.outer, folds: 4 };
+    let divided = Divided { x: &x, clusters: &case.clusters, fold_of: &case.outer, folds: 4 };
     let labellings: Vec<Vec<usize>> = (0..20)
         .map(|draw: usize| exchanged(&case.labels, &case.types, &case.outer, &mut Stream::new(1, "test", &[&draw.to_string()])))
         .collect();

@@ -21,14 +21,14 @@ const TOLERANCE: f64 = 1e-16;
 /// Fewest labels of the first block.
 const FIRST: usize = 8;
 
-/// Rows in the order they are sent, groups shuffled and kept together, and the blocks' ends.
+/// Rows in the order they are sent, clusters shuffled and kept together, and the blocks' ends.
 ///
 /// Ends are `n`, `n / 2`, `n / 4`, ... down to the larger of [`FIRST`] and two labels a
-/// class, each moved up to the end of its group.
-pub fn transmission(groups: &[usize], classes: usize, stream: &mut Stream) -> (Vec<usize>, Vec<usize>) {
+/// class, each moved up to the end of its cluster.
+pub fn transmission(clusters: &[usize], classes: usize, stream: &mut Stream) -> (Vec<usize>, Vec<usize>) {
     let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (row, &group) in groups.iter().enumerate() {
-        members.entry(group).or_default().push(row);
+    for (row, &cluster) in clusters.iter().enumerate() {
+        members.entry(cluster).or_default().push(row);
     }
     let mut shuffled: Vec<Vec<usize>> = members.into_values().collect();
     stream.shuffle(&mut shuffled);
@@ -37,7 +37,7 @@ pub fn transmission(groups: &[usize], classes: usize, stream: &mut Stream) -> (V
     let mut end = order.len();
     while end >= FIRST.max(2 * classes) {
         let mut moved = end;
-        while moved < order.len() && groups[order[moved]] == groups[order[moved - 1]] {
+        while moved < order.len() && clusters[order[moved]] == clusters[order[moved - 1]] {
             moved += 1;
         }
         ends.push(moved);
@@ -95,16 +95,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn groups_are_sent_whole_and_blocks_double() {
-        let groups: Vec<usize> = (0..100).map(|i| i / 3).collect();
-        let (order, ends) = transmission(&groups, 4, &mut Stream::new(3, "test", &[]));
+    fn clusters_are_sent_whole_and_blocks_double() {
+        let clusters: Vec<usize> = (0..100).map(|i| i / 3).collect();
+        let (order, ends) = transmission(&clusters, 4, &mut Stream::new(3, "test", &[]));
         let mut sorted = order.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, (0..100).collect::<Vec<_>>());
         assert_eq!(ends.last(), Some(&100));
         assert!(ends.len() == 4 && ends[0] >= 12 && ends[0] <= 14, "{ends:?}");
         for end in &ends[..ends.len() - 1] {
-            assert_ne!(groups[order[*end]], groups[order[end - 1]]);
+            assert_ne!(clusters[order[*end]], clusters[order[end - 1]]);
         }
     }
 

@@ -74,10 +74,7 @@ impl Subjects<'_> {
     /// Every other layer, one repeat each.
     fn once(&self, layers: &[(Place, Vectors)]) -> Result<Vec<ProbeFinding>> {
         let cells: Vec<(&(Place, Vectors), Target)> = layers.iter().flat_map(|cell| Target::ALL.map(|target| (cell, target))).collect();
-        cells
-            .into_par_iter()
-            .map(|((place, vectors), target)| Ok(self.probe(place, OWN, target, vectors, Effort::Once)?.finding))
-            .collect()
+        cells.into_par_iter().map(|((place, vectors), target)| Ok(self.probe(place, OWN, target, vectors, Effort::Once)?.finding)).collect()
     }
 
     /// The last layer with its floors, and the floors' own rows.
@@ -126,7 +123,7 @@ pub(super) fn empty(place: &Place, source: &str, target: Target, counts: &[usize
         target: target.name().into(),
         rows,
         left_out: 0,
-        groups: rows,
+        clusters: rows,
         classes: counts.len(),
         folds,
         repeats: 0,

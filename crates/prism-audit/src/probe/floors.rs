@@ -91,7 +91,7 @@ pub fn attach(probed: &mut Probed, rows: &Rows<'_>, target: Target, others: &[Fl
     let besides = all.iter().filter_map(|floor| beside(probed, floor));
     let Some(best) = besides.min_by(|a, b| a.lead().total_cmp(&b.lead())) else { return };
     let mut stream = Stream::new(u64::from(settings.seed), "probe floor bootstrap", &[]);
-    let interval = resample_mean(&best.groups, &best.differences, settings.replicates, &mut stream);
+    let interval = resample_mean(&best.clusters, &best.differences, settings.replicates, &mut stream);
     let finding = &mut probed.finding;
     finding.best_floor = Some(best.name.clone());
     finding.floor_rows = Some(best.differences.len());
@@ -106,7 +106,7 @@ struct Beside {
     name: String,
     accuracy: f64,
     differences: Vec<f64>,
-    groups: Vec<usize>,
+    clusters: Vec<usize>,
 }
 
 impl Beside {
@@ -116,13 +116,13 @@ impl Beside {
 }
 
 fn beside(probed: &Probed, floor: &Floor) -> Option<Beside> {
-    let own = probed.ids.iter().zip(&probed.right).zip(&probed.groups);
-    let common: Vec<(f64, f64, usize)> = own.filter_map(|((id, right), group)| Some((*right, *floor.right.get(id)?, *group))).collect();
+    let own = probed.ids.iter().zip(&probed.right).zip(&probed.clusters);
+    let common: Vec<(f64, f64, usize)> = own.filter_map(|((id, right), cluster)| Some((*right, *floor.right.get(id)?, *cluster))).collect();
     (!common.is_empty()).then(|| Beside {
         name: floor.name.clone(),
         accuracy: common.iter().map(|c| c.1).sum::<f64>() / common.len() as f64,
         differences: common.iter().map(|c| c.0 - c.1).collect(),
-        groups: common.iter().map(|c| c.2).collect(),
+        clusters: common.iter().map(|c| c.2).collect(),
     })
 }
 

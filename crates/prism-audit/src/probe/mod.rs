@@ -1,7 +1,7 @@
 //! Linear probes (method, section 6): where is the answer linearly decodable?
 //!
 //! The default, in order: [`rows`] joins vectors with a target's labels ([`targets`]) and
-//! clusters; [`grouped_folds`] divide them; [`nested`] z-scores ([`standardize`]), writes
+//! clusters; [`cluster_folds`] divide them; [`nested`] z-scores ([`standardize`]), writes
 //! the rows in fewer numbers ([`reduced`], [`eigen`]) and fits many penalties and labellings
 //! at once ([`batch`]); [`suite`] adds repeats, [`control`] labels, intervals ([`resample`])
 //! and a [`description_length`]; [`floors`] says what had to be beaten; [`finding`] makes
@@ -11,6 +11,7 @@
 //! [`logistic`], [`cross_validation`].
 
 pub mod batch;
+pub mod cluster_folds;
 pub mod control;
 pub mod cross_validation;
 pub mod description_length;
@@ -19,7 +20,6 @@ pub mod finding;
 pub mod floors;
 pub mod folds;
 pub mod gap;
-pub mod grouped_folds;
 pub mod logistic;
 pub mod matrix;
 pub mod nested;

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use prism_run::random::Stream;
 
 use super::batch::{Problem, fit_all};
-use super::grouped_folds::grouped_folds;
+use super::cluster_folds::cluster_folds;
 use super::logistic::Logistic;
 use super::matrix::Matrix;
 use super::reduced::{Reduced, reduce};
@@ -24,9 +24,9 @@ use super::standardize::Standardizer;
 /// Twice the distance of the loss to its minimum, nats: for the choice of C, where losses a
 /// thousandth apart are as good as each other; for fits to control labels, of which only the
 /// predicted classes count; for the fits whose probabilities are reported.
-const CHOOSING: f64 = 1e-5;
-const CONTROL: f64 = 1e-5;
-const PREDICTING: f64 = 1e-12;
+const CHOOSING: f64 = 1e-6;
+const CONTROL: f64 = 1e-8;
+const PREDICTING: f64 = 1e-15;
 /// The walk along the grid ends when cross-entropy stands this many nats above its least.
 const BEYOND: f64 = 0.02;
 /// Labellings fitted side by side: enough to fill a product, few enough to stay in the cache.
@@ -53,7 +53,7 @@ pub struct Divided<'a> {
     /// `[rows, columns]`.
     pub x: &'a Matrix,
     /// Group of each row: never in training and test at once.
-    pub groups: &'a [usize],
+    pub clusters: &'a [usize],
     /// Outer test fold of each row.
     pub fold_of: &'a [usize],
     /// Outer folds.
@@ -146,7 +146,7 @@ fn one_fold(rows: Divided<'_>, labellings: &[Vec<usize>], search: Search<'_>, fo
     let seen = rows.x.select(&train);
     let scaler = Standardizer::fit(&seen);
     let reduced = reduce(&scaler.apply(&seen), &scaler.apply(&rows.x.select(&test)))?;
-    let groups: Vec<usize> = train.iter().map(|&row| rows.groups[row]).collect();
+    let clusters: Vec<usize> = train.iter().map(|&row| rows.clusters[row]).collect();
     let of = |part: &[usize], labels: &[usize]| -> Vec<usize> { part.iter().map(|&row| labels[row]).collect() };
     // The first labelling, the real one, stands alone: it does not depend on the others.
     let (first, others) = labellings.split_at(1.min(labellings.len()));
@@ -156,12 +156,13 @@ fn one_fold(rows: Divided<'_>, labellings: &[Vec<usize>], search: Search<'_>, fo
         .enumerate()
         .map(|(place, chunk)| {
             let known: Vec<Vec<usize>> = chunk.iter().map(|labels| of(&train, labels)).collect();
-            let chosen = choose(&reduced, &known, &groups, search, fold)?;
+            let chosen = choose(&reduced, &known, &clusters, search, fold)?;
             let problems: Vec<Problem> =
                 known.iter().zip(&chosen).map(|(labels, c)| Problem::new((0..train.len()).collect(), labels, *c)).collect();
             let tolerance = if place == 0 { PREDICTING } else { CONTROL };
             let fits = fit_all(&reduced.train, &reduced.spread, &problems, tolerance)?;
-            let predicted = problems.iter().zip(&fits).zip(chunk).map(|((p, fit), labels)| predict(fit, p, &reduced.test, &of(&test, labels)));
+            let predicted =
+                problems.iter().zip(&fits).zip(chunk).map(|((p, fit), labels)| predict(fit, p, &reduced.test, &of(&test, labels)));
             Ok(predicted.collect())
         })
         .collect::<Result<_, String>>()?;
@@ -171,9 +172,7 @@ fn one_fold(rows: Divided<'_>, labellings: &[Vec<usize>], search: Search<'_>, fo
 fn predict(fit: &Logistic, problem: &Problem, test: &Matrix, labels: &[usize]) -> Fold {
     let log_p = fit.log_probabilities(test);
     let best = |p: &[f64]| (0..p.len()).fold(0, |b, c| if p[c] > p[b] { c } else { b });
-    let own = |(i, label): (usize, &usize)| {
-        problem.present.binary_search(label).map_or(UNSEEN.ln(), |class| log_p.row(i)[class])
-    };
+    let own = |(i, label): (usize, &usize)| problem.present.binary_search(label).map_or(UNSEEN.ln(), |class| log_p.row(i)[class]);
     Fold {
         predictions: (0..labels.len()).map(|i| problem.present[best(log_p.row(i))]).collect(),
         log_p: labels.iter().enumerate().map(own).collect(),
@@ -208,9 +207,9 @@ impl Inner {
 }
 
 impl Walk {
-    fn new(x: &Matrix, labels: &[usize], groups: &[usize], search: Search<'_>, fold: usize) -> Self {
+    fn new(x: &Matrix, labels: &[usize], clusters: &[usize], search: Search<'_>, fold: usize) -> Self {
         let mut stream = Stream::new(search.seed, "inner folds", &[&search.repeat.to_string(), &fold.to_string()]);
-        let fold_of = grouped_folds(labels, groups, search.folds, &mut stream);
+        let fold_of = cluster_folds(labels, clusters, search.folds, &mut stream);
         let inner = (0..search.folds).filter_map(|fold| {
             let (validation, train): (Vec<usize>, Vec<usize>) = (0..labels.len()).partition(|&row| fold_of[row] == fold);
             let problem = Problem::new(train, labels, 1.0);
@@ -239,8 +238,8 @@ impl Walk {
 }
 
 /// The C of each labelling of the training rows.
-fn choose(reduced: &Reduced, labellings: &[Vec<usize>], groups: &[usize], search: Search<'_>, fold: usize) -> Result<Vec<f64>, String> {
-    let mut walks: Vec<Walk> = labellings.iter().map(|labels| Walk::new(&reduced.train, labels, groups, search, fold)).collect();
+fn choose(reduced: &Reduced, labellings: &[Vec<usize>], clusters: &[usize], search: Search<'_>, fold: usize) -> Result<Vec<f64>, String> {
+    let mut walks: Vec<Walk> = labellings.iter().map(|labels| Walk::new(&reduced.train, labels, clusters, search, fold)).collect();
     for &c in search.grid {
         let mut problems = Vec::new();
         for inner in walks.iter_mut().filter(|w| w.walking()).flat_map(|w| &mut w.inner) {

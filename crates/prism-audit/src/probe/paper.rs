@@ -1,7 +1,7 @@
 //! The release's probe (method, section 6), number for number: `--compat paper`.
 //!
 //! C = 1, scikit-learn's stratified folds and its stopping rule; beside it the same
-//! optimum at a tight tolerance, and permuted labels. No search for C, no groups, no
+//! optimum at a tight tolerance, and permuted labels. No search for C, no clusters, no
 //! repeats: see [`super::suite`] for the default.
 
 use prism_run::random::Stream;

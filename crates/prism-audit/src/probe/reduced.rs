@@ -73,7 +73,8 @@ mod tests {
     #[test]
     fn coordinates_keep_every_inner_product_with_a_training_row() {
         for (rows, columns) in [(4, 9), (9, 4), (5, 5)] {
-            let made = |rows, shift| Matrix { rows, columns, values: (0..rows * columns).map(|i| ((i * i + shift) as f64).sin()).collect() };
+            let made =
+                |rows, shift| Matrix { rows, columns, values: (0..rows * columns).map(|i| ((i * i + shift) as f64).sin()).collect() };
             let (mut train, test) = (made(rows, 0), made(3, 7));
             // a dependent row
             let last: Vec<f64> = train.row(0).iter().zip(train.row(2)).map(|(a, b)| a - 2.0 * b).collect();

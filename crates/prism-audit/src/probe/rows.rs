@@ -1,4 +1,4 @@
-//! Vectors joined with labels and groups: the rows of one probe.
+//! Vectors joined with labels and clusters: the rows of one probe.
 
 use std::collections::BTreeMap;
 
@@ -50,23 +50,17 @@ pub struct Rows<'a> {
     /// The labels that occur, sorted.
     pub classes: Vec<&'a str>,
     /// Group of each.
-    pub groups: Vec<usize>,
+    pub clusters: Vec<usize>,
     /// What each question shows by itself.
     pub questions: Vec<&'a Question<'a>>,
-    /// Examples left out because their label occurs in one group only.
+    /// Examples left out because their label occurs in one cluster only.
     pub left_out: usize,
 }
 
 impl<'a> Rows<'a> {
     /// The vectors whose example is among the target's. Examples whose label occurs in
-    /// fewer than `least` groups are left out: it could not be in training and test.
-    pub fn join(
-        vectors: &Vectors,
-        questions: &'a BTreeMap<i64, Question<'a>>,
-        clusters: &Clusters,
-        target: Target,
-        least: usize,
-    ) -> Self {
+    /// fewer than `least` clusters are left out: it could not be in training and test.
+    pub fn join(vectors: &Vectors, questions: &'a BTreeMap<i64, Question<'a>>, clusters: &Clusters, target: Target, least: usize) -> Self {
         let mut known: Vec<(i64, usize, &Question<'_>, &str)> = vectors
             .rows
             .iter()
@@ -77,13 +71,13 @@ impl<'a> Rows<'a> {
             })
             .collect();
         known.sort_unstable_by_key(|(row, i, ..)| (*row, *i));
-        let group = |row: i64| usize::try_from(row).ok().and_then(|row| clusters.number(row)).unwrap_or_default();
+        let cluster = |row: i64| usize::try_from(row).ok().and_then(|row| clusters.number(row)).unwrap_or_default();
         let mut of_label: BTreeMap<&str, std::collections::BTreeSet<usize>> = BTreeMap::new();
         for (row, _, _, label) in &known {
-            of_label.entry(label).or_default().insert(group(*row));
+            of_label.entry(label).or_default().insert(cluster(*row));
         }
         let before = known.len();
-        known.retain(|(_, _, _, label)| of_label.get(label).is_some_and(|groups| groups.len() >= least));
+        known.retain(|(_, _, _, label)| of_label.get(label).is_some_and(|clusters| clusters.len() >= least));
         let mut classes: Vec<&str> = known.iter().map(|k| k.3).collect();
         classes.sort_unstable();
         classes.dedup();
@@ -93,7 +87,7 @@ impl<'a> Rows<'a> {
             ids: known.iter().map(|k| k.0).collect(),
             x,
             labels: known.iter().map(|k| classes.partition_point(|c| *c < k.3)).collect(),
-            groups: known.iter().map(|k| group(k.0)).collect(),
+            clusters: known.iter().map(|k| cluster(k.0)).collect(),
             questions: known.iter().map(|k| k.2).collect(),
             left_out: before - known.len(),
             classes,

@@ -1,14 +1,14 @@
-//! The default probe of one set of vectors: nested, repeated, grouped, with control
+//! The default probe of one set of vectors: nested, repeated, clusters kept whole, with control
 //! labels, a permutation test, intervals and a description length.
 
 use prism_run::random::Stream;
 
+use super::cluster_folds::cluster_folds;
 use super::control::{exchanged, permutation_p};
 use super::description_length::{code_length, transmission, uniform};
 use super::finding::empty;
-use super::grouped_folds::grouped_folds;
 use super::nested::{Divided, OutOfFold, Search, nested};
-use super::resample::resample;
+use super::resample::resample_mean;
 use super::rows::{Place, Rows, numbered};
 use super::targets::Target;
 use crate::findings::ProbeFinding;
@@ -35,27 +35,34 @@ pub struct Probed {
     /// Row of each example.
     pub ids: Vec<i64>,
     /// Group of each.
-    pub groups: Vec<usize>,
+    pub clusters: Vec<usize>,
     /// Share of repeats in which each was predicted right.
     pub right: Vec<f64>,
     /// The outer folds of each repeat.
     pub folds: Vec<Vec<usize>>,
 }
 
-/// Probes `rows`; too few rows, groups or classes give a finding without numbers that says why.
+/// Probes `rows`; too few rows, clusters or classes give a finding without numbers that says why.
 ///
 /// # Errors
 /// [`Error::Probe`] on values that are not finite.
-pub fn probe_rows(place: &Place, source: &str, target: Target, rows: &Rows<'_>, effort: Effort, settings: &AuditSettings) -> Result<Probed> {
+pub fn probe_rows(
+    place: &Place,
+    source: &str,
+    target: Target,
+    rows: &Rows<'_>,
+    effort: Effort,
+    settings: &AuditSettings,
+) -> Result<Probed> {
     let counts = rows.counts();
-    let mut groups = rows.groups.clone();
-    groups.sort_unstable();
-    groups.dedup();
+    let mut clusters = rows.clusters.clone();
+    clusters.sort_unstable();
+    clusters.dedup();
     let mut finding = empty(place, source, target, &counts, settings.folds);
-    finding.groups = groups.len();
+    finding.clusters = clusters.len();
     finding.left_out = rows.left_out;
-    finding.reason = refusal(rows, groups.len(), settings);
-    let mut probed = Probed { finding, ids: rows.ids.clone(), groups: rows.groups.clone(), right: Vec::new(), folds: Vec::new() };
+    finding.reason = refusal(rows, clusters.len(), settings);
+    let mut probed = Probed { finding, ids: rows.ids.clone(), clusters: rows.clusters.clone(), right: Vec::new(), folds: Vec::new() };
     if probed.finding.reason.is_some() {
         return Ok(probed);
     }
@@ -65,13 +72,13 @@ pub fn probe_rows(place: &Place, source: &str, target: Target, rows: &Rows<'_>, 
     let mut found: Vec<OutOfFold> = Vec::with_capacity(repeats);
     let mut draws: Vec<f64> = Vec::new();
     for repeat in 0..repeats {
-        let mut stream = Stream::new(seed, "grouped folds", &[&repeat.to_string()]);
-        let fold_of = grouped_folds(&rows.labels, &rows.groups, settings.folds, &mut stream);
+        let mut stream = Stream::new(seed, "probe folds", &[&repeat.to_string()]);
+        let fold_of = cluster_folds(&rows.labels, &rows.clusters, settings.folds, &mut stream);
         let mut labellings = vec![rows.labels.clone()];
         if effort == Effort::Full && repeat == 0 {
             labellings.extend(control_labels(rows, &fold_of, settings));
         }
-        let divided = Divided { x: &rows.x, groups: &rows.groups, fold_of: &fold_of, folds: settings.folds };
+        let divided = Divided { x: &rows.x, clusters: &rows.clusters, fold_of: &fold_of, folds: settings.folds };
         let search = Search { grid: &settings.c_grid, folds: settings.inner_folds, seed, repeat };
         let mut all = nested(divided, &labellings, search).map_err(refuse)?.into_iter();
         found.extend(all.next());
@@ -81,8 +88,7 @@ pub fn probe_rows(place: &Place, source: &str, target: Target, rows: &Rows<'_>, 
     probed.right = (0..rows.labels.len())
         .map(|row| found.iter().filter(|f| f.predictions[row] == rows.labels[row]).count() as f64 / repeats as f64)
         .collect();
-    let loss: Vec<f64> =
-        (0..rows.labels.len()).map(|row| -found.iter().map(|f| f.log_p[row]).sum::<f64>() / repeats as f64).collect();
+    let loss: Vec<f64> = (0..rows.labels.len()).map(|row| -found.iter().map(|f| f.log_p[row]).sum::<f64>() / repeats as f64).collect();
     describe(&mut probed.finding, rows, &found, &counts, &loss);
     if let (Some(real), false) = (found.first().map(|f| f.accuracy(&rows.labels)), draws.is_empty()) {
         let mean = draws.iter().sum::<f64>() / draws.len() as f64;
@@ -92,12 +98,16 @@ pub fn probe_rows(place: &Place, source: &str, target: Target, rows: &Rows<'_>, 
         probed.finding.permutation_p = permutation_p(real, &draws);
     }
     if effort == Effort::Full {
-        let mut stream = Stream::new(seed, "probe bootstrap", &[]);
-        if let Some(drawn) = resample(&rows.groups, &rows.labels, &probed.right, &loss, settings.replicates, &mut stream) {
-            (probed.finding.item_low, probed.finding.item_high) = (Some(drawn.accuracy.low), Some(drawn.accuracy.high));
-            (probed.finding.mi_low, probed.finding.mi_high) = (Some(drawn.information.low), Some(drawn.information.high));
-        }
-        let (order, ends) = transmission(&rows.groups, counts.len(), &mut Stream::new(seed, "transmission", &[]));
+        let interval =
+            |values: &[f64]| resample_mean(&rows.clusters, values, settings.replicates, &mut Stream::new(seed, "probe bootstrap", &[]));
+        let drawn = interval(&probed.right);
+        (probed.finding.item_low, probed.finding.item_high) = (drawn.map(|i| i.low), drawn.map(|i| i.high));
+        // what each example adds to H(Y) - CE: ln p(label) minus ln of the label's share
+        let share = |label: usize| counts[label] as f64 / rows.labels.len() as f64;
+        let information: Vec<f64> = rows.labels.iter().zip(&loss).map(|(&label, loss)| -share(label).ln() - loss).collect();
+        let drawn = interval(&information);
+        (probed.finding.mi_low, probed.finding.mi_high) = (drawn.map(|i| i.low), drawn.map(|i| i.high));
+        let (order, ends) = transmission(&rows.clusters, counts.len(), &mut Stream::new(seed, "transmission", &[]));
         let labels: Vec<usize> = order.iter().map(|&row| rows.labels[row]).collect();
         let length = code_length(&rows.x.select(&order), &labels, counts.len(), &ends, &settings.c_grid).map_err(refuse)?;
         probed.finding.description_length = Some(length);
@@ -106,14 +116,14 @@ pub fn probe_rows(place: &Place, source: &str, target: Target, rows: &Rows<'_>, 
     Ok(probed)
 }
 
-fn refusal(rows: &Rows<'_>, groups: usize, settings: &AuditSettings) -> Option<String> {
+fn refusal(rows: &Rows<'_>, clusters: usize, settings: &AuditSettings) -> Option<String> {
     let (n, classes) = (rows.labels.len(), rows.classes.len());
     if classes < 2 {
         Some(format!("{classes} class among {n} rows: nothing to tell apart"))
     } else if n < 2 * settings.folds {
         Some(format!("{n} rows are fewer than 2 x {} folds", settings.folds))
-    } else if groups < 2 * settings.folds {
-        Some(format!("{groups} groups of examples that share an image are fewer than 2 x {} folds", settings.folds))
+    } else if clusters < 2 * settings.folds {
+        Some(format!("{clusters} clusters of examples that share an image are fewer than 2 x {} folds", settings.folds))
     } else {
         None
     }

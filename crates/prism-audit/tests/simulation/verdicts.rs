@@ -6,7 +6,7 @@ use prism_audit::clusters::Clusters;
 use prism_audit::conclusion::{LOAD_BEARING, conclude};
 use prism_audit::pairs::{Branch, Pair};
 use prism_audit::verdict::{BYPASSED, verdicts};
-use prism_run::Intervention;
+use prism_run::Action;
 use prism_run::random::Stream;
 use prism_run::records::AnswerRow;
 
@@ -35,6 +35,9 @@ fn answer(row: usize, correct: bool, moved: Option<f64>) -> AnswerRow {
         answer_entropy: None,
         latent_norm: Some(1.0),
         perturbation_norm: moved,
+        option_logprobs: None,
+        donor_label: None,
+        donor_margin: None,
     }
 }
 
@@ -52,7 +55,7 @@ fn verdict(s: &mut Stream, names: &[&str], n: usize, gained: f64, lost: f64) -> 
             (0..n).map(|i| row(i, s)).collect()
         })
         .collect();
-    let mut branches = vec![Branch { name: "clean", intervention: Some(Intervention::Clean), pairs: vec![], rows: vec![] }];
+    let mut branches = vec![Branch { name: "clean", intervention: Some(Action::Clean.into()), pairs: vec![], rows: vec![] }];
     for (name, rows) in names.iter().zip(&rows) {
         let pairs = rows.iter().map(|(clean, other)| Pair { clean, other, category: None }).collect();
         branches.push(Branch { name, intervention: None, pairs, rows: vec![] });

@@ -304,7 +304,7 @@ fn probes(v: &(&str, &str, f64, f64, f64, f64), seed: usize) -> Vec<ProbeFinding
             target: "gold".into(),
             rows: EXAMPLES,
             left_out: 0,
-            groups: EXAMPLES,
+            clusters: EXAMPLES,
             classes: 4,
             folds: 5,
             repeats: 5,
@@ -347,14 +347,21 @@ fn probes(v: &(&str, &str, f64, f64, f64, f64), seed: usize) -> Vec<ProbeFinding
         }
     };
     let context = v.0.starts_with("p-");
-    vec![
+    let mut all = vec![
         row("answer_state", Some(v.4)),
         row("latent_last", Some(v.5)),
         row("latent_mean", Some(v.5 + 0.02)),
         row("context_last", context.then_some(0.34)),
         row("question_mean", Some(0.5)),
         row("visual_mean", Some(0.37)),
-    ]
+    ];
+    for layer in 0..4 {
+        for (position, most) in [("answer_state", v.4), ("latent_last", v.5), ("question_mean", 0.5)] {
+            let accuracy = 0.35 + (most - 0.35) * layer as f64 / 4.0;
+            all.push(ProbeFinding { layer: Some(layer), repeats: 1, ..row(position, Some(accuracy)) });
+        }
+    }
+    all
 }
 
 /// Counts over the made-up answers; intervals by simple formulas, good enough for a drawing.

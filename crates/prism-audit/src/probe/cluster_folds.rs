@@ -1,9 +1,9 @@
-//! Folds that keep groups whole and every label's share as even as the groups allow.
+//! Folds that keep clusters whole and every label's share as even as the clusters allow.
 //!
-//! Groups are shuffled, then dealt, the largest first, each to the fold where it adds
+//! Clusters are shuffled, then dealt, the largest first, each to the fold where it adds
 //! least to the sum over labels of squared shares, `sum over labels and folds of
 //! (n[label, fold] / n[label])^2`; of equal folds to the smallest, then the first. With
-//! one example a group every label is spread evenly to within one example. After
+//! one example a cluster every label is spread evenly to within one example. After
 //! scikit-learn's `StratifiedGroupKFold`, which minimises the spread of the same shares.
 
 use std::collections::BTreeMap;
@@ -12,14 +12,14 @@ use prism_run::random::Stream;
 
 /// The test fold of each row.
 ///
-/// `labels` are class indices, `groups` any numbers; both have one entry a row.
-pub fn grouped_folds(labels: &[usize], groups: &[usize], folds: usize, stream: &mut Stream) -> Vec<usize> {
+/// `labels` are class indices, `clusters` any numbers; both have one entry a row.
+pub fn cluster_folds(labels: &[usize], clusters: &[usize], folds: usize, stream: &mut Stream) -> Vec<usize> {
     let classes = labels.iter().max().map_or(0, |m| m + 1);
     let mut totals = vec![0.0f64; classes];
     labels.iter().for_each(|&l| totals[l] += 1.0);
     let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (row, &group) in groups.iter().enumerate() {
-        members.entry(group).or_default().push(row);
+    for (row, &cluster) in clusters.iter().enumerate() {
+        members.entry(cluster).or_default().push(row);
     }
     let mut order: Vec<Vec<usize>> = members.into_values().collect();
     stream.shuffle(&mut order);
@@ -60,22 +60,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn groups_stay_whole(
+        fn clusters_stay_whole(
             rows in prop::collection::vec((0usize..4, 0usize..25), 30..150), folds in 2usize..7, seed in 0u64..1000
         ) {
-            let (labels, groups): (Vec<usize>, Vec<usize>) = rows.into_iter().unzip();
-            let fold_of = grouped_folds(&labels, &groups, folds, &mut stream(seed));
+            let (labels, clusters): (Vec<usize>, Vec<usize>) = rows.into_iter().unzip();
+            let fold_of = cluster_folds(&labels, &clusters, folds, &mut stream(seed));
             for (i, j) in (0..labels.len()).flat_map(|i| (0..i).map(move |j| (i, j))) {
-                prop_assert!(groups[i] != groups[j] || fold_of[i] == fold_of[j]);
+                prop_assert!(clusters[i] != clusters[j] || fold_of[i] == fold_of[j]);
             }
             prop_assert!(fold_of.iter().all(|f| *f < folds));
-            prop_assert_eq!(fold_of.clone(), grouped_folds(&labels, &groups, folds, &mut stream(seed)));
+            prop_assert_eq!(fold_of.clone(), cluster_folds(&labels, &clusters, folds, &mut stream(seed)));
         }
 
         #[test]
         fn single_examples_are_dealt_evenly(labels in prop::collection::vec(0usize..4, 10..200), folds in 2usize..7, seed in 0u64..1000) {
-            let groups: Vec<usize> = (0..labels.len()).collect();
-            let fold_of = grouped_folds(&labels, &groups, folds, &mut stream(seed));
+            let clusters: Vec<usize> = (0..labels.len()).collect();
+            let fold_of = cluster_folds(&labels, &clusters, folds, &mut stream(seed));
             for class in 0..4 {
                 let (most, least) = spread(&labels, &fold_of, folds, class);
                 prop_assert!(most - least <= 1);
@@ -85,8 +85,8 @@ mod tests {
         #[test]
         fn pairs_are_dealt_nearly_evenly(pairs in prop::collection::vec((0usize..4, 0usize..4), 40..100), folds in 2usize..6, seed in 0u64..1000) {
             let labels: Vec<usize> = pairs.iter().flat_map(|(a, b)| [*a, *b]).collect();
-            let groups: Vec<usize> = (0..labels.len()).map(|i| i / 2).collect();
-            let fold_of = grouped_folds(&labels, &groups, folds, &mut stream(seed));
+            let clusters: Vec<usize> = (0..labels.len()).map(|i| i / 2).collect();
+            let fold_of = cluster_folds(&labels, &clusters, folds, &mut stream(seed));
             for class in 0..4 {
                 let (most, least) = spread(&labels, &fold_of, folds, class);
                 prop_assert!(most - least <= 4, "{} {}", most, least);
