@@ -3,7 +3,7 @@
 //!
 //! `bench_probe`: the release's cell (five folds, C = 1), and the nested one.
 //! `bench_probe all`: every one of 37 layers x 7 positions, nested, once.
-//! `bench_probe RUN [DRAWS]`: the whole default suite on an audit's records.
+//! `bench_probe RUN [BASE]`: the whole default suite on an audit's records, with that floor.
 //! `oracle/bench_probe.py` does the same cells with scikit-learn on the same values.
 
 use std::path::Path;
@@ -56,8 +56,8 @@ fn best<R>(mut work: impl FnMut() -> R) -> (f64, R) {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut settings = AuditSettings::default();
-    if let Some(draws) = std::env::args().nth(2) {
-        settings.control_draws = draws.parse()?;
+    if let Some(base) = std::env::args().nth(2) {
+        settings.floors.insert("base".into(), base.into());
     }
     let labels = labels();
     let fold_of = stratified_folds(&labels, 5, 42);

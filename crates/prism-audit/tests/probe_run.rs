@@ -41,7 +41,7 @@ fn example(row: usize, id: usize) -> ExampleRow {
 
 /// A third of the answers are wrong, always by one letter.
 fn answer(row: usize) -> AnswerRow {
-    let wrong = (row / 3) % 3 == 0;
+    let wrong = (row / 3).is_multiple_of(3);
     AnswerRow {
         row,
         id: format!("e{row}"),

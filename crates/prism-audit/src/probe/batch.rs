@@ -211,7 +211,8 @@ impl<'a> Fit<'a> {
             return Err("the loss is not a finite number".into());
         }
         let rounding = 1e-15 * self.loss.abs();
-        if !first && !(loss <= self.loss + 1e-4 * self.length * self.slope + rounding) {
+        let enough = self.loss + 1e-4 * self.length * self.slope + rounding;
+        if !first && (loss.is_nan() || loss > enough) {
             let bend = loss - self.loss - self.slope * self.length;
             let best = -0.5 * self.slope * self.length * self.length / bend;
             self.length = if best.is_finite() { best.clamp(0.1 * self.length, 0.5 * self.length) } else { 0.1 * self.length };
@@ -272,7 +273,7 @@ impl<'a> Fit<'a> {
         }
         q.iter_mut().for_each(|q| *q = -*q);
         self.slope = dot(&q, &self.gradient);
-        if !(self.slope < 0.0) {
+        if self.slope.is_nan() || self.slope >= 0.0 {
             self.memory.clear();
             q = self.gradient.iter().zip(&self.scale).map(|(g, s)| -g * s).collect();
             self.slope = dot(&q, &self.gradient);

@@ -23,7 +23,7 @@ pub fn tost(differences: &[f64], margin: f64, alpha: f64) -> Option<Tost> {
 /// The same of a mean with this standard error and freedom. `None` when the error is 0: a
 /// sample without spread estimates no error, and so shows nothing by this test.
 pub fn tost_of(mean: f64, error: f64, freedom: f64, margin: f64, alpha: f64) -> Option<Tost> {
-    if !(error > 4.0 * f64::EPSILON * mean.abs()) {
+    if error.is_nan() || error <= 4.0 * f64::EPSILON * mean.abs() {
         return None;
     }
     let (above, below) = ((mean + margin) / error, (margin - mean) / error);
