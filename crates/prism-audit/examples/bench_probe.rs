@@ -39,19 +39,15 @@ fn vectors(cell: u32, labels: &[usize]) -> Matrix {
     Matrix { rows: ROWS, columns: COLUMNS, values: (0..ROWS * COLUMNS).map(|k| value(k / COLUMNS, k % COLUMNS)).collect() }
 }
 
-fn best<R>(mut work: impl FnMut() -> R) -> (f64, R) {
-    let mut least = f64::INFINITY;
-    loop {
-        let mut result = None;
-        for _ in 0..3 {
-            let begun = Instant::now();
-            result = Some(work());
-            least = least.min(begun.elapsed().as_secs_f64());
-        }
-        if let Some(result) = result {
-            return (least, result);
-        }
-    }
+/// Least seconds of three times, and what came out.
+fn best<R>(work: impl Fn() -> R) -> (f64, R) {
+    let timed = || {
+        let begun = Instant::now();
+        let result = work();
+        (begun.elapsed().as_secs_f64(), result)
+    };
+    let (first, result) = timed();
+    (first.min(timed().0).min(timed().0), result)
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
