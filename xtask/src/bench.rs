@@ -1,4 +1,4 @@
-//! Speed beside PyTorch in the same run, as ratios: machines are noisy.
+//! Speed beside PyTorch and scikit-learn in the same run, as ratios: machines are noisy.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,18 +8,21 @@ use serde_json::Value;
 
 use crate::steps::{capture, python, root, step};
 
-/// Runs our bench and the PyTorch one alternately and prints both with their ratio.
+/// Runs our benches and the Python ones alternately and prints both with their ratio.
 pub fn run(without_torch: bool) -> anyhow::Result<()> {
     step("build", "cargo", &["build", "--release", "--workspace", "--examples"])?;
     let mut ours: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     let mut theirs: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for _ in 0..3 {
         collect(&mut ours, &capture("target/release/examples/bench_engine", &[])?)?;
+        collect(&mut ours, &capture("target/release/examples/bench_probe", &[])?)?;
         if !without_torch {
             collect(&mut theirs, &capture(&python(), &["oracle/bench_torch.py"])?)?;
+            collect(&mut theirs, &capture(&python(), &["oracle/bench_probe.py"])?)?;
         }
     }
-    println!("{:<34} {:>12} {:>12} {:>8}", "measure (best of 3)", "prism", "PyTorch", "ratio");
+    collect(&mut ours, &capture("target/release/examples/bench_probe", &["all"])?)?;
+    println!("{:<34} {:>12} {:>12} {:>8}", "measure (best of 3)", "prism", "Python", "ratio");
     for (name, values) in &ours {
         let higher = name.contains("tokens/s");
         let best = |v: &[f64]| v.iter().copied().reduce(if higher { f64::max } else { f64::min }).unwrap_or(f64::NAN);

@@ -26,9 +26,9 @@ enum Command {
         /// Only generators whose name contains this.
         filter: Option<String>,
     },
-    /// Speed beside PyTorch, and the cost of an audit.
+    /// Speed beside PyTorch and scikit-learn, and the cost of an audit.
     Bench {
-        /// Skip the PyTorch side.
+        /// Skip the Python side.
         #[arg(long)]
         without_torch: bool,
     },

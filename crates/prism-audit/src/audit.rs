@@ -39,9 +39,9 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
         let text = "no alignment was recorded: the benchmark has no boxes, the model has no latent block, or none was asked for";
         findings.warnings.push(WarningFinding { about: "alignment".into(), text: text.into() });
     }
-    findings.probe = probe::probe_run(run, &examples, settings)?;
+    findings.probe = probe::probe_run(run, &examples, &answers, settings)?;
     findings.warnings.extend(probe::warnings(&findings.probe, settings));
-    let gap = probe::gap(run, &examples, &findings.probe, settings)?;
+    let gap = probe::gap(run, &examples, &answers, &findings.probe, settings)?;
     findings.warnings.extend(gap.as_ref().and_then(probe::Gap::warning));
     let clusters = Clusters::of(&examples);
     findings.faithfulness = faithfulness::faithfulness(&branches, &clusters, settings);

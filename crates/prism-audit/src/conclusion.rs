@@ -185,6 +185,9 @@ mod tests {
             answer_entropy: None,
             latent_norm: Some(1.0),
             perturbation_norm: moved,
+            option_logprobs: None,
+            donor_label: None,
+            donor_margin: None,
         };
         let rows: Vec<(AnswerRow, AnswerRow)> = (0..made.n)
             .map(|i| {
@@ -194,7 +197,7 @@ mod tests {
             })
             .collect();
         let pairs = rows.iter().map(|(clean, other)| Pair { clean, other, category: None }).collect();
-        let clean = Branch { name: "clean", intervention: Some(prism_run::Intervention::Clean), pairs: vec![], rows: vec![] };
+        let clean = Branch { name: "clean", intervention: Some(prism_run::Action::Clean.into()), pairs: vec![], rows: vec![] };
         let branch = Branch { name: made.name, intervention: None, pairs, rows: vec![] };
         let found = crate::verdict::verdicts(&[clean, branch], &Default::default(), &Default::default());
         found.into_iter().next().unwrap()

@@ -9,7 +9,7 @@ use prism_run::{Action, Donor, Intervention, Outcome, Position};
 use crate::alignment::target_cosine;
 use crate::faithfulness::ALL;
 use crate::findings::{FaithfulnessFinding, Findings, VariantSummary};
-use crate::probe::Gap;
+use crate::probe::{Gap, is_own};
 use crate::verdict;
 
 /// The line of Table 1 that these findings make.
@@ -19,7 +19,7 @@ pub fn summarise(manifest: &Manifest, examples: &[ExampleRow], gap: Option<&Gap>
         findings.faithfulness.iter().find(|f| f.intervention == name && f.category == ALL)
     };
     let delta = |action| overall(action).and_then(|f| f.delta);
-    let probed = |position: Position| findings.probe.iter().find(|p| p.position == position.name()).and_then(|p| p.accuracy);
+    let probed = |position: Position| findings.probe.iter().find(|p| is_own(p, position)).and_then(|p| p.accuracy);
     let clean = overall(Action::Clean);
     let variant = manifest.variant.clone().unwrap_or_else(|| "model".into());
     VariantSummary {

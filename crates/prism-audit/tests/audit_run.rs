@@ -133,7 +133,7 @@ fn write(run: &Path, variant: &str, seed: u64, model: Model) {
 }
 
 fn settings() -> AuditSettings {
-    AuditSettings { replicates: 500, control_draws: 2, ..Default::default() }
+    AuditSettings { replicates: 500, control_draws: 2, repeats: 2, ..Default::default() }
 }
 
 const RELIES: Model = Model { cosine: 0.5, skill: 0.9, reliance: 0.6, opens: true };

@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use prism_audit::AuditSettings;
-use prism_audit::probe::{Matrix, probe, stratified_folds};
+use prism_audit::probe::paper::probe;
+use prism_audit::probe::{Matrix, stratified_folds};
 use serde_json::Value;
 
 /// The golden folder: `PRISM_GOLDEN`, or `shared/golden` beside the project.

@@ -109,6 +109,9 @@ mod tests {
         let probe =
             [probes::Point { run: run(&a), position: "answer state (a)".into(), accuracy: 0.75, sd: Some(0.125), control: Some(0.25) }];
         insta::assert_json_snapshot!("probes", probes::spec(&probe, Some(0.375)));
+        let cell = |position: &str, layer: &str, accuracy| probes::Cell { position: position.into(), layer: layer.into(), accuracy };
+        let cells = [cell("answer state (a)", "0", 0.25), cell("answer state (a)", "last", 0.75), cell("last latent (b)", "last", 0.5)];
+        insta::assert_json_snapshot!("probe_layers", probes::layers(&cells, [0.25, 0.75]));
         let line = [training::Line { run: run(&a), points: vec![(1.0, 2.0), (2.0, 1.0)] }];
         insta::assert_json_snapshot!("training", training::spec(&line, "cross-entropy"));
     }
@@ -118,7 +121,7 @@ mod tests {
         assert!(cosine_accuracy::spec(&[], "cosine").is_none());
         assert!(corruption::spec(&[], None).is_none());
         assert!(gap_response::spec(&[], "zero").is_none());
-        assert!(probes::spec(&[], None).is_none());
+        assert!(probes::spec(&[], None).is_none() && probes::layers(&[], [0.0, 1.0]).is_none());
         assert!(training::spec(&[], "ce").is_none());
     }
 

@@ -229,7 +229,7 @@ fn the_same_inputs_give_the_same_bytes() {
 fn specifications_are_whole_and_themed() {
     let (_, _, page) = build("specs", Shape { seeds: 1, silent: false });
     let charts = charts(&page);
-    assert_eq!(charts.len(), 8);
+    assert_eq!(charts.len(), 8 + 5, "and a heat map per run");
     for (id, spec) in &charts {
         assert_eq!(spec["width"], "container", "{id}");
         assert!(spec["description"].is_string() && spec["data"]["values"].as_array().is_some_and(|v| !v.is_empty()), "{id}");

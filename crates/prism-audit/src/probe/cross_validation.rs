@@ -1,4 +1,4 @@
-//! The probe's pipeline (method, section 6): stratified folds, standardisation
+//! The release's pipeline (method, section 6): stratified folds, standardisation
 //! on the training part, logistic regression, probabilities of the rows left out.
 
 use rayon::prelude::*;
@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::folds::stratified_folds;
 use super::logistic::{Logistic, Tolerance};
 use super::matrix::Matrix;
-use super::row_space::row_space;
+use super::reduced::reduce;
 use super::standardize::Standardizer;
 
 /// How fits are made.
@@ -96,8 +96,8 @@ fn one_fold(x: &Matrix, labels: &[usize], classes: usize, pipeline: Pipeline, fo
     let scaler = Standardizer::fit(&seen);
     let (mut seen, mut unseen) = (scaler.apply(&seen), scaler.apply(&x.select(&test)));
     if pipeline.reduce && seen.rows < seen.columns {
-        let basis = row_space(&seen);
-        (seen, unseen) = (seen.times_transposed(&basis), unseen.times_transposed(&basis));
+        let reduced = reduce(&seen, &unseen)?;
+        (seen, unseen) = (reduced.train, reduced.test);
     }
     // A class that the training part lacks gets no probability; scikit-learn numbers
     // the classes it saw in sorted order, as here.

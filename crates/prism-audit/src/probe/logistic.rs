@@ -35,10 +35,10 @@ impl Tolerance {
 /// A fitted classifier.
 #[derive(Debug, Clone)]
 pub struct Logistic {
-    classes: usize,
+    pub(super) classes: usize,
     /// `[vectors, columns]`, one vector for two classes, else one per class.
-    weights: Matrix,
-    intercepts: Vec<f64>,
+    pub(super) weights: Matrix,
+    pub(super) intercepts: Vec<f64>,
     /// Iterations used.
     pub iterations: u64,
     /// Whether a tolerance was met.
@@ -109,7 +109,7 @@ impl Logistic {
 }
 
 /// ln(1 + e^z) without overflow.
-fn softplus(z: f64) -> f64 {
+pub(super) fn softplus(z: f64) -> f64 {
     z.max(0.0) + (-z.abs()).exp().ln_1p()
 }
 

@@ -63,6 +63,19 @@ pub fn times_transposed(left: &[f64], m: usize, right: &[f64], n: usize, k: usiz
     product(m, n, k, Strided { values: left, row: k, column: 1 }, Strided { values: right, row: 1, column: k }, out);
 }
 
+/// Inner product, in eight partial sums: the same order of additions everywhere.
+pub fn dot(left: &[f64], right: &[f64]) -> f64 {
+    let (heads, others) = (left.chunks_exact(8), right.chunks_exact(8));
+    let rest: f64 = heads.remainder().iter().zip(others.remainder()).map(|(a, b)| a * b).sum();
+    let mut sums = [0.0; 8];
+    for (a, b) in heads.zip(others) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum::<f64>() + rest
+}
+
 /// Values and the distance between neighbours of a column and of a row.
 struct Strided<'a> {
     values: &'a [f64],

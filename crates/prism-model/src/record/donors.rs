@@ -173,7 +173,7 @@ mod tests {
             images: vec![format!("{}.png", row / 2).into()],
             prompt: String::new(),
             options: vec!["x".into(); 2],
-            label: if row % 3 == 0 { "A".into() } else { "B".into() },
+            label: if row.is_multiple_of(3) { "A".into() } else { "B".into() },
             boxes: vec![],
             category: None,
             pair: None,

@@ -1,4 +1,5 @@
-//! Probe accuracy by position, each run against its own floors (method, section 6).
+//! Probe accuracy by position, each run against its own floors, and by position and
+//! layer (method, section 6).
 
 use serde_json::{Value, json};
 
@@ -68,5 +69,48 @@ pub fn spec(points: &[Point<'_>], majority: Option<f64>) -> Option<Value> {
         height,
         data.into(),
         json!({"layer": layers}),
+    ))
+}
+
+/// One layer at one position of one run.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    /// The position as printed.
+    pub position: String,
+    /// The layer as printed, in the order of the rows.
+    pub layer: String,
+    /// Mean accuracy.
+    pub accuracy: f64,
+}
+
+/// The heat map of one run: a column per position, a row per layer, the input at the bottom.
+pub fn layers(cells: &[Cell], range: [f64; 2]) -> Option<Value> {
+    if cells.is_empty() {
+        return None;
+    }
+    let (mut positions, mut rows): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+    for cell in cells {
+        if !positions.contains(&cell.position.as_str()) {
+            positions.push(&cell.position);
+        }
+        if !rows.contains(&cell.layer.as_str()) {
+            rows.push(&cell.layer);
+        }
+    }
+    let count = rows.len();
+    rows.reverse();
+    let data: Vec<Value> =
+        cells.iter().map(|c| json!({"position": c.position, "layer": c.layer, "accuracy": c.accuracy * 100.0})).collect();
+    let colour = json!({"field": "accuracy", "type": "quantitative", "title": "accuracy, %",
+        "scale": {"domain": range.map(|v| v * 100.0), "range": [theme::BAND, theme::HEAT]}});
+    Some(chart(
+        "Probe accuracy by position and layer",
+        json!(count * 14 + 20),
+        data.into(),
+        json!({"mark": {"type": "rect"}, "encoding": {
+            "x": {"field": "position", "type": "nominal", "sort": positions, "title": null, "axis": {"labelAngle": -30, "domain": false, "ticks": false}},
+            "y": {"field": "layer", "type": "nominal", "sort": rows, "title": "layer"},
+            "color": colour,
+            "tooltip": tooltip(&[("position", "position", ""), ("layer", "layer", ""), ("accuracy", "accuracy, %", ".1f")])}}),
     ))
 }

@@ -16,6 +16,8 @@ pub const GRID: &str = "#e7e4dd";
 pub const RULE: &str = "#a9a59c";
 /// The equivalence band.
 pub const BAND: &str = "#efece4";
+/// The high end of a heat map; the low end is the band's.
+pub const HEAT: &str = "#00577f";
 
 const SANS: &str = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
 
@@ -85,7 +87,8 @@ pub fn dark_partners() -> Value {
     for (light, dark) in COLOURS {
         map.insert(light.into(), dark.into());
     }
-    for (light, dark) in [(INK, "#e4e1da"), (FAINT, "#a8a49b"), (GRID, "#33363c"), (RULE, "#6d6f74"), (BAND, "#2a2d33")] {
+    for (light, dark) in [(INK, "#e4e1da"), (FAINT, "#a8a49b"), (GRID, "#33363c"), (RULE, "#6d6f74"), (BAND, "#2a2d33"), (HEAT, "#8fd0f7")]
+    {
         map.insert(light.into(), dark.into());
     }
     Value::Object(map)

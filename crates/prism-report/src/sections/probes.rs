@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use prism_audit::findings::ProbeFinding;
+use prism_audit::probe::finding::OWN;
 use prism_run::Position;
 
 use super::{Builder, run, run_header, styles};
@@ -14,7 +16,7 @@ use crate::study::{Part, Study};
 pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let mut all: Vec<(usize, Point<'_>)> = Vec::new();
     for audit in &part.audits {
-        for f in audit.findings.probe.iter().filter(|f| f.target == "gold") {
+        for f in audit.findings.probe.iter().filter(|f| charted(f)) {
             if let Some(accuracy) = f.accuracy.filter(|a| a.is_finite()) {
                 let place = Position::ALL.iter().position(|p| p.name() == f.position).unwrap_or(Position::ALL.len());
                 let point = Point {
@@ -29,13 +31,46 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         }
     }
     all.sort_by_key(|(place, _)| *place);
-    let charted: Vec<Point<'_>> = all.into_iter().map(|(_, p)| p).collect();
-    let floors: Vec<f64> = part.audits.iter().flat_map(|a| &a.findings.probe).filter_map(|f| f.majority).collect();
+    let points: Vec<Point<'_>> = all.into_iter().map(|(_, p)| p).collect();
+    let floors: Vec<f64> = part.audits.iter().flat_map(|a| &a.findings.probe).filter(|f| charted(f)).filter_map(|f| f.majority).collect();
     let majority = floors.iter().copied().reduce(f64::max);
-    let caption = "Linear probes for the gold letter, by position: mean over folds, bars ± one standard deviation over folds. Grey rings: the same probe on random labels; dashed line: share of the commonest letter (the largest over runs). What can be read need not be used: read this beside the corruption profile.";
-    let mut out = builder.figure(vec![(probes::spec(&charted, majority), "")], &styles(study, part), caption);
+    let caption = "Linear probes for the gold letter, by position: bars ± one standard deviation over folds. Grey rings: the same probe on labels exchanged within question type; dashed line: share of the commonest letter (the largest over runs). What can be read need not be used: read this beside the corruption profile.";
+    let mut out = builder.figure(vec![(probes::spec(&points, majority), "")], &styles(study, part), caption);
+    out.push_str(&layers(study, part, builder));
     out.push_str(&table(study, part, builder));
     builder.section("probes", "Where the answer can be read", &out)
+}
+
+/// Whether a finding is a mark of the first figure: the run's own last layer, for gold.
+fn charted(f: &ProbeFinding) -> bool {
+    f.target == "gold" && f.source == OWN && f.layer.is_none()
+}
+
+/// A heat map per run that recorded its layers, all in one scale.
+fn layers(study: &Study, part: &Part, builder: &mut Builder) -> String {
+    let own = |f: &&ProbeFinding| f.target == "gold" && f.source == OWN && f.accuracy.is_some_and(f64::is_finite);
+    let recorded: Vec<_> = part.audits.iter().filter(|a| a.findings.probe.iter().filter(own).any(|f| f.layer.is_some())).collect();
+    if recorded.is_empty() {
+        return String::new();
+    }
+    let shown = || recorded.iter().flat_map(|a| a.findings.probe.iter().filter(own));
+    let accuracies: Vec<f64> = shown().filter_map(|f| f.accuracy).collect();
+    let floor = shown().filter_map(|f| f.majority).fold(f64::INFINITY, f64::min);
+    let range = [floor.min(1.0), accuracies.iter().copied().fold(floor, f64::max)];
+    let mut charts = Vec::new();
+    for audit in &recorded {
+        let mut of: Vec<&ProbeFinding> = audit.findings.probe.iter().filter(own).collect();
+        let place = |f: &ProbeFinding| Position::ALL.iter().position(|p| p.name() == f.position).unwrap_or(Position::ALL.len());
+        of.sort_by_key(|f| (f.layer.unwrap_or(usize::MAX), place(f)));
+        let cell = |f: &&ProbeFinding| probes::Cell {
+            position: label(&f.position),
+            layer: f.layer.map_or_else(|| "last".into(), |layer| layer.to_string()),
+            accuracy: f.accuracy.unwrap_or_default(),
+        };
+        charts.push((probes::layers(&of.iter().map(cell).collect::<Vec<_>>(), range), part.run_name(study, audit)));
+    }
+    let caption = "Accuracy of the probe for the gold letter by position and layer: 0 is the input embedding, last is after the final norm. C chosen in an inner loop, one repeat of the folds (the last layer: all repeats). The palest color is the commonest letter's share.";
+    builder.figure(charts.iter().map(|(spec, name)| (spec.clone(), name.as_str())).collect(), &styles(study, part), caption)
 }
 
 /// A position in words, with the paper's letter.
@@ -54,47 +89,69 @@ fn label(name: &str) -> String {
 }
 
 fn table(study: &Study, part: &Part, builder: &mut Builder) -> String {
-    let mut t = String::from(
-        "<table><thead><tr><th scope=\"col\">variant</th><th scope=\"col\" class=\"text\">position</th><th scope=\"col\">rows</th><th scope=\"col\">folds</th><th scope=\"col\">accuracy ± sd</th><th scope=\"col\">commonest</th><th scope=\"col\">random labels</th><th scope=\"col\">selectivity</th><th scope=\"col\">CE, nats</th><th scope=\"col\">H(Y)</th><th scope=\"col\">MI</th><th scope=\"col\">fit</th></tr></thead><tbody>",
-    );
+    let heads =
+        ["rows", "accuracy", "best floor", "above it", "control", "selectivity", "p", "CE, nats", "H(Y)", "MI", "compression", "fit"];
+    let mut t = String::from("<table><thead><tr><th scope=\"col\">variant</th><th scope=\"col\" class=\"text\">position</th>");
+    heads.iter().for_each(|head| t.push_str(&format!("<th scope=\"col\">{head}</th>")));
+    t.push_str("</tr></thead><tbody>");
     for audit in &part.audits {
-        for (i, f) in audit.findings.probe.iter().enumerate() {
+        for (i, f) in audit.findings.probe.iter().filter(|f| f.layer.is_none()).enumerate() {
             let header = if i == 0 { run_header(study, part, audit) } else { "<td></td>".into() };
-            let target = if f.target == "gold" { String::new() } else { format!(" <small>{}</small>", escape(&f.target)) };
-            let _ = write!(
-                t,
-                "<tr{}>{header}<td class=\"text\">{}{target}</td><td>{}</td><td>{}</td>",
-                if i == 0 { " class=\"first\"" } else { "" },
-                escape(&label(&f.position)),
-                f.rows,
-                f.folds
-            );
+            let target =
+                if f.target == "gold" { String::new() } else { format!(" <small>{}</small>", escape(&f.target.replace('_', " "))) };
+            let source = if f.source == OWN { String::new() } else { format!(" <small>of {}</small>", escape(&f.source)) };
+            let first = if i == 0 { " class=\"first\"" } else { "" };
+            let position = escape(&label(&f.position));
+            let _ = write!(t, "<tr{first}>{header}<td class=\"text\">{position}{target}{source}</td><td>{}</td>", f.rows);
             if let (None, Some(why)) = (f.accuracy, &f.reason) {
-                let _ = write!(t, "<td class=\"text\" colspan=\"8\">{}</td></tr>", escape(why));
+                let _ = write!(t, "<td class=\"text\" colspan=\"{}\">{}</td></tr>", heads.len() - 1, escape(why));
                 continue;
             }
-            let fit = match (f.converged, f.iterations_max) {
-                (Some(true), Some(n)) => format!("{n} it."),
-                (Some(false), Some(n)) => format!("<b>not converged</b>, {n} it."),
-                _ => "–".into(),
-            };
-            let _ = write!(
-                t,
-                "<td><b>{}</b> <small>± {}</small></td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"soft\">{fit}</td></tr>",
-                percent(f.accuracy),
-                percent(f.accuracy_sd),
-                percent(f.majority),
-                percent(f.control_accuracy),
-                points(f.selectivity),
-                decimal(f.cross_entropy, 3),
-                decimal(f.label_entropy, 3),
-                decimal(f.mi, 3)
-            );
+            row(&mut t, f);
         }
     }
     t.push_str("</tbody></table>");
     builder.table(
-        "Probes for the gold letter. Accuracies in percent, selectivity (accuracy minus random labels) in points. MI is the lower bound H(Y) − CE, not clamped: below zero the probe predicts worse than the label frequencies. Iterations: most over folds.",
+        "Probes of the last layer; of gold where nothing else is said. Accuracies in percent with the 95 % interval over examples (paper's pipeline: ± standard deviation over folds); differences in points. Best floor: the rule or vectors the probe beats by least. Control: labels exchanged within question type and fold, the same search for C; p is the rank of the real accuracy among these draws. MI is the lower bound H(Y) − CE, not clamped: below zero the probe predicts worse than the label frequencies. Compression: uniform code over online code, 1 says nothing. Fit: median C, most iterations.",
         &t,
     )
+}
+
+/// The figures of one probe.
+fn row(t: &mut String, f: &ProbeFinding) {
+    let between = |low: Option<f64>, high: Option<f64>, show: fn(Option<f64>) -> String| match (low, high) {
+        (Some(_), Some(_)) => format!(" <small>[{}, {}]</small>", show(low), show(high)),
+        _ => String::new(),
+    };
+    let spread = match f.item_low {
+        Some(_) => between(f.item_low, f.item_high, percent),
+        None => format!(" <small>± {}</small>", percent(f.accuracy_sd)),
+    };
+    let floor = match &f.best_floor {
+        Some(name) => format!("{} <small>{}</small>", percent(f.floor_accuracy), escape(&name.replace('_', " "))),
+        None => format!("{} <small>majority</small>", percent(f.majority)),
+    };
+    let fit = match (f.converged, f.iterations_max) {
+        (Some(converged), Some(n)) => {
+            let c = f.c.map_or_else(String::new, |c| format!("C {c}, "));
+            format!("{c}{}{n} it.", if converged { "" } else { "<b>not converged</b>, " })
+        }
+        _ => "–".into(),
+    };
+    let three = |value: Option<f64>| decimal(value, 3);
+    let cells = [
+        format!("<b>{}</b>{spread}", percent(f.accuracy)),
+        floor,
+        points(f.above_floor) + &between(f.above_floor_low, f.above_floor_high, points),
+        percent(f.control_accuracy),
+        points(f.selectivity),
+        three(f.permutation_p),
+        three(f.cross_entropy),
+        three(f.label_entropy),
+        three(f.mi) + &between(f.mi_low, f.mi_high, |v| decimal(v, 2)),
+        decimal(f.compression, 2),
+        fit,
+    ];
+    cells.iter().for_each(|cell| t.push_str(&format!("<td>{cell}</td>")));
+    t.push_str("</tr>");
 }

@@ -299,20 +299,46 @@ fn probes(v: &(&str, &str, f64, f64, f64, f64), seed: usize) -> Vec<ProbeFinding
         let accuracy = accuracy.map(|a| a + 0.02 * s.normal());
         ProbeFinding {
             position: position.into(),
+            layer: None,
+            source: "own".into(),
             target: "gold".into(),
             rows: EXAMPLES,
+            left_out: 0,
+            clusters: EXAMPLES,
             classes: 4,
             folds: 5,
+            repeats: 5,
             accuracy,
+            repeat_low: accuracy.map(|a| a - 0.02),
+            repeat_high: accuracy.map(|a| a + 0.02),
             accuracy_sd: accuracy.map(|_| 0.04),
+            item_low: accuracy.map(|a| a - 0.1),
+            item_high: accuracy.map(|a| a + 0.1),
             cross_entropy: accuracy.map(|a| 1.9 - a),
             label_entropy: Some(1.36),
             mi: accuracy.map(|a| 1.36 - 1.9 + a),
+            mi_low: accuracy.map(|a| 1.26 - 1.9 + a),
+            mi_high: accuracy.map(|a| 1.46 - 1.9 + a),
             mi_clamped: accuracy.map(|a| (1.36 - 1.9 + a).max(0.0)),
             mi_uniform: None,
             majority: Some(0.35),
+            floor_category: Some(0.36),
+            floor_options: Some(0.35),
+            floor_answer: None,
+            best_floor: accuracy.map(|_| "category".into()),
+            floor_rows: accuracy.map(|_| EXAMPLES),
+            floor_accuracy: accuracy.map(|_| 0.36),
+            above_floor: accuracy.map(|a| a - 0.36),
+            above_floor_low: accuracy.map(|a| a - 0.46),
+            above_floor_high: accuracy.map(|a| a - 0.26),
+            floors_absent: None,
+            control_draws: accuracy.map(|_| 100),
             control_accuracy: accuracy.map(|_| 0.27),
             selectivity: accuracy.map(|a| a - 0.27),
+            permutation_p: accuracy.map(|_| 0.0099),
+            description_length: accuracy.map(|a| 1.36 * EXAMPLES as f64 * (1.0 - a / 2.0)),
+            compression: accuracy.map(|a| 1.0 / (1.0 - a / 2.0)),
+            c: accuracy.map(|_| 1e-3),
             iterations_max: accuracy.map(|_| 41),
             converged: accuracy.map(|_| true),
             gradient_max: accuracy.map(|_| 1e-5),
@@ -321,14 +347,21 @@ fn probes(v: &(&str, &str, f64, f64, f64, f64), seed: usize) -> Vec<ProbeFinding
         }
     };
     let context = v.0.starts_with("p-");
-    vec![
+    let mut all = vec![
         row("answer_state", Some(v.4)),
         row("latent_last", Some(v.5)),
         row("latent_mean", Some(v.5 + 0.02)),
         row("context_last", context.then_some(0.34)),
         row("question_mean", Some(0.5)),
         row("visual_mean", Some(0.37)),
-    ]
+    ];
+    for layer in 0..4 {
+        for (position, most) in [("answer_state", v.4), ("latent_last", v.5), ("question_mean", 0.5)] {
+            let accuracy = 0.35 + (most - 0.35) * layer as f64 / 4.0;
+            all.push(ProbeFinding { layer: Some(layer), repeats: 1, ..row(position, Some(accuracy)) });
+        }
+    }
+    all
 }
 
 /// Counts over the made-up answers; intervals by simple formulas, good enough for a drawing.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use prism_audit::settings::Compat;
 use prism_run::Intervention;
 
 use super::{DecodingArguments, SelectionArguments};
@@ -14,6 +15,7 @@ use super::{DecodingArguments, SelectionArguments};
   prism audit --checkpoint DIR --benchmark test.jsonl --steps 16 --interventions zero,noise:0.3,swap --out runs/a
   prism audit --checkpoint DIR --benchmark test.jsonl --steps 4,8,16 --out runs/sweep    runs/sweep/k4, k8, k16
   prism audit --checkpoint DIR --benchmark test.jsonl --exit latent --exit-threshold 0.1 --cap 16 --out runs/b
+  prism audit --checkpoint DIR --benchmark test.jsonl --floor base=runs/base/audit --out runs/c
 
 The clean run is always made: every delta is against it. A run that was stopped
 goes on where it was when the same command is given again. In a Slurm array every task
@@ -54,6 +56,14 @@ pub struct AuditArguments {
     /// Equivalence margin in points, declared before the run
     #[arg(long, default_value_t = 5.0)]
     pub margin: f64,
+    /// Whose probes: `none` tunes C in an inner loop and keeps images whole over folds; `paper`
+    /// is the release's pipeline, number for number
+    #[arg(long, default_value = "none", value_name = "none|paper")]
+    pub compat: Compat,
+    /// Vectors that probes must beat: the audit of the base model or of a randomly initialised
+    /// one on the same benchmark; may be given several times
+    #[arg(long, value_name = "NAME=RUN", value_parser = floor)]
+    pub floor: Vec<(String, PathBuf)>,
     /// Fewest pixels of an image [default: the checkpoint's]
     #[arg(long)]
     pub min_pixels: Option<usize>,
@@ -69,4 +79,12 @@ pub struct AuditArguments {
     /// Which examples
     #[command(flatten)]
     pub selection: SelectionArguments,
+}
+
+/// `NAME=RUN` of a floor.
+fn floor(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, run)) if !name.is_empty() && name != "own" && !run.is_empty() => Ok((name.into(), run.into())),
+        _ => Err("give a name other than `own` and a run folder, as base=runs/base/audit".into()),
+    }
 }

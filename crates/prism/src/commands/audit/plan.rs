@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use prism_audit::AuditSettings;
+use prism_audit::settings::Compat;
 use prism_model::record;
 use prism_run::{Intervention, Shard, Variant};
 
@@ -123,7 +124,11 @@ impl AuditPlan {
     /// # Errors
     /// When the checkpoint is not found, or a setting cannot be used.
     pub fn audit(arguments: AuditArguments, context: &Context) -> anyhow::Result<Self> {
-        let settings = AuditSettings { equivalence_margin: arguments.margin / 100.0, ..AuditSettings::default() };
+        let mut settings = AuditSettings { equivalence_margin: arguments.margin / 100.0, ..AuditSettings::default() };
+        if arguments.compat == Compat::Paper {
+            settings = settings.paper();
+        }
+        settings.floors = arguments.floor.into_iter().collect();
         settings.check()?;
         Ok(Self {
             kind: Kind::Audit,

@@ -1,11 +1,11 @@
 //! What a run is about: its examples, and everything its results depend on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use prism_data::{Benchmark, Images};
 use prism_run::manifest::Manifest;
-use prism_run::{Example, Protocol, folder};
+use prism_run::{Example, Protocol, folder, records};
 
 use super::{AuditPlan, SHARD, Selection};
 use crate::exit::Refused;
@@ -81,5 +81,11 @@ pub fn manifest(
     set(SHARD, serde_json::json!(plan.selection.shard));
     set("pixels", serde_json::json!(plan.pixels));
     set("analysis", serde_json::json!(plan.settings));
+    if !plan.settings.floors.is_empty() {
+        let vectors = |run: &PathBuf| records::folder(run).join(records::files::LATENTS);
+        let hashes = plan.settings.floors.iter().map(|(name, run)| Ok((name, folder::hash_file(&vectors(run))?)));
+        let hashes = hashes.collect::<prism_run::Result<BTreeMap<_, _>>>()?;
+        set("floors", serde_json::json!(hashes));
+    }
     Ok(manifest)
 }

@@ -204,6 +204,11 @@ fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&
     // Without a block there is nothing to intervene on: the base, and an arm without latents, are only scored.
     let has_block = trained.is_some_and(|(variant, _)| variant.stages != Stages::None);
     let interventions: Vec<Intervention> = if has_block { keys.interventions.clone() } else { Vec::new() };
+    let mut settings = study.recipe.analysis.clone();
+    if trained.is_some() {
+        // What the base's vectors tell by themselves is no merit of the training.
+        settings.floors.entry("base".into()).or_insert_with(|| study.out.join(names::BASE_AUDIT));
+    }
     AuditPlan {
         checkpoint: checkpoint.to_path_buf(),
         benchmark: study.out.join("world/test.jsonl"),
@@ -220,7 +225,7 @@ fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&
         selection: Selection::default(),
         kind: Kind::Audit,
         pixels: (None, None),
-        settings: study.recipe.analysis.clone(),
+        settings,
         report: false,
         records_only: false,
     }

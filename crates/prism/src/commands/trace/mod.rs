@@ -32,7 +32,7 @@ pub fn run(arguments: TraceArguments, context: &Context) -> anyhow::Result<ExitS
         opened: &opened,
         examples: &examples,
         strategy,
-        intervention: arguments.intervention.clone(),
+        intervention: arguments.intervention,
         noise: arguments.noise.as_deref().map(NoiseFile::read).transpose()?,
         seed: arguments.seed,
     };
