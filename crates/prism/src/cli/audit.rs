@@ -63,6 +63,9 @@ pub struct AuditArguments {
     /// Also write the report page into the run folder
     #[arg(long)]
     pub report: bool,
+    /// Replace what a finished run of other inputs or settings left in the run folder
+    #[arg(long)]
+    pub overwrite: bool,
     /// Which examples
     #[command(flatten)]
     pub selection: SelectionArguments,

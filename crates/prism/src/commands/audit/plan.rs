@@ -113,6 +113,8 @@ pub struct AuditPlan {
     pub report: bool,
     /// Stop once the records are written.
     pub records_only: bool,
+    /// Replace the records of a finished run of other inputs or settings.
+    pub overwrite: bool,
 }
 
 impl AuditPlan {
@@ -123,6 +125,10 @@ impl AuditPlan {
     pub fn audit(arguments: AuditArguments, context: &Context) -> anyhow::Result<Self> {
         let settings = AuditSettings { equivalence_margin: arguments.margin / 100.0, ..AuditSettings::default() };
         settings.check()?;
+        let selection = Selection::resolve(arguments.selection, context)?;
+        if arguments.report && !selection.shard.is_whole() {
+            anyhow::bail!(Refused(format!("--report: shard {} makes no page; give --report to `prism merge`", selection.shard)));
+        }
         Ok(Self {
             kind: Kind::Audit,
             checkpoint: locate(&arguments.checkpoint, context)?,
@@ -136,11 +142,12 @@ impl AuditPlan {
             seed: arguments.seed,
             pool: record::donors::POOL,
             alignment: 200,
-            selection: Selection::resolve(arguments.selection, context)?,
+            selection,
             pixels: (arguments.min_pixels, arguments.max_pixels),
             settings,
             report: arguments.report,
             records_only: arguments.records_only,
+            overwrite: arguments.overwrite,
         })
     }
 
@@ -167,6 +174,7 @@ impl AuditPlan {
             settings: AuditSettings::default(),
             report: false,
             records_only: false,
+            overwrite: arguments.overwrite,
         })
     }
 

@@ -221,5 +221,7 @@ fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&
         settings: study.recipe.analysis.clone(),
         report: false,
         records_only: false,
+        // The folder is the study's own, and the study refuses another's.
+        overwrite: true,
     }
 }
