@@ -16,7 +16,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const REPETITIONS: usize = 15;
 
 fn main() -> anyhow::Result<()> {
-    let Some(folder) = std::env::args_os().nth(1).map(PathBuf::from) else { anyhow::bail!("give the folder of oracle/bench_preprocess.py") };
+    let Some(folder) = std::env::args_os().nth(1).map(PathBuf::from) else {
+        anyhow::bail!("give the folder of oracle/bench_preprocess.py")
+    };
     let image = folder.join("photo.jpg");
     let mut preprocessor = Preprocessor::from_dir(&folder)?;
     rayon::ThreadPoolBuilder::new().num_threads(2).build_global()?;

@@ -55,7 +55,8 @@ fn every_question_is_answered_as_transformers_answers_it() {
         }
         // A line a category, and what pairs are called where there are some.
         let text = stdout(&output);
-        let words: &[&str] = if name == "mmvp" { &["pairs, all questions right"] } else { &["Counting", "IQ_Test", "Jigsaw", "all questions"] };
+        let words: &[&str] =
+            if name == "mmvp" { &["pairs, all questions right"] } else { &["Counting", "IQ_Test", "Jigsaw", "all questions"] };
         assert!(words.iter().all(|word| text.contains(word)), "{text}");
     }
 }
@@ -97,6 +98,35 @@ fn mmvp(folder: &Path) -> usize {
 }
 
 #[test]
+fn two_checkpoints_of_ones_own_are_compared_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let benchmark = here("../prism-data/tests/fixtures/benchmarks/mmvp").display().to_string();
+    let audit = |checkpoint: &str, out: &str, more: &[&str]| {
+        let checkpoint = golden().join("checkpoints").join(checkpoint).display().to_string();
+        let arguments =
+            ["audit", "--checkpoint", &checkpoint, "--benchmark", &benchmark, "--out", out, "--steps", "2", "--max-new-tokens", "16"];
+        let output = prism(folder.path(), &[&arguments[..], &["--interventions", "zero"], more].concat());
+        assert!(matches!(output.status.code(), Some(0 | 4)), "{}", message(&output));
+    };
+    audit("lvr", "a", &[]);
+    audit("nlvr", "b", &[]);
+    audit("lvr", "c", &["--name", "my method"]);
+    let output = prism(folder.path(), &["compare", "a", "b", "c"]);
+    let text = stdout(&output);
+    assert!(output.status.success(), "{}", message(&output));
+    for name in ["lvr ", "nlvr ", "my method "] {
+        assert!(text.lines().any(|line| line.starts_with(name)), "`{name}` is not in:\n{text}");
+    }
+    // Called by another name, a run keeps its records.
+    let recorded = || fs::metadata(folder.path().join("a/records/answers.parquet")).unwrap().modified().unwrap();
+    let first = recorded();
+    audit("lvr", "a", &["--name", "mine"]);
+    assert_eq!(recorded(), first);
+    let manifest: Value = serde_json::from_slice(&fs::read(folder.path().join("a/run.json")).unwrap()).unwrap();
+    assert_eq!(manifest["name"], "mine");
+}
+
+#[test]
 fn a_pair_counts_when_both_of_its_questions_are_right() {
     let folder = tempfile::tempdir().unwrap();
     let questions = mmvp(folder.path());
@@ -121,7 +151,8 @@ fn a_pair_counts_when_both_of_its_questions_are_right() {
     let finding = &found["pairs"][0];
     assert_eq!((finding["pairs"].as_u64(), finding["correct"].as_u64()), (Some(pairs.len() as u64), Some(right as u64)), "{finding}");
     let share = format!("{:.1}", 100.0 * right as f64 / pairs.len() as f64);
-    let line = printed.lines().skip_while(|line| !line.contains("pairs, all questions right")).find(|line| line.starts_with("clean")).unwrap();
+    let line =
+        printed.lines().skip_while(|line| !line.contains("pairs, all questions right")).find(|line| line.starts_with("clean")).unwrap();
     let words: Vec<&str> = line.split_whitespace().collect();
     assert_eq!(words[..4], ["clean", &pairs.len().to_string(), &right.to_string(), &share], "{printed}");
 }

@@ -32,6 +32,9 @@ pub struct AuditArguments {
     /// [default: from the checkpoint's config]
     #[arg(long)]
     pub variant: Option<String>,
+    /// What tables and pages call the checkpoint [default: the variant's name, else the folder's]
+    #[arg(long)]
+    pub name: Option<String>,
     /// Latent steps K; several make a sweep, a run folder each under --out, on one prefill
     /// per example [default: the protocol's, 8 for LVR]
     #[arg(long, value_delimiter = ',')]

@@ -231,7 +231,8 @@ pub fn opened(manifest: &Manifest) -> usize {
 /// Whether the folder holds this audit, finished: same inputs, same settings.
 fn finished(out: &Path, wanted: &Manifest) -> bool {
     Manifest::read(out).is_ok_and(|there| {
-        there.ended.is_some() && there.inputs == wanted.inputs && there.settings == wanted.settings && record::is_recorded(out)
+        let same = there.inputs == wanted.inputs && there.settings == wanted.settings && there.name == wanted.name;
+        there.ended.is_some() && same && record::is_recorded(out)
     })
 }
 

@@ -6,6 +6,7 @@ use prism_audit::AuditSettings;
 use prism_model::record;
 use prism_run::{Intervention, Shard, Variant};
 
+use super::subject;
 use crate::Context;
 use crate::cli::{AuditArguments, EvalArguments, SelectionArguments};
 use crate::commands::decoding::Decoding;
@@ -91,6 +92,8 @@ pub struct AuditPlan {
     pub variant: Option<Variant>,
     /// Training seed, when known.
     pub training_seed: Option<u64>,
+    /// What the run is called; the variant's name where it has one, if nothing else is said.
+    pub name: Option<String>,
     /// Protocol, exit and budget.
     pub decoding: Decoding,
     /// K; several are a sweep, none is the protocol's own.
@@ -129,8 +132,10 @@ impl AuditPlan {
         if arguments.report && !selection.shard.is_whole() {
             anyhow::bail!(Refused(format!("--report: shard {} makes no page; give --report to `prism merge`", selection.shard)));
         }
+        let name = arguments.name.or_else(|| arguments.variant.is_none().then(|| subject::called(&arguments.checkpoint)));
         Ok(Self {
             kind: Kind::Audit,
+            name,
             checkpoint: locate(&arguments.checkpoint, context)?,
             benchmark: arguments.benchmark,
             out: arguments.out,
@@ -158,6 +163,7 @@ impl AuditPlan {
     pub fn eval(arguments: EvalArguments, context: &Context) -> anyhow::Result<Self> {
         Ok(Self {
             kind: Kind::Eval,
+            name: Some(subject::called(&arguments.checkpoint)),
             checkpoint: locate(&arguments.checkpoint, context)?,
             benchmark: arguments.benchmark,
             out: arguments.out,

@@ -209,6 +209,7 @@ fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&
         out,
         variant: trained.map(|(v, _)| v.clone()),
         training_seed: trained.map(|(_, seed)| seed),
+        name: None,
         decoding: Decoding { max_new_tokens: keys.max_new_tokens, ..Decoding::default() },
         steps: vec![keys.steps],
         interventions,
