@@ -260,7 +260,9 @@ fn logits_are_equal_in_single_precision() {
         assert_eq!((drawn.len(), shape[1]), (sums.len(), GROUPS), "{}", case.name);
         let (together, _) = spread(drawn.iter().zip(sums).map(|(a, b)| (a - b).abs()));
         println!("{}: largest difference {largest:e}, of {} signed sums {together:e}", case.name, sums.len());
-        assert!(largest < TOLERANCE && together < TOLERANCE, "{}: {largest}, {together}", case.name);
+        // Errors within the tolerance that have nothing to do with each other add up as their squares do.
+        let tolerance = TOLERANCE * (ours[0].columns as f32 / GROUPS as f32).sqrt();
+        assert!(largest < TOLERANCE && together < tolerance, "{}: {largest}, {together}", case.name);
     }
 }
 
