@@ -16,8 +16,9 @@ use prism_model::tokenizer::ChatTemplate;
 use prism_model::tokenizer::template::Message;
 use prism_run::Variant;
 
-/// A reader, by the name of its fuzz target and corpus.
-pub type Reader = fn(&[u8]);
+/// A reader, by the name of its fuzz target and corpus. It says whether it read the bytes
+/// to the end: a corpus of which nothing is read tests nothing.
+pub type Reader = fn(&[u8]) -> bool;
 
 /// All of them.
 pub const READERS: [(&str, Reader); 9] = [
@@ -33,107 +34,107 @@ pub const READERS: [(&str, Reader); 9] = [
 ];
 
 /// `model.safetensors`: header, offsets, and every tensor it says it has.
-pub fn safetensors(bytes: &[u8]) {
+pub fn safetensors(bytes: &[u8]) -> bool {
     let folder = Folder::new("safetensors");
     folder.write("model.safetensors", bytes);
-    weights(folder.path());
+    weights(folder.path())
 }
 
 /// `model.safetensors.index.json` over one good shard.
-pub fn index(bytes: &[u8]) {
+pub fn index(bytes: &[u8]) -> bool {
     let folder = Folder::new("index");
     folder.write("model.safetensors.index.json", bytes);
     let header = br#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
     let shard = [(header.len() as u64).to_le_bytes().as_slice(), header, &[0; 4]].concat();
     folder.write("model-00001-of-00002.safetensors", &shard);
-    weights(folder.path());
+    weights(folder.path())
 }
 
-fn weights(folder: &Path) {
-    let Ok(files) = Files::open(folder) else { return };
+fn weights(folder: &Path) -> bool {
+    let Ok(files) = Files::open(folder) else { return false };
+    let mut read = true;
     for name in files.names() {
-        let _ = files.shape(name);
-        let _ = files.tensor(name, DType::F32, &Device::Cpu);
+        read &= files.shape(name).is_some() & matches!(files.tensor(name, DType::F32, &Device::Cpu), Ok(Some(_)));
     }
+    read
 }
 
 /// `config.json`, `preprocessor_config.json` and `generation_config.json`: the same bytes as each.
-pub fn config(bytes: &[u8]) {
+pub fn config(bytes: &[u8]) -> bool {
     let folder = Folder::new("config");
     for name in ["config.json", "preprocessor_config.json", "generation_config.json"] {
         folder.write(name, bytes);
     }
-    let _ = Config::open(folder.path());
-    if let Ok(preprocessor) = Preprocessor::from_dir(folder.path()) {
-        for (height, width) in [(1, 1), (28, 10_000), (32_768, 32_768)] {
-            let _ = preprocessor.grid(height, width);
-        }
-    }
+    let model = Config::open(folder.path()).is_ok();
+    let Ok(preprocessor) = Preprocessor::from_dir(folder.path()) else { return model };
+    [(1, 1), (28, 10_000), (32_768, 32_768)].map(|(height, width)| preprocessor.grid(height, width).is_ok()).contains(&true)
 }
 
-/// A benchmark in JSON lines, and training data.
-pub fn jsonl(bytes: &[u8]) {
+/// A benchmark in JSON lines, V*Bench, and training data.
+pub fn jsonl(bytes: &[u8]) -> bool {
     let folder = Folder::new("jsonl");
-    folder.write("a.png", PIXEL);
-    folder.write("test.jsonl", bytes);
-    folder.write("data.json", bytes);
-    folder.write("meta.json", bytes);
-    benchmark(&folder.path().join("test.jsonl"));
-    for name in ["data.json", "meta.json"] {
-        benchmark(&folder.path().join(name));
-        let _ = read_training(&folder.path().join(name), Some(folder.path()));
+    for (name, content) in [("a.png", PIXEL), ("vstar/a.png", PIXEL), ("vstar/test_questions.jsonl", bytes)] {
+        folder.write(name, content);
     }
+    for name in ["test.jsonl", "data.json", "meta.json"] {
+        folder.write(name, bytes);
+    }
+    let mut read = benchmark(&folder.path().join("test.jsonl")) | benchmark(&folder.path().join("vstar"));
+    for name in ["data.json", "meta.json"] {
+        read |= benchmark(&folder.path().join(name));
+        read |= read_training(&folder.path().join(name), Some(folder.path())).is_ok();
+    }
+    read
 }
 
 /// MMVP's `Questions.csv`.
-pub fn csv(bytes: &[u8]) {
+pub fn csv(bytes: &[u8]) -> bool {
     let folder = Folder::new("csv");
     folder.write("Questions.csv", bytes);
     for index in 1..=2 {
         folder.write(&format!("MMVP Images/{index}.jpg"), PIXEL);
     }
-    benchmark(folder.path());
+    benchmark(folder.path())
 }
 
 /// A parquet file of BLINK.
-pub fn parquet(bytes: &[u8]) {
+pub fn parquet(bytes: &[u8]) -> bool {
     let folder = Folder::new("parquet");
     folder.write("Counting/val-00000-of-00001.parquet", bytes);
-    benchmark(folder.path());
+    benchmark(&folder.path().join("Counting"))
 }
 
-fn benchmark(path: &Path) {
-    let Ok(benchmark) = Benchmark::open(path) else { return };
-    let _ = benchmark.check(Depth::Header);
-    let _ = benchmark.read(&Images::looked_at(Depth::Beginning), Some(100));
+fn benchmark(path: &Path) -> bool {
+    let Ok(benchmark) = Benchmark::open(path) else { return false };
+    let found = benchmark.check(Depth::Header);
+    let read = benchmark.read(&Images::looked_at(Depth::Beginning), Some(100));
+    found.faults.is_empty() && read.is_ok()
 }
 
 /// An image file, through decoding, resizing and patches.
-pub fn image(bytes: &[u8]) {
+pub fn image(bytes: &[u8]) -> bool {
     let folder = Folder::new("image");
     folder.write("image.png", bytes);
     folder.write("preprocessor_config.json", br#"{"min_pixels":784,"max_pixels":12544}"#);
-    let Ok(preprocessor) = Preprocessor::from_dir(folder.path()) else { return };
+    let Ok(preprocessor) = Preprocessor::from_dir(folder.path()) else { return false };
     let path = folder.path().join("image.png");
     let _ = preprocessor.grid_of(&path);
-    let _ = preprocessor.open(&path);
+    preprocessor.open(&path).is_ok()
 }
 
 /// A variant and a benchmark's description.
-pub fn toml(bytes: &[u8]) {
+pub fn toml(bytes: &[u8]) -> bool {
     let folder = Folder::new("toml");
     folder.write("a.toml", bytes);
     let path = folder.path().join("a.toml");
-    let _ = Variant::load(&path.to_string_lossy());
-    let _ = Description::read(&path);
+    Variant::load(&path.to_string_lossy()).is_ok() | Description::read(&path).is_ok()
 }
 
 /// A chat template, written by whoever made the checkpoint.
-pub fn template(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
-    if let Ok(template) = ChatTemplate::new(text.to_owned(), Path::new("chat_template.jinja")) {
-        let _ = template.render(&[Message::user(1, "Which <image>?")]);
-    }
+pub fn template(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return false };
+    let template = ChatTemplate::new(text.to_owned(), Path::new("chat_template.jinja"));
+    template.is_ok_and(|template| template.render(&[Message::user(1, "Which <image>?")]).is_ok())
 }
 
 /// A black pixel, PNG.

@@ -4,4 +4,6 @@
 #[path = "../fed.rs"]
 mod fed;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fed::csv(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    fed::csv(bytes);
+});

@@ -8,7 +8,10 @@ use serde_json::Value;
 
 use crate::steps::{capture, python, root, step};
 
-/// Runs our benches and the Python ones alternately and prints both with their ratio.
+/// Folder of the preprocessing bench, below the root.
+const PHOTO: &str = "target/bench-preprocess";
+
+/// Runs our benches and the PyTorch ones alternately and prints all with their ratio.
 pub fn run(without_torch: bool) -> anyhow::Result<()> {
     step("build", "cargo", &["build", "--release", "--workspace", "--examples"])?;
     let mut ours: BTreeMap<String, Vec<f64>> = BTreeMap::new();
@@ -19,6 +22,9 @@ pub fn run(without_torch: bool) -> anyhow::Result<()> {
         if !without_torch {
             collect(&mut theirs, &capture(&python(), &["oracle/bench_torch.py"])?)?;
             collect(&mut theirs, &capture(&python(), &["oracle/bench_probe.py"])?)?;
+            // Its script makes the photo that both read.
+            collect(&mut theirs, &capture(&python(), &["oracle/bench_preprocess.py", PHOTO])?)?;
+            collect(&mut ours, &capture("target/release/examples/bench_preprocess", &[PHOTO])?)?;
         }
     }
     collect(&mut ours, &capture("target/release/examples/bench_probe", &["all"])?)?;

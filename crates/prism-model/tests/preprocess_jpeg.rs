@@ -63,3 +63,29 @@ fn a_size_that_no_machine_holds_is_refused_from_the_header() {
         assert!(message.contains("huge.jpg") && message.contains("60000 x 60000"), "{message}");
     }
 }
+
+/// A progressive file whose last scan's header is repeated `more` times, without data.
+fn with_empty_scans(more: usize) -> Vec<u8> {
+    let bytes = std::fs::read(common::fixture("jpeg/420_progressive.jpg")).unwrap();
+    let scan = bytes.windows(2).rposition(|pair| pair == [0xff, 0xda]).unwrap();
+    let header = scan + 2 + usize::from(u16::from_be_bytes([bytes[scan + 2], bytes[scan + 3]]));
+    let end = bytes.windows(2).rposition(|pair| pair == [0xff, 0xd9]).unwrap();
+    [&bytes[..end], &bytes[scan..header].repeat(more), &bytes[end..]].concat()
+}
+
+#[test]
+fn a_file_of_scans_without_end_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scans.jpg");
+    let open = |more: usize| {
+        std::fs::write(&path, with_empty_scans(more)).unwrap();
+        decode::open(&path)
+    };
+    assert!(open(20).is_ok(), "so many an encoder might write");
+    let message = open(100).unwrap_err().to_string();
+    assert!(message.contains("scans.jpg") && message.contains("more than 100 scans"), "{message}");
+    // 20 MB of headers: two million passes over the image, if they were made.
+    let begun = std::time::Instant::now();
+    assert!(open(2_000_000).is_err());
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+}

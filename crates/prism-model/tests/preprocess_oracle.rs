@@ -3,7 +3,7 @@
 mod common;
 
 use prism_model::preprocess::smart_resize::smart_resize;
-use prism_model::preprocess::{Preprocessor, decode};
+use prism_model::preprocess::{PixelConfig, Preprocessor, Processor, RgbImage, decode};
 use sha2::{Digest, Sha256};
 
 fn preprocessor(expected: &serde_json::Value) -> Preprocessor {
@@ -31,6 +31,39 @@ fn every_value_of_every_mode_and_shape_is_equal() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Numbers of all sizes, one after the other, each from the one before: the oracle's image.
+fn drawn(height: usize, width: usize) -> RgbImage {
+    let mut state = (height * 65_536 + width) as u32;
+    let mut byte = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    RgbImage::new(width, height, (0..height * width * 3).map(|_| byte()).collect()).unwrap()
+}
+
+#[test]
+fn every_value_of_large_images_is_equal_by_both_processors_on_one_thread_and_on_many() {
+    let expected = common::json_at(&common::fixture("preprocess/large.json"));
+    let cases = expected["cases"].as_array().unwrap();
+    assert!(cases.len() >= 10);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    for case in cases {
+        let number = |key: &str| case[key].as_u64().unwrap() as usize;
+        let image = drawn(number("height"), number("width"));
+        for (processor, name) in [(Processor::Slow, "slow"), (Processor::Fast, "fast")] {
+            let config = PixelConfig { processor, max_pixels: number("max_pixels"), ..PixelConfig::default() };
+            let preprocessor = Preprocessor { config };
+            // A worker of a pool reads its image alone; any other thread has it shared out.
+            for pixels in [preprocessor.image(&image).unwrap(), pool.install(|| preprocessor.image(&image).unwrap())] {
+                assert_eq!(serde_json::json!([pixels.grid.h, pixels.grid.w]), case["grid"], "{case}");
+                let bytes: Vec<u8> = pixels.values.iter().flat_map(|v| v.to_le_bytes()).collect();
+                let hash: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+                assert_eq!(hash, case[name].as_str().unwrap(), "{name} {case}");
+            }
+        }
+    }
 }
 
 #[test]

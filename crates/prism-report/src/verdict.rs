@@ -129,6 +129,10 @@ pub fn sentence(study: &Study, part: &Part) -> String {
         format!("No: in {}, whatever is done to the latents, accuracy stays within {margin}.", of_all(m))
     } else if !breaks.is_empty() {
         format!("Undecided: in none of {} variants does damage to the latents change the choice of an answer beyond chance.", count_word(m))
+    } else if m == 1 {
+        format!(
+            "Undecided: damage to the latents is not shown to change accuracy beyond chance, nor can an effect beyond {margin} be excluded."
+        )
     } else {
         let so_far = if bypassed.is_empty() {
             format!("nor can an effect beyond {margin} be excluded for any")

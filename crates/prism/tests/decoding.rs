@@ -71,7 +71,10 @@ fn records_of_another_exit_or_protocol_are_not_taken_up() {
     let (first, protocol) = (answers(), hash("protocol"));
     assert!(audit(&out, &["--protocol", "lvr", "--steps", "8"]).status.success());
     assert_eq!(answers(), first, "named or detected, it is the same");
-    assert!(audit(&out, &["--exit", "token", "--cap", "6"]).status.success());
+    let refused = audit(&out, &["--exit", "token", "--cap", "6"]);
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("exit"), "{}", String::from_utf8_lossy(&refused.stderr));
+    assert!(audit(&out, &["--exit", "token", "--cap", "6", "--overwrite"]).status.success());
     assert_ne!(answers(), first, "another exit");
     assert_eq!(json(&out.join("run.json"))["settings"]["exit"], serde_json::json!({"kind": "token", "cap": 6}));
 
@@ -79,7 +82,7 @@ fn records_of_another_exit_or_protocol_are_not_taken_up() {
     let own = folder.path().join("own.toml");
     std::fs::write(&own, text.replace("times = 1", "times = 2")).unwrap();
     let second = answers();
-    assert!(audit(&out, &["--protocol", own.to_str().unwrap()]).status.success());
+    assert!(audit(&out, &["--protocol", own.to_str().unwrap(), "--overwrite"]).status.success());
     assert_ne!((answers(), hash("protocol")), (second, protocol), "another protocol of the same id");
 }
 

@@ -62,6 +62,19 @@ impl Bench {
         prism(&[&arguments[..], more].concat())
     }
 
+    /// With `more` arguments the finished audit is refused, naming the `difference`, and nothing
+    /// of it is touched; with --overwrite it is made anew.
+    fn kept_unless_overwritten(&self, more: &[&str], difference: &str) {
+        let (first, manifest) = (self.recorded(), fs::read(self.path("run/run.json")).unwrap());
+        let output = self.audit_with(more);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(3), "{message}");
+        assert!(message.contains(difference) && message.contains("--overwrite"), "`{difference}` is not in: {message}");
+        assert_eq!((self.recorded(), fs::read(self.path("run/run.json")).unwrap()), (first, manifest), "a refused run writes nothing");
+        assert_eq!(self.audit_with(&[more, &["--overwrite"]].concat()).status.code(), Some(4));
+        assert_ne!(self.recorded(), first, "the records are those asked for");
+    }
+
     /// When the records were written.
     fn recorded(&self) -> std::time::SystemTime {
         fs::metadata(self.path("run/records/answers.parquet")).unwrap().modified().unwrap()
@@ -200,8 +213,29 @@ fn records_are_made_again_only_when_they_would_differ() {
         let bytes = [fs::read(&path).unwrap(), b"\n".to_vec()].concat();
         fs::write(&path, bytes).unwrap();
     }
-    assert_eq!(bench.audit_with(&["--margin", "4"]).status.code(), Some(4));
-    assert_ne!(bench.recorded(), first, "the images changed");
+    bench.kept_unless_overwritten(&["--margin", "4"], "contents of images");
+}
+
+#[test]
+fn another_run_does_not_replace_a_finished_one_unless_told_to() {
+    let bench = Bench::new();
+    assert_eq!(bench.audit().status.code(), Some(4));
+    bench.kept_unless_overwritten(&["--dtype", "bf16"], "dtype: \"f32\" there, \"bf16\" asked for");
+    let manifest = fs::read_to_string(bench.path("run/run.json")).unwrap();
+    assert!(manifest.contains("\"dtype\": \"bf16\""), "{manifest}");
+    // The same files in another place are the same run.
+    let first = bench.recorded();
+    fs::rename(bench.path("base"), bench.path("moved")).unwrap();
+    let (moved, benchmark, run) = (bench.text("moved"), bench.text("world/test.jsonl"), bench.text("run"));
+    let arguments = ["audit", "--checkpoint", &moved, "--benchmark", &benchmark, "--out", &run, "--max-new-tokens", "24"];
+    assert_eq!(prism(&[&arguments[..], &["--dtype", "bf16", "--margin", "2"]].concat()).status.code(), Some(4));
+    assert_eq!(bench.recorded(), first);
+    fs::rename(bench.path("moved"), bench.path("base")).unwrap();
+    bench.kept_unless_overwritten(&["--dtype", "bf16", "--limit", "3"], "limit: null there, 3 asked for");
+    // Without its manifest nobody knows whose the records are.
+    fs::remove_file(bench.path("run/run.json")).unwrap();
+    let output = bench.audit_with(&["--overwrite"]);
+    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

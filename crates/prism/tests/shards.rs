@@ -64,9 +64,11 @@ fn the_shards_together_are_the_unsharded_run() {
     assert!(output.status.success() && message(&output).contains("shard 3/3, from SLURM_ARRAY_TASK_ID"), "{}", message(&output));
     assert!(at("run/shard-3-of-3/timing.parquet").is_file() && !at("run/shard-1-of-3/timing.parquet").exists());
 
-    let merged = merge(&[&at("run")]);
+    let merged = merge(&[&at("run"), Path::new("--report")]);
     assert!(merged.status.success(), "{}", message(&merged));
-    assert_eq!(String::from_utf8_lossy(&merged.stdout), String::from_utf8_lossy(&whole.stdout));
+    let page = format!("report {}\n", at("run/report.html").display());
+    assert_eq!(String::from_utf8_lossy(&merged.stdout), String::from_utf8_lossy(&whole.stdout).into_owned() + &page);
+    assert!(at("run/report.html").is_file());
     let (wanted, found) = (bytes(&at("whole")), bytes(&at("run")));
     assert_eq!(wanted.keys().collect::<Vec<_>>(), found.keys().collect::<Vec<_>>());
     for (name, content) in &wanted {
@@ -77,6 +79,10 @@ fn the_shards_together_are_the_unsharded_run() {
     let made = fs::metadata(at("run/records/answers.parquet")).unwrap().modified().unwrap();
     assert!(prism("audit", "plvr2", &at("run"), &small).output().unwrap().status.success());
     assert_eq!(fs::metadata(at("run/records/answers.parquet")).unwrap().modified().unwrap(), made);
+
+    // A shard makes no page, and says so before it runs.
+    let output = prism("audit", "plvr2", &at("page"), &[&small[..], &["--shard", "1/3", "--report"]].concat()).output().unwrap();
+    assert!(output.status.code() == Some(3) && message(&output).contains("prism merge") && !at("page").exists(), "{}", message(&output));
 
     // Shards of another run, the same one twice, and folders that are none are refused.
     let other = [&SMALL[..], &["--limit", "11", "--seed", "7", "--shard", "3/3"]].concat();

@@ -143,7 +143,7 @@ impl Benchmark {
         if lettered > 0 {
             let shares = inventory.labels.values().map(|n| *n as f64 / lettered as f64);
             inventory.majority = shares.clone().reduce(f64::max);
-            inventory.label_entropy = Some(shares.map(|p| -p * p.ln()).sum());
+            inventory.label_entropy = Some(shares.map(|p| -p * p.ln()).sum::<f64>().abs()); // one label alone: no -0
         }
         inventory.differences = inventory.differences_from(&description.expected);
         inventory

@@ -9,9 +9,12 @@
 //!
 //! libjpeg fills a file that ends too early with grey and goes on. Pillow refuses such a
 //! file, and so does this module: libjpeg's warning about it ends the decoding.
+//!
+//! A scan costs a pass over the whole image and may be empty in the file, so a small file
+//! could keep a worker busy for hours: a file of more scans than any encoder writes is refused.
 
 use std::any::Any;
-use std::os::raw::c_int;
+use std::os::raw::{c_int, c_long};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use mozjpeg_sys as libjpeg;
@@ -121,6 +124,9 @@ impl Drop for Decoder<'_> {
     }
 }
 
+/// Scans of a file at most. Encoders write about 10, and the best compressing ones some 20.
+const MOST_SCANS: c_long = 100;
+
 const TRUNCATED: &str = "the file is truncated";
 
 /// libjpeg calls this when it cannot go on, and does not expect it to return.
@@ -139,13 +145,21 @@ unsafe extern "C-unwind" fn give_up(state: &mut jpeg_common_struct) {
     resume_unwind(Box::new(text));
 }
 
-/// libjpeg's warnings (level -1) and traces. Pillow takes a file with warnings as it comes, but
-/// not one that has ended.
+/// libjpeg's warnings (level -1) and traces, of which the start of each scan is one. Pillow
+/// takes a file with warnings as it comes, but not one that has ended.
+///
+/// Scans are counted where libjpeg's own version of this function would count warnings.
 unsafe extern "C-unwind" fn warned(state: &mut jpeg_common_struct, level: c_int) {
-    // SAFETY: `state.err` is the manager that `Decoder::open` set.
-    let code = unsafe { state.err.as_ref() }.map(|errors| errors.msg_code);
-    if level < 0 && code == Some(libjpeg::JWRN_JPEG_EOF as c_int) {
+    // SAFETY: `state.err` is the manager that `Decoder::open` set, and nothing else refers to it now.
+    let Some(errors) = (unsafe { state.err.as_mut() }) else { return };
+    if level < 0 && errors.msg_code == libjpeg::JWRN_JPEG_EOF as c_int {
         resume_unwind(Box::new(TRUNCATED.to_owned()));
+    }
+    if errors.msg_code == libjpeg::JTRC_SOS as c_int {
+        errors.num_warnings += 1;
+        if errors.num_warnings > MOST_SCANS {
+            resume_unwind(Box::new(format!("it has more than {MOST_SCANS} scans")));
+        }
     }
 }
 

@@ -151,3 +151,10 @@ impl Preprocessor {
         Ok((height, width))
     }
 }
+
+/// Fewest items of one image that go to a thread: all of them where this thread is a worker
+/// of a pool already, whose fellows read other images. Waiting for shared work, a worker
+/// would begin another example in the middle of this one.
+fn share(fewest: usize) -> usize {
+    if rayon::current_thread_index().is_some() { usize::MAX } else { fewest }
+}

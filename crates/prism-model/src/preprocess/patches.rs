@@ -1,6 +1,11 @@
 //! Normalisation and patch order of the Qwen2-VL image processor.
 
-use super::{Grid, PixelConfig, PixelValues, Processor, RgbImage};
+use rayon::prelude::*;
+
+use super::{Grid, PixelConfig, PixelValues, Processor, RgbImage, share};
+
+/// Fewest numbers that are worth a thread of their own.
+const WORTH_A_THREAD: usize = 1 << 16;
 
 /// The normalised value of every byte and channel.
 ///
@@ -28,24 +33,29 @@ pub fn patches(image: &RgbImage, config: &PixelConfig) -> PixelValues {
     let (side, merge, frames) = (config.patch_size, config.merge_size, config.temporal_patch_size);
     let grid = Grid { t: 1, h: image.height() / side, w: image.width() / side };
     let table = table(config);
-    let row_len = image.width() * 3;
-    let mut values = Vec::with_capacity(grid.patches() * 3 * frames * side * side);
-    let patch_order = (0..grid.h / merge).flat_map(|token_row| {
-        (0..grid.w / merge).flat_map(move |token_column| {
-            (0..merge).flat_map(move |r| (0..merge).map(move |c| (token_row * merge + r, token_column * merge + c)))
-        })
-    });
-    for (row, column) in patch_order {
-        for (channel, table) in table.iter().enumerate() {
-            let start = values.len();
-            for line in image.pixels().chunks_exact(row_len).skip(row * side).take(side) {
-                let bytes = line[column * side * 3..(column + 1) * side * 3].iter().skip(channel).step_by(3);
-                values.extend(bytes.map(|byte| table[usize::from(*byte)]));
-            }
-            for _ in 1..frames {
-                values.extend_from_within(start..start + side * side);
+    let (square, row_len) = (side * side, image.width() * 3);
+    let patch_len = 3 * frames * square;
+    let mut values = vec![0.0; grid.patches() * patch_len];
+    // A row of merged tokens is a run of the values and a run of the image.
+    let token_row = |values: &mut [f32], lines: &[u8]| {
+        for (at, patch) in values.chunks_exact_mut(patch_len).enumerate() {
+            let (token_column, r, c) = (at / (merge * merge), at / merge % merge, at % merge);
+            let start = (r * side * row_len) + (token_column * merge + c) * side * 3;
+            for (channel, (values, table)) in patch.chunks_exact_mut(frames * square).zip(&table).enumerate() {
+                for (values, line) in values.chunks_exact_mut(side).zip(lines[start..].chunks(row_len)).take(side) {
+                    for (value, pixel) in values.iter_mut().zip(line.as_chunks::<3>().0) {
+                        *value = table[usize::from(pixel[channel])];
+                    }
+                }
+                for frame in 1..frames {
+                    values.copy_within(..square, frame * square);
+                }
             }
         }
-    }
+    };
+    let run = grid.w * merge * patch_len;
+    let lines = image.pixels().par_chunks_exact(merge * side * row_len);
+    let enough = share(WORTH_A_THREAD.div_ceil(run.max(1)));
+    values.par_chunks_exact_mut(run.max(1)).zip(lines).with_min_len(enough).for_each(|(values, lines)| token_row(values, lines));
     PixelValues { values, grid }
 }

@@ -34,6 +34,9 @@ pub struct AuditArguments {
     /// [default: from the checkpoint's config]
     #[arg(long)]
     pub variant: Option<String>,
+    /// What tables and pages call the checkpoint [default: the variant's name, else the folder's]
+    #[arg(long)]
+    pub name: Option<String>,
     /// Latent steps K; several make a sweep, a run folder each under --out, on one prefill
     /// per example [default: the protocol's, 8 for LVR]
     #[arg(long, value_delimiter = ',')]
@@ -76,6 +79,9 @@ pub struct AuditArguments {
     /// Also write the report page into the run folder
     #[arg(long)]
     pub report: bool,
+    /// Replace what a finished run of other inputs or settings left in the run folder
+    #[arg(long)]
+    pub overwrite: bool,
     /// Which examples
     #[command(flatten)]
     pub selection: SelectionArguments,

@@ -41,6 +41,9 @@ pub struct EvalArguments {
     /// Most pixels of an image [default: the checkpoint's]
     #[arg(long)]
     pub max_pixels: Option<usize>,
+    /// Replace what a finished run of other inputs or settings left in the run folder
+    #[arg(long)]
+    pub overwrite: bool,
     /// Which examples
     #[command(flatten)]
     pub selection: SelectionArguments,

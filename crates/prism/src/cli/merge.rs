@@ -17,4 +17,7 @@ pub struct MergeArguments {
     pub out: PathBuf,
     /// The shards' run folders [default: OUT/shard-I-of-N]
     pub shards: Vec<PathBuf>,
+    /// Also write the report page into the run folder
+    #[arg(long)]
+    pub report: bool,
 }

@@ -9,7 +9,7 @@ use prism_run::Shard;
 use prism_run::folder::names;
 use prism_run::manifest::Manifest;
 
-use super::audit::{Kind, SHARD, describe, ended, opened};
+use super::audit::{Kind, SHARD, describe, difference, ended, opened};
 use crate::cli::MergeArguments;
 use crate::exit::{ExitStatus, Refused};
 use crate::{Context, provenance};
@@ -55,6 +55,9 @@ pub fn run(arguments: MergeArguments, context: &Context) -> anyhow::Result<ExitS
     let settings = manifest.settings.get("analysis").cloned().unwrap_or_default();
     let settings: AuditSettings = serde_json::from_value(settings)?;
     let kind = Kind::from_name(&manifest.kind).unwrap_or(Kind::Audit);
+    if arguments.report && kind == Kind::Eval {
+        anyhow::bail!(Refused("--report: an evaluation makes no page; merge without it, or audit".into()));
+    }
 
     let folders: Vec<PathBuf> = shards.iter().map(|part| part.folder.clone()).collect();
     let records = parts::join(&arguments.out, &folders)?;
@@ -65,6 +68,11 @@ pub fn run(arguments: MergeArguments, context: &Context) -> anyhow::Result<ExitS
     context.printer.narrate(&format!("{} shards, {} examples: {}", shards.len(), records.examples.len(), arguments.out.display()));
     context.printer.result(&describe(kind, &findings));
     context.printer.result_json(&findings)?;
+    if arguments.report {
+        let page = arguments.out.join(names::REPORT);
+        let summary = prism_report::build_report(&prism_report::ReportInputs::new(vec![arguments.out.clone()]), &page)?;
+        context.printer.result(&format!("report {}", summary.path.display()));
+    }
     Ok(ended(kind, &arguments.out, opened(&manifest), records.examples.len(), context))
 }
 
@@ -134,8 +142,10 @@ fn refuse_another(out: &Path, manifest: &Manifest) -> anyhow::Result<()> {
         return Ok(());
     }
     let there = Manifest::read(out)?;
-    if there.kind != manifest.kind || there.inputs != manifest.inputs || there.settings != manifest.settings {
-        anyhow::bail!(Refused(format!("{}: holds another run; give another folder, or remove what is there", out.display())));
+    let changed = difference::between(&there, manifest, &[]);
+    if there.kind != manifest.kind || !changed.is_empty() {
+        let changed = if changed.is_empty() { format!("`{}`", there.kind) } else { changed };
+        anyhow::bail!(Refused(format!("{}: holds another run ({changed}); give another folder, or remove what is there", out.display())));
     }
     Ok(())
 }

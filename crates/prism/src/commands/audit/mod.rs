@@ -4,6 +4,7 @@
 //! `prism eval` is the same with the clean run alone, and a shard is the same up to its
 //! records: `prism merge` joins them and computes the findings.
 
+pub mod difference;
 mod plan;
 mod subject;
 mod tables;
@@ -37,6 +38,10 @@ const GROUP: usize = 4;
 const LARGE: usize = 500_000_000;
 /// The manifest's key of the shard: all that differs between shards of one run.
 pub const SHARD: &str = "shard";
+
+/// Settings whose change leaves the records as they are: how findings are made of them, and
+/// where inputs lie, whose contents are compared by hash.
+const NOT_IN_RECORDS: [&str; 3] = ["analysis", "checkpoint", "benchmark"];
 
 /// Runs the verb.
 pub fn run(arguments: AuditArguments, context: &Context) -> anyhow::Result<ExitStatus> {
@@ -168,7 +173,7 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Au
         manifest.settings.insert("exit".into(), serde_json::json!(strategy.exit));
         arms.push(Arm { out, strategy, manifest });
     }
-    arms.iter().try_for_each(|arm| refuse_another(&arm.out, plan.kind))?;
+    arms.iter().try_for_each(|arm| refuse_another(&arm.out, &arm.manifest, plan.overwrite))?;
     let mut left: Vec<&mut Arm> = arms.iter_mut().filter(|arm| !finished(&arm.out, &arm.manifest)).collect();
     if !left.is_empty() {
         let summaries = records(plan, protocol.as_ref(), &examples, &left, context)?;
@@ -226,12 +231,13 @@ pub fn opened(manifest: &Manifest) -> usize {
 /// Whether the folder holds this audit, finished: same inputs, same settings.
 fn finished(out: &Path, wanted: &Manifest) -> bool {
     Manifest::read(out).is_ok_and(|there| {
-        there.ended.is_some() && there.inputs == wanted.inputs && there.settings == wanted.settings && record::is_recorded(out)
+        let same = there.inputs == wanted.inputs && there.settings == wanted.settings && there.name == wanted.name;
+        there.ended.is_some() && same && record::is_recorded(out)
     })
 }
 
 /// Refuses a folder whose records are not this command's to replace.
-fn refuse_another(out: &Path, kind: Kind) -> anyhow::Result<()> {
+fn refuse_another(out: &Path, wanted: &Manifest, overwrite: bool) -> anyhow::Result<()> {
     let foreign = |what: &str| Refused(format!("{}: holds {what}; give another --out, or remove it", out.display()));
     let ours = [prism_run::records::folder(out), prism_audit::findings::folder(out)];
     if !out.join(prism_run::folder::names::MANIFEST).exists() {
@@ -241,8 +247,13 @@ fn refuse_another(out: &Path, kind: Kind) -> anyhow::Result<()> {
         };
     }
     let there = Manifest::read(out)?;
-    if there.kind != kind.name() {
+    if there.kind != wanted.kind {
         anyhow::bail!(foreign(&format!("another kind of run (`{}`)", there.kind)));
+    }
+    let changed = difference::between(&there, wanted, &NOT_IN_RECORDS);
+    if !overwrite && !changed.is_empty() && record::is_recorded(out) {
+        let text = format!("holds the records of another run ({changed}); give another --out, or --overwrite to replace them");
+        anyhow::bail!(Refused(format!("{}: {text}", out.display())));
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use prism_audit::settings::Compat;
 use prism_model::record;
 use prism_run::{Intervention, Shard, Variant};
 
+use super::subject;
 use crate::Context;
 use crate::cli::{AuditArguments, EvalArguments, SelectionArguments};
 use crate::commands::decoding::Decoding;
@@ -92,6 +93,8 @@ pub struct AuditPlan {
     pub variant: Option<Variant>,
     /// Training seed, when known.
     pub training_seed: Option<u64>,
+    /// What the run is called; the variant's name where it has one, if nothing else is said.
+    pub name: Option<String>,
     /// Protocol, exit and budget.
     pub decoding: Decoding,
     /// K; several are a sweep, none is the protocol's own.
@@ -116,6 +119,8 @@ pub struct AuditPlan {
     pub report: bool,
     /// Stop once the records are written.
     pub records_only: bool,
+    /// Replace the records of a finished run of other inputs or settings.
+    pub overwrite: bool,
 }
 
 impl AuditPlan {
@@ -130,8 +135,14 @@ impl AuditPlan {
         }
         settings.floors = arguments.floor.into_iter().collect();
         settings.check()?;
+        let selection = Selection::resolve(arguments.selection, context)?;
+        if arguments.report && !selection.shard.is_whole() {
+            anyhow::bail!(Refused(format!("--report: shard {} makes no page; give --report to `prism merge`", selection.shard)));
+        }
+        let name = arguments.name.or_else(|| arguments.variant.is_none().then(|| subject::called(&arguments.checkpoint)));
         Ok(Self {
             kind: Kind::Audit,
+            name,
             checkpoint: locate(&arguments.checkpoint, context)?,
             benchmark: arguments.benchmark,
             out: arguments.out,
@@ -144,11 +155,12 @@ impl AuditPlan {
             seed: arguments.seed,
             pool: record::donors::POOL,
             alignment: 200,
-            selection: Selection::resolve(arguments.selection, context)?,
+            selection,
             pixels: (arguments.min_pixels, arguments.max_pixels),
             settings,
             report: arguments.report,
             records_only: arguments.records_only,
+            overwrite: arguments.overwrite,
         })
     }
 
@@ -159,6 +171,7 @@ impl AuditPlan {
     pub fn eval(arguments: EvalArguments, context: &Context) -> anyhow::Result<Self> {
         Ok(Self {
             kind: Kind::Eval,
+            name: Some(subject::called(&arguments.checkpoint)),
             checkpoint: locate(&arguments.checkpoint, context)?,
             benchmark: arguments.benchmark,
             out: arguments.out,
@@ -176,6 +189,7 @@ impl AuditPlan {
             settings: AuditSettings::default(),
             report: false,
             records_only: false,
+            overwrite: arguments.overwrite,
         })
     }
 

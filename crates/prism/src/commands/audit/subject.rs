@@ -1,7 +1,7 @@
 //! What a run is about: its examples, and everything its results depend on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use prism_data::{Benchmark, Images};
 use prism_run::manifest::Manifest;
@@ -41,6 +41,19 @@ fn of_subsets(examples: Vec<Example>, plan: &AuditPlan) -> anyhow::Result<Vec<Ex
     Ok(chosen.take(limit.unwrap_or(usize::MAX)).collect())
 }
 
+/// What a checkpoint is called that nobody named: its folder, with the one above where all
+/// trainings have folders of that name; `org/name` as it is.
+pub fn called(checkpoint: &Path) -> String {
+    let absolute = std::path::absolute(checkpoint).unwrap_or_else(|_| checkpoint.to_path_buf());
+    let whole = if checkpoint.exists() { absolute.as_path() } else { checkpoint };
+    let parts: Vec<String> = whole.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    let last = parts.last().cloned().unwrap_or_default();
+    match parts.len().checked_sub(2).map(|above| &parts[above]) {
+        Some(above) if !checkpoint.exists() || last.starts_with("checkpoint-") => format!("{above}/{last}"),
+        _ => last,
+    }
+}
+
 /// The manifest of a run, but for what its arms differ in.
 ///
 /// # Errors
@@ -53,8 +66,9 @@ pub fn manifest(
     context: &Context,
 ) -> anyhow::Result<Manifest> {
     let mut manifest = provenance::manifest(plan.kind.name(), &context.hardware);
-    manifest.variant = plan.variant.as_ref().map(|v| v.id.clone());
-    manifest.name = plan.variant.as_ref().map(|v| v.name.clone());
+    // A checkpoint that is no known variant is one of its own: runs of two can be compared.
+    manifest.variant = plan.name.clone().or_else(|| plan.variant.as_ref().map(|v| v.id.clone()));
+    manifest.name = plan.name.clone().or_else(|| plan.variant.as_ref().map(|v| v.name.clone()));
     manifest.seed = plan.training_seed;
     manifest.benchmark = Some(benchmark.name());
     provenance::hash_checkpoint(&mut manifest, &plan.checkpoint)?;
@@ -88,4 +102,19 @@ pub fn manifest(
         set("floors", serde_json::json!(hashes));
     }
     Ok(manifest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_is_called_as_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, name) in [("mine", "mine"), ("lvr/checkpoint-600", "lvr/checkpoint-600"), ("mine/", "mine")] {
+            std::fs::create_dir_all(folder.path().join(path)).unwrap();
+            assert_eq!(called(&folder.path().join(path)), name);
+        }
+        assert_eq!(called(Path::new("org/name")), "org/name");
+    }
 }

@@ -215,6 +215,7 @@ fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&
         out,
         variant: trained.map(|(v, _)| v.clone()),
         training_seed: trained.map(|(_, seed)| seed),
+        name: None,
         decoding: Decoding { max_new_tokens: keys.max_new_tokens, ..Decoding::default() },
         steps: vec![keys.steps],
         interventions,
@@ -228,5 +229,7 @@ fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&
         settings,
         report: false,
         records_only: false,
+        // The folder is the study's own, and the study refuses another's.
+        overwrite: true,
     }
 }
