@@ -10,7 +10,7 @@ use std::sync::Arc;
 use golden::{Opened, examples};
 use prism_model::decode::{Branch, Noise, NoiseSource, Prefix, Strategy, Swap, Trajectory, Untouched, Zero};
 use prism_model::record::{Setup, Summary, record_benchmark, record_sweep};
-use prism_run::records::{self, AlignmentRow, AnswerRow, AttentionRow, ExampleRow, LatentRow, files};
+use prism_run::records::{self, AlignmentRow, AnswerRow, AttentionRow, ExampleRow, LatentRow, LensRow, MapRow, files};
 use prism_run::table::read_rows;
 use prism_run::{Cancel, Example, Intervention, Progress, Shard, Silent, Stage, vectors};
 
@@ -86,7 +86,9 @@ fn run(setup: &Setup<'_>, examples: &[Example], threads: usize, folder: &Path) -
 
 fn bytes(run: &Path) -> BTreeMap<&'static str, Vec<u8>> {
     let read = |name| (name, std::fs::read(records::folder(run).join(name)).unwrap());
-    [files::EXAMPLES, files::ANSWERS, files::ALIGNMENT, files::STEPS, files::ATTENTION, files::LATENTS].map(read).into()
+    [files::EXAMPLES, files::ANSWERS, files::ALIGNMENT, files::STEPS, files::ATTENTION, files::MAPS, files::LENS, files::LATENTS]
+        .map(read)
+        .into()
 }
 
 /// Asks to stop after some examples.
@@ -200,6 +202,22 @@ fn check_rows(run: &Path, opened: &Opened) {
         assert!(a.region.is_none_or(|region| region <= a.image + 1e-6));
         assert_eq!(a.latents > 0.0, a.place == "answer" || a.place == "target" || a.step != Some(0), "{a:?}");
     }
+    // A map's sums are the table's means over layers; its cosines are those of the vectors written.
+    let maps: Vec<MapRow> = read_rows(&folder.join(files::MAPS)).unwrap();
+    for map in &maps {
+        let seen: Vec<&AttentionRow> = attention.iter().filter(|a| (a.row, &a.place, a.step) == (map.row, &map.place, map.step)).collect();
+        let mean = seen.iter().map(|a| a.image).sum::<f64>() / seen.len() as f64;
+        let on = map.attention.as_ref().unwrap();
+        assert_eq!(on.len(), map.height * map.width);
+        assert!((on.iter().sum::<f64>() - mean).abs() < 1e-5, "{map:?}");
+        assert_eq!(map.cosine.is_some(), map.place != "answer");
+        assert!(map.cosine.iter().flatten().all(|c| (-1.000001..=1.000001).contains(c)));
+        assert!(seen.iter().all(|a| a.image_entropy.is_none_or(|e| e <= (on.len() as f64).ln() + 1e-6)));
+    }
+    assert!(maps.iter().any(|m| m.place == "answer") && maps.iter().any(|m| m.place == "context"));
+    let lens: Vec<LensRow> = read_rows(&folder.join(files::LENS)).unwrap();
+    assert_eq!(lens.len() % opened.model.config.text.num_hidden_layers, 0);
+    assert!(lens.iter().all(|l| l.probability > 0.0 && l.probability <= 1.0 && l.entropy >= 0.0 && !l.token.is_empty()));
     let all = vectors::read(&folder.join(files::LATENTS)).unwrap();
     let hidden = opened.model.config.text.hidden_size;
     for name in ["answer_state", "latent_last", "latent_mean", "context_last", "context_mean", "question_mean", "visual_mean"] {

@@ -1,8 +1,10 @@
 //! An arm of a study, as its recipe names it: a preset, a file, or either with keys
 //! changed. A list of values for one key is as many arms.
 //!
-//!     variants = ["lvr", { preset = "lvr", id = "lvr-l1", latent_weight = 1.0 },
-//!                 { preset = "lvr", id = "lvr-lambda", latent_weight = [0.01, 1.0] }]
+//! ```toml
+//! variants = ["lvr", { preset = "lvr", id = "lvr-l1", latent_weight = 1.0 },
+//!             { preset = "lvr", id = "lvr-lambda", latent_weight = [0.01, 1.0] }]
+//! ```
 
 use std::path::Path;
 

@@ -7,6 +7,7 @@
 
 pub mod arm;
 pub mod cancel;
+pub mod contained;
 pub mod error;
 pub mod example;
 pub mod folder;

@@ -8,6 +8,8 @@
 //! | `alignment.parquet` | example x mode x stage x latent step |
 //! | `steps.parquet` | example x intervention x stage x latent step |
 //! | `attention.parquet` | example x noted forward x layer |
+//! | `maps.parquet` | example x noted forward x image |
+//! | `lens.parquet` | example x latent step x layer, where layers were asked for |
 //! | `latents.safetensors` | probe position: `[rows, hidden]` and the rows ([`crate::vectors`]) |
 
 use std::path::{Path, PathBuf};
@@ -26,6 +28,10 @@ pub mod files {
     pub const STEPS: &str = "steps.parquet";
     /// One row per noted forward and layer.
     pub const ATTENTION: &str = "attention.parquet";
+    /// One row per noted forward and image.
+    pub const MAPS: &str = "maps.parquet";
+    /// One row per latent step and layer.
+    pub const LENS: &str = "lens.parquet";
     /// Vectors of the clean run.
     pub const LATENTS: &str = "latents.safetensors";
 }
@@ -168,6 +174,57 @@ table_row! {
         pub latents: f64,
         /// On other generated tokens, itself included.
         pub generated: f64,
+        /// Entropy of the weights over the image's tokens, renormalised there (nats); absent
+        /// where no weight lies on them.
+        pub image_entropy: Option<f64>,
+        /// Entropy over the latents before it, likewise.
+        pub latent_entropy: Option<f64>,
+    }
+}
+
+table_row! {
+    /// One forward of the clean run over one image, image token by image token.
+    pub struct MapRow {
+        /// Row of the example.
+        pub row: usize,
+        /// `answer`, the forward that produces the answer token; or the stage of a latent forward.
+        pub place: String,
+        /// Step within the stage; absent for `answer`.
+        pub step: Option<usize>,
+        /// The image, from 0.
+        pub image: usize,
+        /// Rows of image tokens.
+        pub height: usize,
+        /// Columns of image tokens.
+        pub width: usize,
+        /// Cosine of the vector fed back with every image token's feature, row by row; absent
+        /// for `answer`, and where either has no length.
+        pub cosine: Option<Vec<f64>>,
+        /// Share of the forward's attention on every image token, mean over heads and layers.
+        pub attention: Option<Vec<f64>>,
+    }
+}
+
+table_row! {
+    /// Logit lens within the model: the final norm and output matrix applied to the input of
+    /// a layer at a latent step of the clean run. After the last layer: [`LatentRow`].
+    pub struct LensRow {
+        /// Row of the example.
+        pub row: usize,
+        /// `context` or `target`.
+        pub stage: String,
+        /// Step within the stage, from 0.
+        pub step: usize,
+        /// Decoder layer whose input it is, from 0.
+        pub layer: usize,
+        /// The likeliest token.
+        pub token: String,
+        /// Its probability.
+        pub probability: f64,
+        /// Entropy over the whole vocabulary (nats).
+        pub entropy: f64,
+        /// Probability of the gold letter.
+        pub gold: Option<f64>,
     }
 }
 

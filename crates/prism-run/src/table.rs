@@ -17,6 +17,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
+use crate::contained::contained;
 use crate::{Error, Result, folder};
 
 /// One column; an absent value is `None`, never 0 or NaN.
@@ -269,6 +270,10 @@ impl Table {
     /// [`Error::Io`] or [`Error::Content`] when the file is absent or not parquet.
     pub fn read(path: &Path) -> Result<Self> {
         let remedy = "the file is damaged: delete it and run the stage that writes it again";
+        contained(path, remedy, || Self::read_columns(path, remedy))
+    }
+
+    fn read_columns(path: &Path, remedy: &str) -> Result<Self> {
         let file = File::open(path).map_err(|e| Error::io("cannot read", path, e))?;
         let bad = |e: String| Error::content(path, e, remedy);
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| bad(e.to_string()))?;

@@ -32,6 +32,7 @@ pub struct Context {
 
 /// Parses the command line, runs the command, and tells how it ended.
 pub fn run() -> ExitStatus {
+    prism_run::contained::hush();
     let arguments = cli::Arguments::parse();
     let printer = Printer::new(arguments.global.quiet, arguments.global.json);
     match prepare(&arguments.global, printer).and_then(|context| commands::run(arguments.command, &context)) {

@@ -14,6 +14,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use prism_run::Example;
+use prism_run::contained::{Contained, contained};
 
 use super::checks::{At, Ids, check_label, folder_of, gold_letter, resolve};
 use super::{Each, Source};
@@ -37,8 +38,9 @@ pub(super) fn visit(source: &Source<'_>, each: Each<'_>) -> Result<()> {
     for (path, task) in source.files.iter().zip(source.tasks) {
         let whole = At { path, place: Place::File };
         let mut number = 0;
-        for batch in open(path, &whole)? {
-            let batch = batch.map_err(|e| unreadable(&e, number, &whole))?;
+        let batches = contained(path, REMEDY, || open(path, &whole))?;
+        for batch in Contained::new(batches, path, REMEDY) {
+            let batch = batch?.map_err(|e| unreadable(&e, number, &whole))?;
             let columns = Columns::of(&batch, &whole)?;
             for index in 0..batch.num_rows() {
                 let at = At { path, place: Place::Row(number) };

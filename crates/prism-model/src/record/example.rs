@@ -12,6 +12,7 @@ use super::donors::Donors;
 use super::notes::{self, Reader};
 use super::views::Views;
 use super::{Records, Setup};
+use super::{lens, maps};
 use crate::alignment::Targets;
 use crate::clock;
 use crate::decode::answer::{self, Distribution};
@@ -296,6 +297,9 @@ impl<'a> Runner<'a> {
                 let blind = prompted.prefix(View::NoImage).and_then(|made| made.as_ref().ok());
                 notes::vectors(&mut records, example.row, prefix, blind, clean);
                 records.steps = self.steps(example, begun)?;
+                let Setup { model, prompter, .. } = *self.setup;
+                records.maps = maps::maps(example.row, prefix, model.config.vision.spatial_merge_size, clean)?;
+                records.lens = lens::layers(example.row, model, prompter.tokenizer(), self.gold(example), clean)?;
             }
         }
         records.examples.push(self.example_row(prompted, records.answers.first(), messages));
@@ -319,12 +323,16 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
+    /// Ids of the gold letter's spellings.
+    fn gold(&self, example: &Example) -> &[u32] {
+        gold(example).and_then(|index| self.letters.get(index)).map_or(&[][..], Vec::as_slice)
+    }
+
     /// The latent steps of all branches.
     fn steps(&self, example: &Example, begun: &Begun) -> Result<Vec<LatentRow>> {
         let ends: Vec<(Stage, u32)> = self.setup.tokens.starts.iter().filter_map(|s| Some((s.stage, s.end?))).collect();
-        let gold = gold(example).and_then(|index| self.letters.get(index)).map_or(&[][..], Vec::as_slice);
         let Setup { model, prompter, .. } = *self.setup;
-        let reader = Reader { row: example.row, model, tokenizer: prompter.tokenizer(), ends: &ends, gold };
+        let reader = Reader { row: example.row, model, tokenizer: prompter.tokenizer(), ends: &ends, gold: self.gold(example) };
         let mut rows = Vec::new();
         for (branch, slot) in self.branches.iter().zip(&begun.slots) {
             if let Slot::Done { trajectory, .. } = slot {

@@ -25,6 +25,8 @@
 mod branch;
 pub mod donors;
 mod example;
+mod lens;
+mod maps;
 mod notes;
 pub mod parts;
 pub mod rows;
@@ -292,9 +294,13 @@ fn checked(setup: &Setup<'_>, examples: &[Example]) -> Result<Vec<Intervention>>
     Ok(branches)
 }
 
+/// Of the records' tables; raised when one changes, so that older records are made again.
+const FORMAT: usize = 3;
+
 /// What the parts are parts of; the group's size is not in it, it changes nothing.
 fn plan(setup: &Setup<'_>, strategy: Strategy, branches: &[Intervention], examples: &[Example]) -> serde_json::Value {
     serde_json::json!({
+        "format": FORMAT,
         "checkpoint": setup.checkpoint,
         "device": if setup.model.device.is_cpu() { "cpu" } else { "cuda" },
         "dtype": if setup.model.narrow { "bf16" } else { setup.model.dtype.as_str() },

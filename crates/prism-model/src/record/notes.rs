@@ -7,6 +7,7 @@ use prism_run::records::{AttentionRow, LatentRow};
 use prism_run::{Position, Stage};
 
 use super::Records;
+use super::lens::Lens;
 use crate::decode::trajectory::norm;
 use crate::decode::{Forward, Place, Prefix, Trajectory};
 use crate::error::Result;
@@ -41,7 +42,7 @@ impl Reader<'_> {
             });
             let previous = before.filter(|(stage, _)| *stage == place.stage).map(|(_, fed)| fed);
             before = Some((place.stage, fed));
-            let lens = forward.logits.as_deref().map(|logits| self.lens(logits)).transpose()?;
+            let lens = forward.logits.as_deref().map(|logits| Lens::of(logits, self.gold, self.tokenizer)).transpose()?;
             let (lens_token, lens_probability, lens_entropy, lens_gold) = match lens {
                 Some(Lens { token, probability, entropy, gold }) => (Some(token), Some(probability), Some(entropy), gold),
                 None => (None, None, None, None),
@@ -68,32 +69,10 @@ impl Reader<'_> {
         let end = self.ends.iter().find(|(of, _)| *of == stage);
         end.map(|(_, id)| tensor::values(&self.model.embed(&[*id])?)).transpose()
     }
-
-    fn lens(&self, logits: &[f32]) -> Result<Lens> {
-        let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let weights: Vec<f64> = logits.iter().map(|l| f64::from(l - top).exp()).collect();
-        let sum: f64 = weights.iter().sum();
-        let best = logits.iter().position(|l| *l == top).unwrap_or_default();
-        let entropy = sum.ln() - logits.iter().zip(&weights).map(|(l, w)| f64::from(l - top) * w).sum::<f64>() / sum;
-        let gold: f64 = self.gold.iter().filter_map(|id| weights.get(*id as usize)).sum();
-        Ok(Lens {
-            token: self.tokenizer.decode(&[best as u32])?,
-            probability: 1.0 / sum,
-            entropy: entropy.max(0.0),
-            gold: (!self.gold.is_empty()).then(|| gold / sum),
-        })
-    }
-}
-
-struct Lens {
-    token: String,
-    probability: f64,
-    entropy: f64,
-    gold: Option<f64>,
 }
 
 /// Cosine; a zero vector has no direction.
-fn cosine(a: &[f32], b: &[f32]) -> Option<f64> {
+pub(super) fn cosine(a: &[f32], b: &[f32]) -> Option<f64> {
     let dot: f64 = a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
     let norms = norm(a) * norm(b);
     (norms > 0.0).then(|| dot / norms)
@@ -113,14 +92,14 @@ pub(super) fn attention(row: usize, prefix: &Prefix, clean: &Trajectory, region:
             None => continue,
         };
         let Some(seen) = &forward.attention else { continue };
+        let is_latent = |key: &usize| clean.forwards.get(*key).is_some_and(|f| f.place.is_some()) && *key != i;
+        let held = seen.keys.iter().enumerate().map(|(k, key)| (prompt + k, is_latent(key)));
+        let (looked_back, others): (Vec<_>, Vec<_>) = held.partition(|(_, is_latent)| *is_latent);
+        let [looked_back, others] = [looked_back, others].map(|keys| keys.into_iter().map(|(k, _)| k).collect::<Vec<usize>>());
         for (layer, weights) in seen.layers.iter().enumerate() {
             let on = |indices: &[usize]| indices.iter().filter_map(|k| weights.get(*k)).map(|w| f64::from(*w)).sum::<f64>();
             let (on_prompt, on_image) = (weights.iter().take(prompt).map(|w| f64::from(*w)).sum::<f64>(), on(&image));
-            let (mut latents, mut generated) = (0.0, 0.0);
-            for (weight, key) in weights.iter().skip(prompt).zip(&seen.keys) {
-                let is_latent = clean.forwards.get(*key).is_some_and(|f| f.place.is_some()) && *key != i;
-                *(if is_latent { &mut latents } else { &mut generated }) += f64::from(*weight);
-            }
+            let (latents, generated) = (on(&looked_back), on(&others));
             rows.push(AttentionRow {
                 row,
                 place: place.to_string(),
@@ -132,10 +111,19 @@ pub(super) fn attention(row: usize, prefix: &Prefix, clean: &Trajectory, region:
                 text: on_prompt - on_image,
                 latents,
                 generated,
+                image_entropy: entropy(&image, |k| weights.get(*k)),
+                latent_entropy: entropy(&looked_back, |k| weights.get(*k)),
             });
         }
     }
     rows
+}
+
+/// Entropy of the weights of some keys, made to add up to 1 (nats).
+fn entropy<'w>(keys: &[usize], weight: impl Fn(&usize) -> Option<&'w f32>) -> Option<f64> {
+    let weights: Vec<f64> = keys.iter().filter_map(weight).map(|w| f64::from(*w)).filter(|w| *w > 0.0).collect();
+    let sum: f64 = weights.iter().sum();
+    (sum > 0.0).then(|| -weights.iter().map(|w| w / sum * (w / sum).ln()).sum::<f64>())
 }
 
 /// Adds the probe positions' vectors of the clean run, at the last layer and, where they

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use prism_run::folder::names;
-use prism_run::records::{AlignmentRow, AnswerRow, AttentionRow, ExampleRow, LatentRow, TimingRow, files};
+use prism_run::records::{AlignmentRow, AnswerRow, AttentionRow, ExampleRow, LatentRow, LensRow, MapRow, TimingRow, files};
 use prism_run::table::{read_rows, write_rows};
 use prism_run::vectors::{self, Vectors};
 
@@ -23,6 +23,10 @@ pub struct Records {
     pub steps: Vec<LatentRow>,
     /// One per noted forward and layer.
     pub attention: Vec<AttentionRow>,
+    /// One per noted forward and image.
+    pub maps: Vec<MapRow>,
+    /// One per latent step and layer.
+    pub lens: Vec<LensRow>,
     /// Vectors by position's name.
     pub vectors: BTreeMap<String, Vectors>,
     /// One per example that was timed; kept beside the records, not among them.
@@ -37,6 +41,8 @@ impl Records {
         self.alignment.extend(other.alignment);
         self.steps.extend(other.steps);
         self.attention.extend(other.attention);
+        self.maps.extend(other.maps);
+        self.lens.extend(other.lens);
         self.timing.extend(other.timing);
         for (name, more) in other.vectors {
             let all = self.vectors.entry(name).or_default();
@@ -58,6 +64,8 @@ impl Records {
         self.alignment.sort_by_key(|r| r.row);
         self.steps.sort_by_key(|r| r.row);
         self.attention.sort_by_key(|r| r.row);
+        self.maps.sort_by_key(|r| r.row);
+        self.lens.sort_by_key(|r| r.row);
         self.timing.sort_by_key(|r| r.row);
         for all in self.vectors.values_mut() {
             let mut order: Vec<usize> = (0..all.rows.len()).collect();
@@ -80,6 +88,8 @@ impl Records {
         write_rows(&folder.join(files::ALIGNMENT), self.alignment)?;
         write_rows(&folder.join(files::STEPS), self.steps)?;
         write_rows(&folder.join(files::ATTENTION), self.attention)?;
+        write_rows(&folder.join(files::MAPS), self.maps)?;
+        write_rows(&folder.join(files::LENS), self.lens)?;
         vectors::write(&folder.join(files::LATENTS), &self.vectors)?;
         Ok(())
     }
@@ -111,6 +121,8 @@ impl Records {
             alignment: read_rows(&folder.join(files::ALIGNMENT))?,
             steps: read_rows(&folder.join(files::STEPS))?,
             attention: read_rows(&folder.join(files::ATTENTION))?,
+            maps: read_rows(&folder.join(files::MAPS))?,
+            lens: read_rows(&folder.join(files::LENS))?,
             vectors: vectors::read(&folder.join(files::LATENTS))?,
             timing: timing(folder)?,
         })
