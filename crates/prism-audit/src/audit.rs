@@ -3,11 +3,16 @@
 use std::path::Path;
 
 use prism_run::manifest::Manifest;
-use prism_run::records::{self, AlignmentRow, AnswerRow, ExampleRow, files};
-use prism_run::table::read_rows;
+use prism_run::records::{self, AlignmentRow, AnswerRow, ExampleRow, LatentRow, LensRow, files};
+use prism_run::table::{Row, read_rows};
+use prism_run::vectors;
 
 use crate::clusters::Clusters;
 use crate::findings::{Findings, WarningFinding};
+use crate::latents::sets::Named;
+use crate::latents::{attention, geometry, lens, projection, retrieval};
+use crate::pairs::Branch;
+use crate::responses::{counterfactual, donors, dose, steps, visibility};
 use crate::{AuditSettings, Result, accuracy, alignment, conclusion, faithfulness, pairs, probe, summary, verdict};
 
 /// Reads the run's records, computes every finding and writes `findings/`.
@@ -46,6 +51,8 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
     let clusters = Clusters::of(&examples);
     findings.faithfulness = faithfulness::faithfulness(&branches, &clusters, settings);
     findings.warnings.extend(faithfulness::warnings(&branches, &findings.faithfulness));
+    answers_to(&mut findings, &branches, &examples, &clusters, settings);
+    of_latents(&mut findings, &folder, &examples, &answers, &clusters, settings)?;
     findings.pairs = accuracy::pair_findings(&examples, &branches);
     findings.verdict = verdict::verdicts(&branches, &clusters, settings);
     findings.conclusion = vec![conclusion::conclude(&findings.verdict)];
@@ -60,4 +67,39 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
     }
     findings.write(run)?;
     Ok(findings)
+}
+
+/// What answers do under crossed interventions.
+fn answers_to(findings: &mut Findings, branches: &[Branch<'_>], examples: &[ExampleRow], clusters: &Clusters, settings: &AuditSettings) {
+    findings.visibility = visibility::visibility(branches, examples, clusters, settings);
+    findings.steps = steps::partial(&findings.faithfulness);
+    findings.donors = donors::donors(branches, examples, clusters, settings);
+}
+
+/// What the latents are like, from the tables and vectors of the clean run that are there.
+fn of_latents(
+    findings: &mut Findings,
+    folder: &Path,
+    examples: &[ExampleRow],
+    answers: &[AnswerRow],
+    clusters: &Clusters,
+    settings: &AuditSettings,
+) -> Result<()> {
+    let path = folder.join(files::LATENTS);
+    let vectors = if path.exists() { vectors::read(&path)? } else { Named::default() };
+    let steps: Vec<LatentRow> = rows_of(folder, files::STEPS)?;
+    findings.geometry = geometry::geometry(&vectors, &steps);
+    findings.retrieval = retrieval::retrieval(&vectors);
+    findings.lens = lens::lens(&steps, &rows_of::<LensRow>(folder, files::LENS)?);
+    findings.attention = attention::attention(&rows_of(folder, files::ATTENTION)?, clusters);
+    findings.projection = projection::projection(&vectors, examples, answers);
+    findings.counterfactual = counterfactual::counterfactuals(&vectors, examples, answers, settings);
+    findings.doses = dose::doses(&findings.faithfulness, geometry::spread(&vectors));
+    Ok(())
+}
+
+/// The rows of a table that older records, or those of an evaluation, may lack.
+fn rows_of<R: Row>(folder: &Path, name: &str) -> Result<Vec<R>> {
+    let path = folder.join(name);
+    if path.exists() { Ok(read_rows(&path)?) } else { Ok(Vec::new()) }
 }

@@ -46,6 +46,11 @@ impl Clusters {
         Self { of, joined_by: joined_by.join(", ") }
     }
 
+    /// `n` examples, rows 0 to `n - 1`, each for itself.
+    pub fn alone(n: usize) -> Self {
+        Self { of: (0..n).map(|row| (row, row)).collect(), joined_by: String::new() }
+    }
+
     /// What joins examples, in words; `None` when every example stands for itself.
     pub fn joined_by(&self) -> Option<&str> {
         (!self.joined_by.is_empty()).then_some(self.joined_by.as_str())

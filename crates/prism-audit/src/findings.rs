@@ -8,6 +8,16 @@
 //! | `pairs.parquet` | intervention, for a benchmark with pairs |
 //! | `verdict.parquet` | intervention |
 //! | `conclusion.parquet` | run |
+//! | `visibility.parquet` | view of the image x intervention: necessity and sufficiency |
+//! | `dose.parquet` | family and amount of a graded intervention |
+//! | `steps.parquet` | intervention on part of the block |
+//! | `donors.parquet` | swap or mix |
+//! | `counterfactual.parquet` | place from image to answer, for a benchmark with counterfactual partners |
+//! | `geometry.parquet` | mode x stage x step |
+//! | `retrieval.parquet` | mode x stage x step |
+//! | `lens.parquet` | stage x step x layer |
+//! | `attention.parquet` | noted forward x layer |
+//! | `projection.parquet` | latent of the clean run, in its stage's first two principal components |
 //! | `table1.parquet` | variant and seed |
 //! | `comparison.parquet` | pair of columns of Table 1 |
 //! | `seeds.parquet` | variant with several training seeds x quantity |
@@ -17,12 +27,20 @@
 //! absent number is absent with a `reason`, never 0.
 
 pub mod conclusion;
+pub mod faithfulness;
+pub mod latents;
+pub mod probe;
+pub mod responses;
 pub mod seeds;
 pub mod verdict;
 
 use std::path::{Path, PathBuf};
 
 pub use conclusion::ConclusionFinding;
+pub use faithfulness::FaithfulnessFinding;
+pub use latents::{AttentionFinding, GeometryFinding, LensFinding, ProjectionFinding, RetrievalFinding};
+pub use probe::ProbeFinding;
+pub use responses::{CounterfactualFinding, DonorFinding, DoseFinding, StepFinding, VisibilityFinding};
 pub use seeds::SeedFinding;
 pub use verdict::VerdictFinding;
 
@@ -51,6 +69,26 @@ pub mod files {
     pub const COMPARISON: &str = "comparison.parquet";
     /// [`super::SeedFinding`].
     pub const SEEDS: &str = "seeds.parquet";
+    /// [`super::VisibilityFinding`].
+    pub const VISIBILITY: &str = "visibility.parquet";
+    /// [`super::DoseFinding`].
+    pub const DOSE: &str = "dose.parquet";
+    /// [`super::StepFinding`].
+    pub const STEPS: &str = "steps.parquet";
+    /// [`super::DonorFinding`].
+    pub const DONORS: &str = "donors.parquet";
+    /// [`super::CounterfactualFinding`].
+    pub const COUNTERFACTUAL: &str = "counterfactual.parquet";
+    /// [`super::GeometryFinding`].
+    pub const GEOMETRY: &str = "geometry.parquet";
+    /// [`super::RetrievalFinding`].
+    pub const RETRIEVAL: &str = "retrieval.parquet";
+    /// [`super::LensFinding`].
+    pub const LENS: &str = "lens.parquet";
+    /// [`super::AttentionFinding`].
+    pub const ATTENTION: &str = "attention.parquet";
+    /// [`super::ProjectionFinding`].
+    pub const PROJECTION: &str = "projection.parquet";
     /// [`super::WarningFinding`].
     pub const WARNINGS: &str = "warnings.parquet";
 }
@@ -82,189 +120,6 @@ table_row! {
         /// Mean over positions of |h| / |v|.
         pub norm_ratio: Option<f64>,
         /// Why numbers are absent.
-        pub reason: Option<String>,
-    }
-}
-
-table_row! {
-    /// A linear probe of one set of vectors for one target (method, section 6).
-    pub struct ProbeFinding {
-        /// Probe position, e.g. `answer_state`.
-        pub position: String,
-        /// Layer, 0 the input embeddings; absent for the last, after the final norm.
-        pub layer: Option<usize>,
-        /// Whose vectors: `own`, or the name of a floor's run.
-        pub source: String,
-        /// What is predicted: `gold`, `own_prediction` or `gold_among_errors`.
-        pub target: String,
-        /// Vectors.
-        pub rows: usize,
-        /// Examples left out because their label occurs in one cluster only.
-        pub left_out: usize,
-        /// Clusters (image, scene, pair) the vectors are of: never in training and test at once.
-        pub clusters: usize,
-        /// Distinct labels.
-        pub classes: usize,
-        /// Outer folds used.
-        pub folds: usize,
-        /// Repeats of the outer folds.
-        pub repeats: usize,
-        /// Mean over repeats of the share predicted right (paper: mean over folds).
-        pub accuracy: Option<f64>,
-        /// 95 % of the repeats lie in here; absent for one repeat.
-        pub repeat_low: Option<f64>,
-        /// Upper end of the same.
-        pub repeat_high: Option<f64>,
-        /// Standard deviation over all folds of all repeats (paper: over n, not n - 1, as numpy's `std`).
-        pub accuracy_sd: Option<f64>,
-        /// Bootstrap 95 % interval of the accuracy over examples, drawn by cluster.
-        pub item_low: Option<f64>,
-        /// Upper end of the same.
-        pub item_high: Option<f64>,
-        /// Cross-entropy of the out-of-fold probabilities, nats, mean over repeats.
-        pub cross_entropy: Option<f64>,
-        /// Entropy of the labels, nats.
-        pub label_entropy: Option<f64>,
-        /// Lower bound of the mutual information H(Y) - CE, nats, as it falls.
-        pub mi: Option<f64>,
-        /// Bootstrap 95 % interval of it over examples, drawn by cluster.
-        pub mi_low: Option<f64>,
-        /// Upper end of the same.
-        pub mi_high: Option<f64>,
-        /// The same, not below 0 (the paper's form).
-        pub mi_clamped: Option<f64>,
-        /// ln(classes) - CE, not below 0 (the paper's uniform prior).
-        pub mi_uniform: Option<f64>,
-        /// Share of the commonest label: what a constant answer gets.
-        pub majority: Option<f64>,
-        /// What the category alone gets, out of fold: the commonest label of it in training.
-        pub floor_category: Option<f64>,
-        /// What the number of options alone gets, likewise.
-        pub floor_options: Option<f64>,
-        /// What the model's own letter and the number of options get; for `gold_among_errors`.
-        pub floor_answer: Option<f64>,
-        /// The floor the probe beats by least: `majority`, `category`, `options`, `answer`, `question_blind` or a run's name.
-        pub best_floor: Option<String>,
-        /// Examples both have.
-        pub floor_rows: Option<usize>,
-        /// Accuracy of that floor on them.
-        pub floor_accuracy: Option<f64>,
-        /// The probe's accuracy minus the floor's on them.
-        pub above_floor: Option<f64>,
-        /// Paired bootstrap 95 % interval, drawn by cluster.
-        pub above_floor_low: Option<f64>,
-        /// Upper end of the same.
-        pub above_floor_high: Option<f64>,
-        /// Floors that could not be had, and why.
-        pub floors_absent: Option<String>,
-        /// Draws of control labels.
-        pub control_draws: Option<usize>,
-        /// Mean accuracy with labels exchanged within question type (paper: over all rows).
-        pub control_accuracy: Option<f64>,
-        /// Accuracy minus control accuracy.
-        pub selectivity: Option<f64>,
-        /// Share of draws at least as accurate as the real labels, these counted among them.
-        pub permutation_p: Option<f64>,
-        /// Online code of the labels given the vectors, nats (Voita and Titov 2020).
-        pub description_length: Option<f64>,
-        /// Uniform code over that code: 1 means that the vectors say nothing.
-        pub compression: Option<f64>,
-        /// C: the median of those chosen over folds and repeats (paper: as given).
-        pub c: Option<f64>,
-        /// Most iterations of any fit that predicts.
-        pub iterations_max: Option<usize>,
-        /// Whether every such fit met its tolerance.
-        pub converged: Option<bool>,
-        /// Largest |gradient of the mean loss| left over any such fit, in the coordinates it was made in.
-        pub gradient_max: Option<f64>,
-        /// Cross-entropy when the fits are taken to a tight tolerance, nats; the paper's pipeline only.
-        pub tight_cross_entropy: Option<f64>,
-        /// Why numbers are absent.
-        pub reason: Option<String>,
-    }
-}
-
-table_row! {
-    /// Outcomes under one intervention (method, section 7), paired with the clean
-    /// run of the same examples.
-    pub struct FaithfulnessFinding {
-        /// Textual form of the intervention, e.g. `noise:0.3`.
-        pub intervention: String,
-        /// `all`, or a category of the benchmark.
-        pub category: String,
-        /// Examples that ran both clean and under the intervention.
-        pub examples: usize,
-        /// Right answers among them.
-        pub correct: usize,
-        /// Share of right answers.
-        pub accuracy: Option<f64>,
-        /// Wilson 95 % interval.
-        pub accuracy_low: Option<f64>,
-        /// Wilson 95 % interval.
-        pub accuracy_high: Option<f64>,
-        /// Accuracy minus clean accuracy, same examples.
-        pub delta: Option<f64>,
-        /// Score 95 % interval of the delta (Tango), every example by itself.
-        pub delta_low: Option<f64>,
-        /// Upper end of the same interval.
-        pub delta_high: Option<f64>,
-        /// Paired bootstrap 95 % percentile interval, clusters drawn as a whole; absent when no
-        /// answer was gained or lost.
-        pub bootstrap_low: Option<f64>,
-        /// Upper end of the same interval.
-        pub bootstrap_high: Option<f64>,
-        /// Clusters the examples form; as many as examples when each stands for itself.
-        pub clusters: usize,
-        /// What joins examples into clusters, e.g. `pair, image`; absent when nothing does.
-        pub clustered_by: Option<String>,
-        /// Cluster-robust 95 % interval of the delta (the score interval over clusters when no
-        /// answer was gained or lost); absent without clusters.
-        pub clustered_low: Option<f64>,
-        /// Upper end of the same interval.
-        pub clustered_high: Option<f64>,
-        /// Wrong clean, right under the intervention.
-        pub gained: usize,
-        /// Right clean, wrong under the intervention.
-        pub lost: usize,
-        /// Those lost because no answer could be parsed any more.
-        pub lost_unparsed: usize,
-        /// Exact McNemar test, two-sided.
-        pub mcnemar_p: Option<f64>,
-        /// Mean change of the gold letter's log-probability margin, nats.
-        pub margin_delta: Option<f64>,
-        /// Corrected paired bootstrap 95 % interval (BCa), clusters drawn as a whole.
-        pub margin_low: Option<f64>,
-        /// Upper end of the same interval.
-        pub margin_high: Option<f64>,
-        /// Sign-flip permutation test of that change, two-sided, clusters flipped as a whole.
-        pub margin_p: Option<f64>,
-        /// Equivalence bound of that change, nats: what moves an answer at even odds by the
-        /// accuracy margin fixed beforehand.
-        pub margin_bound: Option<f64>,
-        /// p of the equivalence test (two one-sided t tests) within that bound; absent when the
-        /// changes do not vary.
-        pub margin_equivalence_p: Option<f64>,
-        /// Examples whose generated tokens differ from the clean run's.
-        pub changed: usize,
-        /// Share of examples whose latent block opened.
-        pub opened: Option<f64>,
-        /// Mean latent forwards of the context stage.
-        pub steps_context: Option<f64>,
-        /// Mean latent forwards of the target stage.
-        pub steps_target: Option<f64>,
-        /// Mean L2 norm of the vectors fed back.
-        pub latent_norm: Option<f64>,
-        /// Mean L2 norm of what the intervention changed in them.
-        pub perturbation_norm: Option<f64>,
-        /// Outcome count.
-        pub scored: usize,
-        /// Outcome count.
-        pub no_answer: usize,
-        /// Outcome count: interventions did nothing here.
-        pub no_latents: usize,
-        /// Outcome count: left out of `examples`.
-        pub error: usize,
-        /// Why numbers are absent, or must not be read as they stand.
         pub reason: Option<String>,
     }
 }
@@ -424,6 +279,36 @@ pub struct Findings {
     /// Variants over their training seeds; empty for a single audit, and where no variant has several.
     #[serde(default)]
     pub seeds: Vec<SeedFinding>,
+    /// Necessity and sufficiency, by view of the image; empty where none was run.
+    #[serde(default)]
+    pub visibility: Vec<VisibilityFinding>,
+    /// Graded interventions by amount.
+    #[serde(default)]
+    pub doses: Vec<DoseFinding>,
+    /// Interventions on part of the block.
+    #[serde(default)]
+    pub steps: Vec<StepFinding>,
+    /// Swaps: whether answers follow the donor.
+    #[serde(default)]
+    pub donors: Vec<DonorFinding>,
+    /// Counterfactual partners by place; empty for a benchmark without.
+    #[serde(default)]
+    pub counterfactual: Vec<CounterfactualFinding>,
+    /// Geometry of the latents by mode and step.
+    #[serde(default)]
+    pub geometry: Vec<GeometryFinding>,
+    /// Latents beside their teacher targets, by mode and step.
+    #[serde(default)]
+    pub retrieval: Vec<RetrievalFinding>,
+    /// Logit lens by step and layer.
+    #[serde(default)]
+    pub lens: Vec<LensFinding>,
+    /// Attention by forward and layer.
+    #[serde(default)]
+    pub attention: Vec<AttentionFinding>,
+    /// Latents of the clean run in a plane: points to draw, no result to print.
+    #[serde(skip)]
+    pub projection: Vec<ProjectionFinding>,
     /// Warnings.
     pub warnings: Vec<WarningFinding>,
 }
@@ -450,6 +335,16 @@ impl Findings {
         put(partial.path(), files::TABLE1, &self.table1)?;
         put(partial.path(), files::COMPARISON, &self.comparison)?;
         put(partial.path(), files::SEEDS, &self.seeds)?;
+        put(partial.path(), files::VISIBILITY, &self.visibility)?;
+        put(partial.path(), files::DOSE, &self.doses)?;
+        put(partial.path(), files::STEPS, &self.steps)?;
+        put(partial.path(), files::DONORS, &self.donors)?;
+        put(partial.path(), files::COUNTERFACTUAL, &self.counterfactual)?;
+        put(partial.path(), files::GEOMETRY, &self.geometry)?;
+        put(partial.path(), files::RETRIEVAL, &self.retrieval)?;
+        put(partial.path(), files::LENS, &self.lens)?;
+        put(partial.path(), files::ATTENTION, &self.attention)?;
+        put(partial.path(), files::PROJECTION, &self.projection)?;
         put(partial.path(), files::WARNINGS, &self.warnings)?;
         partial.finish()?;
         Ok(())
@@ -475,6 +370,16 @@ impl Findings {
             table1: take(&folder, files::TABLE1)?,
             comparison: take(&folder, files::COMPARISON)?,
             seeds: take(&folder, files::SEEDS)?,
+            visibility: take(&folder, files::VISIBILITY)?,
+            doses: take(&folder, files::DOSE)?,
+            steps: take(&folder, files::STEPS)?,
+            donors: take(&folder, files::DONORS)?,
+            counterfactual: take(&folder, files::COUNTERFACTUAL)?,
+            geometry: take(&folder, files::GEOMETRY)?,
+            retrieval: take(&folder, files::RETRIEVAL)?,
+            lens: take(&folder, files::LENS)?,
+            attention: take(&folder, files::ATTENTION)?,
+            projection: take(&folder, files::PROJECTION)?,
             warnings: take(&folder, files::WARNINGS)?,
         })
     }

@@ -4,6 +4,7 @@ mod common;
 
 use std::path::Path;
 
+use prism_model::checkpoint::Files;
 use prism_model::tensor::{DType, Device, Trainable, values};
 use prism_model::{Config, Model};
 use serde_json::{Value, json};
@@ -128,4 +129,16 @@ fn keys_are_set_and_kept() {
         let h = model.embed(&[1, 2]).unwrap();
         assert_eq!(model.feedback(&h).unwrap().dims(), [2, 32]);
     }
+}
+
+#[test]
+fn bytes_for_another_shape_are_refused_and_not_copied() {
+    let header = r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[4],"data_offsets":[9,16]}}"#;
+    let folder = tempfile::tempdir().unwrap();
+    let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &[0u8; 16]].concat();
+    std::fs::write(folder.path().join("model.safetensors"), file).unwrap();
+    let files = Files::open(folder.path()).unwrap();
+    let read = |name| files.tensor(name, DType::F32, &Device::Cpu);
+    assert_eq!(read("a").unwrap().unwrap().dims(), [2]);
+    assert!(read("b").unwrap_err().to_string().contains("`b` has 7 bytes"), "{:?}", read("b"));
 }

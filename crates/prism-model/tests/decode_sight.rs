@@ -5,7 +5,7 @@
 mod golden;
 
 use golden::{Opened, examples};
-use prism_model::decode::{Branch, Course, Eviction, Prefix, Trajectory, Untouched};
+use prism_model::decode::{Branch, Course, Eviction, Prefix, Trajectory, Untouched, Zero};
 use prism_model::ops::Hidden;
 use prism_model::sight::{Kind, hidden};
 use prism_model::tensor::{Tensor, values};
@@ -108,5 +108,25 @@ fn a_hidden_image_is_hidden_from_all_behind_the_block() {
         let image = Hidden { sets: vec![prefix.image_ranges.to_vec()], of };
         let far = farthest(&run, &whole(&opened, &example, &prefix, &run, image));
         assert!(far < 1e-4, "{far}");
+    }
+}
+
+#[test]
+fn behind_a_blindfolded_block_nothing_depends_on_its_latents() {
+    let mut opened = Opened::new("lvr");
+    opened.tokens.sight = Sight::Blindfold;
+    opened.model.config.latent.sight = Sight::Blindfold;
+    for example in examples(3) {
+        let prefix = opened.prefiller().prefix(&example).unwrap();
+        let branches = vec![Branch::new(&prefix, Untouched), Branch::new(&prefix, Zero)];
+        let [clean, zero]: [_; 2] = opened.decoder(STEPS, 24).decode(branches).unwrap().try_into().unwrap();
+        assert!(zero.latent_forwards().all(|(_, forward)| forward.perturbation.is_some_and(|norm| norm > 0.0)));
+        assert_eq!(clean.generated, zero.generated);
+        let behind = |run: &Trajectory| -> Vec<Vec<f32>> {
+            let from = run.forwards.iter().rposition(|f| f.place.is_some()).unwrap() + 1;
+            run.forwards[from..].iter().map(|f| f.state.clone()).collect()
+        };
+        assert!(!behind(&clean).is_empty());
+        assert_eq!(behind(&clean), behind(&zero), "bit for bit");
     }
 }

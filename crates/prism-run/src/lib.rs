@@ -21,6 +21,7 @@ pub mod random;
 pub mod records;
 pub mod safe_toml;
 pub mod shard;
+pub mod shrinkage;
 pub mod sight;
 pub mod stage;
 pub mod table;

@@ -142,7 +142,8 @@ impl Files {
     /// A tensor by in-memory name, converted to `dtype` on `device`; `None` when absent.
     ///
     /// # Errors
-    /// The stored dtype is not a float, or the tensor library refuses.
+    /// The stored dtype is not a float, the bytes are not those of the shape, or the tensor
+    /// library refuses.
     pub fn tensor(&self, name: &str, dtype: DType, device: &Device) -> Result<Option<Tensor>> {
         let Some(Entry { map, stored }) = self.entries.get(name) else { return Ok(None) };
         let Some(stored_as) = float(&stored.dtype) else {
@@ -151,6 +152,12 @@ impl Files {
         let bytes = self.maps.get(*map).and_then(|m| m.get(stored.range.clone()));
         let bytes =
             bytes.ok_or_else(|| Error::content(&self.root, format!("`{name}` lies outside its file"), "copy the checkpoint again"))?;
+        // The tensor library copies as many bytes as there are into room for as many as the shape says.
+        let needed = stored.shape.iter().try_fold(stored_as.size_in_bytes(), |all, side| all.checked_mul(*side));
+        if needed != Some(bytes.len()) {
+            let cause = format!("`{name}` has {} bytes for the shape {:?} of {}", bytes.len(), stored.shape, stored.dtype);
+            return Err(Error::content(&self.root, cause, "copy the checkpoint again"));
+        }
         Ok(Some(Tensor::from_raw_buffer(bytes, stored_as, &stored.shape, &Device::Cpu)?.to_dtype(dtype)?.to_device(device)?))
     }
 

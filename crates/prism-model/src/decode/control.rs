@@ -17,6 +17,9 @@ use crate::tokenizer::Tokenizer;
 /// The token whose embedding stands at dummy steps.
 const LATENT: &str = "<|lvr|>";
 
+/// The token behind a block's latents.
+const LATENT_END: &str = "<|lvr_latent_end|>";
+
 /// What opens a block, and which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Start {
@@ -46,12 +49,14 @@ pub struct ControlTokens {
     pub sight: Sight,
     /// The token whose embedding every latent step reads, where no state is fed back.
     pub dummy: Option<u32>,
+    /// The token trained behind a block's latents, before its end token, where there is one.
+    pub latent_end: Option<u32>,
 }
 
 impl Default for ControlTokens {
     /// No block, no stop token; blocks may repeat, feedback passes through the head.
     fn default() -> Self {
-        Self { starts: Vec::new(), repeat: true, head: true, stops: Vec::new(), sight: Sight::Open, dummy: None }
+        Self { starts: Vec::new(), repeat: true, head: true, stops: Vec::new(), sight: Sight::Open, dummy: None, latent_end: None }
     }
 }
 
@@ -87,7 +92,8 @@ impl ControlTokens {
             starts.push(Start { token, stage: block.stage, end, length: block.length() });
         }
         let dummy = if config.latent_feedback_is_token() { lookup(config, tokenizer, LATENT, Some("lvr_id"))? } else { None };
-        Ok(Self { starts, repeat: protocol.repeat, head: protocol.head, stops, sight, dummy })
+        let latent_end = lookup(config, tokenizer, LATENT_END, Some("lvr_latent_end_id"))?;
+        Ok(Self { starts, repeat: protocol.repeat, head: protocol.head, stops, sight, dummy, latent_end })
     }
 
     /// A start whose block has no end token in this checkpoint: it cannot be left at one.

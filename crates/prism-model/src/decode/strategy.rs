@@ -11,6 +11,10 @@
 //! to the target stage. Stop conditions are ignored while a block lasts, so a sequence
 //! may exceed its budget by a block.
 //!
+//! A checkpoint trained blindfolded ([`Sight::Blindfold`]) is the exception: the token that
+//! was trained behind the latents is appended at every latent forward, so that nothing
+//! behind a block depends on its latents.
+//!
 //! The exits are looked at after every forward:
 //! - `steps`: the block's length is used up;
 //! - `latent`: the vector this forward was fed (the previous forward's state, before any
@@ -25,8 +29,8 @@
 
 use std::collections::VecDeque;
 
-use prism_run::Stage;
 use prism_run::protocol::{Exit, Length};
+use prism_run::{Sight, Stage};
 
 use super::control::{ControlTokens, Start};
 use super::course::Block;
@@ -167,6 +171,14 @@ impl<'a> Sequence<'a> {
         }
     }
 
+    /// Under a blindfold what a latent forward would say is not said, for what follows would
+    /// read it: the token trained behind the latents stands for it.
+    fn unsaid(&self) -> Option<u32> {
+        let Feed::Latent(place) = self.feed else { return None };
+        let progress = if place.stage == Stage::Context { self.context } else { self.target };
+        (self.tokens.sight == Sight::Blindfold).then(|| self.tokens.latent_end.or(progress.end)).flatten()
+    }
+
     /// Takes in the argmax of the forward that read [`Sequence::feed`], and the distance of
     /// the previous forward's feedback from the end embedding (`None` without one, and at
     /// the prefill).
@@ -214,7 +226,7 @@ impl<'a> Sequence<'a> {
             self.forced = tokens.iter().copied().collect();
             self.past_block = true;
         }
-        let argmax = self.forced.pop_front().unwrap_or(argmax);
+        let argmax = self.forced.pop_front().or(self.unsaid()).unwrap_or(argmax);
         self.generated.push(argmax);
         self.last = argmax;
         let was_latent = matches!(self.feed, Feed::Latent(_));

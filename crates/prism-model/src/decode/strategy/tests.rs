@@ -162,3 +162,14 @@ fn a_fixed_length_does_not_follow_k() {
         assert_eq!(play(&tokens, Strategy::of_steps(steps, 20), &script).0, "..tttt.");
     }
 }
+
+#[test]
+fn under_a_blindfold_nothing_that_latents_say_is_appended() {
+    let blindfolded = |latent_end| ControlTokens { sight: Sight::Blindfold, latent_end, ..tokens() };
+    let script = |said: u32| [1, 5, said, said, said, 6, STOP].map(|argmax| (argmax, None));
+    let [one, other] = [5, 2].map(|said| play(&blindfolded(Some(8)), Strategy::of_steps(3, 20), &script(said)));
+    assert_eq!(one, ("..ttt..".to_string(), vec![1, 5, 8, 8, 8, 6, STOP]));
+    assert_eq!(one, other);
+    // Without a token behind the latents: the block's end token.
+    assert_eq!(play(&blindfolded(None), Strategy::of_steps(3, 20), &script(5)).1, [1, 5, 3, 3, 3, 6, STOP]);
+}
