@@ -32,6 +32,7 @@ pub mod latents;
 pub mod probe;
 pub mod responses;
 pub mod seeds;
+pub mod validity;
 pub mod verdict;
 
 use std::path::{Path, PathBuf};
@@ -42,6 +43,7 @@ pub use latents::{AttentionFinding, GeometryFinding, LensFinding, ProjectionFind
 pub use probe::ProbeFinding;
 pub use responses::{CounterfactualFinding, DonorFinding, DoseFinding, StepFinding, VisibilityFinding};
 pub use seeds::SeedFinding;
+pub use validity::ValidityFinding;
 pub use verdict::VerdictFinding;
 
 use prism_run::table::{Row, read_rows, write_rows};

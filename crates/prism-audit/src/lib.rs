@@ -26,6 +26,7 @@ pub mod settings;
 pub mod statistics;
 pub mod summary;
 pub mod text;
+pub mod validity;
 pub mod verdict;
 
 pub use audit::audit_run;

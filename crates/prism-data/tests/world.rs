@@ -62,6 +62,11 @@ fn the_readers_read_what_is_written() {
     let examples = read_benchmark(&folder).unwrap();
     let partners = read_partners(&folder).unwrap();
     assert_eq!((examples.len(), partners.len()), (40, 40));
+    let both = read_benchmark(&folder.join("test_paired.jsonl")).unwrap();
+    assert_eq!(both.len(), 80);
+    for (pair, (example, partner)) in both.chunks_exact(2).zip(examples.iter().zip(&partners)) {
+        assert_eq!((&pair[0].id, &pair[1].id), (&example.id, &partner.id));
+    }
     for (example, partner) in examples.iter().zip(&partners) {
         assert_eq!(example.counterfactual.as_deref(), Some(partner.id.as_str()));
         assert_eq!(partner.counterfactual.as_deref(), Some(example.id.as_str()));

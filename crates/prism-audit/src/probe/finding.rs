@@ -28,8 +28,8 @@ pub fn is_own(finding: &ProbeFinding, position: Position) -> bool {
 }
 
 /// Probes every position the run recorded vectors for: the last layer in full, in
-/// [`Position::ALL`]'s order and every target; then the floors' vectors; then every other
-/// layer, once. Under [`Compat::Paper`] the last layer's gold letter alone, as the release.
+/// [`Position::ALL`]'s order and every target; then the floors' vectors; then every single
+/// latent step and every other layer, once. Under [`Compat::Paper`] the last layer's gold letter alone, as the release.
 ///
 /// # Errors
 /// When vectors or a floor's run cannot be read, or vectors hold values that are not finite.
@@ -43,7 +43,9 @@ pub fn probe_run(run: &Path, examples: &[ExampleRow], answers: &[AnswerRow], set
     let questions = questions(examples, answers);
     let clusters = Clusters::of(examples);
     let of = Subjects { questions: &questions, clusters: &clusters, settings };
-    let (last, layers): (Vec<_>, Vec<_>) = all.into_iter().partition(|(place, _)| place.layer.is_none());
+    // What the latents were trained towards, and what they are with it given, is not the run's own.
+    all.retain(|(place, _)| !["forced.", "teacher."].iter().any(|prefix| place.position.starts_with(prefix)));
+    let (last, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|(place, _)| place.is_whole());
     if settings.compat == Compat::Paper {
         let known = last.iter().filter(|(place, _)| Position::from_name(&place.position).is_some());
         return known
@@ -54,7 +56,7 @@ pub fn probe_run(run: &Path, examples: &[ExampleRow], answers: &[AnswerRow], set
             .collect();
     }
     let mut found = of.full(&last, examples)?;
-    found.extend(of.once(&layers)?);
+    found.extend(of.once(&others)?);
     Ok(found)
 }
 
@@ -71,9 +73,9 @@ impl Subjects<'_> {
         probe_rows(place, source, target, &rows, effort, self.settings)
     }
 
-    /// Every other layer, one repeat each.
-    fn once(&self, layers: &[(Place, Vectors)]) -> Result<Vec<ProbeFinding>> {
-        let cells: Vec<(&(Place, Vectors), Target)> = layers.iter().flat_map(|cell| Target::ALL.map(|target| (cell, target))).collect();
+    /// Single steps and other layers, one repeat each.
+    fn once(&self, others: &[(Place, Vectors)]) -> Result<Vec<ProbeFinding>> {
+        let cells: Vec<(&(Place, Vectors), Target)> = others.iter().flat_map(|cell| Target::ALL.map(|target| (cell, target))).collect();
         cells.into_par_iter().map(|((place, vectors), target)| Ok(self.probe(place, OWN, target, vectors, Effort::Once)?.finding)).collect()
     }
 
@@ -169,7 +171,8 @@ pub(super) fn empty(place: &Place, source: &str, target: Target, counts: &[usize
 /// What a reader must know before reading the probes.
 pub fn warnings(findings: &[ProbeFinding], settings: &AuditSettings) -> Vec<WarningFinding> {
     let mut texts = Vec::new();
-    for finding in findings.iter().filter(|f| f.layer.is_none() && f.source == OWN) {
+    let whole = |f: &&ProbeFinding| f.source == OWN && Place::from_name(&f.position).is_whole() && f.layer.is_none();
+    for finding in findings.iter().filter(whole) {
         let target = if finding.target == Target::Gold.name() { String::new() } else { format!(" for {}", finding.target) };
         let place = format!("{}{target}", finding.position);
         if let Some(reason) = &finding.reason {
@@ -184,9 +187,9 @@ pub fn warnings(findings: &[ProbeFinding], settings: &AuditSettings) -> Vec<Warn
             texts.push(format!("a probe fit at {place} ended before it converged"));
         }
     }
-    let failed = findings.iter().filter(|f| f.layer.is_some() && f.converged == Some(false)).count();
+    let failed = findings.iter().filter(|f| !whole(f) && f.source == OWN && f.converged == Some(false)).count();
     if failed > 0 {
-        texts.push(format!("{failed} probes of other layers have a fit that ended before it converged"));
+        texts.push(format!("{failed} probes of other layers or single steps have a fit that ended before it converged"));
     }
     texts.into_iter().map(|text| WarningFinding { about: "probe".into(), text }).collect()
 }

@@ -32,6 +32,12 @@ impl Place {
         Self { order, layer, position: position.to_string() }
     }
 
+    /// Whether it is one of the positions that are probed in full: after the last layer, and
+    /// not a single latent step.
+    pub fn is_whole(&self) -> bool {
+        self.layer.is_none() && (self.position == QUESTION_BLIND || Position::from_name(&self.position).is_some())
+    }
+
     /// The name in the file of vectors.
     pub fn name(&self) -> String {
         self.layer.map_or_else(|| self.position.clone(), |layer| format!("{}@{layer}", self.position))

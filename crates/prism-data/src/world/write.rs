@@ -30,7 +30,7 @@ impl World {
     /// Writes the world to `folder`, whole or not at all, on `threads` threads (0: all).
     ///
     /// The folder holds `meta.json` and `train.json` (LVR layout), `test.jsonl`,
-    /// `test_counterfactual.jsonl`, `images/train/*.png`, `images/test/*.png` and
+    /// `test_counterfactual.jsonl`, `test_paired.jsonl` (both, partner behind partner), `images/train/*.png`, `images/test/*.png` and
     /// `world.toml`. A world already there is replaced.
     ///
     /// # Errors
@@ -62,6 +62,8 @@ impl World {
         let (asked, partners): (Vec<JsonlRow>, Vec<JsonlRow>) = test.into_iter().unzip();
         write_lines(&root.join("test.jsonl"), &asked)?;
         write_lines(&root.join("test_counterfactual.jsonl"), &partners)?;
+        let both: Vec<JsonlRow> = asked.into_iter().zip(partners).flat_map(|(asked, partner)| [asked, partner]).collect();
+        write_lines(&root.join("test_paired.jsonl"), &both)?;
         let recipe = root.join(RECIPE);
         let text = toml::to_string(config).map_err(|e| Error::data(&recipe, Place::File, e.to_string(), "report this as a bug"))?;
         fs::write(&recipe, text).map_err(|e| Error::io("cannot write", &recipe, e))?;

@@ -15,6 +15,7 @@ mod selection;
 mod study;
 mod trace;
 mod train;
+mod validate;
 mod world;
 
 pub use audit::AuditArguments;
@@ -32,6 +33,7 @@ pub use selection::SelectionArguments;
 pub use study::StudyArguments;
 pub use trace::TraceArguments;
 pub use train::TrainArguments;
+pub use validate::ValidateArguments;
 pub use world::WorldArguments;
 
 use clap::{Args, Parser, Subcommand};
@@ -51,6 +53,7 @@ use crate::hardware::{DeviceChoice, DtypeChoice};
   prism doctor org/name                    this machine, and whether that checkpoint can be run
   prism trace --checkpoint DIR --examples data.json --rows 0-3 --steps 8
   prism benchmark check data/MMVP          what lies there, and what is broken
+  prism validate                           the instrument itself, on arms whose verdict is known
   prism paper                              the published table, recomputed
 
 Results go to stdout, narration to stderr. Exit codes: 0 done, 1 failure,
@@ -114,6 +117,8 @@ pub enum Command {
     Paper(PaperArguments),
     /// Write the report page of a study or of runs
     Report(ReportArguments),
+    /// Hold the instrument against control arms whose verdict is known, and print how often it errs
+    Validate(ValidateArguments),
     /// All of it from one recipe: world, training, audits, comparison, report
     Study(StudyArguments),
 }

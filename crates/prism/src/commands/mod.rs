@@ -15,6 +15,7 @@ mod report;
 mod study;
 mod trace;
 mod train;
+mod validate;
 mod world;
 
 use crate::Context;
@@ -40,6 +41,7 @@ pub fn run(command: Command, context: &Context) -> anyhow::Result<ExitStatus> {
         Command::Compare(arguments) => compare::run(arguments, context),
         Command::Paper(arguments) => paper::run(arguments, context),
         Command::Report(arguments) => report::run(arguments, context),
+        Command::Validate(arguments) => validate::run(arguments, context),
         Command::Study(arguments) => study::run(arguments, context),
     }
 }

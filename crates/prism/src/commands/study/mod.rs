@@ -14,7 +14,7 @@ use prism_run::{Intervention, Stages, Variant, folder};
 
 pub use recipe::StudyRecipe;
 
-use super::audit::{AuditPlan, Kind, Selection, audit};
+use super::audit::{AuditPlan, Audited, Kind, Selection, audit};
 use super::base::{BasePlan, make_base};
 use super::compare::compare_runs;
 use super::decoding::Decoding;
@@ -25,15 +25,22 @@ use crate::exit::{ExitStatus, Refused};
 use crate::{Context, provenance};
 
 /// A study, resolved.
-struct Study {
-    recipe: StudyRecipe,
-    variants: Vec<Variant>,
-    out: PathBuf,
+pub struct Study {
+    /// Its recipe.
+    pub recipe: StudyRecipe,
+    /// Its arms.
+    pub variants: Vec<Variant>,
+    /// Its folder.
+    pub out: PathBuf,
     from_scratch: bool,
 }
 
 impl Study {
-    fn resolve(arguments: StudyArguments) -> anyhow::Result<Self> {
+    /// What was typed, as a study.
+    ///
+    /// # Errors
+    /// When the recipe cannot be read or names an unknown arm.
+    pub fn resolve(arguments: StudyArguments) -> anyhow::Result<Self> {
         let mut recipe = StudyRecipe::read(&arguments.recipe)?;
         if arguments.quick {
             recipe = recipe.quick()?;
@@ -46,11 +53,13 @@ impl Study {
         Ok(Self { recipe, variants, out, from_scratch: arguments.from_scratch })
     }
 
-    fn seeds(&self) -> impl Iterator<Item = u64> {
+    /// Training seeds.
+    pub fn seeds(&self) -> impl Iterator<Item = u64> {
         (0..self.recipe.seeds).map(|i| self.recipe.seed + i)
     }
 
-    fn training(&self, seed: u64, variant: &Variant) -> PathBuf {
+    /// Folder of a training.
+    pub fn training(&self, seed: u64, variant: &Variant) -> PathBuf {
         self.out.join(format!("seed-{seed}")).join(&variant.id)
     }
 
@@ -66,41 +75,7 @@ impl Study {
 /// Runs the verb.
 pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitStatus> {
     let study = Study::resolve(arguments)?;
-    context.printer.narrate(&context.hardware.line());
-    let mut manifest = begin(&study, context)?;
-
-    let world = study.out.join("world");
-    draw(&WorldPlan { world: study.recipe.world.clone().check()?, out: world.clone(), preview: None }, context)?;
-    let base = base(&study, context)?;
-    let floor = audit(&audit_plan(&study, &base, study.out.join(names::BASE_AUDIT), None), context)?;
-
-    let total = study.variants.len() * study.seeds().count();
-    let mut opened = 0;
-    let mut done = 0;
-    for seed in study.seeds() {
-        for variant in &study.variants {
-            done += 1;
-            context.printer.narrate(&format!("[{done}/{total}] {} seed {seed}", variant.name));
-            let out = study.training(seed, variant);
-            let continue_from =
-                variant.continues.as_ref().and_then(|id| study.variants.iter().find(|v| v.id == *id)).map(|v| study.training(seed, v));
-            let mut config = study.recipe.train.clone();
-            config.seed = seed;
-            let plan = TrainPlan {
-                variant: variant.clone(),
-                base: base.clone(),
-                data: world.join("meta.json"),
-                images: None,
-                config,
-                out: out.clone(),
-                continue_from,
-                continued_by: study.variants.clone(),
-            };
-            let checkpoint = train(&plan, context)?;
-            opened += audit(&audit_plan(&study, &checkpoint, out.join("audit"), Some((variant, seed))), context)?.opened;
-        }
-    }
-
+    let trained = study.train_and_audit(context)?;
     let comparison = study.out.join("comparison");
     let compared = compare_runs(&study.trained_audits(), Some(&comparison), &study.recipe.analysis, context)?;
     let page = study.out.join(names::REPORT);
@@ -110,16 +85,14 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
     inputs.base = Some(study.out.join(names::BASE_AUDIT));
     inputs.title = Some(study.recipe.name.clone());
     let report = prism_report::build_report(&inputs, &page)?;
-
-    manifest.ended = Some(provenance::now());
-    manifest.write(&study.out)?;
-    if let Some(base) = floor.findings.table1.first() {
+    study.end(trained.manifest)?;
+    if let Some(base) = trained.floor.findings.table1.first() {
         context.printer.result(&format!("Base model, no latent block: accuracy {}\n", prism_audit::text::percent(base.accuracy)));
     }
     context.printer.result(&compared.text);
     context.printer.result(&format!("\n{}\nreport {}", report.verdict, page.display()));
     context.printer.result_json(&serde_json::json!({ "comparison": compared.comparison(), "verdict": report.verdict, "report": page }))?;
-    if opened == 0 {
+    if trained.opened == 0 {
         context.printer.warn(&format!(
             "{}: no latent block opened in any run, so nothing can be said about latents; train longer",
             study.out.display()
@@ -127,6 +100,59 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
         return Ok(ExitStatus::NoLatents);
     }
     Ok(ExitStatus::Success)
+}
+
+/// What stands once every arm is trained and audited.
+pub struct Trained {
+    /// The study's, to be ended.
+    pub manifest: Manifest,
+    floor: Audited,
+    /// Examples whose block opened, over all runs.
+    opened: usize,
+}
+
+impl Study {
+    /// World, base, and every arm of every seed, trained and audited.
+    pub fn train_and_audit(&self, context: &Context) -> anyhow::Result<Trained> {
+        context.printer.narrate(&context.hardware.line());
+        let manifest = begin(self, context)?;
+        let world = self.out.join("world");
+        draw(&WorldPlan { world: self.recipe.world.clone().check()?, out: world, preview: None }, context)?;
+        let base = base(self, context)?;
+        let floor = audit(&audit_plan(self, &base, self.out.join(names::BASE_AUDIT), None), context)?;
+        let total = self.variants.len() * self.seeds().count();
+        let mut trained = Trained { manifest, floor, opened: 0 };
+        let arms = self.seeds().flat_map(|seed| self.variants.iter().map(move |variant| (seed, variant)));
+        for (done, (seed, variant)) in arms.enumerate() {
+            context.printer.narrate(&format!("[{}/{total}] {} seed {seed}", done + 1, variant.name));
+            let checkpoint = train(&self.train_plan(seed, variant, &base), context)?;
+            let out = self.training(seed, variant).join("audit");
+            trained.opened += audit(&audit_plan(self, &checkpoint, out, Some((variant, seed))), context)?.opened;
+        }
+        Ok(trained)
+    }
+
+    fn train_plan(&self, seed: u64, variant: &Variant, base: &Path) -> TrainPlan {
+        let before = variant.continues.as_ref().and_then(|id| self.variants.iter().find(|v| v.id == *id));
+        let mut config = self.recipe.train.clone();
+        config.seed = seed;
+        TrainPlan {
+            variant: variant.clone(),
+            base: base.to_path_buf(),
+            data: self.out.join("world/meta.json"),
+            images: None,
+            config,
+            out: self.training(seed, variant),
+            continue_from: before.map(|v| self.training(seed, v)),
+            continued_by: self.variants.clone(),
+        }
+    }
+
+    /// Marks the study as complete.
+    pub fn end(&self, mut manifest: Manifest) -> anyhow::Result<()> {
+        manifest.ended = Some(provenance::now());
+        Ok(manifest.write(&self.out)?)
+    }
 }
 
 /// Writes the study's manifest and recipe, or refuses a folder that holds another study.
