@@ -17,9 +17,9 @@ const MODES: [(&str, &str); 3] = [("free_running", "fed"), ("teacher_forced", "f
 
 /// One finding per mode, stage and step.
 pub fn geometry(vectors: &Named, steps: &[LatentRow]) -> Vec<GeometryFinding> {
-    let mut cosines: BTreeMap<(&str, usize), (Vec<f64>, Vec<f64>)> = BTreeMap::new();
+    let mut cosines: BTreeMap<(&str, usize), [Vec<f64>; 2]> = BTreeMap::new();
     for row in steps.iter().filter(|row| row.intervention == "clean") {
-        let (end, previous) = cosines.entry((row.stage.as_str(), row.step)).or_default();
+        let [end, previous] = cosines.entry((row.stage.as_str(), row.step)).or_default();
         end.extend(row.end_cosine);
         previous.extend(row.previous_cosine);
     }
@@ -27,7 +27,7 @@ pub fn geometry(vectors: &Named, steps: &[LatentRow]) -> Vec<GeometryFinding> {
     for (mode, prefix) in MODES {
         for set in sets(vectors, prefix) {
             let mut finding = of(&set, mode);
-            if let (true, Some((end, previous))) = (prefix == "fed", cosines.get(&(set.stage.name(), set.step))) {
+            if let (true, Some([end, previous])) = (prefix == "fed", cosines.get(&(set.stage.name(), set.step))) {
                 finding.end_cosine = mean(end.iter().copied());
                 finding.previous_cosine = mean(previous.iter().copied());
             }

@@ -15,7 +15,7 @@ use crate::tensor;
 pub(super) fn maps(row: usize, prefix: &Prefix, merge: usize, clean: &Trajectory) -> Result<Vec<MapRow>> {
     let features = tensor::values(&prefix.features)?;
     let tokens = prefix.visual_tokens();
-    let width = if tokens == 0 { return Ok(Vec::new()) } else { features.len() / tokens };
+    let Some(width) = features.len().checked_div(tokens).filter(|width| *width > 0) else { return Ok(Vec::new()) };
     let features: Vec<&[f32]> = features.chunks_exact(width).collect();
     let in_prompt: Vec<usize> = prefix.image_ranges.iter().flat_map(|range| range.clone()).collect();
     let mut rows = Vec::new();
