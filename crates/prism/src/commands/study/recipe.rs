@@ -56,6 +56,9 @@ pub struct AuditKeys {
     pub pool: usize,
     /// Examples whose alignment is measured.
     pub alignment: usize,
+    /// Whether vectors are recorded at every layer, and probed there.
+    #[serde(default)]
+    pub layers: bool,
 }
 
 /// A smaller world and training for smoke runs.
