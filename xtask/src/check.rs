@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::dependencies;
+use crate::{browser, dependencies};
 use crate::steps::{python, root, step};
 
 /// Runs every check.
@@ -12,7 +12,8 @@ pub fn run() -> anyhow::Result<()> {
     dependencies::run()?;
     spelling()?;
     step("clippy", "cargo", &["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
-    step("tests and doc tests", "cargo", &["test", "--release", "--workspace"])
+    step("tests and doc tests", "cargo", &["test", "--release", "--workspace"])?;
+    browser::run(false)
 }
 
 /// Runs `typos`; a machine without it gets the pinned wheel in `target/`.

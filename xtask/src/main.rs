@@ -1,6 +1,7 @@
 //! Checks, oracles and benchmarks of the workspace: `cargo xtask <command>`.
 
 mod bench;
+mod browser;
 mod check;
 mod dependencies;
 mod oracle;
@@ -17,8 +18,10 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Format, clippy, dependencies, spelling, tests and doc tests: what has to pass.
+    /// Format, clippy, dependencies, spelling, tests, doc tests, browser: what has to pass.
     Check,
+    /// The report and the explorer in Chromium (needs Node.js, npm and Chromium).
+    Browser,
     /// Licences and origins of every dependency.
     Dependencies,
     /// Runs the generators of expected numbers again (needs the Python of oracle/requirements.txt).
@@ -37,6 +40,7 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Check => check::run(),
+        Command::Browser => browser::run(true),
         Command::Dependencies => dependencies::run(),
         Command::Oracle { filter } => oracle::run(filter.as_deref()),
         Command::Bench { without_torch } => bench::run(without_torch),

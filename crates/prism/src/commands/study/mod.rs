@@ -237,7 +237,7 @@ fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&
     }
     AuditPlan {
         checkpoint: checkpoint.to_path_buf(),
-        benchmark: study.out.join("world/test.jsonl"),
+        benchmark: study.out.join("world").join(if keys.partners { "test_paired.jsonl" } else { "test.jsonl" }),
         out,
         variant: trained.map(|(v, _)| v.clone()),
         training_seed: trained.map(|(_, seed)| seed),

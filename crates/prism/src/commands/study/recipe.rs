@@ -56,6 +56,9 @@ pub struct AuditKeys {
     pub pool: usize,
     /// Examples whose alignment is measured.
     pub alignment: usize,
+    /// Whether the counterfactual partners are asked too, as their scenes' own questions.
+    #[serde(default)]
+    pub partners: bool,
     /// Whether vectors are recorded at every layer, and probed there.
     #[serde(default)]
     pub layers: bool,

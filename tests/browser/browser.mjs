@@ -1,0 +1,77 @@
+// One Chromium for the tests of a file, and pages that remember what went wrong in them.
+
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { chromium } from "playwright-core";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** Folder of the runs that are looked at, made by `cargo xtask browser`. */
+export const runs = path.resolve(process.env.PRISM_BROWSER_RUNS ?? "../../target/browser");
+/** Folder of the pages that the report's own tests leave behind. */
+export const strained = path.resolve(process.env.PRISM_STRAINED_PAGES ?? "../../target/tmp/rich");
+/** The binary under test. */
+export const prism = path.resolve(process.env.PRISM_BINARY ?? "../../target/release/prism");
+
+/** What a reader may have before them. */
+export const LOOKS = [
+  { name: "1280-light", viewport: { width: 1280, height: 900 }, colorScheme: "light" },
+  { name: "1280-dark", viewport: { width: 1280, height: 900 }, colorScheme: "dark" },
+  { name: "390-light", viewport: { width: 390, height: 844 }, colorScheme: "light" },
+  { name: "390-dark", viewport: { width: 390, height: 844 }, colorScheme: "dark" },
+];
+
+/** Starts Chromium: `PRISM_CHROMIUM`, else Debian's. */
+export async function launch() {
+  const executablePath = process.env.PRISM_CHROMIUM ?? ["/usr/bin/chromium", "/usr/bin/google-chrome"].find(existsSync);
+  assert.ok(executablePath, "no Chromium: install it (apt-get install chromium), or name it in PRISM_CHROMIUM");
+  const args = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"];
+  return chromium.launch({ executablePath, args });
+}
+
+/**
+ * Opens `url` in a context of its own. `allowed` says which requests may be made; every other one,
+ * a message of the console at level error, and an exception of a script are kept in `faults`.
+ */
+export async function open(browser, url, { allowed, look = LOOKS[0], javaScriptEnabled = true } = {}) {
+  const { viewport, colorScheme } = look;
+  const context = await browser.newContext({ viewport, colorScheme, javaScriptEnabled, reducedMotion: "reduce" });
+  const page = await context.newPage();
+  const faults = [];
+  page.on("request", (request) => allowed(request.url()) || faults.push(`request of ${request.url().slice(0, 120)}`));
+  page.on("console", (message) => message.type() === "error" && faults.push(`console: ${message.text()}`));
+  page.on("pageerror", (error) => faults.push(`exception: ${error.message}`));
+  page.on("dialog", (dialog) => { faults.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
+  await page.goto(url);
+  return { page, faults, close: () => context.close() };
+}
+
+/** Waits until every chart that has marks is drawn. */
+export async function drawn(page) {
+  const settled = () => [...document.querySelectorAll(".chart")].every((c) => c.parentNode.hidden || c.dataset.drawn === "true");
+  await page.waitForFunction(settled, null, { timeout: 60_000 });
+}
+
+/** What axe-core finds serious or critical, one line each. */
+export async function inaccessible(page) {
+  // Run as a page's own script would not be: the policy of the page admits none.
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+  const serious = violations.filter((v) => v.impact === "serious" || v.impact === "critical");
+  return serious.map((v) => `${v.id} (${v.impact}): ${v.help}; ${v.nodes.slice(0, 3).map((n) => n.target.join(" ")).join(" | ")}`);
+}
+
+/** Writes a picture of the whole page where a person can look: `screenshots/NAME.png` beside the runs. */
+export async function picture(page, name, fullPage = false) {
+  const folder = path.join(runs, "screenshots");
+  mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: path.join(folder, `${name}.png`), fullPage });
+}
+
+/** The page is no wider than the window. */
+export async function fits(page) {
+  const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(content <= window, `the page is ${content} px wide in a window of ${window}`);
+}

@@ -1,0 +1,121 @@
+// The study's report, opened from the disk as a reader would.
+
+import assert from "node:assert/strict";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { pathToFileURL } from "node:url";
+
+import { LOOKS, drawn, fits, inaccessible, launch, open, picture, runs, strained } from "./browser.mjs";
+
+const REPORT = pathToFileURL(path.join(runs, "study/report.html")).href;
+
+/** A page on the disk asks for itself alone. */
+const itself = (page) => (url) => url.split("#")[0] === page || url.startsWith("data:") || url.startsWith("blob:");
+
+let browser;
+before(async () => { browser = await launch(); });
+after(async () => { await browser?.close(); });
+
+for (const look of LOOKS) {
+  test(`the report at ${look.name}: whole, quiet, accessible, within the window`, async () => {
+    const { page, faults, close } = await open(browser, REPORT, { allowed: itself(REPORT), look });
+    await drawn(page);
+    await fits(page);
+    await picture(page, `report-${look.name}`);
+    await picture(page, `report-${look.name}-whole`, true);
+    assert.deepEqual(await inaccessible(page), []);
+    assert.deepEqual(faults, []);
+    await close();
+  });
+}
+
+test("every chart draws as many marks as its data has, every table has the rows it says", async () => {
+  const { page, close } = await open(browser, REPORT, { allowed: itself(REPORT) });
+  await drawn(page);
+  const charts = await page.$$eval(".chart", (all) => all.map((c) => ({ id: c.id, said: c.dataset.rows, drawn: c.dataset.marks, svg: !!c.querySelector("svg") })));
+  assert.ok(charts.length >= 5, `${charts.length} charts`);
+  for (const chart of charts) {
+    assert.equal(chart.drawn, chart.said, chart.id);
+    assert.ok(chart.svg, chart.id);
+  }
+  const tables = await page.$$eval("figure.table", (all) => all.map((t) => ({ name: t.dataset.table, said: Number(t.dataset.rows), rows: t.querySelectorAll("tbody tr").length })));
+  assert.ok(tables.length >= 5, `${tables.length} tables`);
+  for (const table of tables) assert.equal(table.rows, table.said, table.name);
+  // The profile's points are those of its table: one per run and intervention.
+  const points = await page.$$eval("[data-chart=corruption] svg .mark-symbol path", (all) => all.length);
+  const rows = await page.$$eval("[data-table=corruption] tbody tr", (all) => all.length);
+  assert.equal(points, rows, "points of the corruption profile against rows of its table");
+  await close();
+});
+
+test("a click on a point of the profile leaves the examples it flipped", async () => {
+  const { page, faults, close } = await open(browser, REPORT, { allowed: itself(REPORT) });
+  await drawn(page);
+  const point = page.locator("[data-chart=corruption] svg .mark-symbol path").first();
+  await point.scrollIntoViewIfNeeded();
+  await point.click({ force: true });
+  await page.waitForFunction(() => location.hash.includes("intervention="));
+  const of = (key) => page.evaluate((k) => new URLSearchParams(location.hash.slice(1)).get(k), key);
+  const [variant, intervention] = [await of("variant"), await of("intervention")];
+  const cards = await page.$$eval(".card", (all) => all.map((c) => ({ hidden: c.hidden, flips: JSON.parse(c.dataset.flips) })));
+  for (const card of cards) {
+    const flips = card.flips.some(([v, i]) => v === variant && i === intervention);
+    assert.equal(!card.hidden, flips, JSON.stringify(card.flips));
+  }
+  // The choice travels with the address, and is taken back.
+  const again = await open(browser, page.url(), { allowed: itself(REPORT) });
+  await again.page.waitForFunction(() => document.body.classList.contains("filtered"));
+  await again.close();
+  await page.locator("#filter-reset").click();
+  assert.equal(await page.$$eval(".card", (all) => all.filter((c) => c.hidden).length), 0);
+  assert.deepEqual(faults, []);
+  await close();
+});
+
+test("the keyboard reaches every control, the skip link first", async () => {
+  const { page, close } = await open(browser, REPORT, { allowed: itself(REPORT) });
+  await drawn(page);
+  await page.keyboard.press("Tab");
+  assert.match(await page.evaluate(() => document.activeElement.textContent), /skip/i);
+  const controls = await page.$$eval("main button, main select, main summary, main a[href], main [tabindex='0']", (all) => {
+    const seen = (e) => e.checkVisibility({ visibilityProperty: true }) && !e.disabled;
+    return all.filter(seen).map((e, i) => { e.dataset.control = String(i); return i; });
+  });
+  const reached = new Set();
+  for (let i = 0; i < controls.length + 40 && reached.size < controls.length; i += 1) {
+    await page.keyboard.press("Tab");
+    const at = await page.evaluate(() => document.activeElement?.dataset?.control);
+    if (at !== undefined) reached.add(Number(at));
+  }
+  assert.deepEqual(controls.filter((c) => !reached.has(c)), []);
+  await close();
+});
+
+test("without scripts the tables stand", async () => {
+  const { page, close } = await open(browser, REPORT, { allowed: itself(REPORT), javaScriptEnabled: false });
+  const rows = await page.locator("[data-table=table1] tbody tr, [data-table=table-1] tbody tr").count();
+  assert.ok(rows > 0, "Table 1 has no rows");
+  assert.ok(await page.locator(".verdict").first().isVisible());
+  await picture(page, "report-without-scripts");
+  await close();
+});
+
+// Pages of the report's own tests: script in every text, an answer of ten megabytes, ten thousand examples.
+for (const name of ["hostile", "long", "large"]) {
+  test(`the ${name} page is inert, and painted within three seconds`, async () => {
+    const url = pathToFileURL(path.join(strained, name, "report.html")).href;
+    const { page, faults, close } = await open(browser, url, { allowed: itself(url) });
+    const paint = await page.evaluate(() => new Promise((resolve) => {
+      const first = (list) => list.find((entry) => entry.name === "first-contentful-paint");
+      new PerformanceObserver((list) => first(list.getEntries()) && resolve(first(list.getEntries()).startTime)).observe({ type: "paint", buffered: true });
+    }));
+    assert.ok(paint < 3000, `first paint after ${Math.round(paint)} ms`);
+    await drawn(page);
+    await fits(page);
+    await picture(page, `strained-${name}`);
+    const made = await page.$$eval("main script, main iframe, main object, main [onerror], main [onload]", (all) => all.length);
+    assert.equal(made, 0, "elements that could run");
+    assert.deepEqual(faults, []);
+    await close();
+  });
+}

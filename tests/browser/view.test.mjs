@@ -1,0 +1,93 @@
+// The explorer over a study's folder, as a reader walks through it.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import path from "node:path";
+import { after, before, test } from "node:test";
+
+import { LOOKS, fits, inaccessible, launch, open, picture, prism, runs } from "./browser.mjs";
+
+let browser, server, address;
+
+/** The explorer asks its own address alone. */
+const itself = (url) => url.startsWith(address) || url.startsWith("data:");
+
+before(async () => {
+  browser = await launch();
+  server = spawn(prism, ["view", path.join(runs, "study"), "--port", "0"], { stdio: ["ignore", "pipe", "pipe"] });
+  address = await new Promise((resolve, reject) => {
+    let said = "";
+    const listen = (chunk) => {
+      said += chunk;
+      const found = said.match(/http:\/\/(?:127\.0\.0\.1|localhost):\d+\//);
+      if (found) resolve(found[0]);
+    };
+    server.stdout.on("data", listen);
+    server.stderr.on("data", listen);
+    server.on("exit", (code) => reject(new Error(`prism view ended with ${code}: ${said}`)));
+  });
+});
+
+after(async () => {
+  await browser?.close();
+  const ended = new Promise((resolve) => server.on("exit", resolve));
+  server.kill("SIGINT");
+  await ended;
+});
+
+/** Addresses of every kind of page there is, found by following links from the first. */
+async function pages() {
+  const { page, close } = await open(browser, address, { allowed: itself });
+  const links = async (pattern) => (await page.$$eval("a[href]", (all) => all.map((a) => a.href))).find((h) => pattern.test(new URL(h).pathname));
+  const found = { home: address };
+  found.run = await links(/^\/runs\/[^/]+$/);
+  assert.ok(found.run, "no run is listed");
+  await page.goto(found.run);
+  found.examples = await links(/^\/runs\/[^/]+\/examples$/);
+  assert.ok(found.examples, "the run does not lead to its examples");
+  await page.goto(found.examples);
+  found.example = await links(/^\/runs\/[^/]+\/examples\/[^/]+$/);
+  assert.ok(found.example, "no example is listed");
+  await close();
+  return found;
+}
+
+test("every kind of page, in every look: quiet, accessible, within the window", async () => {
+  for (const [name, url] of Object.entries(await pages())) {
+    for (const look of LOOKS) {
+      const { page, faults, close } = await open(browser, url, { allowed: itself, look });
+      await page.waitForLoadState("load");
+      await fits(page);
+      await picture(page, `view-${name}-${look.name}`);
+      assert.deepEqual(await inaccessible(page), [], `${name} at ${look.name}`);
+      assert.deepEqual(faults, [], `${name} at ${look.name}`);
+      await close();
+    }
+  }
+});
+
+test("the keyboard goes from example to example", async () => {
+  const { example } = await pages();
+  const { page, faults, close } = await open(browser, example, { allowed: itself });
+  const before = page.url();
+  await page.keyboard.press("j");
+  await page.waitForURL((url) => url.href !== before);
+  await page.keyboard.press("k");
+  await page.waitForURL((url) => url.pathname === new URL(before).pathname);
+  assert.deepEqual(faults, []);
+  await close();
+});
+
+test("the report is served as it lies on the disk", async () => {
+  const response = await fetch(address);
+  assert.equal(response.status, 200);
+  assert.match(response.headers.get("content-security-policy"), /default-src 'none'/);
+  const home = await open(browser, address, { allowed: itself });
+  const report = await home.page.$$eval("a[href$='/report']", (all) => all.map((a) => a.href)).then((all) => all[0]);
+  await home.close();
+  assert.ok(report, "no link to the report");
+  const { page, faults, close } = await open(browser, report, { allowed: (url) => itself(url) || url.startsWith("blob:") });
+  await page.waitForSelector(".chart svg");
+  assert.deepEqual(faults, []);
+  await close();
+});
