@@ -1,5 +1,6 @@
 //! A study's recipe: everything it depends on, in one TOML.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf, absolute};
 
 use prism_audit::AuditSettings;
@@ -56,6 +57,9 @@ pub struct AuditKeys {
     pub pool: usize,
     /// Examples whose alignment is measured.
     pub alignment: usize,
+    /// Examples a worker decodes side by side; no result depends on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<NonZeroUsize>,
 }
 
 /// A smaller world and training for smoke runs.
