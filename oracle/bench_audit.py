@@ -22,7 +22,8 @@ import torch
 from PIL import Image
 from transformers import AutoProcessor, DynamicCache, Qwen2_5_VLForConditionalGeneration
 
-torch.set_num_threads(2)
+# More threads make so small a model slower.
+torch.set_num_threads(1)
 STEPS, BUDGET = 8, 64
 
 
@@ -66,20 +67,23 @@ class At:
     """Where a branch stands, and what it may take its vector from."""
 
     def __init__(self, index, examples, clean):
-        self.own, pool = clean.get(index), [latents for latents in clean.values() if latents is not None]
-        self.step, self.h, self.clean, self.index, self.examples = 0, None, clean, index, examples
-        if pool:
-            stacked = torch.stack(pool)
-            self.means, self.spreads, self.constant = stacked.mean(0), stacked.std(0), stacked.mean((0, 1))
+        self.own, self.step, self.h, self.clean, self.index, self.examples = clean.get(index), 0, None, clean, index, examples
         self.order = torch.randperm(STEPS)
+
+    def pool(self):
+        return torch.stack([latents for latents in self.clean.values() if latents is not None])
 
     @property
     def mean(self):
-        return self.means[self.step]
+        return self.pool()[:, self.step].mean(0)
+
+    @property
+    def constant(self):
+        return self.pool().mean((0, 1))
 
     @property
     def spread(self):
-        return self.spreads[self.step]
+        return self.pool()[:, self.step].std(0)
 
     def donor(self, kind):
         label = self.examples[self.index]["label"]

@@ -103,11 +103,12 @@ fn memory(study: &Path, checkpoint: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The same branches of the same examples, all shared here and one full run each there.
+/// The same branches of the same examples, all shared here and one full run each there; one thread
+/// on either side.
 fn beside_python(checkpoint: &Path, benchmark: &Path) -> anyhow::Result<()> {
     let mut ours = f64::INFINITY;
     for _ in 0..REPEATS {
-        ours = ours.min(audit(checkpoint, benchmark, SIDE_BY_SIDE, &["--interventions", BRANCHES, "--threads", "2"])?.seconds);
+        ours = ours.min(audit(checkpoint, benchmark, SIDE_BY_SIDE, &["--interventions", BRANCHES, "--threads", "1"])?.seconds);
     }
     let ours = 1e3 * ours / SIDE_BY_SIDE as f64;
     let records = root().join(OUT).join("records");

@@ -186,9 +186,10 @@ pub fn merge(paths: &[PathBuf], to: &Path) -> Result<()> {
     };
     let written = safetensors::serialize_to_file(shapes.iter().flat_map(both), None, to);
     match failure.take() {
-        Some(error) => Err(error),
-        None => written.map_err(|e| Error::content(to, e.to_string(), "make room on the disk and run the same command again")),
+        Some(error) => return Err(error),
+        None => written.map_err(|e| Error::content(to, e.to_string(), "make room on the disk and run the same command again"))?,
     }
+    folder::usual_permissions(to)
 }
 
 /// One matrix of several files, or its rows, made when it is written.
@@ -261,7 +262,8 @@ mod tests {
         let at = |name: &str| dir.path().join(name);
         let of = |rows: &[i64], wide: bool| {
             let mut vectors = Vectors::default();
-            rows.iter().for_each(|row| vectors.push(*row, if wide { &[*row as f32, 0.5, -1.0] } else { &[*row as f32] }));
+            let width = if wide { 3 } else { 1 };
+            rows.iter().for_each(|row| vectors.push(*row, &[*row as f32, 0.5, -1.0][..width]));
             vectors
         };
         let file = |name: &str, a: &[i64], b: &[i64]| {
