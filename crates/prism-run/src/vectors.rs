@@ -81,8 +81,8 @@ const REMEDY: &str = "the file is damaged: delete the records folder and run the
 
 /// A file of which tensors are read one at a time.
 struct Open {
+    /// Opened for every tensor: of a recording's parts there may be more than a process may hold open.
     path: PathBuf,
-    file: File,
     header: Metadata,
     /// Where the tensors begin.
     data: u64,
@@ -104,7 +104,7 @@ impl Open {
         if data.checked_add(header.data_len() as u64) != Some(size) {
             return Err(bad("its tensors are cut off, or something stands behind them".into()));
         }
-        Ok(Self { path: path.to_path_buf(), file, header, data })
+        Ok(Self { path: path.to_path_buf(), header, data })
     }
 
     /// Rows and width of every matrix.
@@ -124,8 +124,10 @@ impl Open {
     fn bytes(&self, info: &TensorInfo) -> Result<Vec<u8>> {
         let (from, to) = info.data_offsets;
         let mut bytes = vec![0; to.saturating_sub(from)];
-        let mut file = &self.file;
-        let read = file.seek(SeekFrom::Start(self.data + from as u64)).and_then(|_| file.read_exact(&mut bytes));
+        let read = File::open(&self.path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(self.data + from as u64))?;
+            file.read_exact(&mut bytes)
+        });
         read.map_err(|e| Error::io("cannot read", &self.path, e))?;
         Ok(bytes)
     }
