@@ -247,7 +247,7 @@ fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&
         decoding: Decoding { max_new_tokens: keys.max_new_tokens, ..Decoding::default() },
         steps: vec![keys.steps],
         interventions,
-        layers: false,
+        layers: keys.layers,
         seed: study.recipe.seed,
         pool: keys.pool,
         alignment: keys.alignment,

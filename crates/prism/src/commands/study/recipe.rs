@@ -60,6 +60,9 @@ pub struct AuditKeys {
     /// Examples a worker decodes side by side; no result depends on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<NonZeroUsize>,
+    /// Whether vectors are recorded at every layer, and probed there.
+    #[serde(default)]
+    pub layers: bool,
 }
 
 /// A smaller world and training for smoke runs.
