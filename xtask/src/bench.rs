@@ -1,19 +1,22 @@
 //! Speed beside PyTorch and scikit-learn in the same run, as ratios: machines are noisy.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::steps::{capture, python, root, step};
+use crate::audit_cost;
+use crate::steps::{capture, python, step};
 
 /// Folder of the preprocessing bench, below the root.
 const PHOTO: &str = "target/bench-preprocess";
 
-/// Runs our benches and the PyTorch ones alternately and prints all with their ratio.
-pub fn run(without_torch: bool) -> anyhow::Result<()> {
+/// Runs our benches and the PyTorch ones alternately and prints all with their ratio; or what
+/// an audit costs, alone.
+pub fn run(without_torch: bool, audit_only: bool) -> anyhow::Result<()> {
     step("build", "cargo", &["build", "--release", "--workspace", "--examples"])?;
+    if audit_only {
+        return audit_cost::run(without_torch);
+    }
     let mut ours: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     let mut theirs: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for _ in 0..3 {
@@ -43,42 +46,7 @@ pub fn run(without_torch: bool) -> anyhow::Result<()> {
         }
     }
     println!("ratio above 1: prism is faster");
-    audit_cost()
-}
-
-/// Wall time of an audit with the paper's six branches over one with the clean run
-/// alone, on the study's first variant.
-fn audit_cost() -> anyhow::Result<()> {
-    let run = root().join("runs/study-tiny/seed-42/lvr");
-    let (Some(checkpoint), benchmark) = (last_checkpoint(&run), root().join("runs/study-tiny/world/test.jsonl")) else {
-        println!("audit cost: no trained variant in {}; run the study first", run.display());
-        return Ok(());
-    };
-    let seconds = |interventions: &str| -> anyhow::Result<f64> {
-        let out = root().join("target/bench-audit");
-        let mut best = f64::INFINITY;
-        for _ in 0..3 {
-            let _ = std::fs::remove_dir_all(&out);
-            let (checkpoint, benchmark, out) = (checkpoint.to_string_lossy(), benchmark.to_string_lossy(), out.to_string_lossy());
-            let begun = Instant::now();
-            let arguments = ["audit", "--quiet", "--checkpoint", &checkpoint, "--benchmark", &benchmark, "--out", &out];
-            capture(
-                "target/release/prism",
-                &[&arguments[..], &["--max-new-tokens", "64", "--records-only", "--interventions", interventions]].concat(),
-            )?;
-            best = best.min(begun.elapsed().as_secs_f64());
-        }
-        Ok(best)
-    };
-    let (clean, six) = (seconds("clean")?, seconds("zero,noise:0.1,noise:0.3,noise:1,swap")?);
-    println!("audit: clean alone {clean:.2} s, six branches {six:.2} s, ratio {:.2} (best of 3)", six / clean);
-    Ok(())
-}
-
-fn last_checkpoint(run: &Path) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(run).ok()?;
-    let step = |p: &PathBuf| p.file_name()?.to_str()?.strip_prefix("checkpoint-")?.parse::<usize>().ok();
-    entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| step(p).is_some()).max_by_key(|p| step(p))
+    audit_cost::run(without_torch)
 }
 
 /// Reads lines `{"size": "S", "what": "train", "tokens_per_second": 1e4}`.

@@ -1,5 +1,6 @@
 //! Checks, oracles and benchmarks of the workspace: `cargo xtask <command>`.
 
+mod audit_cost;
 mod bench;
 mod browser;
 mod check;
@@ -34,6 +35,9 @@ enum Command {
         /// Skip the Python side.
         #[arg(long)]
         without_torch: bool,
+        /// Only the cost of an audit, on the study in runs/study-tiny.
+        #[arg(long)]
+        audit: bool,
     },
 }
 
@@ -43,6 +47,6 @@ fn main() -> anyhow::Result<()> {
         Command::Browser => browser::run(true),
         Command::Dependencies => dependencies::run(),
         Command::Oracle { filter } => oracle::run(filter.as_deref()),
-        Command::Bench { without_torch } => bench::run(without_torch),
+        Command::Bench { without_torch, audit } => bench::run(without_torch, audit),
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use prism_run::manifest::Manifest;
 use prism_run::records::{self, AlignmentRow, AnswerRow, ExampleRow, LatentRow, LensRow, files};
+use prism_run::stream::RowReader;
 use prism_run::table::{Row, read_rows};
 use prism_run::vectors;
 
@@ -87,7 +88,8 @@ fn of_latents(
 ) -> Result<()> {
     let path = folder.join(files::LATENTS);
     let vectors = if path.exists() { vectors::read(&path)? } else { Named::default() };
-    let steps: Vec<LatentRow> = rows_of(folder, files::STEPS)?;
+    // Of every other branch there are as many rows again, and nothing here reads them.
+    let steps = rows_where(folder, files::STEPS, |row: &LatentRow| row.intervention == "clean")?;
     findings.geometry = geometry::geometry(&vectors, &steps);
     findings.retrieval = retrieval::retrieval(&vectors);
     findings.lens = lens::lens(&steps, &rows_of::<LensRow>(folder, files::LENS)?);
@@ -100,6 +102,15 @@ fn of_latents(
 
 /// The rows of a table that older records, or those of an evaluation, may lack.
 fn rows_of<R: Row>(folder: &Path, name: &str) -> Result<Vec<R>> {
+    rows_where(folder, name, |_| true)
+}
+
+/// Those that are wanted; the others never gather in memory.
+fn rows_where<R: Row>(folder: &Path, name: &str, wanted: impl Fn(&R) -> bool) -> Result<Vec<R>> {
     let path = folder.join(name);
-    if path.exists() { Ok(read_rows(&path)?) } else { Ok(Vec::new()) }
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let rows = RowReader::open(&path)?.filter(|row| row.as_ref().map_or(true, &wanted));
+    Ok(rows.collect::<prism_run::Result<Vec<R>>>()?)
 }

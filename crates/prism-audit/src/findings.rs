@@ -27,6 +27,7 @@
 //! absent number is absent with a `reason`, never 0.
 
 pub mod conclusion;
+pub mod curve;
 pub mod faithfulness;
 pub mod latents;
 pub mod probe;
@@ -38,6 +39,7 @@ pub mod verdict;
 use std::path::{Path, PathBuf};
 
 pub use conclusion::ConclusionFinding;
+pub use curve::CurveFinding;
 pub use faithfulness::FaithfulnessFinding;
 pub use latents::{AttentionFinding, GeometryFinding, LensFinding, ProjectionFinding, RetrievalFinding};
 pub use probe::ProbeFinding;

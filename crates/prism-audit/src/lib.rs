@@ -13,6 +13,7 @@ pub mod audit;
 pub mod clusters;
 pub mod compare;
 pub mod conclusion;
+pub mod curve;
 pub mod error;
 pub mod faithfulness;
 pub mod findings;

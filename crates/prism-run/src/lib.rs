@@ -24,6 +24,7 @@ pub mod shard;
 pub mod shrinkage;
 pub mod sight;
 pub mod stage;
+pub mod stream;
 pub mod table;
 pub mod training;
 pub mod variant;

@@ -15,9 +15,10 @@ use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 
 use crate::contained::contained;
+use crate::stream::RowReader;
 use crate::{Error, Result, folder};
 
 /// One column; an absent value is `None`, never 0 or NaN.
@@ -155,6 +156,17 @@ impl Column {
         self.len() == 0
     }
 
+    fn clear(&mut self) {
+        match self {
+            Column::Int(v) => v.clear(),
+            Column::Real(v) => v.clear(),
+            Column::Text(v) => v.clear(),
+            Column::Bool(v) => v.clear(),
+            Column::Ints(v) => v.clear(),
+            Column::Reals(v) => v.clear(),
+        }
+    }
+
     fn data_type(&self) -> DataType {
         match self {
             Column::Int(_) => DataType::Int64,
@@ -245,21 +257,61 @@ impl Table {
         self.columns.iter().find(|(n, _)| n == name).map(|(_, c)| c)
     }
 
+    /// Names and types of the columns.
+    pub(crate) fn schema(&self) -> Arc<Schema> {
+        let fields: Vec<Field> = self.columns.iter().map(|(n, c)| Field::new(n, c.data_type(), true)).collect();
+        Arc::new(Schema::new(fields))
+    }
+
+    /// Its rows, as `path` is to hold them.
+    pub(crate) fn batch(&self, path: &Path) -> Result<RecordBatch> {
+        let arrays = self.columns.iter().map(|(_, c)| c.to_array()).collect();
+        RecordBatch::try_new(self.schema(), arrays).map_err(|e| Error::content(path, e.to_string(), BUG))
+    }
+
+    /// An empty table of a file's columns.
+    pub(crate) fn of_schema(schema: &Schema, path: &Path) -> Result<Self> {
+        let mut table = Table::default();
+        for field in schema.fields() {
+            let column = match field.data_type() {
+                DataType::Int64 => Column::Int(Vec::new()),
+                DataType::Float64 => Column::Real(Vec::new()),
+                DataType::Utf8 => Column::Text(Vec::new()),
+                DataType::Boolean => Column::Bool(Vec::new()),
+                DataType::List(item) if *item.data_type() == DataType::Float64 => Column::Reals(Vec::new()),
+                DataType::List(_) => Column::Ints(Vec::new()),
+                other => return Err(Error::content(path, format!("column `{}` is {other}", field.name()), DAMAGED)),
+            };
+            table.columns.push((field.name().clone(), column));
+        }
+        Ok(table)
+    }
+
+    /// Appends a file's rows.
+    pub(crate) fn append(&mut self, batch: &RecordBatch, path: &Path) -> Result<()> {
+        for ((name, column), array) in self.columns.iter_mut().zip(batch.columns()) {
+            if !column.append(array) {
+                return Err(Error::content(path, format!("column `{name}` changed its type"), DAMAGED));
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets its rows.
+    pub(crate) fn clear(&mut self) {
+        self.columns.iter_mut().for_each(|(_, column)| column.clear());
+    }
+
     /// Writes the table, atomically.
     ///
     /// # Errors
     /// [`Error::Io`] or [`Error::Content`] when the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let bug = |cause: String| Error::content(path, cause, "report this as a bug");
-        let fields: Vec<Field> = self.columns.iter().map(|(n, c)| Field::new(n, c.data_type(), true)).collect();
-        let schema = Arc::new(Schema::new(fields));
-        let arrays = self.columns.iter().map(|(_, c)| c.to_array()).collect();
-        let batch = RecordBatch::try_new(schema.clone(), arrays).map_err(|e| bug(e.to_string()))?;
-        let level = ZstdLevel::try_new(3).map_err(|e| bug(e.to_string()))?;
-        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).set_created_by("prism".into()).build();
+        let bug = |cause: String| Error::content(path, cause, BUG);
         let mut bytes = Vec::new();
-        let mut writer = ArrowWriter::try_new(&mut bytes, schema, Some(properties)).map_err(|e| bug(e.to_string()))?;
-        writer.write(&batch).map_err(|e| bug(e.to_string()))?;
+        let properties = properties(path)?.build();
+        let mut writer = ArrowWriter::try_new(&mut bytes, self.schema(), Some(properties)).map_err(|e| bug(e.to_string()))?;
+        writer.write(&self.batch(path)?).map_err(|e| bug(e.to_string()))?;
         writer.close().map_err(|e| bug(e.to_string()))?;
         folder::write_atomic(path, &bytes)
     }
@@ -269,37 +321,28 @@ impl Table {
     /// # Errors
     /// [`Error::Io`] or [`Error::Content`] when the file is absent or not parquet.
     pub fn read(path: &Path) -> Result<Self> {
-        let remedy = "the file is damaged: delete it and run the stage that writes it again";
-        contained(path, remedy, || Self::read_columns(path, remedy))
+        contained(path, DAMAGED, || Self::read_columns(path))
     }
 
-    fn read_columns(path: &Path, remedy: &str) -> Result<Self> {
+    fn read_columns(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|e| Error::io("cannot read", path, e))?;
-        let bad = |e: String| Error::content(path, e, remedy);
+        let bad = |e: String| Error::content(path, e, DAMAGED);
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| bad(e.to_string()))?;
-        let mut table = Table::default();
-        for field in builder.schema().fields() {
-            let column = match field.data_type() {
-                DataType::Int64 => Column::Int(Vec::new()),
-                DataType::Float64 => Column::Real(Vec::new()),
-                DataType::Utf8 => Column::Text(Vec::new()),
-                DataType::Boolean => Column::Bool(Vec::new()),
-                DataType::List(item) if *item.data_type() == DataType::Float64 => Column::Reals(Vec::new()),
-                DataType::List(_) => Column::Ints(Vec::new()),
-                other => return Err(bad(format!("column `{}` is {other}", field.name()))),
-            };
-            table.columns.push((field.name().clone(), column));
-        }
+        let mut table = Self::of_schema(builder.schema(), path)?;
         for batch in builder.build().map_err(|e| bad(e.to_string()))? {
-            let batch = batch.map_err(|e| bad(e.to_string()))?;
-            for ((name, column), array) in table.columns.iter_mut().zip(batch.columns()) {
-                if !column.append(array) {
-                    return Err(Error::content(path, format!("column `{name}` changed its type"), remedy));
-                }
-            }
+            table.append(&batch.map_err(|e| bad(e.to_string()))?, path)?;
         }
         Ok(table)
     }
+}
+
+const BUG: &str = "report this as a bug";
+const DAMAGED: &str = "the file is damaged: delete it and run the stage that writes it again";
+
+/// How every table is written: compressed, without a time stamp.
+pub(crate) fn properties(path: &Path) -> Result<WriterPropertiesBuilder> {
+    let level = ZstdLevel::try_new(3).map_err(|e| Error::content(path, e.to_string(), BUG))?;
+    Ok(WriterProperties::builder().set_compression(Compression::ZSTD(level)).set_created_by("prism".into()))
 }
 
 /// Writes rows as a table, atomically.
@@ -315,9 +358,7 @@ pub fn write_rows<R: Row>(path: &Path, rows: impl IntoIterator<Item = R>) -> Res
 /// # Errors
 /// As [`Table::read`], and [`Error::Content`] naming the column that is absent or wrong.
 pub fn read_rows<R: Row>(path: &Path) -> Result<Vec<R>> {
-    let table = Table::read(path)?;
-    let remedy = "the file was written by another version or is damaged: run the stage that writes it again";
-    (0..table.len()).map(|i| R::get(&table, i).map_err(|cause| Error::content(path, cause, remedy))).collect()
+    RowReader::open(path)?.collect()
 }
 
 #[cfg(test)]

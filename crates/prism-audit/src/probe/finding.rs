@@ -38,13 +38,14 @@ pub fn probe_run(run: &Path, examples: &[ExampleRow], answers: &[AnswerRow], set
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let mut all: Vec<(Place, Vectors)> = vectors::read(&path)?.into_iter().map(|(name, v)| (Place::from_name(&name), v)).collect();
+    // What the latents were trained towards, and what they are with it given, is not the run's own.
+    let own = |name: &str| !["forced.", "teacher."].iter().any(|prefix| name.starts_with(prefix));
+    let mut all: Vec<(Place, Vectors)> =
+        vectors::read_named(&path, own)?.into_iter().map(|(name, v)| (Place::from_name(&name), v)).collect();
     all.sort_by(|a, b| a.0.cmp(&b.0));
     let questions = questions(examples, answers);
     let clusters = Clusters::of(examples);
     let of = Subjects { questions: &questions, clusters: &clusters, settings };
-    // What the latents were trained towards, and what they are with it given, is not the run's own.
-    all.retain(|(place, _)| !["forced.", "teacher."].iter().any(|prefix| place.position.starts_with(prefix)));
     let (last, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|(place, _)| place.is_whole());
     if settings.compat == Compat::Paper {
         let known = last.iter().filter(|(place, _)| Position::from_name(&place.position).is_some());

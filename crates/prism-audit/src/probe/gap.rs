@@ -68,7 +68,7 @@ pub fn gap(
     if !path.exists() {
         return Ok(None);
     }
-    let all = vectors::read(&path)?;
+    let all = vectors::read_named(&path, |name| positions.iter().any(|p| p.name() == name))?;
     let known = questions(examples, answers);
     let clusters = Clusters::of(examples);
     let [Some(a), Some(b)] = positions.map(|p| all.get(p.name())) else { return Ok(None) };

@@ -9,7 +9,8 @@
 //! Swaps, and what is drawn from the latents' distribution, need clean latents of other
 //! examples. The declared donors ([`donors`]) come
 //! first: their branches without donor run at once, and when all are done their
-//! latents serve everyone, themselves included; no donor is decoded twice.
+//! latents serve everyone, themselves included; of the first donors, as many as a pool has
+//! and more, none is decoded twice.
 //!
 //! A sweep ([`record_sweep`]) records several strategies at once, each into a run folder
 //! of its own: an example's vision pass and prefill are made once for all of them.
@@ -27,6 +28,7 @@ pub mod donors;
 mod example;
 mod lens;
 mod maps;
+mod merge;
 mod notes;
 pub mod parts;
 pub mod rows;
@@ -39,6 +41,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use prism_run::random::Stream;
+use prism_run::records::{AnswerRow, ExampleRow};
+use prism_run::stream::RowReader;
 use prism_run::{Cancel, Donor, Example, Intervention, Outcome, Progress, Shard, records};
 
 use self::donors::{Declared, Donors};
@@ -55,6 +59,8 @@ use crate::prompt::{BlockLayout, Prompter};
 
 /// Examples per part.
 const PART: usize = 32;
+/// Donors whose branches wait in memory until all donors' latents are known; whole parts.
+const WAITING: usize = 4 * PART;
 
 /// What is recorded, and with what.
 pub struct Setup<'a> {
@@ -121,23 +127,26 @@ pub struct Summary {
 }
 
 impl Summary {
-    fn of(all: &Records, branches: &[Intervention]) -> Self {
-        let count = |branch: &Intervention| {
-            let name = branch.to_string();
-            let mut counts = Counts::default();
-            for answer in all.answers.iter().filter(|a| a.intervention == name) {
-                match Outcome::from_name(&answer.outcome) {
-                    Some(Outcome::Scored) => counts.scored += 1,
-                    Some(Outcome::NoAnswer) => counts.no_answer += 1,
-                    Some(Outcome::NoLatents) => counts.no_latents += 1,
-                    Some(Outcome::Error) | None => counts.error += 1,
-                }
-                counts.correct += usize::from(answer.correct == Some(true));
-                counts.changed += usize::from(answer.changed == Some(true));
+    /// Counts what the finished records of `run` hold.
+    fn read(run: &Path, branches: &[Intervention]) -> Result<Self> {
+        let folder = records::folder(run);
+        let names: Vec<String> = branches.iter().map(Intervention::to_string).collect();
+        let mut all: Vec<Counts> = vec![Counts::default(); names.len()];
+        for answer in RowReader::<AnswerRow>::open(&folder.join(records::files::ANSWERS))? {
+            let answer = answer?;
+            let Some(counts) = names.iter().position(|name| *name == answer.intervention).and_then(|i| all.get_mut(i)) else { continue };
+            match Outcome::from_name(&answer.outcome) {
+                Some(Outcome::Scored) => counts.scored += 1,
+                Some(Outcome::NoAnswer) => counts.no_answer += 1,
+                Some(Outcome::NoLatents) => counts.no_latents += 1,
+                Some(Outcome::Error) | None => counts.error += 1,
             }
-            (name, counts)
-        };
-        Self { examples: all.examples.len(), branches: branches.iter().map(count).collect() }
+            counts.correct += usize::from(answer.correct == Some(true));
+            counts.changed += usize::from(answer.changed == Some(true));
+        }
+        let examples = RowReader::<ExampleRow>::open(&folder.join(records::files::EXAMPLES))?;
+        let examples = examples.collect::<prism_run::Result<Vec<_>>>()?.len();
+        Ok(Self { examples, branches: names.into_iter().zip(all).collect() })
     }
 
     /// Counts of the clean run.
@@ -199,7 +208,9 @@ pub fn record_sweep(
     let own: Vec<&Example> = examples.iter().enumerate().filter(|(place, _)| setup.shard.holds(*place)).map(|(_, e)| e).collect();
     let (first, rest): (Vec<&Example>, Vec<&Example>) = own.iter().copied().partition(|e| declared.rows.contains(&e.row));
     let foreign = examples.iter().enumerate().filter(|(place, e)| declared.rows.contains(&e.row) && !setup.shard.holds(*place));
-    let foreign: Vec<&Example> = foreign.map(|(_, e)| e).collect();
+    // Where many give, as counterfactual partners do, the branches of all cannot wait in
+    // memory for each other's latents: those beyond the first are run clean before.
+    let foreign: Vec<&Example> = foreign.map(|(_, e)| e).chain(first.iter().skip(WAITING).copied()).collect();
     let (aligned, letters) = (sample(setup, examples), example::letter_forms(setup.prompter.tokenizer())?);
     let chunks: Vec<(bool, &[&Example])> = first.chunks(PART).map(|c| (true, c)).chain(rest.chunks(PART).map(|c| (false, c))).collect();
 
@@ -210,8 +221,8 @@ pub fn record_sweep(
         let whole = plan(setup, *strategy, &branches, examples);
         let plan = sharded(whole.clone(), setup.shard);
         let recorded = parts::recorded(run, &plan)?;
-        summaries.push(recorded.as_ref().map(|all| Summary::of(all, &branches)));
-        if recorded.is_some() {
+        summaries.push(recorded.then(|| Summary::read(run, &branches)).transpose()?);
+        if recorded {
             done += own.len();
             continue;
         }
@@ -228,7 +239,7 @@ pub fn record_sweep(
     let views = Views::new(setup, &branches, examples);
     let recording = Recording { setup, views, progress, cancel, prefills: AtomicUsize::new(0) };
     let donor_chunks: Vec<(usize, &[&Example])> =
-        chunks.iter().enumerate().filter(|(_, (donor, _))| *donor).map(|(i, (_, chunk))| (i, *chunk)).collect();
+        chunks.iter().enumerate().take(WAITING / PART).filter(|(_, (donor, _))| *donor).map(|(i, (_, chunk))| (i, *chunk)).collect();
     recording.donors(&mut arms, &donor_chunks, &foreign, &declared)?;
     for (index, (_, chunk)) in chunks.iter().enumerate() {
         recording.part(&arms, index, chunk)?;
@@ -236,9 +247,9 @@ pub fn record_sweep(
     progress.end();
     for arm in arms {
         let whole = (!setup.shard.is_whole()).then_some(&arm.whole);
-        let all = arm.parts.merge(arm.run, chunks.len(), whole)?;
+        arm.parts.merge(arm.run, chunks.len(), whole)?;
         if let Some(summary) = summaries.get_mut(arm.index) {
-            *summary = Some(Summary::of(&all, &branches));
+            *summary = Some(Summary::read(arm.run, &branches)?);
         }
     }
     let summaries: Vec<Summary> = summaries.into_iter().flatten().collect();

@@ -14,6 +14,7 @@ use prism_run::folder::{PartialFolder, hash_bytes, write_atomic};
 use prism_run::vectors::{self, Vectors};
 use prism_run::{Stage, records};
 
+use super::merge::merge;
 use super::rows::Records;
 use crate::decode::Latents;
 use crate::error::{Error, Result};
@@ -32,20 +33,20 @@ fn hash(plan: &serde_json::Value) -> String {
     hash_bytes(plan.to_string().as_bytes())
 }
 
-/// The records of `run`, if they are complete and of this plan.
+/// Whether the records of `run` are complete and of this plan.
 ///
 /// # Errors
-/// When they are damaged, or what is left of their parts cannot be removed.
-pub fn recorded(run: &Path, plan: &serde_json::Value) -> Result<Option<Records>> {
+/// When what is left of their parts cannot be removed.
+pub fn recorded(run: &Path, plan: &serde_json::Value) -> Result<bool> {
     let folder = records::folder(run);
     if std::fs::read_to_string(folder.join(PLAN)).ok().as_deref() != Some(hash(plan).as_str()) {
-        return Ok(None);
+        return Ok(false);
     }
     let left = parts_folder(run);
     if left.exists() {
         std::fs::remove_dir_all(&left).map_err(|e| Error::io("cannot remove", &left, e))?;
     }
-    Records::read(&folder).map(Some)
+    Ok(true)
 }
 
 /// Whether `run` holds a finished part of unfinished records.
@@ -91,7 +92,8 @@ impl Parts {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(&self, index: usize, part: Records) -> Result<()> {
+    pub fn write(&self, index: usize, mut part: Records) -> Result<()> {
+        part.sort();
         let folder = PartialFolder::create(&self.path(index))?;
         part.write_timing(folder.path())?;
         part.write(folder.path())?;
@@ -146,39 +148,43 @@ impl Parts {
     ///
     /// # Errors
     /// When a part is absent or damaged, or the records cannot be written.
-    pub fn merge(self, run: &Path, count: usize, whole: Option<&serde_json::Value>) -> Result<Records> {
-        let mut all = Records::default();
-        for index in 0..count {
-            all.extend(Records::read(&self.path(index))?);
-        }
-        all.sort();
+    pub fn merge(self, run: &Path, count: usize, whole: Option<&serde_json::Value>) -> Result<()> {
+        let parts: Vec<PathBuf> = (0..count).map(|index| self.path(index)).collect();
         let folder = PartialFolder::create(&records::folder(run))?;
-        all.clone().write(folder.path())?;
+        merge(&parts, folder.path())?;
         // Records that know their plan are not made again for the same one.
         let plan = self.folder.join(PLAN);
         std::fs::copy(&plan, folder.path().join(PLAN)).map_err(|e| Error::io("cannot write", &plan, e))?;
         if let Some(whole) = whole {
             write_atomic(&folder.path().join(WHOLE), hash(whole).as_bytes())?;
         }
-        all.write_timing(run)?;
+        write_timing(&parts, run)?;
         folder.finish()?;
         std::fs::remove_dir_all(&self.folder).map_err(|e| Error::io("cannot remove", &self.folder, e))?;
-        Ok(all)
+        Ok(())
     }
 }
 
+/// Writes the times of all `folders` into `run`.
+fn write_timing(folders: &[PathBuf], run: &Path) -> Result<()> {
+    let mut times = Records::default();
+    for folder in folders {
+        times.timing.extend(super::rows::timing(folder)?);
+    }
+    times.sort();
+    times.write_timing(run)
+}
+
 /// Joins the records of all shards of one plan as `run`'s, as the unsharded run would
-/// have written them.
+/// have written them; gives the number of examples.
 ///
 /// # Errors
 /// When a folder holds no finished shard, they are of different plans, two hold the same
 /// example, or a file is damaged or cannot be written.
-pub fn join(run: &Path, shards: &[PathBuf]) -> Result<Records> {
+pub fn join(run: &Path, shards: &[PathBuf]) -> Result<usize> {
     let mut plan: Option<(String, &Path)> = None;
-    let mut all = Records::default();
     for shard in shards {
-        let folder = records::folder(shard);
-        let whole = std::fs::read_to_string(folder.join(WHOLE))
+        let whole = std::fs::read_to_string(records::folder(shard).join(WHOLE))
             .map_err(|_| Error::content(shard, "holds no finished records of a shard", "run that shard to its end first"))?;
         match &plan {
             Some((known, first)) if *known != whole => {
@@ -188,19 +194,15 @@ pub fn join(run: &Path, shards: &[PathBuf]) -> Result<Records> {
             Some(_) => {}
             None => plan = Some((whole, shard)),
         }
-        all.extend(Records { timing: super::rows::timing(shard)?, ..Records::read(&folder)? });
     }
     let Some((plan, _)) = plan else { return Err(Error::input("shards", "are none", "name the shards' run folders")) };
-    all.sort();
-    if let Some(twice) = all.examples.windows(2).find(|pair| pair.iter().all(|e| e.row == pair[0].row)) {
-        return Err(Error::input("shards", format!("hold row {} twice", twice[0].row), "name every shard once"));
-    }
     let folder = PartialFolder::create(&records::folder(run))?;
-    all.clone().write(folder.path())?;
+    let of_shards: Vec<PathBuf> = shards.iter().map(|shard| records::folder(shard)).collect();
+    let examples = merge(&of_shards, folder.path())?;
     write_atomic(&folder.path().join(PLAN), plan.as_bytes())?;
-    all.write_timing(run)?;
+    write_timing(shards, run)?;
     folder.finish()?;
-    Ok(all)
+    Ok(examples)
 }
 
 #[cfg(test)]
@@ -222,18 +224,19 @@ mod tests {
         let parts = Parts::open(dir.path(), &json!({"seed": 1})).unwrap();
         assert!(!any(dir.path()));
         parts.write(0, part(&[4, 1])).unwrap();
-        assert!(any(dir.path()) && recorded(dir.path(), &json!({"seed": 1})).unwrap().is_none());
+        assert!(any(dir.path()) && !recorded(dir.path(), &json!({"seed": 1})).unwrap());
         parts.write(1, part(&[0, 3])).unwrap();
         let parts = Parts::open(dir.path(), &json!({"seed": 1})).unwrap();
         assert!(parts.has(0) && parts.has(1) && !parts.has(2));
-        let merged = parts.merge(dir.path(), 2, None).unwrap();
+        parts.merge(dir.path(), 2, None).unwrap();
+        let merged = Records::read(&records::folder(dir.path())).unwrap();
         assert_eq!(merged.vectors["latent_last"].rows, [0, 1, 3, 4]);
         assert_eq!(merged.vectors["latent_last"].vector(3), [4.0, 0.5]);
         let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(left, ["records"]);
         // The same plan finds them; another does not.
-        assert_eq!(recorded(dir.path(), &json!({"seed": 1})).unwrap().unwrap().vectors, merged.vectors);
-        assert!(recorded(dir.path(), &json!({"seed": 2})).unwrap().is_none());
+        assert!(recorded(dir.path(), &json!({"seed": 1})).unwrap());
+        assert!(!recorded(dir.path(), &json!({"seed": 2})).unwrap());
     }
 
     #[test]

@@ -147,13 +147,13 @@ impl Recording<'_> {
         Ok(())
     }
 
-    /// Clean latents, by arm, of donors whose records are another shard's.
+    /// Clean latents, by arm, of donors whose records are another shard's or are made later.
     fn foreign(&self, runners: &[&Runner<'_>], donors: &[&Example]) -> Result<Vec<BTreeMap<usize, Arc<Latents>>>> {
         let mut latents: Vec<BTreeMap<usize, Arc<Latents>>> = runners.iter().map(|_| BTreeMap::new()).collect();
         if donors.is_empty() {
             return Ok(latents);
         }
-        self.progress.say(&format!("{} donors belong to other shards: they are run clean, for their latents", donors.len()));
+        self.progress.say(&format!("{} donors belong to other shards or wait for too many others: they are run clean first", donors.len()));
         let unaligned = BTreeSet::new();
         let clean: Vec<Runner<'_>> =
             runners.iter().map(|runner| Runner { branches: &[Intervention::CLEAN], aligned: &unaligned, ..(*runner).clone() }).collect();

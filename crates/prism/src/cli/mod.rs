@@ -4,6 +4,7 @@ mod audit;
 mod base;
 mod benchmark;
 mod compare;
+mod curve;
 mod decoding;
 mod doctor;
 mod eval;
@@ -22,6 +23,7 @@ pub use audit::AuditArguments;
 pub use base::BaseArguments;
 pub use benchmark::{BenchmarkArguments, BenchmarkCommand, CheckArguments};
 pub use compare::CompareArguments;
+pub use curve::CurveArguments;
 pub use decoding::DecodingArguments;
 pub use doctor::DoctorArguments;
 pub use eval::EvalArguments;
@@ -113,6 +115,8 @@ pub enum Command {
     Trace(TraceArguments),
     /// Compare audited runs: Table 1 and Table 2 of the paper
     Compare(CompareArguments),
+    /// Set audits in a row: over the step budget, or over the checkpoints of a training
+    Curve(CurveArguments),
     /// Recompute the published statistics from the published table
     Paper(PaperArguments),
     /// Write the report page of a study or of runs

@@ -1,4 +1,6 @@
-//! Which examples of a benchmark are run: shared by the verbs that run them.
+//! Which examples of a benchmark are run, and how many at a time: shared by the verbs that run them.
+
+use std::num::NonZeroUsize;
 
 use clap::Args;
 use prism_run::Shard;
@@ -16,6 +18,10 @@ pub struct SelectionArguments {
     /// [default: the task of a Slurm array, else all]
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
+    /// Examples a worker decodes side by side; speed and memory depend on it, results do not
+    /// [default: 4, from 500 million parameters on 1]
+    #[arg(long, value_name = "N")]
+    pub batch_size: Option<NonZeroUsize>,
     /// Tell how long the examples took (image, vision, prefill, decode), and the peak memory
     #[arg(long)]
     pub timing: bool,

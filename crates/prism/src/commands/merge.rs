@@ -60,12 +60,12 @@ pub fn run(arguments: MergeArguments, context: &Context) -> anyhow::Result<ExitS
     }
 
     let folders: Vec<PathBuf> = shards.iter().map(|part| part.folder.clone()).collect();
-    let records = parts::join(&arguments.out, &folders)?;
+    let examples = parts::join(&arguments.out, &folders)?;
     manifest.write(&arguments.out)?;
     let findings = prism_audit::audit_run(&arguments.out, &settings)?;
     Manifest { ended: Some(provenance::now()), ..manifest.clone() }.write(&arguments.out)?;
 
-    context.printer.narrate(&format!("{} shards, {} examples: {}", shards.len(), records.examples.len(), arguments.out.display()));
+    context.printer.narrate(&format!("{} shards, {} examples: {}", shards.len(), examples, arguments.out.display()));
     context.printer.result(&describe(kind, &findings));
     context.printer.result_json(&findings)?;
     if arguments.report {
@@ -73,7 +73,7 @@ pub fn run(arguments: MergeArguments, context: &Context) -> anyhow::Result<ExitS
         let summary = prism_report::build_report(&prism_report::ReportInputs::new(vec![arguments.out.clone()]), &page)?;
         context.printer.result(&format!("report {}", summary.path.display()));
     }
-    Ok(ended(kind, &arguments.out, opened(&manifest), records.examples.len(), context))
+    Ok(ended(kind, &arguments.out, opened(&manifest), examples, context))
 }
 
 /// The shards' folders below the run's.

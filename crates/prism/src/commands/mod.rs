@@ -4,6 +4,7 @@ mod audit;
 mod base;
 mod benchmark;
 mod compare;
+mod curve;
 mod decoding;
 mod doctor;
 mod eval;
@@ -39,6 +40,7 @@ pub fn run(command: Command, context: &Context) -> anyhow::Result<ExitStatus> {
         Command::Merge(arguments) => merge::run(arguments, context),
         Command::Trace(arguments) => trace::run(arguments, context),
         Command::Compare(arguments) => compare::run(arguments, context),
+        Command::Curve(arguments) => curve::run(arguments, context),
         Command::Paper(arguments) => paper::run(arguments, context),
         Command::Report(arguments) => report::run(arguments, context),
         Command::Validate(arguments) => validate::run(arguments, context),

@@ -217,6 +217,20 @@ const KEYS: usize = 64;
 /// Value columns summed together.
 const COLUMNS: usize = 32;
 
+/// Scores of the first `N` keys of `columns`, a transposed matrix with rows `stride` apart.
+#[inline(always)]
+fn score<const FMA: bool, const N: usize>(to: &mut [f32], q: &[f32], columns: &[f32], stride: usize, scale: f32) -> usize {
+    let mut sums = [0.0f32; N];
+    for (j, q) in q.iter().enumerate() {
+        let row = &columns[j * stride..j * stride + N];
+        for l in 0..N {
+            sums[l] = madd::<FMA>(*q, row[l], sums[l]);
+        }
+    }
+    to.iter_mut().zip(sums).for_each(|(to, sum)| *to = sum * scale);
+    N
+}
+
 dispatched! {
     /// One query head over its context; the key and value head starts at column `at`.
     /// `scores` is working memory. The prompt's scores are summed across keys, without a
@@ -229,27 +243,22 @@ dispatched! {
         scores.clear();
         scores.resize(tokens + keys.len() / stride, 0.0);
         let (prefix, suffix) = scores.split_at_mut(tokens);
-        for (c, chunk) in prefix.chunks_mut(KEYS).enumerate() {
-            let mut sums = [0.0f32; KEYS];
-            let columns = &prefix_keys[at * tokens + c * KEYS..];
-            if chunk.len() == KEYS {
-                for (j, q) in q.iter().enumerate() {
-                    let row = &columns[j * tokens..j * tokens + KEYS];
-                    for l in 0..KEYS {
-                        sums[l] = madd::<FMA>(*q, row[l], sums[l]);
+        let mut from = 0;
+        while from < tokens {
+            let columns = &prefix_keys[at * tokens + from..];
+            let left = &mut prefix[from..];
+            // What is left of a whole block goes by the vector: a sum per key does not care.
+            from += match left.len() {
+                n if n >= KEYS => score::<FMA, KEYS>(left, q, columns, tokens, scale),
+                n if n >= LANES => score::<FMA, LANES>(left, q, columns, tokens, scale),
+                n => {
+                    for (l, to) in left.iter_mut().enumerate() {
+                        let sum = q.iter().enumerate().fold(0.0, |sum, (j, q)| madd::<FMA>(*q, columns[j * tokens + l], sum));
+                        *to = sum * scale;
                     }
+                    n
                 }
-            } else {
-                for (j, q) in q.iter().enumerate() {
-                    let row = &columns[j * tokens..j * tokens + chunk.len()];
-                    for (s, k) in sums.iter_mut().zip(row) {
-                        *s = madd::<FMA>(*q, *k, *s);
-                    }
-                }
-            }
-            for (score, sum) in chunk.iter_mut().zip(sums) {
-                *score = sum * scale;
-            }
+            };
         }
         for (score, key) in suffix.iter_mut().zip(keys.chunks_exact(stride)) {
             *score = dot::<FMA>(q, &key[at..at + d]) * scale;

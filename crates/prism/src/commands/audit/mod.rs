@@ -10,6 +10,7 @@ mod subject;
 mod tables;
 mod timing;
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -286,7 +287,7 @@ fn records(
         seed: plan.seed,
         pool: plan.pool,
         alignment: plan.alignment,
-        group: if opened.model.parameter_count() >= LARGE { 1 } else { GROUP },
+        group: plan.selection.batch_size.map_or(if opened.model.parameter_count() >= LARGE { 1 } else { GROUP }, NonZeroUsize::get),
         shard: plan.selection.shard,
         vectors: plan.kind == Kind::Audit,
         layers: plan.layers,

@@ -1,5 +1,6 @@
 //! What an audit or evaluation was asked for, resolved.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use prism_audit::AuditSettings;
@@ -47,6 +48,8 @@ pub struct Selection {
     pub subset: Vec<String>,
     /// The part that is recorded.
     pub shard: Shard,
+    /// Examples a worker decodes side by side; the model's size decides where nothing is said.
+    pub batch_size: Option<NonZeroUsize>,
     /// Note and tell how long the examples took.
     pub timing: bool,
 }
@@ -54,7 +57,7 @@ pub struct Selection {
 impl Default for Selection {
     /// The whole benchmark.
     fn default() -> Self {
-        Self { limit: None, subset: Vec::new(), shard: Shard::WHOLE, timing: false }
+        Self { limit: None, subset: Vec::new(), shard: Shard::WHOLE, batch_size: None, timing: false }
     }
 }
 
@@ -75,7 +78,7 @@ impl Selection {
         let mut subset = arguments.subset;
         subset.sort();
         subset.dedup();
-        Ok(Self { limit: arguments.limit, subset, shard, timing: arguments.timing })
+        Ok(Self { limit: arguments.limit, subset, shard, batch_size: arguments.batch_size, timing: arguments.timing })
     }
 }
 

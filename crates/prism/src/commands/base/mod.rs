@@ -34,6 +34,7 @@ pub struct BasePlan {
     recipe: BaseRecipe,
     out: PathBuf,
     from: Option<PathBuf>,
+    untrained: bool,
 }
 
 impl BasePlan {
@@ -42,7 +43,7 @@ impl BasePlan {
     /// # Errors
     /// When the recipe cannot be read or a key is wrong.
     pub fn read(path: &Path, out: PathBuf) -> anyhow::Result<Self> {
-        Ok(Self { recipe: BaseRecipe::read(path)?, out, from: None })
+        Ok(Self { recipe: BaseRecipe::read(path)?, out, from: None, untrained: false })
     }
 
     /// Where the stages' run folders lie.
@@ -56,7 +57,7 @@ impl BasePlan {
 /// Runs the verb.
 pub fn run(arguments: BaseArguments, context: &Context) -> anyhow::Result<ExitStatus> {
     let from = arguments.from.map(|name| locate(&name, context)).transpose()?;
-    let plan = BasePlan { from, ..BasePlan::read(&arguments.recipe, arguments.out)? };
+    let plan = BasePlan { from, untrained: arguments.untrained, ..BasePlan::read(&arguments.recipe, arguments.out)? };
     context.printer.narrate(&context.hardware.line());
     make_base(&plan, context)?;
     context.printer.result(&format!("checkpoint {}", plan.out.display()));
@@ -69,6 +70,11 @@ pub fn make_base(plan: &BasePlan, context: &Context) -> anyhow::Result<()> {
     if plan.out.join("config.json").exists() {
         context.printer.narrate(&format!("base: {} is there already", plan.out.display()));
         return Ok(());
+    }
+    if plan.untrained {
+        let finished = PartialFolder::create(&plan.out)?;
+        first_weights(plan, finished.path(), context)?.save(finished.path())?;
+        return Ok(finished.finish()?);
     }
     let mut checkpoint = match &plan.from {
         Some(checkpoint) => checkpoint.clone(),

@@ -185,6 +185,8 @@ fn contents(study: &Study, context: &Context) -> anyhow::Result<BTreeMap<String,
     let hash = |text: &str| folder::hash_bytes(text.as_bytes());
     let mut keys = study.recipe.clone();
     (keys.base, keys.base_recipe, keys.variants) = (PathBuf::new(), PathBuf::new(), Vec::new());
+    // No result depends on it: a study may go on with another.
+    keys.audit.batch_size = None;
     let mut inputs = BTreeMap::from([
         ("recipe".into(), hash(&toml::to_string(&keys)?)),
         ("variants".into(), hash(&serde_json::to_string(&study.variants.iter().map(|v| &v.id).collect::<Vec<_>>())?)),
@@ -249,7 +251,7 @@ fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&
         seed: study.recipe.seed,
         pool: keys.pool,
         alignment: keys.alignment,
-        selection: Selection::default(),
+        selection: Selection { batch_size: keys.batch_size, ..Selection::default() },
         kind: Kind::Audit,
         pixels: (None, None),
         settings,

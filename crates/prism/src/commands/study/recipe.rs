@@ -1,5 +1,6 @@
 //! A study's recipe: everything it depends on, in one TOML.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf, absolute};
 
 use prism_audit::AuditSettings;
@@ -59,6 +60,9 @@ pub struct AuditKeys {
     /// Whether the counterfactual partners are asked too, as their scenes' own questions.
     #[serde(default)]
     pub partners: bool,
+    /// Examples a worker decodes side by side; no result depends on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<NonZeroUsize>,
     /// Whether vectors are recorded at every layer, and probed there.
     #[serde(default)]
     pub layers: bool,
