@@ -41,14 +41,17 @@ fn row(example: &Example, answer: &AnswerRow, clean: Option<&AnswerRow>, links: 
     let mut out = format!("<tr><th scope=\"row\">{}</th>{}", escape(&intervention_label(&answer.intervention)), cell(answer, before));
     let _ = write!(out, "<td class=\"text\">{}</td>", options(example, answer));
     let against = before.and_then(|c| Some(answer.gold_margin? - c.gold_margin?));
-    let signed = against.filter(|d| d.is_finite()).map_or_else(|| ABSENT.to_string(), |d| format!("{d:+.3}").replace('-', "−"));
+    let signed = against
+        .filter(|d| d.is_finite())
+        .map_or_else(|| ABSENT.to_string(), |d| if d == 0.0 { "0".into() } else { format!("{d:+.3}").replace('-', "−") });
     let _ = write!(out, "<td>{}</td><td>{signed}</td><td>{}</td>", decimal(answer.gold_margin, 3), decimal(answer.answer_entropy, 3));
     let steps = match (answer.steps_context, answer.steps_target) {
         (0, target) => target.to_string(),
         (context, target) => format!("{context} + {target}"),
     };
     let _ = write!(out, "<td>{steps}</td><td>{}</td><td>{}</td>", decimal(answer.latent_norm, 2), decimal(answer.perturbation_norm, 2));
-    let _ = write!(out, "<td class=\"text\">{}</td><td class=\"text said\">{}</td></tr>", donor(example, answer, links), text(answer, before));
+    let _ =
+        write!(out, "<td class=\"text\">{}</td><td class=\"text said\">{}</td></tr>", donor(example, answer, links), text(answer, before));
     out
 }
 
@@ -94,11 +97,11 @@ fn donor(example: &Example, answer: &AnswerRow, links: &Links<'_>) -> String {
     if row == example.example.row {
         return "itself".into();
     }
-    let label = answer.donor_label.as_deref().map_or_else(String::new, |l| format!(", gold {}", cut_html(l, 24)));
+    let label = answer.donor_label.as_deref().map_or_else(String::new, |l| format!("gold {}", cut_html(l, 24)));
     let margin = answer.donor_margin.map_or_else(String::new, |m| format!(", its margin {}", decimal(Some(m), 3)));
     match (links.id)(row) {
-        Some(id) => format!("<a href=\"{}\">{}</a><small>{label}{margin}</small>", links.example(row), cut_html(&id, 60)),
-        None => format!("row {row}<small>{label}{margin}; not among the examples of this run</small>"),
+        Some(id) => format!("<a href=\"{}\">{}</a> <small>{label}{margin}</small>", links.example(row), cut_html(&id, 60)),
+        None => format!("row {row} <small>{label}{margin}; not among the examples of this run</small>"),
     }
 }
 

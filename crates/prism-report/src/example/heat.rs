@@ -32,13 +32,14 @@ impl Ink {
 /// values do not fill the grid, or the scale has no extent.
 pub fn picture(values: &[f64], height: usize, width: usize, (low, high): (f64, f64), ink: Ink) -> Option<String> {
     let fits = values.len() <= LARGEST && height.checked_mul(width) == Some(values.len()) && !values.is_empty();
-    if !fits || !(low < high) || !(high - low).is_finite() {
+    let extent = high - low;
+    if !fits || !extent.is_finite() || extent <= 0.0 {
         return None;
     }
     let [red, green, blue] = ink.colour();
     let picture = image::RgbaImage::from_fn(u32::try_from(width).ok()?, u32::try_from(height).ok()?, |x, y| {
         let value = values[y as usize * width + x as usize];
-        let share = if value.is_finite() { ((value - low) / (high - low)).clamp(0.0, 1.0) } else { 0.0 };
+        let share = if value.is_finite() { ((value - low) / extent).clamp(0.0, 1.0) } else { 0.0 };
         image::Rgba([red, green, blue, (share * STRONGEST).round() as u8])
     });
     let mut png = Cursor::new(Vec::new());
@@ -57,7 +58,9 @@ pub fn range<'a>(values: impl Iterator<Item = &'a f64>) -> Option<(f64, f64)> {
 /// Place of the largest finite value, the first of several; `None` without one.
 pub fn highest(values: &[f64]) -> Option<usize> {
     let finite = values.iter().enumerate().filter(|(_, v)| v.is_finite());
-    finite.fold(None, |best: Option<(usize, f64)>, (i, &v)| if best.is_some_and(|(_, b)| b >= v) { best } else { Some((i, v)) }).map(|(i, _)| i)
+    finite
+        .fold(None, |best: Option<(usize, f64)>, (i, &v)| if best.is_some_and(|(_, b)| b >= v) { best } else { Some((i, v)) })
+        .map(|(i, _)| i)
 }
 
 #[cfg(test)]

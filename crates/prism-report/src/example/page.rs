@@ -16,7 +16,13 @@ pub fn html(example: &Example, partner: &Partner, links: &Links<'_>) -> String {
     let e = &example.example;
     let mut out = String::from("<section class=\"top\"><div class=\"pair\">");
     out.push_str(&boxes::html(example, &links.image(e.row)));
-    let _ = write!(out, "<div><p class=\"prompt\">{}</p>{}{}</div></div>", cut_html(question(example), LONGEST_QUESTION), options(example), result(example));
+    let _ = write!(
+        out,
+        "<div><p class=\"prompt\">{}</p>{}{}</div></div>",
+        cut_html(question(example), LONGEST_QUESTION),
+        options(example),
+        result(example)
+    );
     if let Some(message) = &e.message {
         let _ = write!(out, "<aside class=\"callout warn\">{}</aside>", cut_html(message, 600));
     }

@@ -37,10 +37,11 @@ pub fn html(example: &Example, links: &Links<'_>) -> String {
         let why = match example.clean().map(|a| a.outcome.as_str()) {
             Some("no_latents") => "The latent block never opened on this example: there are no steps.".to_string(),
             Some("error") => "The example could not be run: there are no steps.".to_string(),
-            _ => example.absent.iter().find(|a| a.contains("steps")).map_or_else(
-                || "The records hold no latent steps of the clean run.".to_string(),
-                |a| super::cut(a, 400).0.to_string(),
-            ),
+            _ => example
+                .absent
+                .iter()
+                .find(|a| a.contains("steps"))
+                .map_or_else(|| "The records hold no latent steps of the clean run.".to_string(), |a| super::cut(a, 400).0.to_string()),
         };
         return format!("<p class=\"absent\">{}</p>", escape(&why));
     }
@@ -83,10 +84,8 @@ fn legend(scales: &Scales) -> String {
 
 fn card(example: &Example, links: &Links<'_>, step: &LatentRow, scales: &Scales) -> String {
     let stage = escape(&step.stage);
-    let mut out = format!(
-        "<li id=\"step-{stage}-{n}\" class=\"step\"><h3><span class=\"chip {stage}\">{stage} {n}</span></h3>",
-        n = step.step
-    );
+    let mut out =
+        format!("<li id=\"step-{stage}-{n}\" class=\"step\"><h3><span class=\"chip {stage}\">{stage} {n}</span></h3>", n = step.step);
     let maps: Vec<&MapRow> = example.maps.iter().filter(|m| m.place == step.stage && m.step == Some(step.step)).collect();
     out.push_str(&maps_html(example, links, &maps, scales, &format!("{} step {}", step.stage, step.step)));
     out.push_str("<dl>");
@@ -108,12 +107,20 @@ fn card(example: &Example, links: &Links<'_>, step: &LatentRow, scales: &Scales)
     if step.previous_cosine.is_some() || step.end_cosine.is_some() {
         line(
             "cosine",
-            format!("{} to the step before, {} to the end token", number::decimal(step.previous_cosine, 3), number::decimal(step.end_cosine, 3)),
+            format!(
+                "{} to the step before, {} to the end token",
+                number::decimal(step.previous_cosine, 3),
+                number::decimal(step.end_cosine, 3)
+            ),
         );
     }
-    let aligned = |mode: &str| example.alignment.iter().find(|a| a.mode == mode && a.stage == step.stage && a.step == step.step).map(|a| a.cosine);
+    let aligned =
+        |mode: &str| example.alignment.iter().find(|a| a.mode == mode && a.stage == step.stage && a.step == step.step).map(|a| a.cosine);
     if let Some(cosine) = aligned("free_running") {
-        line("to its target", format!("{} as decoded, {} teacher-forced", number::decimal(Some(cosine), 3), number::decimal(aligned("teacher_forced"), 3)));
+        line(
+            "to its target",
+            format!("{} as decoded, {} teacher-forced", number::decimal(Some(cosine), 3), number::decimal(aligned("teacher_forced"), 3)),
+        );
     }
     if let Some(shares) = attention(&example.attention, &step.stage, Some(step.step)) {
         line("attention", shares);
@@ -169,7 +176,11 @@ fn laid(example: &Example, links: &Links<'_>, map: &MapRow, values: &[f64], scal
     let base = (map.image == 0).then(|| picture::size(&example.example.image, &example.run).ok()).flatten();
     match base {
         Some((width, height)) => {
-            let _ = write!(out, "<img class=\"base\" src=\"{}\" width=\"{width}\" height=\"{height}\" alt=\"\" loading=\"lazy\">", links.image(example.example.row));
+            let _ = write!(
+                out,
+                "<img class=\"base\" src=\"{}\" width=\"{width}\" height=\"{height}\" alt=\"\" loading=\"lazy\">",
+                links.image(example.example.row)
+            );
         }
         None => {
             let _ = write!(out, "<svg class=\"blank\" viewBox=\"0 0 {} {}\" aria-hidden=\"true\"></svg>", map.width, map.height);

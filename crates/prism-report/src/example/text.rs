@@ -33,29 +33,30 @@ pub enum Part<'a> {
 pub fn parts<'a>(text: &'a str, steps: &[&'a LatentRow]) -> (Vec<Part<'a>>, bool) {
     let mut parts = Vec::new();
     let mut at = 0;
-    let mut found = true;
-    for block in steps.chunk_by(|a, b| a.stage == b.stage) {
-        let opened = opening(text, at);
-        let begin = opened.unwrap_or(at);
-        if begin > at {
-            parts.push(Part::Text(&text[at..begin]));
-        }
+    let mut left = steps;
+    while !left.is_empty() {
+        let Some(begin) = opening(text, at) else { break };
+        parts.push(Part::Text(&text[at..begin]));
         at = begin;
-        match opened.and_then(|begin| unread(&text[begin..], block)) {
-            Some(tokens) => {
-                parts.extend(block.iter().zip(&tokens).map(|(step, token)| Part::Latent(step, Some(token))));
-                at += tokens.iter().map(|t| t.len()).sum::<usize>();
-            }
-            None => {
-                found = false;
-                parts.extend(block.iter().map(|step| Part::Latent(step, None)));
-            }
-        }
+        let Some(tokens) = sizes(left).find_map(|n| unread(&text[begin..], &left[..n])) else { break };
+        parts.extend(left.iter().zip(&tokens).map(|(step, token)| Part::Latent(step, Some(token))));
+        at += tokens.iter().map(|t| t.len()).sum::<usize>();
+        left = &left[tokens.len()..];
     }
+    parts.extend(left.iter().map(|step| Part::Latent(step, None)));
     if at < text.len() {
         parts.push(Part::Text(&text[at..]));
     }
-    (parts, found)
+    (parts, left.is_empty())
+}
+
+/// How many of the steps may follow one another without a token that was read: up to where
+/// the stage changes, most first, then any number. A block can begin within another, for the
+/// tokens that are not read still open blocks.
+fn sizes(steps: &[&LatentRow]) -> impl Iterator<Item = usize> {
+    let mut ends: Vec<usize> = (1..=steps.len()).filter(|n| steps.get(*n).is_none_or(|next| next.stage != steps[n - 1].stage)).collect();
+    ends.reverse();
+    ends.into_iter().chain((1..=steps.len()).rev())
 }
 
 /// Where the next start token of a latent block ends.
@@ -178,6 +179,27 @@ mod tests {
             Part::Text("<|ctx_end|><|tgt_start|>"),
             Part::Latent(&steps[3], Some("<|lvr|>")),
             Part::Text(" B<|tgt_end|>\n<answer> B"),
+        ];
+        assert_eq!(parts, expected);
+    }
+
+    #[test]
+    fn a_block_that_begins_within_another_is_one_row_of_latents() {
+        let end = "<|lvr_latent_end|>";
+        let text = format!("<|ctx_start|><|tgt_start|>{}<|ctx_end|><|tgt_start|>{}<|tgt_end|>", end.repeat(4), end.repeat(3));
+        let stages = [("context", 0), ("target", 0), ("context", 1), ("target", 1), ("target", 2)];
+        let steps: Vec<LatentRow> = stages.iter().map(|(stage, n)| step(stage, *n, end)).collect();
+        let (parts, found) = parts(&text, &steps.iter().collect::<Vec<_>>());
+        assert!(found);
+        let expected = vec![
+            Part::Text("<|ctx_start|>"),
+            Part::Latent(&steps[0], Some("<|tgt_start|>")),
+            Part::Latent(&steps[1], Some(end)),
+            Part::Latent(&steps[2], Some(end)),
+            Part::Text("<|lvr_latent_end|><|lvr_latent_end|><|ctx_end|><|tgt_start|>"),
+            Part::Latent(&steps[3], Some(end)),
+            Part::Latent(&steps[4], Some(end)),
+            Part::Text("<|lvr_latent_end|><|tgt_end|>"),
         ];
         assert_eq!(parts, expected);
     }

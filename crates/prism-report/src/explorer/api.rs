@@ -64,7 +64,8 @@ pub fn examples(explorer: &Explorer, id: &str, query: &str) -> Reply {
     };
     let filter = Filter::read(query);
     let chosen = filter.choose(&index);
-    let shown: Vec<Value> = chosen.iter().skip((filter.page - 1).saturating_mul(PER_PAGE)).take(PER_PAGE).map(|l| line(&index, l)).collect();
+    let shown: Vec<Value> =
+        chosen.iter().skip((filter.page - 1).saturating_mul(PER_PAGE)).take(PER_PAGE).map(|l| line(&index, l)).collect();
     Reply::json(&json!({
         "total": index.lines.len(), "fitting": chosen.len(), "page": filter.page, "per_page": PER_PAGE,
         "interventions": index.interventions, "examples": shown

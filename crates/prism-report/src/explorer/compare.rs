@@ -9,19 +9,19 @@ use prism_audit::findings::FaithfulnessFinding;
 use prism_audit::statistics::mcnemar::mcnemar_exact;
 use serde::Serialize;
 
-use super::examples::cell;
+use super::Explorer;
+use super::examples::{cell, heading};
 use super::filter::PER_PAGE;
 use super::frame::{self, Page};
 use super::home::Summary;
 use super::index::{Index, Line};
 use super::library::{Run, Snapshot};
 use super::reply::Reply;
-use super::Explorer;
 use crate::example::cut_html;
 use crate::html::escape;
 use crate::number::{interval, p_value, percent, points};
 use crate::sections::swatch;
-use crate::study::{ALL, intervention_label};
+use crate::study::ALL;
 
 /// Runs compared at once.
 const MOST: usize = 6;
@@ -38,8 +38,11 @@ enum Differ {
     All,
 }
 
-const DIFFER: [(Differ, &str, &str); 3] =
-    [(Differ::Right, "right", "right in some runs only"), (Differ::Letter, "letter", "different letters"), (Differ::All, "all", "all shared examples")];
+const DIFFER: [(Differ, &str, &str); 3] = [
+    (Differ::Right, "right", "right in some runs only"),
+    (Differ::Letter, "letter", "different letters"),
+    (Differ::All, "all", "all shared examples"),
+];
 
 /// What is compared, as an address says it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -168,7 +171,8 @@ pub fn page(explorer: &Explorer, query: &str) -> Reply {
     };
     let mut content = String::new();
     if runs.len() < 2 {
-        content.push_str("<p class=\"absent\">Tick two runs or more on the <a href=\"/\">list of runs</a>, and compare them from there.</p>");
+        content
+            .push_str("<p class=\"absent\">Tick two runs or more on the <a href=\"/\">list of runs</a>, and compare them from there.</p>");
     } else {
         content.push_str(&warnings(&runs));
         content.push_str(&effects(&snapshot, &runs));
@@ -199,7 +203,9 @@ fn warnings(runs: &[(&Run, Arc<Index>)]) -> String {
 fn effects(snapshot: &Snapshot, runs: &[(&Run, Arc<Index>)]) -> String {
     let all: Vec<Vec<FaithfulnessFinding>> = runs
         .iter()
-        .map(|(run, _)| Findings::read(&run.path).map(|f| f.faithfulness.into_iter().filter(|f| f.category == ALL).collect()).unwrap_or_default())
+        .map(|(run, _)| {
+            Findings::read(&run.path).map(|f| f.faithfulness.into_iter().filter(|f| f.category == ALL).collect()).unwrap_or_default()
+        })
         .collect();
     let mut names: Vec<&str> = Vec::new();
     for row in all.iter().flatten().filter(|f| f.intervention != "clean") {
@@ -211,7 +217,7 @@ fn effects(snapshot: &Snapshot, runs: &[(&Run, Arc<Index>)]) -> String {
         "<section><h2>Accuracy and damage</h2><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Accuracy and damage\"><table class=\"wide\"><thead><tr><th scope=\"col\">run</th><th scope=\"col\">n</th><th scope=\"col\">accuracy, %</th><th scope=\"col\">95 %</th><th scope=\"col\" class=\"text\">verdict</th>",
     );
     for name in &names {
-        let _ = write!(out, "<th scope=\"col\">{}</th>", escape(&intervention_label(name)));
+        let _ = write!(out, "<th scope=\"col\">{}</th>", heading(name));
     }
     out.push_str("</tr></thead><tbody>");
     for ((run, _), rows) in runs.iter().zip(&all) {

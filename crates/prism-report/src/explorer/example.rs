@@ -108,7 +108,10 @@ fn elsewhere(explorer: &Explorer, snapshot: &Snapshot, here: &Run, example: &Exa
         let Ok(index) = explorer.indices.of(run) else { continue };
         // The same id may name another question elsewhere.
         let Some(line) = index.of_id(&example.example.id).filter(|l| l.label == cut_label(&example.example.label)) else { continue };
-        let flips = (1..line.marks.len()).filter_map(|i| line.marks[i].as_ref()).filter(|m| super::filter::Show::Flipped.fits(line.clean(), m)).count();
+        let flips = (1..line.marks.len())
+            .filter_map(|i| line.marks[i].as_ref())
+            .filter(|m| super::filter::Show::Flipped.fits(line.clean(), m))
+            .count();
         let _ = write!(
             rows,
             "<tr><th scope=\"row\">{}<a href=\"/runs/{}/examples/{}\">{}</a></th>{}<td>{flips}</td></tr>",
@@ -122,7 +125,11 @@ fn elsewhere(explorer: &Explorer, snapshot: &Snapshot, here: &Run, example: &Exa
     if rows.is_empty() {
         return String::new();
     }
-    let left = if others.len() > MOST_RUNS { format!("<p class=\"rest\">The first {MOST_RUNS} of {} other runs.</p>", others.len()) } else { String::new() };
+    let left = if others.len() > MOST_RUNS {
+        format!("<p class=\"rest\">The first {MOST_RUNS} of {} other runs.</p>", others.len())
+    } else {
+        String::new()
+    };
     format!(
         "<section id=\"elsewhere\"><h2>In the other runs</h2><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Other runs\"><table class=\"answers few\"><thead><tr><th scope=\"col\">run</th><th scope=\"col\">clean answer</th><th scope=\"col\">flips</th></tr></thead><tbody>{rows}</tbody></table></div>{left}</section>"
     )
@@ -147,6 +154,8 @@ pub fn image(explorer: &Explorer, id: &str, row: &str) -> Reply {
     };
     match picture::encode(&example.image, &run.path, SIDE, LARGEST_PNG) {
         Ok(image) => Reply::of(image.kind, image.bytes).kept(),
-        Err(reason) => Reply { status: axum::http::StatusCode::NOT_FOUND, ..Reply::of("text/plain; charset=utf-8", cut_html(&reason, 400)) },
+        Err(reason) => {
+            Reply { status: axum::http::StatusCode::NOT_FOUND, ..Reply::of("text/plain; charset=utf-8", cut_html(&reason, 400)) }
+        }
     }
 }

@@ -57,17 +57,17 @@ pub fn page(explorer: &Explorer, id: &str, query: &str) -> Reply {
 fn table(base: &str, filter: &Filter, index: &Index, shown: &[&Line]) -> String {
     let query = escape(&filter.query(1));
     let mut out = String::from(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Examples\"><table class=\"wide rows answers\"><thead><tr><th scope=\"col\">example</th><th scope=\"col\" class=\"text\">category</th><th scope=\"col\" class=\"text\">question</th><th scope=\"col\">gold</th>",
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Examples\"><table class=\"wide rows answers\"><thead><tr><th scope=\"col\">example</th><th scope=\"col\" class=\"text category\">category</th><th scope=\"col\" class=\"text\">question</th><th scope=\"col\">gold</th>",
     );
     for (i, name) in index.interventions.iter().enumerate() {
         let here = if filter.under.as_deref() == Some(name) || (i == 0 && filter.right.is_some()) { " class=\"here\"" } else { "" };
-        let _ = write!(out, "<th scope=\"col\"{here}>{}</th>", cut_html(&intervention_label(name).replace("noise ", ""), 40));
+        let _ = write!(out, "<th scope=\"col\"{here}>{}</th>", heading(name));
     }
     out.push_str("</tr></thead><tbody>");
     for line in shown {
         let _ = write!(
             out,
-            "<tr><th scope=\"row\"><a class=\"open\" href=\"{base}/{}{query}\">{}</a></th><td class=\"text soft\">{}</td><td class=\"text question\">{}</td><td>{}</td>",
+            "<tr><th scope=\"row\"><a class=\"open\" href=\"{base}/{}{query}\">{}</a></th><td class=\"text soft category\">{}</td><td class=\"text question\">{}</td><td>{}</td>",
             line.row,
             cut_html(&line.id, 60),
             line.category.as_deref().map_or_else(String::new, |c| escape(&c.replace('_', " "))),
@@ -86,6 +86,12 @@ fn table(base: &str, filter: &Filter, index: &Index, shown: &[&Line]) -> String 
          <li><span class=\"demo reworded\">B<i>✓</i></span>same answer, other text</li><li><span class=\"demo\">∅</span>no answer</li><li><span class=\"demo\">○</span>no latents</li><li><span class=\"demo\">!</span>could not be run</li></ul>",
     );
     out
+}
+
+/// An intervention as a narrow column's heading: it may break behind its punctuation.
+pub fn heading(intervention: &str) -> String {
+    let label = intervention_label(intervention).replace("noise ", "");
+    cut_html(&label.replace(':', ":\u{200b}").replace('@', "@\u{200b}"), 60)
 }
 
 /// A mark as in the report's gallery.
@@ -157,7 +163,12 @@ fn form(base: &str, filter: &Filter, index: &Index) -> String {
     let right = filter.right.map_or("", |right| if right { "right" } else { "wrong" });
     select("clean", "clean answer", vec![any("any"), ("right".into(), "right".into()), ("wrong".into(), "wrong".into())], right);
     let interventions = index.interventions.iter().map(|i| (i.clone(), intervention_label(i)));
-    select("under", "under", std::iter::once(any("any intervention")).chain(interventions).collect(), filter.under.as_deref().unwrap_or_default());
+    select(
+        "under",
+        "under",
+        std::iter::once(any("any intervention")).chain(interventions).collect(),
+        filter.under.as_deref().unwrap_or_default(),
+    );
     let shows = Show::ALL.iter().map(|(_, word, text)| ((*word).to_string(), (*text).to_string())).collect();
     select("show", "what it did", shows, Show::ALL.iter().find(|(s, _, _)| *s == filter.show).map_or("", |(_, word, _)| word));
     let _ = write!(

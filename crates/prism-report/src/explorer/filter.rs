@@ -83,11 +83,13 @@ impl Filter {
             match &*key {
                 "category" => filter.category = given,
                 "outcome" => filter.outcome = given,
-                "clean" => filter.right = match &*value {
-                    "right" => Some(true),
-                    "wrong" => Some(false),
-                    _ => None,
-                },
+                "clean" => {
+                    filter.right = match &*value {
+                        "right" => Some(true),
+                        "wrong" => Some(false),
+                        _ => None,
+                    }
+                }
                 "under" => filter.under = given,
                 "show" => filter.show = Show::ALL.iter().find(|(_, word, _)| *word == value).map_or(Show::All, |(show, _, _)| *show),
                 "q" => filter.words = value.chars().take(200).collect(),
@@ -161,9 +163,11 @@ mod tests {
 
     #[test]
     fn what_was_right_and_is_unparsed_is_lost_moved_and_unparsed() {
-        let mark = |answer: Option<&str>, correct| Mark { answer: answer.map(Into::into), outcome: "scored".into(), correct, changed: Some(true) };
+        let mark =
+            |answer: Option<&str>, correct| Mark { answer: answer.map(Into::into), outcome: "scored".into(), correct, changed: Some(true) };
         let (clean, after) = (mark(Some("A"), Some(true)), mark(None, Some(false)));
-        for (show, fits) in [(Show::Flipped, true), (Show::Lost, true), (Show::Gained, false), (Show::Moved, true), (Show::Unparsed, true)] {
+        for (show, fits) in [(Show::Flipped, true), (Show::Lost, true), (Show::Gained, false), (Show::Moved, true), (Show::Unparsed, true)]
+        {
             assert_eq!(show.fits(Some(&clean), &after), fits, "{show:?}");
         }
         let failed = Mark { answer: None, outcome: "error".into(), correct: None, changed: None };

@@ -46,7 +46,10 @@ pub fn page(page: &Page<'_>, content: &str) -> Reply {
     let mut out = String::with_capacity(content.len() + 4096);
     let heading = escape(page.heading);
     out.push_str("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">");
-    let _ = write!(out, "<title>{heading} · Prism</title><link rel=\"icon\" href=\"/favicon.svg\"><link rel=\"stylesheet\" href=\"/explorer.css\">");
+    let _ = write!(
+        out,
+        "<title>{heading} · Prism</title><link rel=\"icon\" href=\"/favicon.svg\"><link rel=\"stylesheet\" href=\"/explorer.css\">"
+    );
     let _ = write!(
         out,
         "<script src=\"/explorer.js\" defer></script></head><body data-stamp=\"{:016x}\" data-run=\"{}\"><main class=\"explorer\"><header class=\"masthead\"><nav class=\"trail\" aria-label=\"Place\"><a href=\"/\">Prism explorer</a>",
@@ -71,7 +74,9 @@ pub fn page(page: &Page<'_>, content: &str) -> Reply {
     if let Some(json) = &page.json {
         let _ = write!(out, " · <a href=\"{}\">this as JSON</a>", escape(json));
     }
-    out.push_str(" · <span id=\"live\" role=\"status\"></span></p></footer></main><dialog id=\"help\" aria-label=\"Keys\"><h2>Keys</h2><dl>");
+    out.push_str(
+        " · <span id=\"live\" role=\"status\"></span></p></footer></main><dialog id=\"help\" aria-label=\"Keys\"><h2>Keys</h2><dl>",
+    );
     for (key, what) in KEYS {
         let _ = write!(out, "<dt><kbd>{key}</kbd></dt><dd>{what}</dd>");
     }

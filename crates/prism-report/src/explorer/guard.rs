@@ -6,8 +6,8 @@
 //! named it must be the explorer itself.
 
 use axum::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 
@@ -32,7 +32,8 @@ pub fn refuse(method: &Method, uri: &Uri, headers: &HeaderMap, port: u16) -> Opt
         let text = "Not a name of this explorer: use localhost or 127.0.0.1 with the port it printed.";
         return Some(Reply::refused(StatusCode::FORBIDDEN, text));
     }
-    let foreign = |origin: &HeaderValue| !origin.to_str().ok().and_then(|o| o.strip_prefix("http://")).is_some_and(|host| is_here(host, port));
+    let foreign =
+        |origin: &HeaderValue| !origin.to_str().ok().and_then(|o| o.strip_prefix("http://")).is_some_and(|host| is_here(host, port));
     if headers.get_all(ORIGIN).iter().any(foreign) {
         return Some(Reply::refused(StatusCode::FORBIDDEN, "Asked for by a page of another origin."));
     }
@@ -90,7 +91,17 @@ mod tests {
         for host in ["localhost:7171", "LOCALHOST:7171", "127.0.0.1:7171", "[::1]:7171"] {
             assert!(is_here(host, 7171), "{host}");
         }
-        for host in ["", "localhost", "localhost:80", "evil.test:7171", "localhost.evil.test:7171", "127.0.0.1.evil.test:7171", "0.0.0.0:7171", "::1:7171", "a@localhost:7171"] {
+        for host in [
+            "",
+            "localhost",
+            "localhost:80",
+            "evil.test:7171",
+            "localhost.evil.test:7171",
+            "127.0.0.1.evil.test:7171",
+            "0.0.0.0:7171",
+            "::1:7171",
+            "a@localhost:7171",
+        ] {
             assert!(!is_here(host, 7171), "{host}");
         }
         assert!(is_here("localhost", 80));

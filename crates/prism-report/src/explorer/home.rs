@@ -75,7 +75,7 @@ fn audits(snapshot: &Snapshot, runs: &[&Run]) -> String {
     );
     for run in &audits {
         let summary = Summary::read(&run.path);
-        let name = escape(&snapshot.name(run));
+        let name = escape(&snapshot.short_name(run));
         let _ = write!(
             out,
             "<tr><th scope=\"row\"><input type=\"checkbox\" name=\"run\" value=\"{id}\" aria-label=\"Compare {name}\"> {}<a class=\"open\" href=\"/runs/{id}\">{name}</a></th><td class=\"text\">{}</td>",
@@ -96,7 +96,11 @@ fn audits(snapshot: &Snapshot, runs: &[&Run]) -> String {
                 );
             }
             None => {
-                let _ = write!(out, "<td colspan=\"5\" class=\"text\">{}</td>", escape(summary.reason.as_deref().unwrap_or("no Table 1 among its findings")));
+                let _ = write!(
+                    out,
+                    "<td colspan=\"5\" class=\"text\">{}</td>",
+                    escape(summary.reason.as_deref().unwrap_or("no Table 1 among its findings"))
+                );
             }
         }
         let verdict = summary.conclusion.as_ref().map(|c| c.verdict.as_str());
@@ -138,7 +142,7 @@ fn trainings(snapshot: &Snapshot, runs: &[&Run]) -> String {
             format!(
                 "<tr><th scope=\"row\">{}{}</th><td>{}</td><td>{}</td><td>{}</td><td class=\"text soft\">{}</td></tr>",
                 swatch(snapshot.style(run)),
-                escape(&snapshot.name(run)),
+                escape(&snapshot.short_name(run)),
                 number("step").map_or_else(|| ABSENT.into(), |s| format!("{s}")),
                 decimal(number("ce"), 4),
                 decimal(number("latent"), 4),

@@ -88,15 +88,24 @@ impl Snapshot {
         &self.variants[run.variant]
     }
 
-    /// A run's name: its variant, its seed, and its folder where others have the same.
+    /// A run's name among those of its folder: its variant and seed, and its id where
+    /// others there have the same.
+    pub fn short_name(&self, run: &Run) -> String {
+        let name = self.plain_name(run);
+        let twin = |r: &&Run| r.root == run.root && r.id != run.id && r.is_audited() == run.is_audited();
+        if self.runs.iter().filter(twin).any(|r| self.plain_name(r) == name) { format!("{name} ({})", run.id) } else { name }
+    }
+
+    /// A run's name among all.
     pub fn name(&self, run: &Run) -> String {
-        let short = |r: &Run| {
-            let name = &self.style(r).name;
-            r.manifest.seed.filter(|_| r.manifest.variant.is_some()).map_or_else(|| name.clone(), |seed| format!("{name} · {seed}"))
-        };
-        let name = short(run);
-        let twin = self.runs.iter().any(|r| r.id != run.id && r.is_audited() == run.is_audited() && short(r) == name);
-        if twin { format!("{name} ({})", run.id) } else { name }
+        let name = self.short_name(run);
+        let twin = |r: &&Run| r.root != run.root && r.is_audited() == run.is_audited();
+        if self.runs.iter().filter(twin).any(|r| self.short_name(r) == name) { format!("{name} ({})", run.id) } else { name }
+    }
+
+    fn plain_name(&self, run: &Run) -> String {
+        let name = &self.style(run).name;
+        run.manifest.seed.filter(|_| run.manifest.variant.is_some()).map_or_else(|| name.clone(), |seed| format!("{name} · {seed}"))
     }
 }
 
@@ -181,7 +190,8 @@ impl Library {
         let mut names: Vec<(String, String)> = Vec::new();
         let key = |path: &Path, m: &Manifest| {
             let id = m.variant.clone().unwrap_or_else(|| name_of(path));
-            (id.clone(), m.name.clone().unwrap_or(id))
+            let name = if id == names::BASE_AUDIT { "base model".into() } else { id.clone() };
+            (id, m.name.clone().unwrap_or(name))
         };
         for (_, _, path, manifest, _) in &runs {
             let named = key(path, manifest);

@@ -41,7 +41,9 @@ fn page(folder: &Path) -> Reply {
         Ok(html) => html,
         Err(e) => return Reply::unreadable(&e),
     };
-    let mut policy = String::from("default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-scripts allow-downloads; script-src");
+    let mut policy = String::from(
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-scripts allow-downloads; script-src",
+    );
     let scripts = scripts(&html);
     for script in &scripts {
         let _ = write!(policy, " {}", script_hash(script));

@@ -83,5 +83,7 @@ fn text(RawQuery(query): RawQuery) -> String {
 /// Makes a page away from the listeners, for it reads files.
 async fn answer(State(explorer): Shared, make: impl FnOnce(&Explorer) -> Reply + Send + 'static) -> Response<Body> {
     let made = tokio::task::spawn_blocking(move || make(&explorer)).await;
-    guard::dressed(made.unwrap_or_else(|_| Reply::refused(StatusCode::INTERNAL_SERVER_ERROR, "This page could not be made; report it as a bug.")))
+    guard::dressed(
+        made.unwrap_or_else(|_| Reply::refused(StatusCode::INTERNAL_SERVER_ERROR, "This page could not be made; report it as a bug.")),
+    )
 }

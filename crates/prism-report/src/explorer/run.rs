@@ -20,14 +20,13 @@ use crate::study::{ALL, intervention_label};
 pub fn page(explorer: &Explorer, id: &str) -> Reply {
     let snapshot = explorer.library.snapshot();
     let Some(run) = snapshot.run(id) else { return Reply::unknown("run") };
-    let mut content = String::new();
+    let mut content = links(run);
     match Findings::read(&run.path) {
         Ok(found) => content.push_str(&read(run, &found)),
         Err(e) => {
             let _ = write!(content, "<p class=\"absent\">No findings: {}</p>", escape(&e.to_string()));
         }
     }
-    content.push_str(&links(run));
     content.push_str(&findings::html(&run.path));
     content.push_str(&provenance(&run.manifest, &run.path.display().to_string()));
     let name = snapshot.name(run);
@@ -58,7 +57,7 @@ fn links(run: &Run) -> String {
 fn read(run: &Run, found: &Findings) -> String {
     let mut out = String::new();
     if let Some(c) = found.conclusion.first() {
-        let reason = c.reason.as_deref().map_or_else(String::new, |r| format!(" {}", escape(r)));
+        let reason = c.reason.as_deref().map_or_else(String::new, |r| format!(": {}", escape(r)));
         let _ = write!(
             out,
             "<p class=\"verdict\"><span class=\"word {}\">{}</span></p><p class=\"verdict-more\">{}{reason}</p>",
@@ -78,8 +77,9 @@ fn read(run: &Run, found: &Findings) -> String {
             figure("block opened, %", &percent(line.opened))
         );
     }
-    for warning in &found.warnings {
-        let _ = write!(out, "<aside class=\"callout warn\">{}: {}</aside>", escape(&warning.about), escape(&warning.text));
+    if !found.warnings.is_empty() {
+        let list: String = found.warnings.iter().map(|w| format!("<li>{}: {}</li>", escape(&w.about), escape(&w.text))).collect();
+        let _ = write!(out, "<aside class=\"callout warn\"><b>Know before reading on</b><ul>{list}</ul></aside>");
     }
     out.push_str(&interventions(run, found));
     out.push_str(&categories(run, found));
