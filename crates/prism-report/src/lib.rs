@@ -7,11 +7,16 @@
 //! tables and text, [`charts`] make specifications, [`gallery`] chooses examples,
 //! [`page`] puts them together.
 //!
+//! [`example`] writes all that is known of one example; [`explorer`] serves run
+//! folders as pages on this machine's loopback.
+//!
 //! The same inputs give the same bytes: the page holds no clock and no path but
 //! those it was given.
 
 pub mod charts;
 pub mod curves;
+pub mod example;
+pub mod explorer;
 pub mod gallery;
 pub mod html;
 pub mod number;

@@ -20,6 +20,7 @@ pub mod protocol;
 pub mod random;
 pub mod records;
 pub mod safe_toml;
+pub mod selected;
 pub mod shard;
 pub mod shrinkage;
 pub mod sight;

@@ -207,7 +207,8 @@ impl Column {
         }
     }
 
-    fn append(&mut self, array: &dyn Array) -> bool {
+    /// Appends an array of its own type; `false` if it is of another.
+    pub(crate) fn append(&mut self, array: &dyn Array) -> bool {
         macro_rules! extend {
             ($v:ident, $kind:ty, $map:expr) => {
                 match array.as_any().downcast_ref::<$kind>() {

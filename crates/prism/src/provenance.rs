@@ -83,7 +83,8 @@ pub fn hash_images<'a>(manifest: &mut Manifest, images: impl Iterator<Item = &'a
     Ok(())
 }
 
-fn host() -> String {
+/// The name of this machine.
+pub fn host() -> String {
     std::fs::read_to_string("/etc/hostname")
         .map(|s| s.trim().to_string())
         .ok()

@@ -1,6 +1,7 @@
 //! An example's image, small enough to embed, or the reason there is none.
 
-use std::io::Cursor;
+use std::fs::File;
+use std::io::{BufReader, Cursor};
 use std::path::{Path, PathBuf};
 
 use image::codecs::jpeg::JpegEncoder;
@@ -29,12 +30,59 @@ pub struct Picture {
     pub height: u32,
 }
 
+/// An image as a file that any browser shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Encoded {
+    /// `image/png` or `image/jpeg`.
+    pub kind: &'static str,
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// Width, pixels.
+    pub width: u32,
+    /// Height, pixels.
+    pub height: u32,
+}
+
 /// Reads the image at `path` as the records name it: absolute, relative to the
 /// working directory, or relative to the run folder or one of its parents.
 ///
 /// # Errors
 /// The reason in words, for the placeholder.
 pub fn read(path: &str, run: &Path) -> Result<Picture, String> {
+    let Encoded { kind, bytes, width, height } = encode(path, run, SIDE, LARGEST_PNG)?;
+    Ok(Picture { uri: format!("data:{kind};base64,{}", base64(&bytes)), width, height })
+}
+
+/// Width and height of that image, read from its head alone.
+///
+/// # Errors
+/// The reason in words.
+pub fn size(path: &str, run: &Path) -> Result<(u32, u32), String> {
+    open(path, run)?.into_dimensions().map_err(|e| format!("{path} is not an image that can be read: {e}"))
+}
+
+/// That image decoded and written anew, no side longer than `side`; as JPEG where the
+/// PNG would be larger than `largest_png` bytes.
+///
+/// # Errors
+/// The reason in words.
+pub fn encode(path: &str, run: &Path, side: u32, largest_png: usize) -> Result<Encoded, String> {
+    let decoded = open(path, run)?.decode().map_err(|e| format!("{path} is not an image that can be read: {e}"))?;
+    let small = if decoded.width().max(decoded.height()) > side { decoded.resize(side, side, FilterType::Triangle) } else { decoded };
+    // PNG and JPEG both hold 8-bit RGB; transparency is laid on white.
+    let rgb = flatten(&small);
+    let (width, height) = rgb.dimensions();
+    let mut png = Cursor::new(Vec::new());
+    rgb.write_to(&mut png, ImageFormat::Png).map_err(|e| format!("{path}: {e}"))?;
+    if png.get_ref().len() <= largest_png {
+        return Ok(Encoded { kind: "image/png", bytes: png.into_inner(), width, height });
+    }
+    let mut jpeg = Vec::new();
+    JpegEncoder::new_with_quality(&mut jpeg, 86).encode_image(&rgb).map_err(|e| format!("{path}: {e}"))?;
+    Ok(Encoded { kind: "image/jpeg", bytes: jpeg, width, height })
+}
+
+fn open(path: &str, run: &Path) -> Result<ImageReader<BufReader<File>>, String> {
     if path.is_empty() {
         return Err("the records name no image".into());
     }
@@ -47,21 +95,7 @@ pub fn read(path: &str, run: &Path) -> Result<Picture, String> {
     let mut limits = Limits::default();
     limits.max_alloc = Some(LARGEST_DECODE);
     reader.limits(limits);
-    let decoded = reader.decode().map_err(|e| format!("{path} is not an image that can be read: {e}"))?;
-    let small = if decoded.width().max(decoded.height()) > SIDE { decoded.resize(SIDE, SIDE, FilterType::Triangle) } else { decoded };
-    // PNG and JPEG both hold 8-bit RGB; transparency is laid on white.
-    let rgb = flatten(&small);
-    let (width, height) = rgb.dimensions();
-    let mut png = Cursor::new(Vec::new());
-    rgb.write_to(&mut png, ImageFormat::Png).map_err(|e| format!("{path}: {e}"))?;
-    let (kind, bytes) = if png.get_ref().len() > LARGEST_PNG {
-        let mut jpeg = Vec::new();
-        JpegEncoder::new_with_quality(&mut jpeg, 86).encode_image(&rgb).map_err(|e| format!("{path}: {e}"))?;
-        ("jpeg", jpeg)
-    } else {
-        ("png", png.into_inner())
-    };
-    Ok(Picture { uri: format!("data:image/{kind};base64,{}", base64(&bytes)), width, height })
+    Ok(reader)
 }
 
 fn locate(path: &Path, run: &Path) -> Option<PathBuf> {

@@ -17,6 +17,7 @@ mod study;
 mod trace;
 mod train;
 mod validate;
+mod view;
 mod world;
 
 pub use audit::AuditArguments;
@@ -36,6 +37,7 @@ pub use study::StudyArguments;
 pub use trace::TraceArguments;
 pub use train::TrainArguments;
 pub use validate::ValidateArguments;
+pub use view::ViewArguments;
 pub use world::WorldArguments;
 
 use clap::{Args, Parser, Subcommand};
@@ -56,6 +58,7 @@ use crate::hardware::{DeviceChoice, DtypeChoice};
   prism trace --checkpoint DIR --examples data.json --rows 0-3 --steps 8
   prism benchmark check data/MMVP          what lies there, and what is broken
   prism validate                           the instrument itself, on arms whose verdict is known
+  prism view runs/study-tiny               runs and their examples, in a browser
   prism paper                              the published table, recomputed
 
 Results go to stdout, narration to stderr. Exit codes: 0 done, 1 failure,
@@ -121,6 +124,8 @@ pub enum Command {
     Paper(PaperArguments),
     /// Write the report page of a study or of runs
     Report(ReportArguments),
+    /// Look at runs in a browser: findings, examples, latents step by step
+    View(ViewArguments),
     /// Hold the instrument against control arms whose verdict is known, and print how often it errs
     Validate(ValidateArguments),
     /// All of it from one recipe: world, training, audits, comparison, report

@@ -17,6 +17,7 @@ mod study;
 mod trace;
 mod train;
 mod validate;
+mod view;
 mod world;
 
 use crate::Context;
@@ -43,6 +44,7 @@ pub fn run(command: Command, context: &Context) -> anyhow::Result<ExitStatus> {
         Command::Curve(arguments) => curve::run(arguments, context),
         Command::Paper(arguments) => paper::run(arguments, context),
         Command::Report(arguments) => report::run(arguments, context),
+        Command::View(arguments) => view::run(arguments, context),
         Command::Validate(arguments) => validate::run(arguments, context),
         Command::Study(arguments) => study::run(arguments, context),
     }
