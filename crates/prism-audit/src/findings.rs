@@ -23,12 +23,15 @@
 //! | `seeds.parquet` | variant with several training seeds x quantity |
 //! | `warnings.parquet` | thing a reader must know before reading the rest |
 //!
+//! `prism paths` writes tables of its own ([`crate::paths`]).
+//!
 //! Shares (accuracy, deltas, rates) are fractions of 1, entropies nats, and an
 //! absent number is absent with a `reason`, never 0.
 
 pub mod conclusion;
 pub mod faithfulness;
 pub mod latents;
+pub mod paths;
 pub mod probe;
 pub mod responses;
 pub mod seeds;
@@ -40,6 +43,7 @@ use std::path::{Path, PathBuf};
 pub use conclusion::ConclusionFinding;
 pub use faithfulness::FaithfulnessFinding;
 pub use latents::{AttentionFinding, GeometryFinding, LensFinding, ProjectionFinding, RetrievalFinding};
+pub use paths::{CkaFinding, DriftFinding, EffectFinding, GradientCosineFinding, PathFinding};
 pub use probe::ProbeFinding;
 pub use responses::{CounterfactualFinding, DonorFinding, DoseFinding, StepFinding, VisibilityFinding};
 pub use seeds::SeedFinding;
@@ -387,14 +391,14 @@ impl Findings {
     }
 }
 
-fn put<R: Row + Clone>(folder: &Path, name: &str, rows: &[R]) -> Result<()> {
+pub(crate) fn put<R: Row + Clone>(folder: &Path, name: &str, rows: &[R]) -> Result<()> {
     if !rows.is_empty() {
         write_rows(&folder.join(name), rows.iter().cloned())?;
     }
     Ok(())
 }
 
-fn take<R: Row>(folder: &Path, name: &str) -> Result<Vec<R>> {
+pub(crate) fn take<R: Row>(folder: &Path, name: &str) -> Result<Vec<R>> {
     let path = folder.join(name);
     if !path.exists() {
         return Ok(Vec::new());
