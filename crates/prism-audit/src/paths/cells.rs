@@ -85,7 +85,10 @@ pub fn warnings(named: &Named, examples: &[ExampleRow], answers: &Answers<'_>) -
     if let Some(free) = of(Weights::Variant, Source::Free) {
         let closed = free.values().filter(|answer| answer.outcome == Outcome::NoLatents.name()).count();
         if closed > 0 {
-            texts.push(format!("the variant's block did not open in {closed} of {} examples: they have no latents to cross", examples.len()));
+            texts.push(format!(
+                "the variant's block did not open in {closed} of {} examples: they have no latents to cross",
+                examples.len()
+            ));
         }
     }
     if let Some(none) = of(Weights::Variant, Source::None) {

@@ -38,8 +38,7 @@ impl Sums {
 pub type Tensor = (String, Sums, Option<String>);
 
 /// Kinds of module, in the order of tables.
-pub const MODULES: [&str; 13] =
-    ["embed", "q", "k", "v", "o", "gate", "up", "down", "norms", "lm_head", "vision", "head", "other"];
+pub const MODULES: [&str; 13] = ["embed", "q", "k", "v", "o", "gate", "up", "down", "norms", "lm_head", "vision", "head", "other"];
 
 /// The kind of module a tensor belongs to, and its decoder layer.
 pub fn place(name: &str) -> (&'static str, Option<usize>) {
@@ -142,7 +141,8 @@ mod tests {
 
     #[test]
     fn a_group_is_one_long_vector() {
-        let sums = |base: f64, variant: f64, difference: f64, product: f64| Sums { tensors: 1, elements: 2, base, variant, difference, product };
+        let sums =
+            |base: f64, variant: f64, difference: f64, product: f64| Sums { tensors: 1, elements: 2, base, variant, difference, product };
         let tensors: Vec<Tensor> = vec![
             ("model.language_model.layers.0.mlp.up_proj.weight".into(), sums(9.0, 16.0, 1.0, 12.0), None),
             ("model.language_model.layers.1.mlp.up_proj.weight".into(), sums(16.0, 9.0, 1.0, 12.0), None),

@@ -300,7 +300,10 @@ mod tests {
 
     /// Examples 0 to 39; how many of them are right in a cell, from the first on.
     fn crossing(right: impl Fn(PathCell) -> Option<usize>) -> Vec<AnswerRow> {
-        PathCell::all().filter_map(|cell| Some((cell, right(cell)?))).flat_map(|(cell, n)| (0..40).map(move |row| answer(cell, row, row < n))).collect()
+        PathCell::all()
+            .filter_map(|cell| Some((cell, right(cell)?)))
+            .flat_map(|(cell, n)| (0..40).map(move |row| answer(cell, row, row < n)))
+            .collect()
     }
 
     fn found(rows: &[AnswerRow]) -> Vec<EffectFinding> {

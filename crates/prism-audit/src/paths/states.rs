@@ -102,7 +102,8 @@ mod tests {
         let states = |name: &str, rows: &[i64], factor: f32| {
             let mut vectors = Vectors::default();
             rows.iter().for_each(|row| vectors.push(*row, &[factor * *row as f32, (row * row) as f32 * factor, 1.0]));
-            let all = BTreeMap::from([("variant.answer_state@2".to_string(), vectors.clone()), ("base.answer_state@2".to_string(), vectors)]);
+            let all =
+                BTreeMap::from([("variant.answer_state@2".to_string(), vectors.clone()), ("base.answer_state@2".to_string(), vectors)]);
             States::of(name.into(), "variant", &all)
         };
         let all = [states("a", &[1, 2, 3, 4, 5], 1.0), states("b", &[5, 4, 3, 2], -2.0), states("c", &[9], 1.0)];

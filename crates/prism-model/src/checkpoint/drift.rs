@@ -112,7 +112,10 @@ mod tests {
 
     #[test]
     fn sums_by_hand_and_rows_of_tokens_that_one_does_not_have() {
-        let base = checkpoint(&[("model.embed_tokens.weight", vec![2, 2], vec![1.0, 2.0, 3.0, 4.0]), ("model.norm.weight", vec![2], vec![3.0, 4.0])]);
+        let base = checkpoint(&[
+            ("model.embed_tokens.weight", vec![2, 2], vec![1.0, 2.0, 3.0, 4.0]),
+            ("model.norm.weight", vec![2], vec![3.0, 4.0]),
+        ]);
         let variant = checkpoint(&[
             ("model.embed_tokens.weight", vec![3, 2], vec![1.0, 2.0, 3.0, 5.0, 9.0, 9.0]),
             ("model.norm.weight", vec![2], vec![4.0, 4.0]),

@@ -117,7 +117,8 @@ impl Group<'_> {
         let mut replays: BTreeMap<usize, Replay> = BTreeMap::new();
         for (i, _) in ready() {
             let clean = outcomes[i].get(&PathCell::of(Weights::Variant, Source::Free)).and_then(|run| run.as_ref().ok());
-            let replay = clean.ok_or_else(|| "the variant's clean run failed".to_string()).and_then(|run| Replay::of(run, self.examples[i].row));
+            let replay =
+                clean.ok_or_else(|| "the variant's clean run failed".to_string()).and_then(|run| Replay::of(run, self.examples[i].row));
             match replay {
                 Ok(replay) => drop(replays.insert(i, replay)),
                 Err(reason) => outcomes[i].extend(crossed().map(|cell| (cell, Err(Absent::error(reason.clone()))))),
@@ -257,7 +258,8 @@ impl Group<'_> {
                 }
             }
         }
-        let outcome = records.answers.iter().rev().find(|a| a.intervention == "variant/free").map(|a| a.outcome.clone()).unwrap_or_default();
+        let outcome =
+            records.answers.iter().rev().find(|a| a.intervention == "variant/free").map(|a| a.outcome.clone()).unwrap_or_default();
         let prefix = prompted.ok().map(|both| &both.variant);
         records.examples.push(ExampleRow { outcome, ..super::example::described(example, prefix, messages) });
     }

@@ -161,7 +161,13 @@ fn sizes(config: &crate::Config) -> [(&'static str, usize); 6] {
 /// # Errors
 /// As [`Crossing::check`]; a model or file failure, or [`prism_run::Error::Interrupted`], and
 /// finished parts are kept.
-pub fn record_crossing(crossing: &Crossing<'_>, examples: &[Example], run: &Path, progress: &dyn Progress, cancel: &Cancel) -> Result<Records> {
+pub fn record_crossing(
+    crossing: &Crossing<'_>,
+    examples: &[Example],
+    run: &Path,
+    progress: &dyn Progress,
+    cancel: &Cancel,
+) -> Result<Records> {
     crossing.check(examples)?;
     let plan = crossing.plan(examples);
     if let Some(recorded) = parts::recorded(run, &plan)? {

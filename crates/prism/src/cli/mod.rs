@@ -10,6 +10,7 @@ mod eval;
 mod inspect;
 mod merge;
 mod paper;
+mod paths;
 mod report;
 mod selection;
 mod study;
@@ -28,6 +29,7 @@ pub use eval::EvalArguments;
 pub use inspect::InspectArguments;
 pub use merge::MergeArguments;
 pub use paper::PaperArguments;
+pub use paths::PathsArguments;
 pub use report::ReportArguments;
 pub use selection::SelectionArguments;
 pub use study::StudyArguments;
@@ -54,6 +56,7 @@ use crate::hardware::{DeviceChoice, DtypeChoice};
   prism trace --checkpoint DIR --examples data.json --rows 0-3 --steps 8
   prism benchmark check data/MMVP          what lies there, and what is broken
   prism validate                           the instrument itself, on arms whose verdict is known
+  prism paths runs/study-tiny              through the latents, or through the weights?
   prism paper                              the published table, recomputed
 
 Results go to stdout, narration to stderr. Exit codes: 0 done, 1 failure,
@@ -115,6 +118,8 @@ pub enum Command {
     Compare(CompareArguments),
     /// Recompute the published statistics from the published table
     Paper(PaperArguments),
+    /// Tell whether a variant's gain travels through its latents or through its weights
+    Paths(PathsArguments),
     /// Write the report page of a study or of runs
     Report(ReportArguments),
     /// Hold the instrument against control arms whose verdict is known, and print how often it errs

@@ -11,6 +11,7 @@ mod inspect;
 mod merge;
 mod opened;
 mod paper;
+mod paths;
 mod report;
 mod study;
 mod trace;
@@ -40,6 +41,7 @@ pub fn run(command: Command, context: &Context) -> anyhow::Result<ExitStatus> {
         Command::Trace(arguments) => trace::run(arguments, context),
         Command::Compare(arguments) => compare::run(arguments, context),
         Command::Paper(arguments) => paper::run(arguments, context),
+        Command::Paths(arguments) => paths::run(arguments, context),
         Command::Report(arguments) => report::run(arguments, context),
         Command::Validate(arguments) => validate::run(arguments, context),
         Command::Study(arguments) => study::run(arguments, context),
