@@ -58,7 +58,8 @@ fn groups_of_tensors_are_numpys_long_vectors() {
         let text = |key: &str| row[key].as_str();
         let layer = row["layer"].as_u64().map(|layer| layer as usize);
         let same = |f: &&prism_audit::findings::DriftFinding| {
-            (Some(f.level.as_str()), f.name.as_deref(), f.module.as_deref(), f.layer) == (text("level"), text("name"), text("module"), layer)
+            (Some(f.level.as_str()), f.name.as_deref(), f.module.as_deref(), f.layer)
+                == (text("level"), text("name"), text("module"), layer)
         };
         let finding = found.iter().find(same).unwrap_or_else(|| panic!("{row}"));
         let what = row.to_string();

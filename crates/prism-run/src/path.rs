@@ -29,8 +29,10 @@ impl Weights {
 /// What stands at the latent positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Source {
-    /// No position at all: the block is left out of what is replayed.
+    /// No position at all: the block is left out of what is replayed, its start and end tokens too.
     None,
+    /// Every token that is replayed, the block's start and end tokens too, and no vector.
+    Markers,
     /// What the base's own states feed back.
     Base,
     /// What the variant fed back in its clean run.
@@ -43,17 +45,23 @@ pub enum Source {
 
 impl Source {
     /// The columns of the crossing; [`Source::Free`] stands beside it.
-    pub const CROSSED: [Source; 4] = [Source::None, Source::Base, Source::Variant, Source::Oracle];
+    pub const CROSSED: [Source; 5] = [Source::None, Source::Markers, Source::Base, Source::Variant, Source::Oracle];
 
     /// The word in files and tables.
     pub fn name(self) -> &'static str {
         match self {
             Source::None => "none",
+            Source::Markers => "markers",
             Source::Base => "base",
             Source::Variant => "variant",
             Source::Oracle => "oracle",
             Source::Free => "free",
         }
+    }
+
+    /// Whether a block's start token is replayed.
+    pub fn has_block(self) -> bool {
+        self.has_latents() || self == Source::Markers
     }
 
     /// Whether vectors stand at latent positions that are replayed.
@@ -77,7 +85,7 @@ impl PathCell {
         Self { weights, latents }
     }
 
-    /// All ten, base first: as it is, then the columns of the crossing.
+    /// All twelve, base first: as it is, then the columns of the crossing.
     pub fn all() -> impl Iterator<Item = PathCell> {
         let sources = || std::iter::once(Source::Free).chain(Source::CROSSED);
         Weights::ALL.into_iter().flat_map(move |weights| sources().map(move |latents| PathCell { weights, latents }))
@@ -105,7 +113,7 @@ mod tests {
     #[test]
     fn every_cell_has_one_name() {
         let names: Vec<String> = PathCell::all().map(|cell| cell.to_string()).collect();
-        assert_eq!((names.len(), names[0].as_str(), names[9].as_str()), (10, "base/free", "variant/oracle"));
+        assert_eq!((names.len(), names[0].as_str(), names[11].as_str()), (12, "base/free", "variant/oracle"));
         assert!(PathCell::all().zip(&names).all(|(cell, name)| name.parse() == Ok(cell)));
         assert!("base/else".parse::<PathCell>().is_err());
     }

@@ -53,13 +53,13 @@ fn tables_are_written_and_the_same_with_other_threads() {
     assert!(output.status.success(), "{}", error(&output));
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
     let cells = found["paths"].as_array().unwrap();
-    assert_eq!(cells.len(), 20);
+    assert_eq!(cells.len(), 24);
     for check in cells.iter().filter(|cell| !cell["replays_changed"].is_null()) {
         assert_eq!(check["replays_changed"], 0);
     }
     let effects = found["effects"].as_array().unwrap();
     let delta = |at: usize| effects[at]["delta"].as_f64().unwrap();
-    assert!((delta(0) - delta(1) - delta(2) - delta(3)).abs() < 1e-12, "form, weights and latents add up to the gain");
+    assert!((delta(0) - delta(1) - delta(2) - delta(3) - delta(4)).abs() < 1e-12, "the four steps add up to the gain");
     assert!(found["drift"].as_array().unwrap().iter().any(|row| row["module"] == "q" && row["relative"].as_f64().unwrap() > 0.0));
     assert!(found["gradient_cosine"].as_array().unwrap().iter().all(|row| row["reason"].as_str().unwrap().contains("training's folder")));
     // Three checkpoints make three pairs at every place.

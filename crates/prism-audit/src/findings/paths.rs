@@ -11,7 +11,7 @@ table_row! {
         pub seed: Option<i64>,
         /// Whose weights: `base` or `variant`.
         pub weights: String,
-        /// What stands at the latent positions: `none`, `base`, `variant`, `oracle`; `free` for
+        /// What stands at the latent positions: `none`, `markers`, `base`, `variant`, `oracle`; `free` for
         /// the checkpoint as it is.
         pub latents: String,
         /// Examples that ran.
@@ -47,7 +47,7 @@ table_row! {
         pub variant: String,
         /// Training seed.
         pub seed: Option<i64>,
-        /// `gain`, `form`, `weights`, `latents`, `source`, `oracle` or `interaction`.
+        /// `gain`, `form`, `weights`, `markers`, `latents`, `source`, `untrained`, `oracle` or `interaction`.
         pub effect: String,
         /// What is held, e.g. `no latents`.
         pub held: String,

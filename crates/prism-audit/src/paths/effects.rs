@@ -1,10 +1,10 @@
 //! What a change of weights does with the latents held, and a change of latents with the
 //! weights held: differences of cells over the same examples.
 //!
-//! The gain goes from the base as it is to the variant as it is in three steps that add up:
-//! *form* (the base is given the variant's text around the block), *weights* (no latents on
-//! either side), *latents* (the variant's weights, with its own latents in place of none).
-//! Another order of steps gives other figures; how far they differ is the interaction.
+//! The gain goes from the base as it is to the variant as it is in four steps that add up:
+//! *form* (the base is given the variant's text without the block), *weights* (no block on
+//! either side), *markers* (the block's tokens, and no vector), *latents* (the variant's own at
+//! their places, every token held). Another order of steps gives other figures; how far they differ is the interaction.
 
 use std::collections::BTreeSet;
 
@@ -39,28 +39,31 @@ const fn variant(latents: Source) -> PathCell {
     PathCell::of(Weights::Variant, latents)
 }
 
-/// Effect, what is held, from, to. The first four lead; the second to fourth add up to the first.
-const EFFECTS: [(&str, &str, PathCell, PathCell); 15] = [
+/// Effect, what is held, from, to. The first four after the gain add up to it.
+const EFFECTS: [(&str, &str, PathCell, PathCell); 18] = [
     ("gain", "as they are", base(Source::Free), variant(Source::Free)),
     ("form", "base weights", base(Source::Free), base(Source::None)),
     ("weights", "no latents", base(Source::None), variant(Source::None)),
-    ("latents", "variant weights", variant(Source::None), variant(Source::Variant)),
-    ("latents", "base weights", base(Source::None), base(Source::Variant)),
+    ("markers", "variant weights", variant(Source::None), variant(Source::Markers)),
+    ("latents", "variant weights", variant(Source::Markers), variant(Source::Variant)),
+    ("markers", "base weights", base(Source::None), base(Source::Markers)),
+    ("latents", "base weights", base(Source::Markers), base(Source::Variant)),
+    ("weights", "markers", base(Source::Markers), variant(Source::Markers)),
     ("weights", "variant latents", base(Source::Variant), variant(Source::Variant)),
     ("weights", "base latents", base(Source::Base), variant(Source::Base)),
     ("weights", "oracle latents", base(Source::Oracle), variant(Source::Oracle)),
     ("source", "variant weights", variant(Source::Base), variant(Source::Variant)),
     ("source", "base weights", base(Source::Base), base(Source::Variant)),
-    ("block", "base weights", base(Source::None), base(Source::Base)),
-    ("block", "variant weights", variant(Source::None), variant(Source::Base)),
+    ("untrained", "variant weights", variant(Source::Markers), variant(Source::Base)),
+    ("untrained", "base weights", base(Source::Markers), base(Source::Base)),
     ("oracle", "variant weights", variant(Source::Variant), variant(Source::Oracle)),
     ("oracle", "base weights", base(Source::Variant), base(Source::Oracle)),
-    ("oracle", "base weights, from none", base(Source::None), base(Source::Oracle)),
+    ("oracle", "base weights, from markers", base(Source::Markers), base(Source::Oracle)),
 ];
 
 /// Two effects whose difference is an interaction: with the variant's weights, with the base's.
 const INTERACTIONS: [(&str, [PathCell; 2], [PathCell; 2]); 2] = [
-    ("latents x weights", [variant(Source::None), variant(Source::Variant)], [base(Source::None), base(Source::Variant)]),
+    ("latents x weights", [variant(Source::Markers), variant(Source::Variant)], [base(Source::Markers), base(Source::Variant)]),
     ("source x weights", [variant(Source::Base), variant(Source::Variant)], [base(Source::Base), base(Source::Variant)]),
 ];
 
@@ -258,11 +261,12 @@ pub fn in_words(found: &[EffectFinding]) -> Option<String> {
         let (delta, low, high) = (effect.delta?, effect.delta_low?, effect.delta_high?);
         Some(format!("{:+.1} points [{:+.1}, {:+.1}] ({})", 100.0 * delta, 100.0 * low, 100.0 * high, effect.verdict))
     };
-    let (gain, form, weights, latents) = (step(0)?, step(1)?, step(2)?, step(3)?);
+    let (gain, form, weights, markers, latents) = (step(0)?, step(1)?, step(2)?, step(3)?, step(4)?);
+    let n = found.first()?.examples;
     Some(format!(
-        "The gain of {gain} is {form} by the form of the answer, {weights} by the weights without any latent, and {latents} by the variant's own \
-         latents in its weights, over {} examples",
-        found.first()?.examples
+        "The gain of {gain}, over {} examples, is\n  {form} by the form of the answer (the base's weights)\n  {weights} by the weights, no block on either \
+         side\n  {markers} by the block's tokens alone (the variant's weights)\n  {latents} by the variant's own latents, every token held",
+        n
     ))
 }
 
@@ -316,7 +320,7 @@ mod tests {
         let rows = crossing(|cell| Some(if cell.weights == Weights::Base { 10 } else { 30 }));
         let found = found(&rows);
         let delta = |at: usize| found[at].delta.unwrap();
-        assert_eq!((delta(0), delta(1), delta(2), delta(3)), (0.5, 0.0, 0.5, 0.0));
+        assert_eq!((delta(0), delta(1), delta(2), delta(3), delta(4)), (0.5, 0.0, 0.5, 0.0, 0.0));
         assert_eq!(found[2].mcnemar_p, Some(mcnemar_exact(20, 0)));
         assert_eq!(found[2].verdict, DIFFERS);
         let interaction = found.iter().find(|e| e.effect == "interaction").unwrap();

@@ -15,6 +15,7 @@ use crate::decode::{
     Block, Branch, ControlTokens, Course, Decoder, Hook, Latents, Notes, Prefiller, Prefix, Strategy, Swap, Trajectory, Untouched, Written,
 };
 use crate::error::{Error, Result};
+use crate::tokenizer::Tokenizer;
 
 /// Where states of the two free runs are kept.
 const POSITIONS: [Position; 3] = [Position::QuestionMean, Position::VisualMean, Position::AnswerState];
@@ -48,36 +49,36 @@ impl Absent {
 struct Replay {
     /// With its latent forwards; absent without any.
     whole: Option<Arc<Vec<Written>>>,
+    /// Every token of it that is read.
+    markers: Arc<Vec<Written>>,
     /// Without the block.
     bare: Arc<Vec<Written>>,
     latents: Arc<Latents>,
 }
 
 impl Replay {
-    fn of(clean: &Trajectory, row: usize) -> std::result::Result<Self, String> {
+    fn of(clean: &Trajectory, row: usize, tokenizer: &Tokenizer) -> std::result::Result<Self, String> {
         let answer = clean.answer_forward.ok_or("the variant's clean run wrote no <answer>, so there is nothing to replay up to it")?;
         let place = |forward: usize| clean.forwards.get(forward).and_then(|f| f.place);
         let written = |at: usize| clean.generated.get(at).map(|token| Written { token: *token, next: place(at + 1) });
         let latent = |forward: &usize| place(*forward).is_some();
         let (first, last) = ((0..clean.forwards.len()).find(latent), (0..clean.forwards.len()).rfind(latent));
-        let Some((first, last)) = first.zip(last) else {
-            return Ok(Self { bare: Arc::new((0..answer).filter_map(written).collect()), ..Self::default() });
-        };
+        let whole: Vec<Written> = (0..answer).filter_map(written).collect();
+        let Some((first, last)) = first.zip(last) else { return Ok(Self { bare: Arc::new(whole), ..Self::default() }) };
         if last + 1 >= answer {
             return Err("the variant's clean run wrote its <answer> before the end of its block".into());
         }
         // Before the first latent forward stand the start token and the argmax behind it, which nothing reads.
-        let around = (0..first.saturating_sub(2)).chain(last + 1..answer);
+        let mut bare: Vec<Written> = (0..first.saturating_sub(2)).filter_map(written).collect();
+        let is_blank = |written: &Written| tokenizer.decode(&[written.token]).is_ok_and(|text| text.trim().is_empty());
+        bare.extend((last + 1..answer).filter_map(written).skip_while(is_blank));
+        let read = whole.iter().filter(|written| written.next.is_none()).copied();
         Ok(Self {
-            whole: Some(Arc::new((0..answer).filter_map(written).collect())),
-            bare: Arc::new(around.filter_map(written).map(|written| Written { next: None, ..written }).collect()),
+            markers: Arc::new(read.collect()),
+            whole: Some(Arc::new(whole)),
+            bare: Arc::new(bare),
             latents: Arc::new(clean.latents(row)),
         })
-    }
-
-    /// The largest id that a model reads on the way.
-    fn largest(&self) -> Option<u32> {
-        self.whole.as_ref().unwrap_or(&self.bare).iter().filter(|written| written.next.is_none()).map(|written| written.token).max()
     }
 }
 
@@ -114,11 +115,13 @@ impl Group<'_> {
             let asked = ready().map(|(example, both)| Asked { example, cell, branch: free(both.of(weights)) });
             decode(self.side(weights).decoder(), asked.collect(), &mut outcomes)?;
         }
+        let tokenizer = self.crossing.variant.prompter.tokenizer();
         let mut replays: BTreeMap<usize, Replay> = BTreeMap::new();
         for (i, _) in ready() {
             let clean = outcomes[i].get(&PathCell::of(Weights::Variant, Source::Free)).and_then(|run| run.as_ref().ok());
-            let replay =
-                clean.ok_or_else(|| "the variant's clean run failed".to_string()).and_then(|run| Replay::of(run, self.examples[i].row));
+            let replay = clean
+                .ok_or_else(|| "the variant's clean run failed".to_string())
+                .and_then(|run| Replay::of(run, self.examples[i].row, tokenizer));
             match replay {
                 Ok(replay) => drop(replays.insert(i, replay)),
                 Err(reason) => outcomes[i].extend(crossed().map(|cell| (cell, Err(Absent::error(reason.clone()))))),
@@ -130,7 +133,7 @@ impl Group<'_> {
         let replayer = |weights| {
             let side = self.side(weights);
             let tokens = if weights == Weights::Base { &tokens } else { side.tokens };
-            Decoder { model: side.model, tokenizer: self.crossing.variant.prompter.tokenizer(), tokens, strategy: steps }
+            Decoder { model: side.model, tokenizer, tokens, strategy: steps }
         };
         for weights in Weights::ALL {
             let mut asked = Vec::new();
@@ -192,21 +195,23 @@ impl Group<'_> {
         if let Some(reason) = self.crossing.undefined(cell) {
             return Err(Absent { outcome: Outcome::NoLatents, reason });
         }
-        let rows = self.side(cell.weights).model.config.text.vocab_size;
-        if let Some(token) = replay.largest().filter(|token| *token as usize >= rows) {
-            return Err(Absent::error(format!("token {token} of the replay has no embedding row in the {}", cell.weights.name())));
-        }
         let script = match (cell.latents, &replay.whole) {
             (Source::None | Source::Free, _) => replay.bare.clone(),
+            (Source::Markers, Some(_)) => replay.markers.clone(),
             (_, Some(whole)) => whole.clone(),
             (_, None) => {
                 let reason = "the variant's block did not open".into();
                 return Err(Absent { outcome: Outcome::NoLatents, reason });
             }
         };
+        let rows = self.side(cell.weights).model.config.text.vocab_size;
+        let read = script.iter().filter(|written| written.next.is_none()).map(|written| written.token);
+        if let Some(token) = read.max().filter(|token| *token as usize >= rows) {
+            return Err(Absent::error(format!("token {token} of the replay has no embedding row in the {}", cell.weights.name())));
+        }
         let swap = |donor| -> Box<dyn Hook> { Box::new(Swap { donor }) };
         let hook: Box<dyn Hook> = match (cell.weights, cell.latents) {
-            (_, Source::None | Source::Free) | (Weights::Base, Source::Base) => Box::new(Untouched),
+            (_, Source::None | Source::Markers | Source::Free) | (Weights::Base, Source::Base) => Box::new(Untouched),
             (_, Source::Variant) => swap(replay.latents.clone()),
             (Weights::Variant, Source::Base) => {
                 let base = base.ok_or_else(|| Absent::error("the base's run under the replay failed"))?;

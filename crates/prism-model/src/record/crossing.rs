@@ -5,8 +5,9 @@
 //! including `<answer>` is replayed, token for token and latent forward for latent forward, in
 //! every other cell ([`Block::Replayed`](crate::decode::Block)). So the base's block, which it
 //! never opens by itself, is opened by the start token that the variant wrote, and cells differ
-//! in weights and in the vectors at the latent positions, and in nothing else. Without latents
-//! the block is left out of the replay as a whole: start token, steps and end token. The
+//! in weights and in the vectors at the latent positions, and in nothing else. Two cells have no
+//! vector: with the *markers* every token is replayed and no latent forward made; with *none* the
+//! block is left out as a whole, start and end token and the white space behind it too. The
 //! variant's weights with the variant's own latents are its clean run over again, to the bit:
 //! the check of the instrument.
 //!
@@ -69,7 +70,7 @@ pub struct Crossing<'a> {
 impl Crossing<'_> {
     /// Why a cell is not defined for these two checkpoints, whatever the example.
     pub fn undefined(&self, cell: PathCell) -> Option<String> {
-        if !cell.latents.has_latents() {
+        if !cell.latents.has_block() {
             return None;
         }
         if self.variant.tokens.starts.is_empty() {
@@ -80,7 +81,7 @@ impl Crossing<'_> {
         }
         let of_base = cell.weights == Weights::Base || cell.latents == Source::Base;
         for (side, name) in [(&self.base, "base"), (&self.variant, "variant")] {
-            if of_base && side.tokens.sight != Sight::Open {
+            if of_base && cell.latents.has_latents() && side.tokens.sight != Sight::Open {
                 let cause = "so the cell would compare masks, not weights or latents";
                 return Some(format!("the {name} was trained under the mask `{}`, {cause}", side.tokens.sight.name()));
             }

@@ -56,6 +56,7 @@ fn crossing(cells: &[&PathFinding]) -> String {
     let name = |source: &Source| match source {
         Source::Free => "as it is".to_string(),
         Source::None => "no latents".into(),
+        Source::Markers => "markers".into(),
         other => format!("{} latents", other.name()),
     };
     let names: Vec<String> = columns.iter().map(name).collect();
