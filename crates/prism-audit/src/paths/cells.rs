@@ -91,16 +91,17 @@ pub fn warnings(named: &Named, examples: &[ExampleRow], answers: &Answers<'_>) -
             ));
         }
     }
-    if let Some(none) = of(Weights::Variant, Source::None) {
-        let written: BTreeMap<String, usize> = none.values().fold(BTreeMap::new(), |mut all, answer| {
+    // The markers are every token that is replayed and read.
+    if let Some(read) = of(Weights::Variant, Source::Markers).or_else(|| of(Weights::Variant, Source::None)) {
+        let written: BTreeMap<String, usize> = read.values().fold(BTreeMap::new(), |mut all, answer| {
             let replayed = answer.text.split_inclusive("<answer>").next().unwrap_or_default().to_owned();
             *all.entry(replayed).or_default() += 1;
             all
         });
         if written.len() > 1 {
             texts.push(format!(
-                "the text that is replayed around the block is not one and the same ({} different ones): it may carry what the variant's \
-                 latents said into the cells that should not have them",
+                "the text that is replayed is not one and the same ({} different ones): it may carry what the variant's latents said into \
+                 the cells that should not have them",
                 written.len()
             ));
         }
