@@ -23,6 +23,8 @@
 //! | `seeds.parquet` | variant with several training seeds x quantity |
 //! | `warnings.parquet` | thing a reader must know before reading the rest |
 //!
+//! `prism paths` writes tables of its own ([`crate::paths`]).
+//!
 //! Shares (accuracy, deltas, rates) are fractions of 1, entropies nats, and an
 //! absent number is absent with a `reason`, never 0.
 
@@ -30,6 +32,7 @@ pub mod conclusion;
 pub mod curve;
 pub mod faithfulness;
 pub mod latents;
+pub mod paths;
 pub mod probe;
 pub mod responses;
 pub mod seeds;
@@ -42,6 +45,7 @@ pub use conclusion::ConclusionFinding;
 pub use curve::CurveFinding;
 pub use faithfulness::FaithfulnessFinding;
 pub use latents::{AttentionFinding, GeometryFinding, LensFinding, ProjectionFinding, RetrievalFinding};
+pub use paths::{CkaFinding, DriftFinding, EffectFinding, GradientCosineFinding, PathFinding};
 pub use probe::ProbeFinding;
 pub use responses::{CounterfactualFinding, DonorFinding, DoseFinding, StepFinding, VisibilityFinding};
 pub use seeds::SeedFinding;
@@ -389,14 +393,14 @@ impl Findings {
     }
 }
 
-fn put<R: Row + Clone>(folder: &Path, name: &str, rows: &[R]) -> Result<()> {
+pub(crate) fn put<R: Row + Clone>(folder: &Path, name: &str, rows: &[R]) -> Result<()> {
     if !rows.is_empty() {
         write_rows(&folder.join(name), rows.iter().cloned())?;
     }
     Ok(())
 }
 
-fn take<R: Row>(folder: &Path, name: &str) -> Result<Vec<R>> {
+pub(crate) fn take<R: Row>(folder: &Path, name: &str) -> Result<Vec<R>> {
     let path = folder.join(name);
     if !path.exists() {
         return Ok(Vec::new());

@@ -20,6 +20,7 @@ pub mod findings;
 pub mod latents;
 pub mod pairs;
 pub mod paper;
+pub mod paths;
 pub mod power;
 pub mod probe;
 pub mod responses;

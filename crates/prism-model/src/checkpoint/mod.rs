@@ -1,7 +1,9 @@
 //! Checkpoint folders as Hugging Face writes them: finding them by path or Hub name
 //! ([`hub`]), looking at them without running them ([`mod@inspect`]), reading the weights,
-//! single file or shards, and saving them under the names `transformers` expects.
+//! single file or shards, saving them under the names `transformers` expects, and how far
+//! two lie apart ([`mod@drift`]).
 
+pub mod drift;
 mod files;
 pub mod header;
 pub mod hub;

@@ -2,9 +2,12 @@
 //! the place of its latent blocks, what later forwards may not see, and what is written
 //! down on the way.
 
+use std::sync::Arc;
+
 use prism_run::Stage;
 
 use super::site::Hook;
+use super::strategy::Place;
 
 /// What stands where the model opens a latent block.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +21,18 @@ pub enum Block {
     Markers,
     /// These tokens, in the place of the first start token; no block opens.
     Replaced(Vec<u32>),
+    /// What another run wrote, from the prompt on, forward by forward: its tokens whatever the
+    /// argmax, its latent forwards where it had them. Behind it no block opens.
+    Replayed(Arc<Vec<Written>>),
+}
+
+/// One forward that is replayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// The token it appends.
+    pub token: u32,
+    /// The place of the forward behind it, where that one reads a vector instead of the token.
+    pub next: Option<Place>,
 }
 
 /// Which latents' keys and values are hidden from what follows their block.

@@ -34,7 +34,7 @@ pub mod strategy;
 pub mod trajectory;
 
 pub use control::{ControlTokens, Start, detect};
-pub use course::{Block, Course, Eviction, LayerHook, Notes};
+pub use course::{Block, Course, Eviction, LayerHook, Notes, Written};
 pub use intervention::{Latents, Noise, NoiseFile, NoiseSource, Swap, Zero};
 pub use prefix::{Prefiller, Prefix};
 pub use replacement::{FirstRepeat, FromPool, Mix, NormMatched, RelativeNoise, Scoped, Typical};

@@ -179,10 +179,29 @@ impl<'a> Sequence<'a> {
         (self.tokens.sight == Sight::Blindfold).then(|| self.tokens.latent_end.or(progress.end)).flatten()
     }
 
+    /// Appends the next replayed token; `false` when none is left.
+    fn replay(&mut self) -> bool {
+        let Block::Replayed(script) = &self.block else { return false };
+        let at = self.generated.len();
+        let Some(written) = script.get(at).copied() else { return false };
+        let is_last = at + 1 == script.len();
+        self.generated.push(written.token);
+        self.last = written.token;
+        let was_latent = matches!(self.feed, Feed::Latent(_));
+        self.feed = written.next.map_or(Feed::Token(written.token), Feed::Latent);
+        self.past_block |= is_last || (was_latent && written.next.is_none());
+        // As in an ordinary course, a stop ends the sequence behind a block, not within what was written.
+        self.finished = is_last && (self.tokens.stops.contains(&written.token) || self.generated.len() >= self.strategy.max_new_tokens);
+        true
+    }
+
     /// Takes in the argmax of the forward that read [`Sequence::feed`], and the distance of
     /// the previous forward's feedback from the end embedding (`None` without one, and at
     /// the prefill).
     pub fn advance(&mut self, argmax: u32, distance: Option<f64>) {
+        if self.replay() {
+            return;
+        }
         let start = self.tokens.starts.iter().find(|start| start.token == self.last).copied();
         let opens = start.filter(|start| {
             let progress = self.progress(start.stage);
@@ -217,7 +236,7 @@ impl<'a> Sequence<'a> {
                 self.past_block = true;
             }
             (Some(_), Block::Removed) => self.past_block = true,
-            (None, _) | (_, Block::Replaced(_)) => {}
+            (None, _) | (_, Block::Replaced(_) | Block::Replayed(_)) => {}
         }
         if let Block::Replaced(tokens) = &self.block
             && !self.past_block

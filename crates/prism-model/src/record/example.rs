@@ -344,26 +344,8 @@ impl<'a> Runner<'a> {
     }
 
     fn example_row(&self, prompted: &Prompted<'_>, clean: Option<&AnswerRow>, messages: Vec<String>) -> ExampleRow {
-        let example = prompted.example;
-        let boxes: Vec<String> = example.boxes.iter().map(|b| format!("[{},{},{},{}]", b.0[0], b.0[1], b.0[2], b.0[3])).collect();
-        ExampleRow {
-            row: example.row,
-            id: example.id.clone(),
-            question_id: example.question_id.clone(),
-            category: example.category.clone(),
-            pair: example.pair.clone(),
-            counterfactual: example.counterfactual.clone(),
-            prompt: example.prompt.clone(),
-            options: example.options.join("\n"),
-            label: example.label.clone(),
-            image: example.images.first().map(|p| p.display().to_string()).unwrap_or_default(),
-            images: example.images.len(),
-            boxes: format!("[{}]", boxes.join(",")),
-            prompt_tokens: prompted.open().map_or(0, |p| p.prompt_ids.len()),
-            visual_tokens: prompted.open().map_or(0, Prefix::visual_tokens),
-            outcome: clean.map_or(Outcome::Error.name().to_string(), |a| a.outcome.clone()),
-            message: (!messages.is_empty()).then(|| messages.join("; ")),
-        }
+        let outcome = clean.map_or(Outcome::Error.name().to_string(), |a| a.outcome.clone());
+        ExampleRow { outcome, ..described(prompted.example, prompted.open(), messages) }
     }
 
     /// The answer's distribution, `of` the option taken for gold.
@@ -426,7 +408,31 @@ fn index(label: &str) -> Option<usize> {
     }
 }
 
-fn gold(example: &Example) -> Option<usize> {
+/// The row of an example, its outcome left for the caller to fill in.
+pub(super) fn described(example: &Example, prefix: Option<&Prefix>, messages: Vec<String>) -> ExampleRow {
+    let boxes: Vec<String> = example.boxes.iter().map(|b| format!("[{},{},{},{}]", b.0[0], b.0[1], b.0[2], b.0[3])).collect();
+    ExampleRow {
+        row: example.row,
+        id: example.id.clone(),
+        question_id: example.question_id.clone(),
+        category: example.category.clone(),
+        pair: example.pair.clone(),
+        counterfactual: example.counterfactual.clone(),
+        prompt: example.prompt.clone(),
+        options: example.options.join("\n"),
+        label: example.label.clone(),
+        image: example.images.first().map(|p| p.display().to_string()).unwrap_or_default(),
+        images: example.images.len(),
+        boxes: format!("[{}]", boxes.join(",")),
+        prompt_tokens: prefix.map_or(0, |p| p.prompt_ids.len()),
+        visual_tokens: prefix.map_or(0, Prefix::visual_tokens),
+        outcome: String::new(),
+        message: (!messages.is_empty()).then(|| messages.join("; ")),
+    }
+}
+
+/// Index of the gold letter among the options.
+pub(super) fn gold(example: &Example) -> Option<usize> {
     index(&example.label)
 }
 

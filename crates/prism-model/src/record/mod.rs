@@ -20,10 +20,14 @@
 //! their latents alone. So [`parts::join`] makes of the shards' records the very bytes
 //! of the unsharded run.
 //!
+//! [`crossing`] records something else: two checkpoints' weights and latents crossed.
+//!
 //! Every example ends in one outcome. An example that cannot be run (a broken image)
 //! ends as `error` with its message; a model that fails ends the recording.
 
 mod branch;
+mod crossed;
+pub mod crossing;
 pub mod donors;
 mod example;
 mod lens;
@@ -273,8 +277,8 @@ fn check_strategy(setup: &Setup<'_>, strategy: Strategy) -> Result<()> {
     Decoder { model: setup.model, tokenizer: setup.prompter.tokenizer(), tokens: setup.tokens, strategy }.check()
 }
 
-/// The branches, the clean run first and each once, after a look at what was asked.
-fn checked(setup: &Setup<'_>, examples: &[Example]) -> Result<Vec<Intervention>> {
+/// The rows of the examples; refuses none at all, and two of one row or id.
+fn check_examples(examples: &[Example]) -> Result<BTreeSet<usize>> {
     if examples.is_empty() {
         return Err(Error::input("benchmark", "has no examples", "give a benchmark with at least one question"));
     }
@@ -283,6 +287,12 @@ fn checked(setup: &Setup<'_>, examples: &[Example]) -> Result<Vec<Intervention>>
     if rows.len() != examples.len() || ids.len() != examples.len() {
         return Err(Error::input("benchmark", "has two examples of one row or id", "give every example its own"));
     }
+    Ok(rows)
+}
+
+/// The branches, the clean run first and each once, after a look at what was asked.
+fn checked(setup: &Setup<'_>, examples: &[Example]) -> Result<Vec<Intervention>> {
+    let rows = check_examples(examples)?;
     if setup.shard.count() > examples.len() {
         let cause = format!("is one of {} parts of {} examples", setup.shard.count(), examples.len());
         return Err(Error::input(format!("shard {}", setup.shard), cause, "give at most as many shards as examples"));

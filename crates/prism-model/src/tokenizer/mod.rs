@@ -89,6 +89,15 @@ impl Tokenizer {
         self.inner.id_to_token(id)
     }
 
+    /// A token of this tokenizer that `other` does not have, or has under another id: the one of
+    /// the lowest id here, in words; `None` when all are there.
+    pub fn differs_in(&self, other: &Tokenizer) -> Option<String> {
+        let vocabulary = self.inner.get_vocab(true);
+        let missing = vocabulary.iter().filter(|(token, id)| other.token_id(token) != Some(**id)).min_by_key(|(_, id)| **id)?;
+        let there = other.token_id(missing.0).map_or("absent there".to_string(), |id| format!("{id} there"));
+        Some(format!("`{}` is {} here and {there}", missing.0, missing.1))
+    }
+
     /// Highest id plus one: the embedding rows a model needs for it.
     pub fn len(&self) -> usize {
         self.inner.get_vocab(true).values().max().map_or(0, |id| *id as usize + 1)

@@ -11,6 +11,7 @@ mod eval;
 mod inspect;
 mod merge;
 mod paper;
+mod paths;
 mod report;
 mod selection;
 mod study;
@@ -31,6 +32,7 @@ pub use eval::EvalArguments;
 pub use inspect::InspectArguments;
 pub use merge::MergeArguments;
 pub use paper::PaperArguments;
+pub use paths::PathsArguments;
 pub use report::ReportArguments;
 pub use selection::SelectionArguments;
 pub use study::StudyArguments;
@@ -59,6 +61,7 @@ use crate::hardware::{DeviceChoice, DtypeChoice};
   prism benchmark check data/MMVP          what lies there, and what is broken
   prism validate                           the instrument itself, on arms whose verdict is known
   prism view runs/study-tiny               runs and their examples, in a browser
+  prism paths runs/study-tiny              through the latents, or through the weights?
   prism paper                              the published table, recomputed
 
 Results go to stdout, narration to stderr. Exit codes: 0 done, 1 failure,
@@ -122,6 +125,8 @@ pub enum Command {
     Curve(CurveArguments),
     /// Recompute the published statistics from the published table
     Paper(PaperArguments),
+    /// Tell whether a variant's gain travels through its latents or through its weights
+    Paths(PathsArguments),
     /// Write the report page of a study or of runs
     Report(ReportArguments),
     /// Look at runs in a browser: findings, examples, latents step by step

@@ -12,6 +12,7 @@ mod inspect;
 mod merge;
 mod opened;
 mod paper;
+mod paths;
 mod report;
 mod study;
 mod trace;
@@ -43,6 +44,7 @@ pub fn run(command: Command, context: &Context) -> anyhow::Result<ExitStatus> {
         Command::Compare(arguments) => compare::run(arguments, context),
         Command::Curve(arguments) => curve::run(arguments, context),
         Command::Paper(arguments) => paper::run(arguments, context),
+        Command::Paths(arguments) => paths::run(arguments, context),
         Command::Report(arguments) => report::run(arguments, context),
         Command::View(arguments) => view::run(arguments, context),
         Command::Validate(arguments) => validate::run(arguments, context),

@@ -1,7 +1,10 @@
 //! Scripts of argmaxes and distances through the state machine.
 
+use std::sync::Arc;
+
 use prism_run::protocol::Criterion;
 
+use super::super::course::Written;
 use super::*;
 
 const STOP: u32 = 9;
@@ -172,4 +175,20 @@ fn under_a_blindfold_nothing_that_latents_say_is_appended() {
     assert_eq!(one, other);
     // Without a token behind the latents: the block's end token.
     assert_eq!(play(&blindfolded(None), Strategy::of_steps(3, 20), &script(5)).1, [1, 5, 3, 3, 3, 6, STOP]);
+}
+
+#[test]
+fn a_replay_is_what_was_written_and_opens_nothing_behind_it() {
+    let place = |step| Some(Place { stage: Stage::Target, block: 0, step, block_step: step });
+    let script = [(1, None), (5, place(0)), (6, place(1)), (7, None)].map(|(token, next)| Written { token, next });
+    let tokens = tokens();
+    let mut sequence = Sequence::with_block(Strategy::of_steps(3, 20), &tokens, 0, Block::Replayed(Arc::new(script.to_vec())));
+    let mut picture = String::new();
+    // The argmax is a start token all along: none is heeded, within the replay or behind it.
+    while !sequence.finished() && picture.len() < 8 {
+        picture.push(if matches!(sequence.feed(), Feed::Latent(_)) { 't' } else { '.' });
+        assert_eq!(sequence.is_past_block(), picture.len() > 4);
+        sequence.advance(if picture.len() < 7 { 1 } else { STOP }, None);
+    }
+    assert_eq!((picture.as_str(), sequence.generated()), ("..tt...", &[1, 5, 6, 7, 1, 1, STOP][..]));
 }

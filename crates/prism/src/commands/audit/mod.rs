@@ -30,13 +30,14 @@ use crate::exit::{ExitStatus, Refused};
 use crate::{Context, exit, provenance};
 
 pub use plan::{AuditPlan, Kind, Selection};
+pub use subject::called;
 pub use tables::describe;
 
 /// Examples decoded side by side by one worker.
-const GROUP: usize = 4;
+pub const GROUP: usize = 4;
 /// Parameters from which an example keeps a worker busy by itself: groups of one then
 /// reach all workers sooner, and the records are the same.
-const LARGE: usize = 500_000_000;
+pub const LARGE: usize = 500_000_000;
 /// The manifest's key of the shard: all that differs between shards of one run.
 pub const SHARD: &str = "shard";
 
