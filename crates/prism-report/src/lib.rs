@@ -12,12 +12,14 @@
 
 pub mod charts;
 pub mod curves;
+pub mod export;
 pub mod gallery;
 pub mod html;
 pub mod number;
 pub mod page;
 pub mod sections;
 pub mod study;
+pub mod terminal;
 pub mod verdict;
 
 use std::path::{Path, PathBuf};
@@ -73,6 +75,14 @@ pub enum Error {
     /// There is nothing to report on.
     #[error("no audit run was given; name at least one folder that `prism audit` wrote")]
     NoAudit,
+    /// A figure or table cannot be exported.
+    #[error("{figure}: cannot be drawn: {why}")]
+    Figure {
+        /// Which.
+        figure: String,
+        /// What the drawing engine says.
+        why: String,
+    },
 }
 
 /// Builds the page and writes it to `out`, whole or not at all.

@@ -193,14 +193,16 @@ fn colour(text: &str, alpha: f64) -> Result<Option<Color>, String> {
     };
     let unknown = || format!("the colour `{text}` is not known to the painter");
     let (channels, own) = if let Some(hex) = named.strip_prefix('#') {
-        let digits: Vec<u8> = hex.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>().ok_or_else(unknown)?;
+        let digits: Vec<u8> =
+            hex.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>().ok_or_else(unknown)?;
         match digits.as_slice() {
             [r, g, b] => ([r * 17, g * 17, b * 17], 1.0),
             [a, b, c, d, e, f] => ([a * 16 + b, c * 16 + d, e * 16 + f], 1.0),
             _ => return Err(unknown()),
         }
     } else {
-        let inner = named.strip_prefix("rgba(").or_else(|| named.strip_prefix("rgb(")).and_then(|t| t.strip_suffix(')')).ok_or_else(unknown)?;
+        let inner =
+            named.strip_prefix("rgba(").or_else(|| named.strip_prefix("rgb(")).and_then(|t| t.strip_suffix(')')).ok_or_else(unknown)?;
         let numbers: Vec<f64> = inner.split(',').map(|n| n.trim().parse().ok()).collect::<Option<_>>().ok_or_else(unknown)?;
         let channel = |v: f64| v.round().clamp(0.0, 255.0) as u8;
         match numbers.as_slice() {

@@ -72,7 +72,8 @@ impl Engine {
         let context = Context::full(&runtime).map_err(|e| e.to_string())?;
         let widths = Rc::clone(&font);
         context.with(|js| {
-            let measure = Function::new(js.clone(), move |text: String, size: f64| widths.measure(&text, size)).map_err(|e| e.to_string())?;
+            let measure =
+                Function::new(js.clone(), move |text: String, size: f64| widths.measure(&text, size)).map_err(|e| e.to_string())?;
             js.globals().set("measure", measure).map_err(|e| e.to_string())?;
             // The shims come first: Vega looks for the console and the clock as it loads.
             [SCRIPT, VEGA, VEGA_LITE].into_iter().try_for_each(|script| run(&js, script))

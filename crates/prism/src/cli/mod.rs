@@ -12,6 +12,7 @@ mod merge;
 mod paper;
 mod report;
 mod selection;
+mod show;
 mod study;
 mod trace;
 mod train;
@@ -30,6 +31,7 @@ pub use merge::MergeArguments;
 pub use paper::PaperArguments;
 pub use report::ReportArguments;
 pub use selection::SelectionArguments;
+pub use show::ShowArguments;
 pub use study::StudyArguments;
 pub use trace::TraceArguments;
 pub use train::TrainArguments;
@@ -55,6 +57,7 @@ use crate::hardware::{DeviceChoice, DtypeChoice};
   prism benchmark check data/MMVP          what lies there, and what is broken
   prism validate                           the instrument itself, on arms whose verdict is known
   prism paper                              the published table, recomputed
+  prism show runs/study-tiny               table, plot and verdicts, here in the terminal
 
 Results go to stdout, narration to stderr. Exit codes: 0 done, 1 failure,
 2 command line, 3 input refused, 4 no latent block opened, 130 interrupted."
@@ -117,6 +120,8 @@ pub enum Command {
     Paper(PaperArguments),
     /// Write the report page of a study or of runs
     Report(ReportArguments),
+    /// Print a run: its table, its corruption profile, its verdicts
+    Show(ShowArguments),
     /// Hold the instrument against control arms whose verdict is known, and print how often it errs
     Validate(ValidateArguments),
     /// All of it from one recipe: world, training, audits, comparison, report

@@ -12,6 +12,7 @@ mod merge;
 mod opened;
 mod paper;
 mod report;
+mod show;
 mod study;
 mod trace;
 mod train;
@@ -41,6 +42,7 @@ pub fn run(command: Command, context: &Context) -> anyhow::Result<ExitStatus> {
         Command::Compare(arguments) => compare::run(arguments, context),
         Command::Paper(arguments) => paper::run(arguments, context),
         Command::Report(arguments) => report::run(arguments, context),
+        Command::Show(arguments) => show::run(arguments, context),
         Command::Validate(arguments) => validate::run(arguments, context),
         Command::Study(arguments) => study::run(arguments, context),
     }
