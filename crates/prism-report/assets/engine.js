@@ -24,12 +24,13 @@ function Recorder() {
     return [m[0] * x + m[2] * y + m[4], m[1] * x + m[3] * y + m[5]];
   }
   function push(kind) {
-    var out = [kind];
+    var numbers = [], step = {};
     for (var i = 1; i + 1 < arguments.length; i += 2) {
       at = [arguments[i], arguments[i + 1]];
-      out = out.concat(place(at[0], at[1]));
+      numbers = numbers.concat(place(at[0], at[1]));
     }
-    path.push(out);
+    step[kind] = numbers;
+    path.push(step);
   }
   function paint(kind, what) {
     var scale = Math.sqrt(Math.abs(state.matrix[0] * state.matrix[3] - state.matrix[1] * state.matrix[2]));
@@ -66,13 +67,13 @@ function Recorder() {
     scale: function (x, y) { context.transform(x, 0, 0, y, 0, 0); },
     rotate: function (t) { context.transform(Math.cos(t), Math.sin(t), -Math.sin(t), Math.cos(t), 0, 0); },
     beginPath: function () { path = []; at = null; },
-    closePath: function () { path.push(["Z"]); },
+    closePath: function () { path.push("Z"); },
     moveTo: function (x, y) { push("M", x, y); },
     lineTo: function (x, y) { push(at ? "L" : "M", x, y); },
     bezierCurveTo: function (a, b, c, d, e, f) { push("C", a, b, c, d, e, f); },
     quadraticCurveTo: function (a, b, c, d) { push("Q", a, b, c, d); },
     rect: function (x, y, w, h) {
-      push("M", x, y); push("L", x + w, y); push("L", x + w, y + h); push("L", x, y + h); path.push(["Z"]);
+      push("M", x, y); push("L", x + w, y); push("L", x + w, y + h); push("L", x, y + h); path.push("Z");
     },
     // An arc as cubic curves of at most a quarter turn each.
     arc: function (x, y, r, from, to, backwards) {

@@ -54,14 +54,14 @@ struct Text {
     matrix: [f64; 6],
 }
 
-/// A step of a path as the recorder writes it: its letter, then its numbers.
+/// A step of a path by the letter SVG has for it.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
 enum Segment {
-    Close((String,)),
-    Point((String, f64, f64)),
-    Quadratic((String, f64, f64, f64, f64)),
-    Cubic((String, f64, f64, f64, f64, f64, f64)),
+    M([f64; 2]),
+    L([f64; 2]),
+    Q([f64; 4]),
+    C([f64; 6]),
+    Z,
 }
 
 /// Paints a list onto white and encodes it.
@@ -169,15 +169,20 @@ fn point([x, y]: [f64; 2]) -> Point {
     Point::from_xy(x as f32, y as f32)
 }
 
+/// The painter works in single precision.
+fn at_single<const N: usize>(numbers: &[f64; N], mut draw: impl FnMut([f32; N])) {
+    draw(numbers.map(|v| v as f32));
+}
+
 fn built(segments: &[Segment]) -> Option<Path> {
     let mut path = PathBuilder::new();
     for segment in segments {
         match segment {
-            Segment::Close(_) => path.close(),
-            Segment::Point((letter, x, y)) if letter == "M" => path.move_to(*x as f32, *y as f32),
-            Segment::Point((_, x, y)) => path.line_to(*x as f32, *y as f32),
-            Segment::Quadratic((_, a, b, x, y)) => path.quad_to(*a as f32, *b as f32, *x as f32, *y as f32),
-            Segment::Cubic((_, a, b, c, d, x, y)) => path.cubic_to(*a as f32, *b as f32, *c as f32, *d as f32, *x as f32, *y as f32),
+            Segment::M(at) => at_single(at, |[x, y]| path.move_to(x, y)),
+            Segment::L(at) => at_single(at, |[x, y]| path.line_to(x, y)),
+            Segment::Q(at) => at_single(at, |[a, b, x, y]| path.quad_to(a, b, x, y)),
+            Segment::C(at) => at_single(at, |[a, b, c, d, x, y]| path.cubic_to(a, b, c, d, x, y)),
+            Segment::Z => path.close(),
         }
     }
     path.finish()
@@ -235,7 +240,7 @@ mod tests {
     fn a_filled_half_is_filled_and_clipped_where_it_is_clipped() {
         let font = Font::open().unwrap();
         let rect = |x: f64, y: f64, w: f64, h: f64| {
-            format!(r#"[["M",{x},{y}],["L",{},{y}],["L",{},{}],["L",{x},{}],["Z"]]"#, x + w, x + w, y + h, y + h)
+            format!(r#"[{{"M":[{x},{y}]}},{{"L":[{},{y}]}},{{"L":[{},{}]}},{{"L":[{x},{}]}},"Z"]"#, x + w, x + w, y + h, y + h)
         };
         let item = format!(
             r##"[{{"kind":"fill","path":{},"style":{{"color":"#000"}},"alpha":1,"clips":[{}],"width":1,"cap":"butt","join":"miter","miter":10,"dash":[],"offset":0}}]"##,

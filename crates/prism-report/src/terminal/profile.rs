@@ -52,7 +52,7 @@ pub fn plot(groups: &[(String, Vec<Bar>)], margin: Option<f64>, screen: &mut Scr
     let label = bars().map(|b| b.label.chars().count()).max().unwrap_or_default() + 2;
     let numbers = changes().map(|c| words(c).chars().count()).max().unwrap_or_default();
     let columns = look.width.saturating_sub(label + numbers + 3).clamp(11, WIDEST);
-    let columns = if columns % 2 == 0 { columns - 1 } else { columns };
+    let columns = if columns.is_multiple_of(2) { columns - 1 } else { columns };
     let at = |value: f64| (((value / reach).clamp(-1.0, 1.0) + 1.0) / 2.0 * (columns - 1) as f64).round() as usize;
     let (left, right) = (points(Some(-reach)), points(Some(reach)));
     let half = columns / 2;

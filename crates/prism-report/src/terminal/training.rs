@@ -82,7 +82,11 @@ mod tests {
     #[test]
     fn the_last_whole_entry_is_told_and_a_torn_one_is_not() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join(names::LOG), "{\"step\":1,\"ce\":2.0}\n{\"step\":2,\"ce\":1.23456,\"lr\":0.00012}\n{\"step\":3,\"ce").unwrap();
+        std::fs::write(
+            folder.path().join(names::LOG),
+            "{\"step\":1,\"ce\":2.0}\n{\"step\":2,\"ce\":1.23456,\"lr\":0.00012}\n{\"step\":3,\"ce",
+        )
+        .unwrap();
         let log = read(folder.path()).unwrap();
         let look = Look { width: 70, unicode: true, color: false };
         let mut screen = Screen::default();

@@ -31,9 +31,9 @@ pub fn run(arguments: ReportArguments, context: &Context) -> anyhow::Result<Exit
     if let Some(folder) = &arguments.paper {
         files.extend(told(export::paper::write_study(&inputs, folder)?, &[folder], context));
     }
-    context.printer.result_json(
-        &serde_json::json!({ "report": summary.path, "bytes": summary.bytes, "verdict": summary.verdict, "files": files }),
-    )?;
+    context
+        .printer
+        .result_json(&serde_json::json!({ "report": summary.path, "bytes": summary.bytes, "verdict": summary.verdict, "files": files }))?;
     Ok(ExitStatus::Success)
 }
 
