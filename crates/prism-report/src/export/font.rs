@@ -27,7 +27,7 @@ impl Font {
         units * self.scale(size)
     }
 
-    /// Whether every character has a shape; those that have none are drawn as boxes.
+    /// The characters that have no shape; they are drawn as boxes.
     pub fn lacks(&self, text: &str) -> Vec<char> {
         text.chars().filter(|c| !c.is_control() && self.face.glyph_index(*c).is_none()).collect()
     }
@@ -93,6 +93,12 @@ impl OutlineBuilder for Pen {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_font_is_the_released_file() {
+        let table = include_str!("../../assets/fonts/README.md");
+        assert!(table.contains(&prism_run::folder::hash_bytes(BYTES)));
+    }
 
     #[test]
     fn widths_are_those_of_the_file() {
