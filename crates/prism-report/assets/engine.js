@@ -8,6 +8,11 @@ globalThis.clearTimeout = function () {};
 globalThis.structuredClone = function (value) { return value === undefined ? value : JSON.parse(JSON.stringify(value)); };
 function complain() { globalThis.complaints.push(Array.prototype.join.call(arguments, " ")); }
 
+function outside() {
+  complain("what lies outside the specification is not read");
+  return Promise.reject(new Error("outside"));
+}
+
 // A canvas context that writes down what is painted, every path in device units.
 function Recorder() {
   var list = [], saved = [], path = [], at = null;
@@ -131,7 +136,7 @@ function draw(text, scale) {
   var recorder = Recorder(), view;
   Promise.resolve().then(function () {
     var compiled = vegaLite.compile(JSON.parse(text), { logger: { level: function () { return this; }, error: complain, warn: complain, info: function () { return this; }, debug: function () { return this; } } });
-    view = new vega.View(vega.parse(compiled.spec), { renderer: "none", logLevel: vega.Error });
+    view = new vega.View(vega.parse(compiled.spec), { renderer: "none", logLevel: vega.Error, loader: { load: outside, sanitize: outside } });
     return view.toSVG();
   }).then(function (svg) {
     return view.toCanvas(scale, { externalContext: recorder.context }).then(function () {

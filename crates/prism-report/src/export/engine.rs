@@ -140,3 +140,47 @@ fn text_of(svg: &str) -> String {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn bars(names: &[&str]) -> Value {
+        let rows: Vec<Value> = names.iter().enumerate().map(|(i, name)| json!({"name": name, "value": i + 1})).collect();
+        json!({"width": 200, "height": 100, "data": {"values": rows}, "mark": "bar", "encoding": {
+            "x": {"field": "value", "type": "quantitative"}, "y": {"field": "name", "type": "nominal"}}})
+    }
+
+    #[test]
+    fn one_engine_draws_the_same_bytes_again_after_another_figure() {
+        let engine = Engine::start().unwrap();
+        let first = engine.draw(&bars(&["LVR", "P-LVR-3"])).unwrap();
+        engine.draw(&bars(&["other"])).unwrap();
+        assert!(first == engine.draw(&bars(&["LVR", "P-LVR-3"])).unwrap());
+        assert!(first == Engine::start().unwrap().draw(&bars(&["LVR", "P-LVR-3"])).unwrap());
+        assert!(first.lacking.is_empty() && first.png.starts_with(b"\x89PNG"));
+    }
+
+    #[test]
+    fn hostile_names_are_text_and_what_the_typeface_lacks_is_told() {
+        let name = "</text><script>alert(1)</script>&\"'漢";
+        let drawing = Engine::start().unwrap().draw(&bars(&[name])).unwrap();
+        assert!(!drawing.svg.contains("<script") && drawing.svg.contains("&lt;script"), "{}", drawing.svg);
+        assert_eq!(drawing.lacking, ['漢']);
+    }
+
+    #[test]
+    fn what_vega_refuses_is_an_error_and_the_engine_goes_on() {
+        let engine = Engine::start().unwrap();
+        for wrong in
+            [json!({"mark": "nonsense", "encoding": {}}), json!(3), json!({"width": 100_000, "mark": "bar", "data": {"values": [{}]}})]
+        {
+            assert!(engine.draw(&wrong).is_err(), "{wrong}");
+        }
+        let outside = json!({"data": {"url": "file:///etc/passwd"}, "mark": "point", "encoding": {"x": {"field": "a", "type": "nominal"}}});
+        assert!(engine.draw(&outside).is_err(), "nothing outside is read");
+        assert!(engine.draw(&bars(&["LVR"])).is_ok());
+    }
+}

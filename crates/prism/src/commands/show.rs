@@ -23,7 +23,6 @@ pub fn run(arguments: ShowArguments, context: &Context) -> anyhow::Result<ExitSt
     let manifest = Manifest::read(run)?;
     let mut inputs = match manifest.kind.as_str() {
         "eval" => ReportInputs::new(vec![run.to_path_buf()]),
-        "base" => ReportInputs { trainings: vec![run.to_path_buf()], ..ReportInputs::new(Vec::new()) },
         "study" | "audit" | "train" | "compare" => super::report::inputs(&[run.to_path_buf()])?,
         other => anyhow::bail!(Refused(format!(
             "{}: a `{other}` run has nothing to show; name a study, audit, evaluation, training or comparison",
