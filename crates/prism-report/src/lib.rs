@@ -17,12 +17,14 @@ pub mod charts;
 pub mod curves;
 pub mod example;
 pub mod explorer;
+pub mod export;
 pub mod gallery;
 pub mod html;
 pub mod number;
 pub mod page;
 pub mod sections;
 pub mod study;
+pub mod terminal;
 pub mod verdict;
 
 use std::path::{Path, PathBuf};
@@ -78,6 +80,14 @@ pub enum Error {
     /// There is nothing to report on.
     #[error("no audit run was given; name at least one folder that `prism audit` wrote")]
     NoAudit,
+    /// A figure or table cannot be exported.
+    #[error("{figure}: cannot be drawn: {why}")]
+    Figure {
+        /// Which.
+        figure: String,
+        /// What the drawing engine says.
+        why: String,
+    },
 }
 
 /// Builds the page and writes it to `out`, whole or not at all.
@@ -91,7 +101,7 @@ pub enum Error {
 pub fn build_report(inputs: &ReportInputs, out: &Path) -> Result<ReportSummary, Error> {
     let mut left_out = Vec::new();
     let study = study::Study::read(inputs, &mut left_out)?;
-    let (page, examples_shown) = page::html(&study, inputs.title.as_deref(), inputs.gallery, &mut left_out);
+    let (page, examples_shown, _) = page::html(&study, inputs.title.as_deref(), inputs.gallery, &mut left_out);
     prism_run::folder::write_atomic(out, page.as_bytes())?;
     let lines: Vec<String> = study.parts.iter().map(|part| verdict::sentence(&study, part)).collect();
     Ok(ReportSummary { path: out.to_path_buf(), bytes: page.len() as u64, verdict: lines.join("\n"), examples_shown, left_out })

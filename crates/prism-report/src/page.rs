@@ -20,8 +20,8 @@ const VEGA_EMBED: &str = include_str!("../assets/vendor/vega-embed.min.js");
 const SCRIPT: &str = include_str!("../assets/page.js");
 const STYLE: &str = include_str!("../assets/page.css");
 
-/// The page and how many examples it shows. What had to be left out is added to `left_out`.
-pub fn html(study: &Study, title: Option<&str>, gallery_size: usize, left_out: &mut Vec<String>) -> (String, usize) {
+/// The page, how many examples it shows, and what it is made of. What had to be left out is added to `left_out`.
+pub fn html(study: &Study, title: Option<&str>, gallery_size: usize, left_out: &mut Vec<String>) -> (String, usize, Builder) {
     let mut builder = Builder::default();
     let several = study.parts.len() > 1;
     let mut head = String::new();
@@ -55,7 +55,7 @@ pub fn html(study: &Study, title: Option<&str>, gallery_size: usize, left_out: &
         },
         str::to_string,
     );
-    (document(&about, &head, &body, &builder), shown)
+    (document(&about, &head, &body, &builder), shown, builder)
 }
 
 fn document(about: &str, head: &str, body: &str, builder: &Builder) -> String {

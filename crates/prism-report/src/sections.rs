@@ -33,8 +33,19 @@ pub struct Builder {
     pub contents: Vec<(String, String)>,
     /// Put before anchors, to tell benchmarks apart.
     pub prefix: String,
+    /// Every numbered figure and table, as [`crate::export`] writes them.
+    pub numbered: Vec<Numbered>,
     tables: usize,
     figures: usize,
+}
+
+/// A figure or table as it stands on the page.
+#[derive(Debug, Clone)]
+pub enum Numbered {
+    /// Title (may be empty) and specification of every panel drawn, the variants of the legend, the caption's HTML.
+    Figure(Vec<(String, Value)>, Vec<VariantStyle>, String),
+    /// The caption's HTML and the table's.
+    Table(String, String),
 }
 
 impl Builder {
@@ -50,6 +61,7 @@ impl Builder {
     /// folded when it is long.
     pub fn table(&mut self, caption: &str, table: &str) -> String {
         self.tables += 1;
+        self.numbered.push(Numbered::Table(caption.to_string(), table.to_string()));
         let number = self.tables;
         let scroll = format!("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table {number}\">{table}</div>");
         let rows = table.matches("<tr").count();
@@ -60,6 +72,8 @@ impl Builder {
     /// A numbered figure of one or more charts side by side, with the variants' legend.
     pub fn figure(&mut self, charts: Vec<(Option<Value>, &str)>, styles: &[&VariantStyle], caption: &str) -> String {
         self.figures += 1;
+        let panels = charts.iter().filter_map(|(spec, title)| Some(((*title).to_string(), spec.clone()?))).collect();
+        self.numbered.push(Numbered::Figure(panels, styles.iter().map(|&s| s.clone()).collect(), caption.to_string()));
         let number = self.figures;
         let mut out = format!("<figure class=\"charts\">{}<div class=\"row\">", legend(styles));
         for (place, (spec, title)) in charts.into_iter().enumerate() {

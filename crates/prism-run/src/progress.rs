@@ -8,6 +8,8 @@ pub trait Progress: Send + Sync {
     fn advance(&self, n: u64);
     /// A short remark beside the bar (loss, rate).
     fn note(&self, text: &str);
+    /// What the work minimises, now; nothing unless a listener draws it.
+    fn measure(&self, _: f64) {}
     /// The work is over.
     fn end(&self);
     /// One line of narration that outlives the bar.

@@ -237,6 +237,7 @@ impl<'a> Training<'a> {
         scalars.extend(cosines.iter().map(|(name, value)| (name.as_str(), *value)));
         self.events.scalars(now(), log.step, &scalars)?;
         self.around.progress.advance(1);
+        self.around.progress.measure(log.ce);
         if log.step.is_multiple_of(self.config.log_every) || log.step == self.config.steps {
             let latent = log.latent.map_or(String::new(), |l| format!(" latent {l:.4}"));
             self.around.progress.note(&format!("ce {:.4}{latent} {:.0} tokens/s", log.ce, log.tokens_per_second));

@@ -70,6 +70,7 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<ExitStatus> {
             prism_report::Error::Run(inner) => of_run(inner),
             prism_report::Error::Findings(inner) => of_audit(inner),
             prism_report::Error::NoAudit => ExitStatus::Input,
+            prism_report::Error::Figure { .. } => ExitStatus::Failure,
         });
     }
     cause.downcast_ref::<Refused>().map(|_| ExitStatus::Input)

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use prism_report::terminal::sparkline::sparkline;
 use prism_run::Progress;
 use serde::Serialize;
 
@@ -28,7 +29,12 @@ struct Bar {
     skipped: u64,
     told: Instant,
     note: String,
+    stage: String,
+    measured: Vec<f64>,
 }
+
+/// Blocks of the loss beside a bar.
+const SPARKLINE: usize = 16;
 
 impl Printer {
     /// A printer; `json` means results are JSON, `quiet` that only results and errors are printed.
@@ -44,6 +50,8 @@ impl Printer {
             skipped: 0,
             told: now,
             note: String::new(),
+            stage: String::new(),
+            measured: Vec::new(),
         };
         Self { quiet, json, terminal: std::io::stderr().is_terminal(), bar: Mutex::new(bar) }
     }
@@ -83,6 +91,11 @@ impl Printer {
         }
     }
 
+    /// What stands before the name of every bar from now on, e.g. `[2/10] `.
+    pub fn stage(&self, stage: &str) {
+        self.lock().stage = stage.into();
+    }
+
     /// A warning on stderr, printed even when quiet.
     pub fn warn(&self, text: &str) {
         let text = format!("warning: {text}");
@@ -111,6 +124,7 @@ impl Progress for Printer {
         bar.unit = unit.into();
         (bar.total, bar.done, bar.skipped, bar.begun, bar.told) = (total, done, done, now, now);
         bar.note.clear();
+        bar.measured.clear();
         if self.quiet {
             return;
         }
@@ -119,7 +133,7 @@ impl Progress for Printer {
             let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
             let drawn =
                 ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(5)).with_style(style).with_position(done);
-            drawn.set_message(bar.what.clone());
+            drawn.set_message(format!("{}{}", bar.stage, bar.what));
             drawn.reset_eta();
             bar.drawn = Some(drawn);
         } else {
@@ -149,7 +163,15 @@ impl Progress for Printer {
         let mut bar = self.lock();
         bar.note = text.into();
         if let Some(drawn) = &bar.drawn {
-            drawn.set_prefix(text.to_string());
+            drawn.set_prefix(format!("{text} {}", sparkline(&bar.measured, SPARKLINE)));
+        }
+    }
+
+    fn measure(&self, value: f64) {
+        let mut bar = self.lock();
+        // Only a terminal shows it.
+        if bar.drawn.is_some() {
+            bar.measured.push(value);
         }
     }
 

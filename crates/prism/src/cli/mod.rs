@@ -14,6 +14,7 @@ mod paper;
 mod paths;
 mod report;
 mod selection;
+mod show;
 mod study;
 mod trace;
 mod train;
@@ -35,6 +36,7 @@ pub use paper::PaperArguments;
 pub use paths::PathsArguments;
 pub use report::ReportArguments;
 pub use selection::SelectionArguments;
+pub use show::ShowArguments;
 pub use study::StudyArguments;
 pub use trace::TraceArguments;
 pub use train::TrainArguments;
@@ -63,6 +65,7 @@ use crate::hardware::{DeviceChoice, DtypeChoice};
   prism view runs/study-tiny               runs and their examples, in a browser
   prism paths runs/study-tiny              through the latents, or through the weights?
   prism paper                              the published table, recomputed
+  prism show runs/study-tiny               table, plot and verdicts, here in the terminal
 
 Results go to stdout, narration to stderr. Exit codes: 0 done, 1 failure,
 2 command line, 3 input refused, 4 no latent block opened, 130 interrupted."
@@ -131,6 +134,8 @@ pub enum Command {
     Report(ReportArguments),
     /// Look at runs in a browser: findings, examples, latents step by step
     View(ViewArguments),
+    /// Print a run: its table, its corruption profile, its verdicts
+    Show(ShowArguments),
     /// Hold the instrument against control arms whose verdict is known, and print how often it errs
     Validate(ValidateArguments),
     /// All of it from one recipe: world, training, audits, comparison, report

@@ -14,6 +14,7 @@ mod opened;
 mod paper;
 mod paths;
 mod report;
+mod show;
 mod study;
 mod trace;
 mod train;
@@ -47,6 +48,7 @@ pub fn run(command: Command, context: &Context) -> anyhow::Result<ExitStatus> {
         Command::Paths(arguments) => paths::run(arguments, context),
         Command::Report(arguments) => report::run(arguments, context),
         Command::View(arguments) => view::run(arguments, context),
+        Command::Show(arguments) => show::run(arguments, context),
         Command::Validate(arguments) => validate::run(arguments, context),
         Command::Study(arguments) => study::run(arguments, context),
     }

@@ -7,12 +7,15 @@ use crate::cli::PaperArguments;
 use crate::exit::ExitStatus;
 
 /// Runs the verb.
-pub fn run(_: PaperArguments, context: &Context) -> anyhow::Result<ExitStatus> {
+pub fn run(arguments: PaperArguments, context: &Context) -> anyhow::Result<ExitStatus> {
     let rows = paper::recompute(u64::from(AuditSettings::default().seed))?;
     context.printer.result(&paper::table(&rows));
     let judged = rows.iter().filter(|r| r.within.is_some()).count();
     let within = rows.iter().filter(|r| r.within == Some(true)).count();
     context.printer.result(&format!("{within} of {judged} published statistics are reproduced from the published table"));
     context.printer.result_json(&rows)?;
+    if let Some(folder) = &arguments.figures {
+        super::report::told(prism_report::export::paper::write_published(folder)?, &[folder], context);
+    }
     Ok(ExitStatus::Success)
 }

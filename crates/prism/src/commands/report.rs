@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use prism_report::export::{self, Written};
 use prism_report::{ReportInputs, build_report};
 use prism_run::folder::names;
 use prism_run::manifest::Manifest;
@@ -12,10 +13,7 @@ use crate::exit::{ExitStatus, Refused};
 
 /// Runs the verb.
 pub fn run(arguments: ReportArguments, context: &Context) -> anyhow::Result<ExitStatus> {
-    let mut inputs = ReportInputs::new(Vec::new());
-    for run in &arguments.runs {
-        add(&mut inputs, run)?;
-    }
+    let inputs = inputs(&arguments.runs)?;
     let first = arguments.runs.first().cloned().unwrap_or_default();
     let page = arguments.out.unwrap_or_else(|| first.join(names::REPORT));
     let summary = build_report(&inputs, &page)?;
@@ -24,8 +22,43 @@ pub fn run(arguments: ReportArguments, context: &Context) -> anyhow::Result<Exit
         context.printer.narrate(&format!("left out: {left_out}"));
     }
     context.printer.result(&format!("report {} ({:.1} MB)", summary.path.display(), summary.bytes as f64 / 1e6));
-    context.printer.result_json(&serde_json::json!({ "report": summary.path, "bytes": summary.bytes, "verdict": summary.verdict }))?;
+    let mut files = Vec::new();
+    if arguments.figures.is_some() || arguments.tables.is_some() {
+        let written = export::write(&inputs, arguments.figures.as_deref(), arguments.tables.as_deref())?;
+        let folders: Vec<&Path> = arguments.figures.iter().chain(&arguments.tables).map(PathBuf::as_path).collect();
+        files.extend(told(written, &folders, context));
+    }
+    if let Some(folder) = &arguments.paper {
+        files.extend(told(export::paper::write_study(&inputs, folder)?, &[folder], context));
+    }
+    context
+        .printer
+        .result_json(&serde_json::json!({ "report": summary.path, "bytes": summary.bytes, "verdict": summary.verdict, "files": files }))?;
     Ok(ExitStatus::Success)
+}
+
+/// Says what was exported where.
+pub fn told(written: Written, folders: &[&Path], context: &Context) -> Vec<PathBuf> {
+    for note in &written.notes {
+        context.printer.warn(note);
+    }
+    for folder in folders {
+        let count = written.files.iter().filter(|file| file.parent() == Some(folder)).count();
+        context.printer.result(&format!("{} files in {}", count, folder.display()));
+    }
+    written.files
+}
+
+/// What these folders hold: audits, trainings with their audits, comparisons, whole studies.
+///
+/// # Errors
+/// When one is no run folder, or holds nothing to report.
+pub fn inputs(runs: &[PathBuf]) -> anyhow::Result<ReportInputs> {
+    let mut inputs = ReportInputs::new(Vec::new());
+    for run in runs {
+        add(&mut inputs, run)?;
+    }
+    Ok(inputs)
 }
 
 /// Adds what a folder holds: an audit, a training with its audit, a comparison, or a whole study.

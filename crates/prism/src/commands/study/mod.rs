@@ -8,6 +8,8 @@ mod recipe;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use std::time::{Duration, Instant};
+
 use prism_run::folder::names;
 use prism_run::manifest::Manifest;
 use prism_run::{Intervention, Stages, Variant, folder};
@@ -123,12 +125,18 @@ impl Study {
         let total = self.variants.len() * self.seeds().count();
         let mut trained = Trained { manifest, floor, opened: 0 };
         let arms = self.seeds().flat_map(|seed| self.variants.iter().map(move |variant| (seed, variant)));
+        let mut pace = Pace::default();
         for (done, (seed, variant)) in arms.enumerate() {
-            context.printer.narrate(&format!("[{}/{total}] {} seed {seed}", done + 1, variant.name));
+            let place = format!("[{}/{total}] ", done + 1);
+            context.printer.narrate(&format!("{place}{} seed {seed}{}", variant.name, pace.left(total - done)));
+            context.printer.stage(&place);
+            let begun = Instant::now();
             let checkpoint = train(&self.train_plan(seed, variant, &base), context)?;
             let out = self.training(seed, variant).join("audit");
             trained.opened += audit(&audit_plan(self, &checkpoint, out, Some((variant, seed))), context)?.opened;
+            pace.took(begun.elapsed());
         }
+        context.printer.stage("");
         Ok(trained)
     }
 
@@ -152,6 +160,30 @@ impl Study {
     pub fn end(&self, mut manifest: Manifest) -> anyhow::Result<()> {
         manifest.ended = Some(provenance::now());
         Ok(manifest.write(&self.out)?)
+    }
+}
+
+/// How long an arm takes, from those done in this run; one that was complete before says nothing.
+#[derive(Debug, Default)]
+struct Pace {
+    arms: u32,
+    time: Duration,
+}
+
+impl Pace {
+    fn took(&mut self, time: Duration) {
+        if time > Duration::from_secs(1) {
+            self.arms += 1;
+            self.time += time;
+        }
+    }
+
+    /// How long `arms` more will take, in words; nothing before one was timed.
+    fn left(&self, arms: usize) -> String {
+        let Some(seconds) = (self.arms > 0).then(|| self.time.as_secs_f64() / f64::from(self.arms) * arms as f64) else {
+            return String::new();
+        };
+        if seconds < 90.0 { format!(", about {seconds:.0} s left") } else { format!(", about {:.0} min left", seconds / 60.0) }
     }
 }
 

@@ -1,0 +1,80 @@
+//! Audits in the terminal: Table 1, the profile, the verdicts with the rule of each.
+
+use prism_audit::conclusion::in_words;
+
+use super::{Look, Screen, profile};
+use crate::number::{decimal, interval, percent, points};
+use crate::study::{ALL, Audit, Part, Study, intervention_label};
+use crate::verdict;
+
+/// Draws every benchmark of a study.
+pub fn draw(study: &Study, screen: &mut Screen, look: Look) {
+    for part in &study.parts {
+        let several = if study.parts.len() > 1 { format!(" on {}", part.benchmark) } else { String::new() };
+        screen.heading(&format!("Table 1: variants side by side{several} ({})", crate::sections::n_equals(part)));
+        table1(study, part, screen, look);
+        profile::draw(study, part, screen, look);
+        verdicts(study, part, screen, look);
+        categories(study, part, screen, look);
+    }
+}
+
+fn table1(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
+    let interventions = part.interventions();
+    let changes: Vec<String> = interventions.iter().map(|i| intervention_label(i)).collect();
+    let mut header = vec!["variant", "cosine", "accuracy", "95 %", "floor", "probe (a)", "probe (b)", "gap G"];
+    header.extend(changes.iter().map(String::as_str));
+    let mut rows = Vec::new();
+    if let Some(base) = study.base.as_ref().filter(|base| base.benchmark == part.benchmark) {
+        let bounds = interval(base.accuracy_low, base.accuracy_high, percent);
+        rows.push(vec!["base model".into(), "–".into(), percent(base.accuracy), bounds, percent(base.majority)]);
+    }
+    for audit in &part.audits {
+        let (summary, clean) = (audit.summary(), audit.effect("clean"));
+        let accuracy = clean.and_then(|c| c.accuracy).or_else(|| summary.and_then(|s| s.accuracy));
+        let mut row = vec![
+            part.run_name(study, audit),
+            decimal(summary.and_then(|s| s.cosine), 3),
+            percent(accuracy),
+            clean.map_or_else(|| "–".into(), |c| interval(c.accuracy_low, c.accuracy_high, percent)),
+            percent(summary.and_then(|s| s.majority)),
+            percent(summary.and_then(|s| s.probe_a)),
+            percent(summary.and_then(|s| s.probe_b)),
+            points(summary.and_then(|s| s.gap)),
+        ];
+        row.extend(interventions.iter().map(|i| points(audit.delta(i))));
+        rows.push(row);
+    }
+    screen.table(&header, &rows, look);
+}
+
+fn verdicts(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
+    screen.heading("Do the latents matter?");
+    screen.wrapped(&verdict::sentence(study, part), look);
+    for audit in &part.audits {
+        for conclusion in &audit.findings.conclusion {
+            screen.wrapped(&format!("{}: {}", part.run_name(study, audit), in_words(conclusion)), look);
+        }
+    }
+    for warning in part.audits.iter().flat_map(|a| a.findings.warnings.iter().map(move |w| (a, w))) {
+        screen.wrapped(&format!("note: {}: {}", part.run_name(study, warning.0), warning.1.text), look);
+    }
+}
+
+/// Clean accuracy by category, where a run has more than one.
+fn categories(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
+    let of = |audit: &Audit| -> Vec<Vec<String>> {
+        let clean = audit.findings.faithfulness.iter().filter(|f| f.intervention == "clean" && f.category != ALL);
+        clean
+            .map(|f| {
+                let bounds = interval(f.accuracy_low, f.accuracy_high, percent);
+                vec![part.run_name(study, audit), f.category.clone(), f.examples.to_string(), percent(f.accuracy), bounds]
+            })
+            .collect()
+    };
+    let rows: Vec<Vec<String>> = part.audits.iter().flat_map(of).collect();
+    if !rows.is_empty() {
+        screen.heading("Clean accuracy by category, %");
+        screen.table(&["variant", "category", "n", "accuracy", "95 %"], &rows, look);
+    }
+}

@@ -1,0 +1,109 @@
+//! `prism show`: a run in the terminal.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use prism_audit::findings;
+use prism_report::ReportInputs;
+use prism_report::study::Study;
+use prism_report::terminal::{self, Look, Screen, training};
+use prism_run::folder::names;
+use prism_run::manifest::Manifest;
+
+use crate::Context;
+use crate::cli::ShowArguments;
+use crate::exit::{ExitStatus, Refused};
+
+/// Width where there is no terminal to ask.
+const WIDTH: usize = 100;
+
+/// Runs the verb.
+pub fn run(arguments: ShowArguments, context: &Context) -> anyhow::Result<ExitStatus> {
+    let run = arguments.run.as_path();
+    let manifest = Manifest::read(run)?;
+    let mut inputs = match manifest.kind.as_str() {
+        "eval" => ReportInputs::new(vec![run.to_path_buf()]),
+        "study" | "audit" | "train" | "compare" => super::report::inputs(&[run.to_path_buf()])?,
+        other => anyhow::bail!(Refused(format!(
+            "{}: a `{other}` run has nothing to show; name a study, audit, evaluation, training or comparison",
+            run.display()
+        ))),
+    };
+    let audited = |run: &Path| findings::folder(run).is_dir();
+    let (done, open): (Vec<PathBuf>, Vec<PathBuf>) = inputs.audits.iter().cloned().partition(|audit| audited(audit));
+    inputs.audits = done;
+    inputs.base = inputs.base.filter(|base| audited(base));
+    let look = look();
+    let mut screen = Screen::default();
+    screen.heading(&heading(run, &manifest));
+    for audit in &open {
+        screen.line(format!("{}: not finished, no findings yet", audit.display()));
+    }
+    let mut logs = Vec::new();
+    for folder in inputs.trainings.iter().filter(|folder| folder.join(names::LOG).exists()) {
+        let log = training::read(folder)?;
+        if inputs.trainings.len() > 1 {
+            screen.line(format!("{}:", folder.display()));
+        }
+        training::draw(&log, &mut screen, look);
+        logs.push(serde_json::json!({
+            "run": folder, "steps": log.curves.steps, "ce": log.curves.ce, "latent": log.curves.latent, "last": log.last,
+        }));
+    }
+    let study = if inputs.audits.is_empty() { None } else { Some(Study::read(&inputs, &mut Vec::new())?) };
+    if let Some(study) = &study {
+        terminal::study::draw(study, &mut screen, look);
+    }
+    let compared = inputs.comparison.as_deref().filter(|folder| audited(folder));
+    let compared = compared.map(prism_audit::Findings::read).transpose()?;
+    if let Some(findings) = &compared {
+        screen.heading("Table 2: correlations");
+        prism_audit::compare::table2(&findings.comparison).lines().for_each(|line| screen.line(line));
+    }
+    let report = run.join(names::REPORT);
+    let tables: Vec<PathBuf> = inputs.audits.iter().chain(&inputs.comparison).map(|run| findings::folder(run)).collect();
+    screen.heading("Files");
+    match report.exists() {
+        true => screen.line(format!("report  {}", report.display())),
+        false if inputs.audits.is_empty() || manifest.kind == "eval" => {}
+        false => screen.line(format!("report  none yet; prism report {}", run.display())),
+    }
+    tables.iter().for_each(|folder| screen.line(format!("tables  {}", folder.display())));
+    context.printer.result(screen.text(look).trim_end());
+    let all = || study.iter().flat_map(|s| &s.parts).flat_map(|p| &p.audits).map(|a| &a.findings);
+    context.printer.result_json(&serde_json::json!({
+        "run": run,
+        "kind": manifest.kind,
+        "table1": all().flat_map(|f| &f.table1).collect::<Vec<_>>(),
+        "faithfulness": all().flat_map(|f| &f.faithfulness).collect::<Vec<_>>(),
+        "verdict": all().flat_map(|f| &f.verdict).collect::<Vec<_>>(),
+        "conclusion": all().flat_map(|f| &f.conclusion).collect::<Vec<_>>(),
+        "comparison": compared.iter().flat_map(|f| &f.comparison).collect::<Vec<_>>(),
+        "trainings": logs,
+        "unfinished": open,
+        "report": report.exists().then_some(report),
+        "tables": tables,
+    }))?;
+    Ok(ExitStatus::Success)
+}
+
+fn heading(run: &Path, manifest: &Manifest) -> String {
+    let name = manifest.name.as_deref().map_or_else(String::new, |name| format!(", {name}"));
+    let seed = manifest.seed.map_or_else(String::new, |seed| format!(", seed {seed}"));
+    let open = if manifest.ended.is_none() { ", not finished" } else { "" };
+    format!("{}: {}{name}{seed}{open}", run.display(), manifest.kind)
+}
+
+/// What this terminal can show, from its size and the environment.
+fn look() -> Look {
+    let terminal = std::io::stdout().is_terminal();
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let columns = set("COLUMNS").and_then(|columns| columns.parse().ok());
+    let size = terminal_size::terminal_size().filter(|_| terminal).map(|(width, _)| usize::from(width.0));
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default().to_ascii_lowercase();
+    Look {
+        width: columns.or(size).unwrap_or(WIDTH).clamp(20, 1000),
+        unicode: locale.contains("utf-8") || locale.contains("utf8"),
+        color: terminal && set("NO_COLOR").is_none(),
+    }
+}
