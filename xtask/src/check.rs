@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::{browser, dependencies};
 use crate::steps::{python, root, step};
+use crate::{browser, dependencies};
 
 /// Runs every check.
 pub fn run() -> anyhow::Result<()> {

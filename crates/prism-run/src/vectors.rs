@@ -68,7 +68,7 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, Vectors>> {
 /// # Errors
 /// As [`read`].
 pub fn read_named(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<BTreeMap<String, Vectors>> {
-    let file = Open::open(path)?;
+    let file = Open::at(path)?;
     let mut all = BTreeMap::new();
     for name in file.matrices()?.into_keys().filter(|name| wanted(name)) {
         let vectors = file.vectors(&name)?;
@@ -89,7 +89,7 @@ struct Open {
 }
 
 impl Open {
-    fn open(path: &Path) -> Result<Self> {
+    fn at(path: &Path) -> Result<Self> {
         let unread = |e| Error::io("cannot read", path, e);
         let bad = |cause: String| Error::content(path, cause, REMEDY);
         let mut file = File::open(path).map_err(unread)?;
@@ -164,7 +164,7 @@ impl Open {
 /// When a file is absent or malformed, matrices of one name have different widths, or `to`
 /// cannot be written.
 pub fn merge(paths: &[PathBuf], to: &Path) -> Result<()> {
-    let files = paths.iter().map(|path| Open::open(path)).collect::<Result<Vec<_>>>()?;
+    let files = paths.iter().map(|path| Open::at(path)).collect::<Result<Vec<_>>>()?;
     let mut shapes: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     for file in &files {
         for (name, (n, width)) in file.matrices()? {

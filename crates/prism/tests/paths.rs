@@ -19,7 +19,9 @@ fn paths(base: &Path, variants: &[&Path], out: &Path, more: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_prism"));
     command.args(["paths", "--steps", "4", "--max-new-tokens", "64", "--limit", "6", "--min-pixels", "3136", "--max-pixels", "50176"]);
     command.arg("--base").arg(base).arg("--benchmark").arg(golden().join("examples/data.json")).arg("--out").arg(out);
-    variants.iter().for_each(|variant| drop(command.arg("--variant").arg(variant)));
+    variants.iter().for_each(|variant| {
+        command.arg("--variant").arg(variant);
+    });
     command.args(more).output().unwrap()
 }
 

@@ -99,7 +99,7 @@ pub fn findings(named: &Named, answers: &Answers<'_>, clusters: &Clusters, setti
 }
 
 /// The gold letter's margin and whether the answer is right, at a cell of an example.
-fn at(answers: &Answers<'_>, cell: PathCell, row: usize) -> Option<(f64, Option<f64>)> {
+fn at(answers: &Answers<'_>, cell: PathCell, row: usize) -> Option<Outcome> {
     let answer = answers.get(&cell)?.get(&row)?;
     Some((f64::from(u8::from(right(answer))), answer.gold_margin))
 }
@@ -163,6 +163,9 @@ fn simple(
     }
 }
 
+/// Whether a cell was right, 1 or 0, and its margin.
+type Outcome = (f64, Option<f64>);
+
 fn interaction(
     blank: EffectFinding,
     rows: &BTreeSet<usize>,
@@ -175,12 +178,12 @@ fn interaction(
         let [a, b, c, d] = [a, b, c, d].map(|cell| at(answers, cell, *row));
         Some((*row, [a?, b?, c?, d?]))
     };
-    let cells: Vec<(usize, [(f64, Option<f64>); 4])> = rows.iter().filter_map(four).collect();
+    let cells: Vec<(usize, [Outcome; 4])> = rows.iter().filter_map(four).collect();
     if cells.is_empty() {
         return EffectFinding { reason: Some("no example ran in every cell of the crossing".into()), ..blank };
     }
     let values: Vec<(usize, f64)> = cells.iter().map(|(row, [a, b, c, d])| (*row, (b.0 - a.0) - (d.0 - c.0))).collect();
-    let of_margin = |(row, [a, b, c, d]): &(usize, [(f64, Option<f64>); 4])| Some((*row, (b.1? - a.1?) - (d.1? - c.1?)));
+    let of_margin = |(row, [a, b, c, d]): &(usize, [Outcome; 4])| Some((*row, (b.1? - a.1?) - (d.1? - c.1?)));
     let margins: Vec<(usize, f64)> = cells.iter().filter_map(of_margin).collect();
     let difference = Difference::of(&values, clusters, settings);
     let margin = Difference::of(&margins, clusters, settings);

@@ -171,8 +171,8 @@ pub fn record_crossing(
 ) -> Result<Records> {
     crossing.check(examples)?;
     let plan = crossing.plan(examples);
-    if let Some(recorded) = parts::recorded(run, &plan)? {
-        return Ok(recorded);
+    if parts::recorded(run, &plan)? {
+        return Records::read(&prism_run::records::folder(run));
     }
     let parts = Parts::open(run, &plan)?;
     let letters = super::example::letter_forms(crossing.variant.prompter.tokenizer())?;
@@ -194,5 +194,6 @@ pub fn record_crossing(
         parts.write(index, part)?;
     }
     progress.end();
-    parts.merge(run, chunks.len(), None)
+    parts.merge(run, chunks.len(), None)?;
+    Records::read(&prism_run::records::folder(run))
 }
