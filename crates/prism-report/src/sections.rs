@@ -2,15 +2,32 @@
 //! without scripts, the charts are specifications handed to the page's script.
 
 pub mod agreement;
+pub mod alignment_steps;
+pub mod attention;
+pub mod brief;
+pub mod conclusions;
 pub mod corruption;
+pub mod donors;
+pub mod dose;
 pub mod examples;
+pub mod filter;
 pub mod first_screen;
+pub mod geometry;
+pub mod lens;
+pub mod not_measured;
 pub mod outcomes;
 pub mod probes;
+pub mod projection;
 pub mod provenance;
+pub mod retrieval;
+pub mod seeds;
+pub mod steps;
+pub mod table;
 pub mod table1;
 pub mod training;
+pub mod visibility;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -23,8 +40,13 @@ use crate::study::{Audit, Part, Study};
 
 /// Rows a table may have and still stand open.
 const LONGEST_OPEN: usize = 48;
+/// Rows a table may have; the rest lies in the findings.
+const MOST_ROWS: usize = 480;
+/// Marks a page may draw, so that its size stays bounded.
+const MOST_MARKS: usize = 24_000;
 
-/// What sections share while the page is written: numbering and the charts so far.
+/// What sections share while the page is written: numbering, the charts so far, and what
+/// could not be shown.
 #[derive(Debug, Default)]
 pub struct Builder {
     /// Chart specifications by element id.
@@ -33,9 +55,17 @@ pub struct Builder {
     pub contents: Vec<(String, String)>,
     /// Put before anchors, to tell benchmarks apart.
     pub prefix: String,
+    /// Heading and reason of every section that had nothing to show.
+    pub not_measured: Vec<(String, String)>,
+    /// What was cut for length.
+    pub cut: Vec<String>,
     tables: usize,
     figures: usize,
+    marks: usize,
 }
+
+/// One chart of a figure: its specification, if there is anything to draw, and its title.
+pub type Panel = (Option<Value>, String);
 
 impl Builder {
     /// A section under its heading, listed in the contents.
@@ -46,33 +76,58 @@ impl Builder {
         html
     }
 
-    /// A numbered table with its caption above, scrolling sideways when narrow,
-    /// folded when it is long.
-    pub fn table(&mut self, caption: &str, table: &str) -> String {
+    /// Notes that a section is not on the page, and why.
+    pub fn absent(&mut self, heading: &str, reason: &str) -> String {
+        self.not_measured.push((heading.to_string(), reason.to_string()));
+        String::new()
+    }
+
+    /// A numbered table with its caption above, scrolling sideways when narrow, folded when
+    /// it is long, cut when it is very long. `name` tells tables apart for scripts and tests.
+    pub fn table(&mut self, name: &str, caption: &str, table: &str) -> String {
         self.tables += 1;
         let number = self.tables;
+        let (table, rows, cut) = shortened(table);
+        if cut > 0 {
+            self.cut.push(format!("{cut} of {} rows of Table {number}; all are in the runs\u{2019} `findings/`", rows + cut));
+        }
+        let note = if cut > 0 { format!(" The last {cut} rows are not shown.") } else { String::new() };
         let scroll = format!("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table {number}\">{table}</div>");
-        let rows = table.matches("<tr").count();
         let body = if rows > LONGEST_OPEN { format!("<details><summary>{rows} rows</summary>{scroll}</details>") } else { scroll };
-        format!("<figure class=\"table\"><figcaption><b>Table {number}.</b> {caption}</figcaption>{body}</figure>")
+        format!(
+            "<figure class=\"table\" data-table=\"{}{name}\" data-rows=\"{rows}\"><figcaption><b>Table {number}.</b> {caption}{note}</figcaption>{body}</figure>",
+            self.prefix
+        )
     }
 
     /// A numbered figure of one or more charts side by side, with the variants' legend.
-    pub fn figure(&mut self, charts: Vec<(Option<Value>, &str)>, styles: &[&VariantStyle], caption: &str) -> String {
+    /// The charts' ids are `chart-NAME-1`, `chart-NAME-2`, ...
+    pub fn figure(&mut self, name: &str, charts: Vec<Panel>, styles: &[&VariantStyle], caption: &str) -> String {
         self.figures += 1;
         let number = self.figures;
-        let mut out = format!("<figure class=\"charts\">{}<div class=\"row\">", legend(styles));
+        let mut out = format!("<figure class=\"charts\" data-figure=\"{}{name}\">{}<div class=\"row\">", self.prefix, legend(styles));
         for (place, (spec, title)) in charts.into_iter().enumerate() {
             out.push_str("<div class=\"panel\">");
             if !title.is_empty() {
-                let _ = write!(out, "<p class=\"panel-title\">{}</p>", escape(title));
+                let _ = write!(out, "<p class=\"panel-title\">{}</p>", escape(&title));
             }
+            let marks = spec.as_ref().map_or(0, marks_of);
             match spec {
-                Some(spec) => {
-                    let id = format!("chart-{number}-{}", place + 1);
+                Some(spec) if self.marks + marks <= MOST_MARKS => {
+                    self.marks += marks;
+                    let id = format!("chart-{}{name}-{}", self.prefix, place + 1);
                     let label = spec.get("description").and_then(Value::as_str).unwrap_or("chart").to_string();
-                    let _ = write!(out, "<div class=\"chart\" id=\"{id}\" role=\"img\" aria-label=\"{}\"></div>", escape(&label));
+                    let height = spec.get("height").and_then(Value::as_u64).unwrap_or(240);
+                    let _ = write!(
+                        out,
+                        "<div class=\"chart\" id=\"{id}\" role=\"img\" aria-label=\"{}\" data-chart=\"{name}\" data-rows=\"{marks}\" style=\"min-height:{height}px\"></div>",
+                        escape(&label)
+                    );
                     self.specs.insert(id, spec);
+                }
+                Some(_) => {
+                    self.cut.push(format!("a chart of Figure {number}, for the page\u{2019}s size"));
+                    out.push_str("<p class=\"absent\">Left out, for the page\u{2019}s size; the numbers are in the table.</p>");
                 }
                 None => out.push_str("<p class=\"absent\">No numbers to draw.</p>"),
             }
@@ -83,6 +138,45 @@ impl Builder {
     }
 }
 
+/// The table with at most [`MOST_ROWS`] rows in its body, how many it has, and how many were cut.
+fn shortened(table: &str) -> (Cow<'_, str>, usize, usize) {
+    let body = table.find("<tbody").unwrap_or(0);
+    let rows: Vec<usize> = table[body..].match_indices("<tr").map(|(at, _)| body + at).collect();
+    match rows.get(MOST_ROWS) {
+        None => (Cow::Borrowed(table), rows.len(), 0),
+        Some(&end) => (Cow::Owned(format!("{}</tbody></table>", &table[..end])), MOST_ROWS, rows.len() - MOST_ROWS),
+    }
+}
+
+/// Marks a specification draws: the values of its main data.
+fn marks_of(spec: &Value) -> usize {
+    spec["data"]["values"].as_array().map_or(0, Vec::len)
+}
+
+/// The start of a run's row in a table, its header cell included. `first` is the run's first
+/// row there; `intervention` the textual form of the one the row is of. By these attributes
+/// the page's script filters.
+pub fn row_start(study: &Study, part: &Part, audit: &Audit, first: bool, intervention: Option<&str>) -> String {
+    let of = intervention.map_or_else(String::new, |i| format!(" data-intervention=\"{}\"", escape(i)));
+    format!(
+        "<tr class=\"{}\" data-variant=\"{}\" data-run=\"{}\"{of}>{}",
+        if first { "first" } else { "again" },
+        escape(&study.style(audit).id),
+        escape(&part.run_name(study, audit)),
+        run_header(study, part, audit)
+    )
+}
+
+/// The audits that stand for their variants where all seeds would be too many: the first of each.
+pub fn first_seeds(part: &Part) -> Vec<&Audit> {
+    part.variants().into_iter().filter_map(|v| part.of(v).next()).collect()
+}
+
+/// What to add to a caption where only [`first_seeds`] are drawn.
+pub fn first_seed_note(part: &Part) -> &'static str {
+    if part.has_seeds() { " The first seed of each variant." } else { "" }
+}
+
 /// The variant's shape and colour, inline.
 pub fn swatch(style: &VariantStyle) -> String {
     format!("<svg class=\"swatch v{}\" viewBox=\"-6 -6 12 12\" aria-hidden=\"true\"><path d=\"{}\"/></svg>", style.class, style.path())
@@ -90,7 +184,8 @@ pub fn swatch(style: &VariantStyle) -> String {
 
 /// The legend over a figure.
 pub fn legend(styles: &[&VariantStyle]) -> String {
-    let items: String = styles.iter().map(|s| format!("<li>{}{}</li>", swatch(s), escape(&s.name))).collect();
+    let items: String =
+        styles.iter().map(|s| format!("<li data-variant=\"{}\">{}{}</li>", escape(&s.id), swatch(s), escape(&s.name))).collect();
     format!("<ul class=\"legend\">{items}</ul>")
 }
 

@@ -40,6 +40,16 @@ pub fn standing_of_word(word: &str) -> Standing {
     }
 }
 
+/// The CSS class of a verdict's word, a run's or an intervention's.
+pub fn class_of_word(word: &str) -> &'static str {
+    match word {
+        CHANGES | LOAD_BEARING => "changes",
+        BYPASSED => "bypassed",
+        NO_LATENTS => "silent",
+        _ => "undecided",
+    }
+}
+
 /// The standing of a variant.
 pub fn standing(part: &Part, variant: usize) -> Standing {
     let mut all = part.of(variant).flat_map(|a| &a.findings.verdict).filter(|v| v.intervention != "sham").peekable();
@@ -63,17 +73,6 @@ pub fn standing(part: &Part, variant: usize) -> Standing {
         Standing::Bypassed
     } else {
         Standing::Undecided
-    }
-}
-
-/// `load-bearing`, and in how many of the variant's runs where it is not all; `None` where
-/// no run is concluded so.
-pub fn load_bearing(part: &Part, variant: usize) -> Option<String> {
-    let of: Vec<bool> = part.of(variant).filter_map(|a| a.summary()).map(|line| line.conclusion == LOAD_BEARING).collect();
-    match (of.iter().filter(|bears| **bears).count(), of.len()) {
-        (0, _) => None,
-        (k, n) if k == n => Some(LOAD_BEARING.to_string()),
-        (k, n) => Some(format!("{LOAD_BEARING} in {k} of {n} runs")),
     }
 }
 

@@ -3,13 +3,13 @@
 
 use std::fmt::Write;
 
-use super::{callout, n_equals, swatch};
+use super::{callout, n_equals};
 use crate::html::escape;
 use crate::number::{correlation, interval, p_value, percent, points, spread};
 use crate::study::{Part, Study, intervention_label};
-use crate::verdict::{self, Standing};
+use crate::verdict;
 
-/// Verdict, key figures, alarms and the standing of each variant.
+/// Verdict, alarms and key figures.
 pub fn html(study: &Study, part: &Part) -> String {
     let mut out = format!("<p class=\"verdict\">{}</p>", escape(&verdict::sentence(study, part)));
     let headline = study.comparison.as_ref().and_then(|(_, f)| verdict::headline(&f.comparison));
@@ -18,7 +18,6 @@ pub fn html(study: &Study, part: &Part) -> String {
     }
     out.push_str(&alarms(study, part));
     out.push_str(&key_figures(study, part));
-    out.push_str(&standings(study, part));
     out
 }
 
@@ -122,28 +121,6 @@ fn key_figures(study: &Study, part: &Part) -> String {
 fn p_equals(p: Option<f64>) -> String {
     let text = p_value(p);
     if text.starts_with('<') { text } else { format!("= {text}") }
-}
-
-/// One word per variant, each with its look.
-fn standings(study: &Study, part: &Part) -> String {
-    let mut out = String::from("<ul class=\"standings\">");
-    for v in part.variants() {
-        let style = &study.variants[v];
-        let (class, words) = match verdict::standing(part, v) {
-            Standing::Changes => ("changes", "damage changes the answer"),
-            Standing::Breaks => ("undecided", "damage breaks the form"),
-            Standing::Bypassed => ("bypassed", "bypassed"),
-            Standing::Undecided => ("undecided", "undecided"),
-            Standing::TooWeak => ("undecided", prism_audit::verdict::TOO_WEAK),
-            Standing::NoLatents => ("silent", "no latents ran"),
-            Standing::Unknown => ("silent", "not tested"),
-        };
-        let bears = verdict::load_bearing(part, v);
-        let words = bears.as_deref().unwrap_or(words);
-        let _ = write!(out, "<li>{}<b>{}</b> <span class=\"word {class}\">{words}</span></li>", swatch(style), escape(&style.name));
-    }
-    out.push_str("</ul>");
-    out
 }
 
 /// The warnings of the audits and of the comparison, each once.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use prism_audit::findings::VariantSummary;
 
-use super::{Builder, n_equals, run_header, swatch};
+use super::{Builder, n_equals, row_start, swatch};
 use crate::html::escape;
 use crate::number::{decimal, interval, percent, points, spread};
 use crate::study::{Audit, Part, Study, intervention_label};
@@ -47,7 +47,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         escape(&part.benchmark),
         n_equals(part)
     );
-    let table = builder.table(&caption, &t);
+    let table = builder.table("table-1", &caption, &t);
     builder.section("table-1", "Variants side by side", &table)
 }
 
@@ -65,7 +65,8 @@ fn base_row(base: &VariantSummary, interventions: usize, t: &mut String) {
 fn run_row(study: &Study, part: &Part, audit: &Audit, interventions: &[String], under_mean: bool, t: &mut String) {
     let s = audit.summary();
     let clean = audit.effect("clean");
-    let _ = write!(t, "<tr{}>{}", if under_mean { " class=\"seed\"" } else { "" }, run_header(study, part, audit));
+    let start = row_start(study, part, audit, true, None);
+    t.push_str(&if under_mean { start.replacen("class=\"first\"", "class=\"seed\"", 1) } else { start });
     let accuracy = clean.and_then(|c| c.accuracy).or_else(|| s.and_then(|s| s.accuracy));
     let low = clean.and_then(|c| c.accuracy_low).or_else(|| s.and_then(|s| s.accuracy_low));
     let high = clean.and_then(|c| c.accuracy_high).or_else(|| s.and_then(|s| s.accuracy_high));
@@ -97,7 +98,8 @@ fn mean_row(study: &Study, variant: usize, audits: &[&Audit], interventions: &[S
     let style = &study.variants[variant];
     let _ = write!(
         t,
-        "<tr class=\"mean\"><th scope=\"row\">{}{} <small>{} seeds</small></th>",
+        "<tr class=\"mean\" data-variant=\"{}\"><th scope=\"row\">{}{} <small>{} seeds</small></th>",
+        escape(&style.id),
         swatch(style),
         escape(&style.name),
         audits.len()
