@@ -97,9 +97,8 @@
     var first = cards.filter(function (c) { return !c.hidden; })[0];
     link.href = first ? "#" + first.id : "#";
     link.textContent = shown === 1 ? "1 example" : shown + " examples";
-    status.append(what.join(" ") + ": ");
-    status.append(shown ? link : "no example of the gallery");
-    status.append(chosen.example ? "" : " that flips" + (shown === 1 ? "" : "").trim());
+    status.append(what.join(" ") + ": ", shown ? link : "no example of the gallery");
+    if (!chosen.example) status.append(shown > 1 ? " flip" : " flips");
   }
 
   // ---- charts ----
@@ -165,6 +164,8 @@
       mode: "vega-lite",
       renderer: "svg",
       ast: true,
+      // What Vega warns of, an interval that is absent, is no fault.
+      logLevel: 1,
       actions: { editor: false, compiled: false, export: true, source: true },
       downloadFileName: "prism-" + id,
       tooltip: { theme: dark ? "dark" : "light" }

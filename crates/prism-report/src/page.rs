@@ -35,8 +35,8 @@ pub fn html(study: &Study, title: Option<&str>, gallery_size: usize, left_out: &
         }
         let gallery = gallery::choose(part, gallery_size, left_out);
         shown += gallery.shown.len();
-        head.push_str(&sections::first_screen::html(study, part));
-        head.push_str(&sections::brief::html(study, part, &gallery, &builder.prefix));
+        let brief = sections::brief::html(study, part, &gallery, &builder.prefix);
+        head.push_str(&sections::first_screen::html(study, part, &brief));
         body.push_str(&sections::first_screen::warnings(study, part));
         body.push_str(&part_html(study, part, &gallery, &mut builder, left_out));
     }

@@ -172,6 +172,15 @@ pub fn first_seeds(part: &Part) -> Vec<&Audit> {
     part.variants().into_iter().filter_map(|v| part.of(v).next()).collect()
 }
 
+/// Whether a step that `examples` of `most` reach is drawn: a mean of a few stragglers is noise
+/// at the end of a line, and stands in the table.
+pub fn is_drawn(examples: usize, most: usize) -> bool {
+    examples > 1 && examples * 10 >= most
+}
+
+/// What to add to a caption where [`is_drawn`] decides.
+pub const DRAWN: &str = " Steps that fewer than a tenth of the examples reach stand in the table only.";
+
 /// What to add to a caption where only [`first_seeds`] are drawn.
 pub fn first_seed_note(part: &Part) -> &'static str {
     if part.has_seeds() { " The first seed of each variant." } else { "" }
@@ -216,4 +225,29 @@ pub fn n_equals(part: &Part) -> String {
 /// An aside for what must not be missed.
 pub fn callout(kind: &str, text: &str) -> String {
     format!("<aside class=\"callout {kind}\">{text}</aside>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_table_is_folded_a_very_long_one_cut_and_the_cut_is_said() {
+        let of = |rows: usize| format!("<table><thead><tr><th>x</th></tr></thead><tbody>{}</tbody></table>", "<tr><td>1</td></tr>".repeat(rows));
+        let mut builder = Builder::default();
+        assert!(!builder.table("short", "Short.", &of(LONGEST_OPEN)).contains("<details>"));
+        assert!(builder.table("long", "Long.", &of(LONGEST_OPEN + 1)).contains("<summary>49 rows</summary>"));
+        let cut = builder.table("longest", "Longest.", &of(MOST_ROWS + 7));
+        assert!(cut.matches("<tr>").count() == MOST_ROWS + 1 && cut.contains("The last 7 rows are not shown.") && cut.contains("</tbody></table>"));
+        assert_eq!(builder.cut, ["7 of 487 rows of Table 3; all are in the runs\u{2019} `findings/`"]);
+    }
+
+    #[test]
+    fn a_page_draws_a_bounded_number_of_marks() {
+        let spec = |n: usize| Some(serde_json::json!({"description": "d", "height": 10, "data": {"values": vec![0; n]}}));
+        let mut builder = Builder::default();
+        builder.figure("a", vec![(spec(MOST_MARKS), String::new())], &[], "");
+        let html = builder.figure("b", vec![(spec(1), String::new())], &[], "");
+        assert!(html.contains("Left out, for the page") && builder.specs.len() == 1 && builder.cut.len() == 1);
+    }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use prism_audit::Findings;
 use prism_audit::findings::{ConclusionFinding, FaithfulnessFinding, VariantSummary};
 use prism_run::manifest::Manifest;
-use prism_run::{Action, Intervention, Variant, View};
+use prism_run::{Action, Intervention, Scope, Variant, View};
 
 use crate::charts::theme::VariantStyle;
 use crate::html::{clipped, plain};
@@ -112,7 +112,8 @@ pub struct Part {
 }
 
 impl Part {
-    /// Interventions other than clean, in the order they were run.
+    /// Interventions other than clean: those on the whole block with the image in view, then
+    /// those on part of it, then those under another view; each in the order they were run.
     pub fn interventions(&self) -> Vec<String> {
         let mut all: Vec<String> = Vec::new();
         for row in self.audits.iter().flat_map(|a| &a.findings.faithfulness) {
@@ -120,7 +121,13 @@ impl Part {
                 all.push(row.intervention.clone());
             }
         }
+        all.sort_by_key(|i| if is_whole(i) { 0 } else { 1 + usize::from(!prism_audit::conclusion::is_main(i)) });
         all
+    }
+
+    /// Those of [`Part::interventions`] on the whole block, with the image in view.
+    pub fn whole_interventions(&self) -> Vec<String> {
+        self.interventions().into_iter().filter(|i| is_whole(i)).collect()
     }
 
     /// Indices of the variants it holds, in order, each once.
@@ -283,6 +290,14 @@ fn folder_name(folder: &Path) -> String {
 fn remember(names: &mut Vec<(String, String)>, id: &str, name: &str) {
     if !names.iter().any(|(known, _)| known == id) {
         names.push((id.to_string(), clipped(&plain(name), LONGEST_NAME)));
+    }
+}
+
+/// Whether an intervention is on the whole block with the image in view.
+fn is_whole(text: &str) -> bool {
+    match text.parse::<Intervention>() {
+        Ok(Intervention { scope, view, .. }) => scope == Scope::default() && view == View::Open,
+        Err(_) => true,
     }
 }
 

@@ -67,7 +67,7 @@ pub fn spec(effects: &[Effect<'_>], margin: Option<f64>) -> Option<Value> {
         "encoding": {"x": x("delta"), "y": y, "yOffset": offset, "color": colour(&styles), "shape": shape(&styles),
             "tooltip": tooltip(&[("run", "run", ""), ("intervention", "intervention", ""), ("delta", "change, points", "+.1f"),
                 ("low", "95 % from", "+.1f"), ("high", "to", "+.1f"), ("gained", "gained", "d"), ("lost", "lost", "d")])}}));
-    let step = if runs.len() > 8 { 9 } else { 14 };
+    let step = if runs.len() > 5 { 9 } else { 14 };
     let height = json!(interventions.len() * (runs.len() * step + 22));
     let words = effects.iter().map(|e| format!("{}, {}: {}", e.run.label, e.intervention, with_interval(e.delta, e.low, e.high, points)));
     Some(chart(

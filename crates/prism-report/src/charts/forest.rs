@@ -92,7 +92,7 @@ pub fn spec(marks: &[Mark<'_>], look: &Look<'_>) -> Option<Value> {
             "tooltip": tooltip(&[("run", "run", ""), ("row", "of", ""), ("value", look.title, &format),
                 ("low", "95 % from", &format), ("high", "to", &format)])}}),
     );
-    let step = if runs.len() > 8 { 9 } else { 14 };
+    let step = if runs.len() > 5 { 9 } else { 14 };
     let show = |v: Option<f64>| decimal(scaled(v), look.digits);
     let words = marks.iter().map(|m| format!("{}, {}: {}", m.run.label, m.row, with_interval(m.value, m.low, m.high, show)));
     let description = told(&format!("{}, {}", look.what, look.title), words);

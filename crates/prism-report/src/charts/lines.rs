@@ -97,7 +97,7 @@ pub fn spec(lines: &[Line<'_>], look: &Look<'_>) -> Option<Value> {
     if let (true, Some(line)) = (names.len() > 1, line.as_object_mut()) {
         let dashes: Vec<Value> = (0..names.len()).map(|i| DASHES[i % DASHES.len()].into()).collect();
         line.insert("strokeDash".into(), json!({"field": "line", "type": "nominal", "scale": {"domain": names, "range": dashes},
-            "legend": {"orient": "top", "title": null, "labelColor": theme::FAINT, "symbolStrokeColor": theme::FAINT, "symbolSize": 300}}));
+            "legend": {"orient": "top", "title": null, "symbolStrokeColor": theme::FAINT, "symbolSize": 300}}));
     }
     layers.push(json!({"mark": {"type": "rule", "strokeWidth": 1.3, "opacity": 0.45},
         "encoding": {"x": x, "y": y("low"), "y2": {"field": "high"}, "color": colour(&styles)}}));

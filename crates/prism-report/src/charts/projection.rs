@@ -42,7 +42,7 @@ pub fn spec(run: &Run<'_>, stage: &str, points: &[Point], shares: (f64, f64)) ->
         json!({"field": field, "type": "quantitative", "title": format!("{name} component, {} % of variance", percent(Some(share))),
             "scale": {"zero": false, "nice": true}, "axis": {"grid": false, "tickCount": 4}})
     };
-    let legend = json!({"orient": "bottom", "titleOrient": "left", "labelColor": theme::FAINT, "titleColor": theme::INK});
+    let legend = json!({"orient": "bottom", "titleOrient": "left"});
     let mut of_step = legend.clone();
     of_step["gradientLength"] = json!(90);
     of_step["tickMinStep"] = json!(1);

@@ -110,6 +110,8 @@ pub fn config() -> Value {
         "point": {"cursor": "pointer"},
         "rect": {"cursor": "pointer"},
         "axisY": {"domain": false, "ticks": false},
+        "legend": {"labelColor": FAINT, "titleColor": INK, "titleFontWeight": "normal", "labelFontSize": 11, "titleFontSize": 11.5,
+            "layout": {"bottom": {"direction": "vertical", "anchor": "start"}}},
         "header": {"labelColor": INK, "titleColor": INK}
     })
 }

@@ -102,7 +102,7 @@ fn image_html(picture: &Result<Picture, String>, boxes: &[RegionBox], id: &str, 
         Ok(p) => {
             let _ = write!(
                 out,
-                "<div class=\"frame\"><img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"Image of example {}\" loading=\"lazy\">",
+                "<div class=\"frame\"><img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"Image of example {}\" decoding=\"async\">",
                 p.uri,
                 p.width,
                 p.height,

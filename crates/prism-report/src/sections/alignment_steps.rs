@@ -9,7 +9,7 @@ use prism_run::records::{self, AlignmentRow, files};
 use prism_run::table::read_rows;
 
 use super::table::{NUMBER, TEXT, Table};
-use super::{Builder, run, styles};
+use super::{Builder, DRAWN, is_drawn, run, styles};
 use crate::charts::lines::{self, Line, Look, Point};
 use crate::gallery::read_examples;
 use crate::html::escape;
@@ -49,11 +49,11 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder, left_out: &mut Ve
     for (mode, title) in MODES {
         let mut lines: Vec<Line<'_>> = Vec::new();
         for (audit, means) in &all {
+            let most = means.values().map(|mean| mean.examples).max().unwrap_or(0);
             for stage in ["context", "target"] {
                 let points: Vec<Point> = means
                     .iter()
-                    // A mean of one example is a point of noise at the end of a line.
-                    .filter(|((m, s, _), mean)| m == mode && s == stage && mean.examples > 1)
+                    .filter(|((m, s, _), mean)| m == mode && s == stage && is_drawn(mean.examples, most))
                     .map(|((_, _, step), mean)| Point { x: *step as f64, y: mean.cosine, low: mean.low, high: mean.high, key: None })
                     .collect();
                 if !points.is_empty() {
@@ -63,8 +63,8 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder, left_out: &mut Ve
         }
         charts.push((lines::spec(&lines, &look), title.to_string()));
     }
-    let caption = "Cosine of latent and teacher target at each step: mean over examples with its 95 % interval (clusters whole). Teacher-forced, every step is fed the target before it; free-running, the model\u{2019}s own latent. Where the right panel falls away from the left, the published measure flatters. Training has as many steps as the region has tokens, decoding K.";
-    let mut out = builder.figure("alignment-steps", charts, &styles(study, part), caption);
+    let caption = format!("Cosine of latent and teacher target at each step: mean over examples with its 95 % interval (clusters whole). Teacher-forced, every step is fed the target before it; free-running, the model\u{2019}s own latent. Where the right panel falls away from the left, the published measure flatters. Training has as many steps as the region has tokens, decoding K.{DRAWN}");
+    let mut out = builder.figure("alignment-steps", charts, &styles(study, part), &caption);
     let mut t = Table::new(&[(TEXT, "mode"), (TEXT, "stage"), (NUMBER, "step"), (NUMBER, "examples"), (NUMBER, "cosine"), (NUMBER, "95 %")]);
     for (audit, means) in &all {
         for ((mode, stage, step), m) in means {

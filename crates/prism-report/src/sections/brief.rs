@@ -22,7 +22,7 @@ pub fn html(study: &Study, part: &Part, gallery: &Gallery, prefix: &str) -> Stri
     let mut item = |question: &str, answer: String| {
         let _ = write!(out, "<div><dt>{question}</dt><dd>{answer}</dd></div>");
     };
-    item("Do these latents matter?", format!("{}<p class=\"rest\"><a href=\"#{prefix}verdict\">The rule and the figures behind each word.</a></p>", conclusions::brief(study, part)));
+    item("Do these latents matter?", format!("{}<p class=\"rest\"><a href=\"#{prefix}conclusions\">The rule and the figures behind each word.</a></p>", conclusions::brief(study, part)));
     item("How sure is it?", sure(study, part));
     item("Which examples show it?", examples(study, part, gallery, prefix));
     item("How do I run it again?", rerun(study));

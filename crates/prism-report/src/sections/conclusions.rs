@@ -21,7 +21,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         (NUMBER, "of decisive"),
         (NUMBER, "n"),
         (NUMBER, "needed n"),
-        ("prose", "figures"),
+        ("prose", "with these"),
     ]);
     let dash = || "\u{2013}".to_string();
     for audit in &part.audits {
@@ -33,7 +33,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
             c.decisive.split(", ").filter(|d| !d.is_empty()).count().to_string(),
             c.examples.map_or_else(dash, |n| n.to_string()),
             c.needed.map_or_else(dash, |n| n.to_string()),
-            c.reason.as_deref().map_or_else(dash, escape),
+            c.reason.as_deref().map_or_else(dash, figures),
         ];
         t.row(study, part, audit, None, &cells, None);
     }
@@ -43,7 +43,13 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         "What each run allows to be said of its latents. Needed n: questions that would decide it if there is no effect. Tests are adjusted over every run of this page.",
         &t.finish(),
     ));
-    builder.section("verdict", HEADING, &out)
+    builder.section("conclusions", HEADING, &out)
+}
+
+/// The figures behind a verdict, folded: one clause a line.
+fn figures(reason: &str) -> String {
+    let lines: String = reason.split("; ").map(|clause| format!("<li>{}</li>", escape(clause))).collect();
+    format!("<details><summary>figures</summary><ul>{lines}</ul></details>")
 }
 
 /// Interventions joined by `, ` as the page prints them.
@@ -87,7 +93,7 @@ pub fn brief(study: &Study, part: &Part) -> String {
             let on = if on.is_empty() || on.len() > 60 { String::new() } else { format!(" ({})", escape(on)) };
             let _ = write!(
                 out,
-                "{}<span class=\"word {}\">{}{of}</span> <span class=\"why\">{}{on}</span>",
+                "{}<span class=\"word {}\">{}{of}</span>: <span class=\"why\">{}{on}</span>",
                 if i > 0 { "; " } else { "" },
                 class_of_word(word),
                 escape(word),

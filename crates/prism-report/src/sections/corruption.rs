@@ -12,7 +12,7 @@ use crate::verdict::class_of_word;
 
 /// The section on corruption.
 pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
-    let interventions = part.interventions();
+    let interventions = part.whole_interventions();
     let mut effects = Vec::new();
     for intervention in &interventions {
         for audit in &part.audits {
@@ -36,8 +36,12 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     );
     let silent: Vec<String> = part.audits.iter().filter(|a| a.is_silent()).map(|a| part.run_name(study, a)).collect();
     let silent = if silent.is_empty() { String::new() } else { format!(" Not drawn, for no latent ran: {}.", escape(&silent.join(", "))) };
+    let others = match part.interventions().len() - interventions.len() {
+        0 => "",
+        _ => " Interventions on part of the block, or under another view of the image, have figures of their own.",
+    };
     let caption = format!(
-        "Change in accuracy when every latent is replaced before it is read, against the clean run of the same questions ({}; those whose block opened). Bars are 95 % score intervals of the paired difference.{band}{silent}",
+        "Change in accuracy when every latent is replaced before it is read, against the clean run of the same questions ({}; those whose block opened). Bars are 95 % score intervals of the paired difference.{band}{silent}{others}",
         n_equals(part)
     );
     let mut out = builder.figure("corruption", vec![(corruption::spec(&effects, margin), String::new())], &styles(study, part), &caption);

@@ -4,7 +4,7 @@
 use prism_audit::findings::GeometryFinding;
 
 use super::table::{NUMBER, TEXT, Table};
-use super::{Builder, run, styles};
+use super::{Builder, DRAWN, is_drawn, run, styles};
 use crate::charts::lines::{self, Line, Look, Point};
 use crate::html::escape;
 use crate::number::{decimal, percent};
@@ -20,8 +20,9 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let lines = |pick: fn(&GeometryFinding) -> Option<f64>| -> Vec<Line<'_>> {
         let mut all = Vec::new();
         for audit in &part.audits {
+            let most = audit.findings.geometry.iter().map(|f| f.vectors).max().unwrap_or(0);
             for stage in ["context", "target"] {
-                let of = audit.findings.geometry.iter().filter(|f| f.mode == "free_running" && f.stage == stage);
+                let of = audit.findings.geometry.iter().filter(|f| f.mode == "free_running" && f.stage == stage && is_drawn(f.vectors, most));
                 let points: Vec<Point> = of.filter_map(|f| Some(Point { x: f.step as f64, y: pick(f)?, ..Point::default() })).collect();
                 if !points.is_empty() {
                     all.push(Line { run: run(study, part, audit), name: format!("{stage} stage"), points });
@@ -35,8 +36,8 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         (lines::spec(&lines(|f| f.effective_rank), &look("effective rank")), "Dimensions in use".to_string()),
         (lines::spec(&lines(|f| f.inter_example_cosine), &look("mean cosine of two examples\u{2019} latents")), "Alike over examples".to_string()),
     ];
-    let caption = "Latents of the clean run by step. Effective rank: exponential of the entropy of the centred singular values (Roy and Vetterli 2007), at most as in the table. A cosine near 1 between different examples\u{2019} latents means the block says nearly the same for all of them.";
-    let mut out = builder.figure("geometry", charts, &styles(study, part), caption);
+    let caption = format!("Latents of the clean run by step. Effective rank: exponential of the entropy of the centred singular values (Roy and Vetterli 2007), at most as in the table. A cosine near 1 between different examples\u{2019} latents means the block says nearly the same for all of them.{DRAWN}");
+    let mut out = builder.figure("geometry", charts, &styles(study, part), &caption);
     let mut t = Table::new(&[
         (TEXT, "mode"),
         (TEXT, "stage"),

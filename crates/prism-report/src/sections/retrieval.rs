@@ -2,7 +2,7 @@
 //! every target.
 
 use super::table::{NUMBER, TEXT, Table};
-use super::{Builder, run, styles};
+use super::{Builder, DRAWN, is_drawn, run, styles};
 use crate::charts::lines::{self, Line, Look, Point};
 use crate::html::escape;
 use crate::number::{decimal, interval, percent};
@@ -17,9 +17,10 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     }
     let mut lines: [Vec<Line<'_>>; 2] = Default::default();
     for audit in &part.audits {
+        let most = audit.findings.retrieval.iter().map(|f| f.pairs).max().unwrap_or(0);
         for (mode, of_mode) in ["teacher_forced", "free_running"].iter().zip(&mut lines) {
             for stage in ["context", "target"] {
-                let of = audit.findings.retrieval.iter().filter(|f| f.mode == *mode && f.stage == stage);
+                let of = audit.findings.retrieval.iter().filter(|f| f.mode == *mode && f.stage == stage && is_drawn(f.pairs, most));
                 let point = |f: &prism_audit::findings::RetrievalFinding| {
                     Some(Point { x: f.step as f64, y: f.at_1?, low: f.at_1_low, high: f.at_1_high, key: None })
                 };
@@ -30,12 +31,14 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
             }
         }
     }
-    let chance = part.audits.iter().flat_map(|a| &a.findings.retrieval).filter_map(|f| f.chance_1).filter(|c| c.is_finite()).reduce(f64::max);
+    let largest = |a: &crate::study::Audit| a.findings.retrieval.iter().map(|f| f.pairs).max().unwrap_or(0);
+    let drawn = part.audits.iter().flat_map(|a| a.findings.retrieval.iter().filter(|f| is_drawn(f.pairs, largest(a))));
+    let chance = drawn.filter_map(|f| f.chance_1).filter(|c| c.is_finite()).reduce(f64::max);
     let look = Look { what: "Retrieval of the own target", x: "latent step", counts: true, y: "own target nearest, %", scale: 100.0, digits: 1, band: None, reference: chance };
     let [forced, free] = &lines;
     let charts = vec![(lines::spec(forced, &look), "Teacher-forced".to_string()), (lines::spec(free, &look), "Free-running".to_string())];
-    let caption = "Share of latents whose own teacher target is the nearest among all examples\u{2019} targets at that step, by cosine, with Wilson 95 % intervals; dashed: what guessing gets (the largest over steps). High cosine with low retrieval is a direction all targets share.";
-    let mut out = builder.figure("retrieval", charts, &styles(study, part), caption);
+    let caption = format!("Share of latents whose own teacher target is the nearest among all examples\u{2019} targets at that step, by cosine, with Wilson 95 % intervals; dashed: what guessing gets (the largest over steps). High cosine with low retrieval is a direction all targets share.{DRAWN}");
+    let mut out = builder.figure("retrieval", charts, &styles(study, part), &caption);
     let mut t = Table::new(&[
         (TEXT, "mode"),
         (TEXT, "stage"),

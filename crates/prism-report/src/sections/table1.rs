@@ -12,9 +12,14 @@ use crate::study::{Audit, Part, Study, intervention_label};
 /// A column read from an audit's own line.
 type Read = fn(&VariantSummary) -> Option<f64>;
 
+/// Interventions of a column each, at most.
+const MOST: usize = 7;
+
 /// The section.
 pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
-    let interventions = part.interventions();
+    let mut interventions = part.whole_interventions();
+    let further = part.interventions().len() - interventions.len().min(MOST);
+    interventions.truncate(MOST);
     let mut t = String::from(
         "<table class=\"wide\"><thead><tr class=\"groups\"><td></td><th scope=\"colgroup\">alignment</th><th scope=\"colgroup\" colspan=\"2\">accuracy, %</th><th scope=\"colgroup\" colspan=\"4\">linear probes, %</th>",
     );
@@ -41,8 +46,12 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     t.push_str("</tbody></table>");
     let seeds =
         if part.has_seeds() { " Lines in bold are means over seeds with the range below; lines under them are single seeds." } else { "" };
+    let more = match further {
+        0 => String::new(),
+        n => format!(" {n} further interventions stand in the sections below."),
+    };
     let caption = format!(
-        "{} on {}: {} questions. Cosine: teacher-forced, target stage. Accuracy with its Wilson 95 % interval. Probes: five-fold accuracy for the gold letter; floor: share of the commonest letter. Change: against the clean run of the same questions, with the number newly right / newly wrong; zero: latents set to 0, σ: noise of that standard deviation added, swap: another example’s latents.{seeds}",
+        "{} on {}: {} questions. Cosine: teacher-forced, target stage. Accuracy with its Wilson 95 % interval. Probes: five-fold accuracy for the gold letter; floor: share of the commonest letter. Change: against the clean run of the same questions, with the number newly right / newly wrong; zero: latents set to 0, σ: noise of that standard deviation added, swap: another example’s latents.{more}{seeds}",
         if part.audits.len() == 1 { "The run" } else { "Variants" },
         escape(&part.benchmark),
         n_equals(part)
