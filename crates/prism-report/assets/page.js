@@ -126,7 +126,7 @@
       (x && mark.example && mark.example !== x));
   }
 
-  var stale = {}, visible = new Set(), queue = [], busy = false;
+  var stale = {}, visible = new Set(), queue = [], busy = false, ready = false;
 
   function enqueue(id, first) {
     if (!stale[id]) return;
@@ -136,7 +136,7 @@
   }
 
   function next() {
-    if (busy || !queue.length) return;
+    if (!ready || busy || !queue.length) return;
     busy = true;
     draw(queue.shift()).then(function () {
       busy = false;
@@ -232,6 +232,17 @@
     node.scrollIntoView();
   }
 
+  // Runs the libraries, which stand in the page as text, after the first paint.
+  function load() {
+    all("script.library").forEach(function (text) {
+      var script = document.createElement("script");
+      script.textContent = text.textContent;
+      document.head.appendChild(script);
+    });
+    ready = true;
+    next();
+  }
+
   form.hidden = false;
   var start = read();
   chosen = start.chosen;
@@ -245,4 +256,5 @@
   }
   apply();
   if (Object.keys(chosen).length) open(start.anchor);
+  requestAnimationFrame(function () { setTimeout(load, 0); });
 })();

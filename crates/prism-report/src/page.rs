@@ -17,6 +17,8 @@ use crate::study::{Part, Study};
 const VEGA: &str = include_str!("../assets/vendor/vega.min.js");
 const VEGA_LITE: &str = include_str!("../assets/vendor/vega-lite.min.js");
 const VEGA_EMBED: &str = include_str!("../assets/vendor/vega-embed.min.js");
+/// What the page's script needs, in the order in which it is run.
+const LIBRARIES: [&str; 3] = [VEGA, VEGA_LITE, VEGA_EMBED];
 const SCRIPT: &str = include_str!("../assets/page.js");
 const STYLE: &str = include_str!("../assets/page.css");
 
@@ -81,8 +83,7 @@ fn part_html(study: &Study, part: &Part, gallery: &Gallery, builder: &mut Builde
 }
 
 fn document(about: &str, filter: &str, head: &str, body: &str, builder: &Builder) -> String {
-    let scripts = [inlined(VEGA), inlined(VEGA_LITE), inlined(VEGA_EMBED), SCRIPT];
-    let hashes: Vec<String> = scripts.iter().map(|s| script_hash(s)).collect();
+    let hashes: Vec<String> = LIBRARIES.map(inlined).iter().chain(&[SCRIPT]).map(|s| script_hash(s)).collect();
     let policy = format!(
         "default-src 'none'; script-src {}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'",
         hashes.join(" ")
@@ -108,9 +109,12 @@ fn document(about: &str, filter: &str, head: &str, body: &str, builder: &Builder
     page.push_str(body);
     page.push_str("</main>");
     let _ = write!(page, "<script type=\"application/json\" id=\"prism-data\">{}</script>", json_for_script(&data));
-    for script in scripts {
-        let _ = write!(page, "<script>{script}</script>");
+    // The libraries stand here as text and are run by the page's script once the page is
+    // painted; the policy admits them by their hashes then too.
+    for library in LIBRARIES {
+        let _ = write!(page, "<script type=\"text/plain\" class=\"library\">{}</script>", inlined(library));
     }
+    let _ = write!(page, "<script>{SCRIPT}</script>");
     page.push_str("</body></html>\n");
     page
 }

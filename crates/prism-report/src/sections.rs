@@ -233,12 +233,17 @@ mod tests {
 
     #[test]
     fn a_long_table_is_folded_a_very_long_one_cut_and_the_cut_is_said() {
-        let of = |rows: usize| format!("<table><thead><tr><th>x</th></tr></thead><tbody>{}</tbody></table>", "<tr><td>1</td></tr>".repeat(rows));
+        let of =
+            |rows: usize| format!("<table><thead><tr><th>x</th></tr></thead><tbody>{}</tbody></table>", "<tr><td>1</td></tr>".repeat(rows));
         let mut builder = Builder::default();
         assert!(!builder.table("short", "Short.", &of(LONGEST_OPEN)).contains("<details>"));
         assert!(builder.table("long", "Long.", &of(LONGEST_OPEN + 1)).contains("<summary>49 rows</summary>"));
         let cut = builder.table("longest", "Longest.", &of(MOST_ROWS + 7));
-        assert!(cut.matches("<tr>").count() == MOST_ROWS + 1 && cut.contains("The last 7 rows are not shown.") && cut.contains("</tbody></table>"));
+        assert!(
+            cut.matches("<tr>").count() == MOST_ROWS + 1
+                && cut.contains("The last 7 rows are not shown.")
+                && cut.contains("</tbody></table>")
+        );
         assert_eq!(builder.cut, ["7 of 487 rows of Table 3; all are in the runs\u{2019} `findings/`"]);
     }
 

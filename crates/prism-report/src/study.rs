@@ -254,7 +254,8 @@ impl Study {
             prism_audit::verdict::adjust(&mut part.audits.iter_mut().flat_map(|a| &mut a.findings.verdict).collect::<Vec<_>>());
             for audit in part.audits.iter_mut().filter(|a| !a.findings.verdict.is_empty()) {
                 let concluded = prism_audit::conclusion::conclude(&audit.findings.verdict);
-                audit.findings.conclusion = vec![ConclusionFinding { variant: variants[audit.variant].id.clone(), seed: audit.seed, ..concluded }];
+                audit.findings.conclusion =
+                    vec![ConclusionFinding { variant: variants[audit.variant].id.clone(), seed: audit.seed, ..concluded }];
             }
         }
         let mut trainings: Vec<Training> = trainings

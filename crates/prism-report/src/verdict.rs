@@ -90,11 +90,19 @@ pub fn sentence(study: &Study, part: &Part) -> String {
         let tail = if rest == 0 {
             String::new()
         } else if bypassed.len() == rest {
-            format!(" In the other {} accuracy stays within {margin} whatever is done to them.", if rest == 1 { "one".into() } else { count_word(rest) })
+            format!(
+                " In the other {} accuracy stays within {margin} whatever is done to them.",
+                if rest == 1 { "one".into() } else { count_word(rest) }
+            )
         } else {
             " For the others neither that nor its absence is shown.".to_string()
         };
-        format!("Yes, in {} ({}): damage to them lowers accuracy.{}{tail}", of_all(bears.len()), names(&bears), unparsed(part, LOAD_BEARING))
+        format!(
+            "Yes, in {} ({}): damage to them lowers accuracy.{}{tail}",
+            of_all(bears.len()),
+            names(&bears),
+            unparsed(part, LOAD_BEARING)
+        )
     } else if breaks.len() == m {
         format!(
             "Not shown: damage to the latents breaks the form of the answers in {}, and is not shown to change the choice in any.{}",
@@ -106,9 +114,7 @@ pub fn sentence(study: &Study, part: &Part) -> String {
     } else if !breaks.is_empty() {
         format!("Undecided: in none of {} variants is damage to the latents shown to cost the right choice.", count_word(m))
     } else if m == 1 {
-        format!(
-            "Undecided: damage to the latents is not shown to cost right answers, nor can an effect beyond {margin} be excluded."
-        )
+        format!("Undecided: damage to the latents is not shown to cost right answers, nor can an effect beyond {margin} be excluded.")
     } else {
         let so_far = if bypassed.is_empty() {
             format!("nor can an effect beyond {margin} be excluded for any")

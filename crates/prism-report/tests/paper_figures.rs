@@ -38,7 +38,8 @@ fn figure_1_is_cosine_against_accuracy() {
         .collect();
     let spec = cosine_accuracy::spec(&points, "cosine").unwrap();
     // As printed in the paper's Table 1.
-    let printed = [("LVR", 0.555, 70.2), ("N-LVR", 0.556, 71.7), ("D-LVR", 0.464, 69.6), ("P-LVR-2", 0.777, 57.1), ("P-LVR-3", 0.769, 57.1)];
+    let printed =
+        [("LVR", 0.555, 70.2), ("N-LVR", 0.556, 71.7), ("D-LVR", 0.464, 69.6), ("P-LVR-2", 0.777, 57.1), ("P-LVR-3", 0.769, 57.1)];
     assert_points(&drawn(&spec, "cosine", "accuracy"), &printed);
 }
 

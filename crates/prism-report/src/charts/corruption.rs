@@ -71,7 +71,10 @@ pub fn spec(effects: &[Effect<'_>], margin: Option<f64>) -> Option<Value> {
     let height = json!(interventions.len() * (runs.len() * step + 22));
     let words = effects.iter().map(|e| format!("{}, {}: {}", e.run.label, e.intervention, with_interval(e.delta, e.low, e.high, points)));
     Some(chart(
-        &told("Change of accuracy under each intervention, in points, one mark per run, with 95 % intervals of the paired difference", words),
+        &told(
+            "Change of accuracy under each intervention, in points, one mark per run, with 95 % intervals of the paired difference",
+            words,
+        ),
         height,
         data.into(),
         json!({"layer": layers}),

@@ -71,9 +71,7 @@ pub fn spec(marks: &[Mark<'_>], look: &Look<'_>) -> Option<Value> {
         "scale": {"paddingInner": 0.28, "paddingOuter": 0.14},
         "axis": {"domain": false, "ticks": false, "labelFontSize": 12, "labelColor": theme::INK, "labelLimit": 190}});
     let offset = json!({"field": "run", "type": "nominal", "sort": runs, "scale": {"paddingInner": 0, "paddingOuter": 0}});
-    let x = |field: &str| {
-        json!({"field": field, "type": "quantitative", "title": look.title, "scale": {"nice": true, "zero": look.reference == Some(0.0)}})
-    };
+    let x = |field: &str| json!({"field": field, "type": "quantitative", "title": look.title, "scale": {"nice": true, "zero": look.reference == Some(0.0)}});
     let mut layers = Vec::new();
     if let Some(band) = look.band {
         layers.push(json!({"data": {"values": [{"from": -band * look.scale, "to": band * look.scale}]},
@@ -86,12 +84,10 @@ pub fn spec(marks: &[Mark<'_>], look: &Look<'_>) -> Option<Value> {
     layers.push(json!({"mark": {"type": "rule", "strokeWidth": 1.6, "opacity": 0.65},
         "encoding": {"x": x("low"), "x2": {"field": "high"}, "y": y, "yOffset": offset, "color": colour(&styles)}}));
     let format = format!(".{}f", look.digits);
-    layers.push(
-        json!({"mark": {"type": "point", "filled": true, "opacity": 1, "size": if runs.len() > 8 { 40 } else { 70 }},
+    layers.push(json!({"mark": {"type": "point", "filled": true, "opacity": 1, "size": if runs.len() > 8 { 40 } else { 70 }},
         "encoding": {"x": x("value"), "y": y, "yOffset": offset, "color": colour(&styles), "shape": shape(&styles),
             "tooltip": tooltip(&[("run", "run", ""), ("row", "of", ""), ("value", look.title, &format),
-                ("low", "95 % from", &format), ("high", "to", &format)])}}),
-    );
+                ("low", "95 % from", &format), ("high", "to", &format)])}}));
     let step = if runs.len() > 5 { 9 } else { 14 };
     let show = |v: Option<f64>| decimal(scaled(v), look.digits);
     let words = marks.iter().map(|m| format!("{}, {}: {}", m.run.label, m.row, with_interval(m.value, m.low, m.high, show)));

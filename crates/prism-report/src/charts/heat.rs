@@ -55,13 +55,8 @@ pub fn spec(run: &Run<'_>, cells: &[Cell], look: &Look<'_>) -> Option<Value> {
             "scale": {"domain": look.range.map(|v| v * look.scale), "range": [theme::BAND, theme::HEAT]},
             "legend": {"gradientLength": 80, "titleLimit": 90}},
         "tooltip": tooltip(&[("column", look.columns, ""), ("row", "layer", ""), ("value", look.title, ".2f")])}});
-    let words = format!(
-        "Largest: {} at {} {}, layer {}",
-        decimal(Some(largest.value * look.scale), 2),
-        look.columns,
-        largest.column,
-        largest.row
-    );
+    let words =
+        format!("Largest: {} at {} {}, layer {}", decimal(Some(largest.value * look.scale), 2), look.columns, largest.column, largest.row);
     let what = format!("{} of {}, {}, {} cells", look.what, run.label, look.title, cells.len());
     Some(chart(&told(&what, std::iter::once(words)), json!(count * 16 + 24), data.into(), body))
 }

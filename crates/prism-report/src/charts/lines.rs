@@ -70,9 +70,8 @@ pub fn spec(lines: &[Line<'_>], look: &Look<'_>) -> Option<Value> {
     let data: Vec<Value> = points
         .iter()
         .map(|(l, p)| {
-            let mut mark = l.run.mark(
-                json!({"line": l.name, "x": p.x, "y": p.y * look.scale, "low": scaled(p.low), "high": scaled(p.high)}),
-            );
+            let mut mark =
+                l.run.mark(json!({"line": l.name, "x": p.x, "y": p.y * look.scale, "low": scaled(p.low), "high": scaled(p.high)}));
             if let (Some(key), Some(mark)) = (&p.key, mark.as_object_mut()) {
                 mark.insert("intervention_id".into(), key.as_str().into());
             }
@@ -81,9 +80,7 @@ pub fn spec(lines: &[Line<'_>], look: &Look<'_>) -> Option<Value> {
         .collect();
     let axis = if look.counts { json!({"grid": false, "tickMinStep": 1, "format": "d"}) } else { json!({"grid": false}) };
     let x = json!({"field": "x", "type": "quantitative", "title": look.x, "scale": {"zero": false, "nice": false, "padding": 10}, "axis": axis});
-    let y = |field: &str| {
-        json!({"field": field, "type": "quantitative", "title": look.y, "scale": {"zero": look.reference == Some(0.0), "nice": true}})
-    };
+    let y = |field: &str| json!({"field": field, "type": "quantitative", "title": look.y, "scale": {"zero": look.reference == Some(0.0), "nice": true}});
     let mut layers = Vec::new();
     if let Some(band) = look.band {
         layers.push(json!({"data": {"values": [{"from": -band * look.scale, "to": band * look.scale}]},
@@ -96,8 +93,11 @@ pub fn spec(lines: &[Line<'_>], look: &Look<'_>) -> Option<Value> {
     let mut line = json!({"x": x, "y": y("y"), "color": colour(&styles), "detail": [{"field": "run"}, {"field": "line"}]});
     if let (true, Some(line)) = (names.len() > 1, line.as_object_mut()) {
         let dashes: Vec<Value> = (0..names.len()).map(|i| DASHES[i % DASHES.len()].into()).collect();
-        line.insert("strokeDash".into(), json!({"field": "line", "type": "nominal", "scale": {"domain": names, "range": dashes},
-            "legend": {"orient": "top", "title": null, "symbolStrokeColor": theme::FAINT, "symbolSize": 300}}));
+        line.insert(
+            "strokeDash".into(),
+            json!({"field": "line", "type": "nominal", "scale": {"domain": names, "range": dashes},
+            "legend": {"orient": "top", "title": null, "symbolStrokeColor": theme::FAINT, "symbolSize": 300}}),
+        );
     }
     layers.push(json!({"mark": {"type": "rule", "strokeWidth": 1.3, "opacity": 0.45},
         "encoding": {"x": x, "y": y("low"), "y2": {"field": "high"}, "color": colour(&styles)}}));
@@ -110,7 +110,13 @@ pub fn spec(lines: &[Line<'_>], look: &Look<'_>) -> Option<Value> {
     let show = |v: Option<f64>| decimal(scaled(v), look.digits);
     let words = points.iter().map(|(l, p)| {
         let of = if l.name.is_empty() { String::new() } else { format!(", {}", l.name) };
-        format!("{}{of}, {} {}: {}", l.run.label, look.x, decimal(Some(p.x), if look.counts { 0 } else { 2 }), with_interval(p.y, p.low, p.high, show))
+        format!(
+            "{}{of}, {} {}: {}",
+            l.run.label,
+            look.x,
+            decimal(Some(p.x), if look.counts { 0 } else { 2 }),
+            with_interval(p.y, p.low, p.high, show)
+        )
     });
     let description = told(&format!("{}: {} by {}", look.what, look.y, look.x), words);
     Some(chart(&description, json!(240), data.into(), json!({"layer": layers})))

@@ -108,7 +108,10 @@ pub fn layers(run: &Run<'_>, cells: &[Cell], range: [f64; 2]) -> Option<Value> {
     let best = cells.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy));
     let words = best.into_iter().map(|c| format!("Highest: {} % at {}, layer {}", percent(Some(c.accuracy)), c.position, c.layer));
     Some(chart(
-        &told(&format!("Probe accuracy of {} by position and layer, {} cells", run.label, cells.len()), words.collect::<Vec<_>>().into_iter()),
+        &told(
+            &format!("Probe accuracy of {} by position and layer, {} cells", run.label, cells.len()),
+            words.collect::<Vec<_>>().into_iter(),
+        ),
         json!(count * 14 + 20),
         data.into(),
         json!({"mark": {"type": "rect"}, "encoding": {

@@ -53,7 +53,12 @@ pub fn spec(run: &Run<'_>, stage: &str, points: &[Point], shares: (f64, f64)) ->
             "color": {"field": "step", "type": "quantitative", "title": "step", "scale": {"domain": [0, last.max(1)], "range": [theme::PALE, theme::HEAT]}, "legend": of_step},
             "shape": {"field": "answer", "type": "nominal", "title": "answer", "scale": {"domain": answers, "range": shapes}, "legend": legend},
             "tooltip": tooltip(&[("example", "example", ""), ("step", "step", "d"), ("answer", "answer", ""), ("gold", "gold", "")])}});
-    let words = format!("{} latents; the two components hold {} % and {} % of the variance", points.len(), percent(Some(shares.0)), percent(Some(shares.1)));
+    let words = format!(
+        "{} latents; the two components hold {} % and {} % of the variance",
+        points.len(),
+        percent(Some(shares.0)),
+        percent(Some(shares.1))
+    );
     let what = format!("Latents of {}, {stage} stage, in the plane of their first two principal components", run.label);
     Some(chart(&told(&what, std::iter::once(words)), json!(300), data.into(), body))
 }

@@ -44,9 +44,7 @@ pub fn spec(spreads: &[Spread<'_>], title: &str, key: Option<&str>, reference: O
         .collect();
     let y = json!({"field": "run", "type": "nominal", "sort": names, "title": null,
         "axis": {"domain": false, "ticks": false, "labelFontSize": 12, "labelColor": theme::INK}});
-    let x = |field: &str| {
-        json!({"field": field, "type": "quantitative", "title": title, "scale": {"zero": reference == Some(0.0), "nice": true, "padding": 8}})
-    };
+    let x = |field: &str| json!({"field": field, "type": "quantitative", "title": title, "scale": {"zero": reference == Some(0.0), "nice": true, "padding": 8}});
     let mut layers = Vec::new();
     if let Some(at) = reference {
         layers.push(json!({"data": {"values": [{"at": at}]}, "mark": {"type": "rule", "color": theme::RULE}, "encoding": {"x": x("at")}}));

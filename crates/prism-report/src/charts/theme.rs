@@ -89,8 +89,15 @@ pub fn dark_partners() -> Value {
     for (light, dark) in COLOURS {
         map.insert(light.into(), dark.into());
     }
-    for (light, dark) in [(INK, "#e4e1da"), (FAINT, "#a8a49b"), (GRID, "#33363c"), (RULE, "#6d6f74"), (BAND, "#2a2d33"), (HEAT, "#8fd0f7"), (PALE, "#a8691f")]
-    {
+    for (light, dark) in [
+        (INK, "#e4e1da"),
+        (FAINT, "#a8a49b"),
+        (GRID, "#33363c"),
+        (RULE, "#6d6f74"),
+        (BAND, "#2a2d33"),
+        (HEAT, "#8fd0f7"),
+        (PALE, "#a8691f"),
+    ] {
         map.insert(light.into(), dark.into());
     }
     Value::Object(map)
@@ -101,6 +108,8 @@ pub fn config() -> Value {
     json!({
         "font": SANS,
         "background": null,
+        // The place of a chart is an image with its numbers in words; its parts say nothing more.
+        "aria": false,
         "view": {"stroke": null},
         "axis": {
             "labelColor": FAINT, "titleColor": INK, "gridColor": GRID, "domainColor": RULE, "tickColor": RULE,

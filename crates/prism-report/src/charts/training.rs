@@ -22,12 +22,8 @@ pub fn spec(lines: &[Line<'_>], title: &str) -> Option<Value> {
     let (low, high) = values().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
     let log = low > 0.0 && high / low > 20.0;
     let styles = styles_of(lines.iter().map(|l| l.run.style));
-    let data: Vec<Value> = lines
-        .iter()
-        .flat_map(|l| {
-            l.points.iter().map(|(step, value)| l.run.mark(json!({"step": step, "value": value})))
-        })
-        .collect();
+    let data: Vec<Value> =
+        lines.iter().flat_map(|l| l.points.iter().map(|(step, value)| l.run.mark(json!({"step": step, "value": value})))).collect();
     let scale = if log { json!({"type": "log", "nice": true}) } else { json!({"zero": false, "nice": true}) };
     let ends = |l: &Line<'_>| Some((l.points.first()?.1, l.points.last()?.1));
     let words: Vec<String> = lines

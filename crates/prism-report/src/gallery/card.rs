@@ -135,8 +135,10 @@ fn image_html(picture: &Result<Picture, String>, boxes: &[RegionBox], id: &str, 
 }
 
 fn answers_html(study: &Study, part: &Part, runs: &[usize], interventions: &[String], shown: &Shown) -> String {
-    let mut out =
-        String::from("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Answers\"><table class=\"answers\"><thead><tr><td></td><th scope=\"col\">clean</th>");
+    let id = escape(&clipped(&shown.example.id, 80));
+    let mut out = format!(
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Answers to {id}\"><table class=\"answers\"><thead><tr><td></td><th scope=\"col\">clean</th>"
+    );
     for i in interventions {
         let _ = write!(out, "<th scope=\"col\">{}</th>", escape(&intervention_label(i).replace("noise ", "")));
     }
@@ -144,13 +146,7 @@ fn answers_html(study: &Study, part: &Part, runs: &[usize], interventions: &[Str
     for &index in runs {
         let (Some(audit), Some(answers)) = (part.audits.get(index), shown.answers.get(&index)) else { continue };
         let style = study.style(audit);
-        let _ = write!(
-            out,
-            "<tr data-variant=\"{}\"><th scope=\"row\">{}{}</th>",
-            escape(&style.id),
-            swatch(style),
-            escape(&style.name)
-        );
+        let _ = write!(out, "<tr data-variant=\"{}\"><th scope=\"row\">{}{}</th>", escape(&style.id), swatch(style), escape(&style.name));
         let clean = answers.get("clean");
         out.push_str(&cell(clean, None));
         for i in interventions {

@@ -42,9 +42,21 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder, left_out: &mut Ve
         }
     }
     if all.is_empty() {
-        return builder.absent(HEADING, "no run recorded latents beside teacher targets: the examples have no boxes, the blocks never opened, or `alignment` was 0");
+        return builder.absent(
+            HEADING,
+            "no run recorded latents beside teacher targets: the examples have no boxes, the blocks never opened, or `alignment` was 0",
+        );
     }
-    let look = Look { what: "Alignment by step", x: "latent step", counts: true, y: "cosine of latent and target", scale: 1.0, digits: 3, band: None, reference: None };
+    let look = Look {
+        what: "Alignment by step",
+        x: "latent step",
+        counts: true,
+        y: "cosine of latent and target",
+        scale: 1.0,
+        digits: 3,
+        band: None,
+        reference: None,
+    };
     let mut charts = Vec::new();
     for (mode, title) in MODES {
         let mut lines: Vec<Line<'_>> = Vec::new();
@@ -63,9 +75,12 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder, left_out: &mut Ve
         }
         charts.push((lines::spec(&lines, &look), title.to_string()));
     }
-    let caption = format!("Cosine of latent and teacher target at each step: mean over examples with its 95 % interval (clusters whole). Teacher-forced, every step is fed the target before it; free-running, the model\u{2019}s own latent. Where the right panel falls away from the left, the published measure flatters. Training has as many steps as the region has tokens, decoding K.{DRAWN}");
+    let caption = format!(
+        "Cosine of latent and teacher target at each step: mean over examples with its 95 % interval (clusters whole). Teacher-forced, every step is fed the target before it; free-running, the model\u{2019}s own latent. Where the right panel falls away from the left, the published measure flatters. Training has as many steps as the region has tokens, decoding K.{DRAWN}"
+    );
     let mut out = builder.figure("alignment-steps", charts, &styles(study, part), &caption);
-    let mut t = Table::new(&[(TEXT, "mode"), (TEXT, "stage"), (NUMBER, "step"), (NUMBER, "examples"), (NUMBER, "cosine"), (NUMBER, "95 %")]);
+    let mut t =
+        Table::new(&[(TEXT, "mode"), (TEXT, "stage"), (NUMBER, "step"), (NUMBER, "examples"), (NUMBER, "cosine"), (NUMBER, "95 %")]);
     for (audit, means) in &all {
         for ((mode, stage, step), m) in means {
             let cells = [
@@ -102,7 +117,8 @@ fn means(audit: &Audit) -> Result<BTreeMap<Place, Mean>, prism_run::Error> {
             let values: Vec<(usize, f64)> = examples.into_iter().map(|(row, (sum, n))| (row, sum / n as f64)).collect();
             let mean = cluster_mean(&clusters.sums(values.iter().copied()))?;
             let bounds = mean.interval(0.95);
-            let found = Mean { examples: values.len(), cosine: mean.mean, low: bounds.as_ref().map(|b| b.low), high: bounds.map(|b| b.high) };
+            let found =
+                Mean { examples: values.len(), cosine: mean.mean, low: bounds.as_ref().map(|b| b.low), high: bounds.map(|b| b.high) };
             Some((place, found))
         })
         .collect())

@@ -29,7 +29,16 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         };
         part.audits.iter().map(|a| Line { run: run(study, part, a), name: String::new(), points: of(a) }).collect()
     };
-    let share = Look { what: "Attention of the answer", x: "layer", counts: true, y: "attention on latents, %", scale: 100.0, digits: 1, band: None, reference: None };
+    let share = Look {
+        what: "Attention of the answer",
+        x: "layer",
+        counts: true,
+        y: "attention on latents, %",
+        scale: 100.0,
+        digits: 1,
+        band: None,
+        reference: None,
+    };
     let image = Look { y: "attention on the image, %", ..share };
     let enrichment = Look { y: "on the boxes, times an even spread", scale: 1.0, digits: 2, reference: Some(1.0), ..share };
     let charts = vec![
@@ -84,7 +93,8 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
 /// A heat map per variant: attention on the boxes while latents are made, by step and layer.
 fn maps(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let steps = |f: &&AttentionFinding| f.step.is_some() && f.enrichment.is_some_and(f64::is_finite);
-    let all: Vec<f64> = first_seeds(part).iter().flat_map(|a| a.findings.attention.iter().filter(steps)).filter_map(|f| f.enrichment).collect();
+    let all: Vec<f64> =
+        first_seeds(part).iter().flat_map(|a| a.findings.attention.iter().filter(steps)).filter_map(|f| f.enrichment).collect();
     if all.is_empty() {
         return String::new();
     }
@@ -105,6 +115,9 @@ fn maps(study: &Study, part: &Part, builder: &mut Builder) -> String {
             charts.push((heat::spec(&run(study, part, audit), &cells, &look), study.style(audit).name.clone()));
         }
     }
-    let caption = format!("Attention of the latent steps on the annotated boxes, over an even spread, by step and layer; one scale for all.{}", first_seed_note(part));
+    let caption = format!(
+        "Attention of the latent steps on the annotated boxes, over an even spread, by step and layer; one scale for all.{}",
+        first_seed_note(part)
+    );
     builder.figure("attention-steps", charts, &styles(study, part), &caption)
 }

@@ -22,15 +22,21 @@ pub fn html(study: &Study, part: &Part, gallery: &Gallery, prefix: &str) -> Stri
     let mut item = |question: &str, answer: String| {
         let _ = write!(out, "<div><dt>{question}</dt><dd>{answer}</dd></div>");
     };
-    item("Do these latents matter?", format!("{}<p class=\"rest\"><a href=\"#{prefix}conclusions\">The rule and the figures behind each word.</a></p>", conclusions::brief(study, part)));
-    item("How sure is it?", sure(study, part));
+    item(
+        "Do these latents matter?",
+        format!(
+            "{}<p class=\"rest\"><a href=\"#{prefix}conclusions\">The rule and the figures behind each word.</a></p>",
+            conclusions::brief(study, part)
+        ),
+    );
+    item("How sure is it?", sure(part));
     item("Which examples show it?", examples(study, part, gallery, prefix));
     item("How do I run it again?", rerun(study));
     out.push_str("</dl>");
     out
 }
 
-fn sure(study: &Study, part: &Part) -> String {
+fn sure(part: &Part) -> String {
     let verdicts = || part.audits.iter().flat_map(|a| &a.findings.verdict);
     let mut lines = Vec::new();
     let n = match part.examples() {
@@ -57,7 +63,12 @@ fn sure(study: &Study, part: &Part) -> String {
     if let Some(needed) = part.audits.iter().filter_map(|a| a.conclusion()?.needed).max() {
         lines.push(format!("What is undecided would take about {needed} questions, if there is no effect."));
     }
-    let idle = || part.audits.iter().flat_map(|a| &a.findings.faithfulness).filter(|f| f.category == crate::study::ALL && matches!(f.intervention.as_str(), "sham" | "noise:0" | "mix:0"));
+    let idle = || {
+        part.audits
+            .iter()
+            .flat_map(|a| &a.findings.faithfulness)
+            .filter(|f| f.category == crate::study::ALL && matches!(f.intervention.as_str(), "sham" | "noise:0" | "mix:0"))
+    };
     let (checked, changed) = idle().fold((0, 0), |(n, c), f| (n + f.examples, c + f.changed));
     if checked > 0 {
         lines.push(match changed {
@@ -65,7 +76,6 @@ fn sure(study: &Study, part: &Part) -> String {
             c => format!("<b>Doing nothing through the same hook changed {c} of {checked} outputs: the instrument is broken here.</b>"),
         });
     }
-    let _ = study;
     format!("<ul>{}</ul>", lines.into_iter().map(|l| format!("<li>{l}</li>")).collect::<String>())
 }
 
@@ -77,8 +87,13 @@ fn examples(study: &Study, part: &Part, gallery: &Gallery, prefix: &str) -> Stri
         for &run in &gallery.runs {
             let Some(audit) = part.audits.get(run).filter(|_| named.len() < NAMED.max(gallery.runs.len().min(6))) else { continue };
             let decisive = audit.conclusion().map_or("", |c| if c.resting_on.is_empty() { &c.decisive } else { &c.resting_on });
-            let of = |s: &&Shown| !used.contains(&s.example.id.as_str()) && s.flipped.iter().any(|f| f.run == run && decisive.split(", ").any(|d| d == f.intervention));
-            let Some(place) = gallery.shown.iter().position(|s| of(&s)).filter(|_| round == 0 || gallery.runs.len() < NAMED) else { continue };
+            let of = |s: &&Shown| {
+                !used.contains(&s.example.id.as_str())
+                    && s.flipped.iter().any(|f| f.run == run && decisive.split(", ").any(|d| d == f.intervention))
+            };
+            let Some(place) = gallery.shown.iter().position(|s| of(&s)).filter(|_| round == 0 || gallery.runs.len() < NAMED) else {
+                continue;
+            };
             let s = &gallery.shown[place];
             let Some(f) = s.flipped.iter().find(|f| f.run == run && decisive.split(", ").any(|d| d == f.intervention)) else { continue };
             used.push(&s.example.id);
@@ -98,11 +113,22 @@ fn examples(study: &Study, part: &Part, gallery: &Gallery, prefix: &str) -> Stri
     if gallery.total == 0 {
         return "<p>The records could not be read, so no example is shown.</p>".into();
     }
-    let all = format!("<p class=\"rest\"><a href=\"#{prefix}examples\">All {} shown, and every flip.</a> A flip by itself is no effect: answers flip both ways.</p>", gallery.shown.len());
+    let all = format!(
+        "<p class=\"rest\"><a href=\"#{prefix}examples\">All {} shown, and every flip.</a> A flip by itself is no effect: answers flip both ways.</p>",
+        gallery.shown.len()
+    );
     if named.is_empty() {
-        return format!("<p>None: no decisive intervention turns a right answer wrong, or a wrong one right, in the examples shown ({} of {} flip under any).</p>{all}", gallery.flipping, gallery.total);
+        return format!(
+            "<p>None: no decisive intervention turns a right answer wrong, or a wrong one right, in the examples shown ({} of {} flip under any).</p>{all}",
+            gallery.flipping, gallery.total
+        );
     }
-    format!("<p>{} of {} examples change between right and wrong under some intervention. Among them:</p><ul>{}</ul>{all}", gallery.flipping, gallery.total, named.concat())
+    format!(
+        "<p>{} of {} examples change between right and wrong under some intervention. Among them:</p><ul>{}</ul>{all}",
+        gallery.flipping,
+        gallery.total,
+        named.concat()
+    )
 }
 
 fn rerun(study: &Study) -> String {
@@ -113,5 +139,8 @@ fn rerun(study: &Study) -> String {
     let shown: Vec<&str> = lines.iter().take(LINES).map(String::as_str).collect();
     let more = lines.len() - shown.len();
     let more = if more > 0 { format!("{more} more commands, ") } else { String::new() };
-    format!("<pre tabindex=\"0\" aria-label=\"Commands\">{}</pre><p class=\"rest\"><a href=\"#provenance\">{more}versions, inputs with their hashes, settings.</a></p>", escape(&shown.join("\n")))
+    format!(
+        "<pre tabindex=\"0\" aria-label=\"Commands\">{}</pre><p class=\"rest\"><a href=\"#provenance\">{more}versions, inputs with their hashes, settings.</a></p>",
+        escape(&shown.join("\n"))
+    )
 }

@@ -16,7 +16,8 @@ const PARTNERS: &str = "Does a change that matters reach the latents?";
 pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let rows = || part.audits.iter().flat_map(|a| a.findings.donors.iter().map(move |f| (a, f)));
     if rows().next().is_none() {
-        return builder.absent(HEADING, "no swap with a donor was run; add `swap` or `swap:counterfactual` to the audit\u{2019}s interventions");
+        return builder
+            .absent(HEADING, "no swap with a donor was run; add `swap` or `swap:counterfactual` to the audit\u{2019}s interventions");
     }
     let marks: Vec<Mark<'_>> = rows()
         .filter(|(a, _)| !a.is_silent())
@@ -26,20 +27,26 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
             Some(Mark { run: run(study, part, a), row, key, value: f.lift?, low: f.lift_low, high: f.lift_high })
         })
         .collect();
-    let look =
-        Look { what: "Donor-answer lift", title: "more answers with the donor\u{2019}s letter, points", scale: 100.0, digits: 1, band: None, reference: Some(0.0) };
+    let look = Look {
+        what: "Donor-answer lift",
+        title: "more answers with the donor\u{2019}s letter, points",
+        scale: 100.0,
+        digits: 1,
+        band: None,
+        reference: Some(0.0),
+    };
     let caption = "How much oftener the donor\u{2019}s gold letter is answered once its latents stand in the block, on examples whose own gold letter is another. If latents carry the answer, answers follow the donor. Bars are 95 % intervals of the paired difference.";
     let mut out = builder.figure("donors", vec![(forest::spec(&marks, &look), String::new())], &styles(study, part), caption);
     let mut t = Table::new(&[
         (TEXT, "intervention"),
         (NUMBER, "n"),
         (NUMBER, "left out"),
-        (NUMBER, "donor\u{2019}s letter, clean, %"),
+        (NUMBER, "donor\u{2019}s letter,<br>clean, %"),
         (NUMBER, "swapped, %"),
         (NUMBER, "lift"),
         (NUMBER, "95 %"),
         (NUMBER, "<i>p</i>"),
-        (NUMBER, "own gold, clean, %"),
+        (NUMBER, "own gold,<br>clean, %"),
         (NUMBER, "swapped, %"),
         (NUMBER, "margin, nats"),
     ]);
@@ -96,10 +103,29 @@ pub fn partners_html(study: &Study, part: &Part, builder: &mut Builder) -> Strin
     };
     let fixed: Vec<Mark<'_>> = rows()
         .filter(|(_, f)| f.step.is_none())
-        .filter_map(|(a, f)| Some(Mark { run: run(study, part, a), row: place(&f.place), key: None, value: f.change?, low: f.change_low, high: f.change_high }))
+        .filter_map(|(a, f)| {
+            Some(Mark {
+                run: run(study, part, a),
+                row: place(&f.place),
+                key: None,
+                value: f.change?,
+                low: f.change_low,
+                high: f.change_high,
+            })
+        })
         .collect();
-    let forest = Look { what: "Counterfactual sensitivity", title: "distance of partners / of strangers", scale: 1.0, digits: 2, band: None, reference: Some(1.0) };
-    let charts = vec![(forest::spec(&fixed, &forest), "From the image to the answer".to_string()), (lines::spec(&lines, &look), "Along the block".to_string())];
+    let forest = Look {
+        what: "Counterfactual sensitivity",
+        title: "distance of partners / of strangers",
+        scale: 1.0,
+        digits: 2,
+        band: None,
+        reference: Some(1.0),
+    };
+    let charts = vec![
+        (forest::spec(&fixed, &forest), "From the image to the answer".to_string()),
+        (lines::spec(&lines, &look), "Along the block".to_string()),
+    ];
     let caption = "An example and its counterfactual partner differ in the one attribute that changes the answer. Mean squared distance of partners over that of strangers: at 0 the change never arrived, at 1 partners differ as strangers do. Bars are 95 % intervals over pairs.";
     let mut out = builder.figure("counterfactual", charts, &styles(study, part), caption);
     let mut t = Table::new(&[

@@ -20,7 +20,10 @@ const FAMILIES: [(&str, &str, &str); 3] = [
 pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let graded = part.audits.iter().flat_map(|a| &a.findings.doses).any(|d| d.amount > 0.0);
     if !graded {
-        return builder.absent(HEADING, "no graded intervention was run; add `noise:0.1`, `noise:1`, `relative:1` or `mix:0.5` to the audit\u{2019}s interventions");
+        return builder.absent(
+            HEADING,
+            "no graded intervention was run; add `noise:0.1`, `noise:1`, `relative:1` or `mix:0.5` to the audit\u{2019}s interventions",
+        );
     }
     let mut charts = Vec::new();
     for (family, name, title) in FAMILIES {

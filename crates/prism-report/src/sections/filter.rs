@@ -24,7 +24,9 @@ pub fn html(study: &Study) -> String {
             escape(&style.name)
         );
     }
-    out.push_str("</div><label for=\"filter-intervention\">Intervention</label> <select id=\"filter-intervention\"><option value=\"\">all</option>");
+    out.push_str(
+        "</div><label for=\"filter-intervention\">Intervention</label> <select id=\"filter-intervention\"><option value=\"\">all</option>",
+    );
     let mut seen: Vec<String> = Vec::new();
     for intervention in study.parts.iter().flat_map(|p| p.interventions()) {
         if !seen.contains(&intervention) {

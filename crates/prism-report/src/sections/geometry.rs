@@ -22,7 +22,8 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         for audit in &part.audits {
             let most = audit.findings.geometry.iter().map(|f| f.vectors).max().unwrap_or(0);
             for stage in ["context", "target"] {
-                let of = audit.findings.geometry.iter().filter(|f| f.mode == "free_running" && f.stage == stage && is_drawn(f.vectors, most));
+                let of =
+                    audit.findings.geometry.iter().filter(|f| f.mode == "free_running" && f.stage == stage && is_drawn(f.vectors, most));
                 let points: Vec<Point> = of.filter_map(|f| Some(Point { x: f.step as f64, y: pick(f)?, ..Point::default() })).collect();
                 if !points.is_empty() {
                     all.push(Line { run: run(study, part, audit), name: format!("{stage} stage"), points });
@@ -31,12 +32,18 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         }
         all
     };
-    let look = |y| Look { what: "Latents as decoded", x: "latent step", counts: true, y, scale: 1.0, digits: 2, band: None, reference: None };
+    let look =
+        |y| Look { what: "Latents as decoded", x: "latent step", counts: true, y, scale: 1.0, digits: 2, band: None, reference: None };
     let charts = vec![
         (lines::spec(&lines(|f| f.effective_rank), &look("effective rank")), "Dimensions in use".to_string()),
-        (lines::spec(&lines(|f| f.inter_example_cosine), &look("mean cosine of two examples\u{2019} latents")), "Alike over examples".to_string()),
+        (
+            lines::spec(&lines(|f| f.inter_example_cosine), &look("mean cosine of two examples\u{2019} latents")),
+            "Alike over examples".to_string(),
+        ),
     ];
-    let caption = format!("Latents of the clean run by step. Effective rank: exponential of the entropy of the centred singular values (Roy and Vetterli 2007), at most as in the table. A cosine near 1 between different examples\u{2019} latents means the block says nearly the same for all of them.{DRAWN}");
+    let caption = format!(
+        "Latents of the clean run by step. Effective rank: exponential of the entropy of the centred singular values (Roy and Vetterli 2007), at most as in the table. A cosine near 1 between different examples\u{2019} latents means the block says nearly the same for all of them.{DRAWN}"
+    );
     let mut out = builder.figure("geometry", charts, &styles(study, part), &caption);
     let mut t = Table::new(&[
         (TEXT, "mode"),

@@ -95,9 +95,8 @@ fn steps(study: &Study, part: &Part, majority: Option<f64>, builder: &mut Builde
 
 /// A heat map per run that recorded its layers, all in one scale.
 fn layers(study: &Study, part: &Part, builder: &mut Builder) -> String {
-    let own = |f: &&ProbeFinding| {
-        f.target == "gold" && f.source == OWN && fed(&f.position).is_none() && f.accuracy.is_some_and(f64::is_finite)
-    };
+    let own =
+        |f: &&ProbeFinding| f.target == "gold" && f.source == OWN && fed(&f.position).is_none() && f.accuracy.is_some_and(f64::is_finite);
     let recorded: Vec<_> = part.audits.iter().filter(|a| a.findings.probe.iter().filter(own).any(|f| f.layer.is_some())).collect();
     if recorded.is_empty() {
         return String::new();
@@ -116,7 +115,8 @@ fn layers(study: &Study, part: &Part, builder: &mut Builder) -> String {
             layer: f.layer.map_or_else(|| "last".into(), |layer| layer.to_string()),
             accuracy: f.accuracy.unwrap_or_default(),
         };
-        charts.push((probes::layers(&run(study, part, audit), &of.iter().map(cell).collect::<Vec<_>>(), range), part.run_name(study, audit)));
+        charts
+            .push((probes::layers(&run(study, part, audit), &of.iter().map(cell).collect::<Vec<_>>(), range), part.run_name(study, audit)));
     }
     let caption = "Accuracy of the probe for the gold letter by position and layer: 0 is the input embedding, last is after the final norm. C chosen in an inner loop, one repeat of the folds (the last layer: all repeats). The palest color is the commonest letter's share.";
     builder.figure("probe-layers", charts, &styles(study, part), caption)

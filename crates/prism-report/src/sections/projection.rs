@@ -52,7 +52,8 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder, left_out: &mut Ve
         }
     }
     if charts.is_empty() {
-        return builder.absent(HEADING, "no run has latents that differ: the blocks never opened, or an earlier version wrote the findings");
+        return builder
+            .absent(HEADING, "no run has latents that differ: the blocks never opened, or an earlier version wrote the findings");
     }
     let fewer = if thinned { format!(" At most {MOST} latents a chart, whole examples evenly over the file.") } else { String::new() };
     let caption = format!(

@@ -68,7 +68,10 @@ fn commands(study: &Study) -> String {
     if all.is_empty() {
         return String::new();
     }
-    format!("<h3>Commands</h3><p>In this order they make the files behind this page again.</p><pre tabindex=\"0\" aria-label=\"All commands\">{}</pre>", escape(&all.join("\n")))
+    format!(
+        "<h3>Commands</h3><p>In this order they make the files behind this page again.</p><pre tabindex=\"0\" aria-label=\"All commands\">{}</pre>",
+        escape(&all.join("\n"))
+    )
 }
 
 /// A word as a shell reads it back.

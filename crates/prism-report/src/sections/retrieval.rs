@@ -34,10 +34,21 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let largest = |a: &crate::study::Audit| a.findings.retrieval.iter().map(|f| f.pairs).max().unwrap_or(0);
     let drawn = part.audits.iter().flat_map(|a| a.findings.retrieval.iter().filter(|f| is_drawn(f.pairs, largest(a))));
     let chance = drawn.filter_map(|f| f.chance_1).filter(|c| c.is_finite()).reduce(f64::max);
-    let look = Look { what: "Retrieval of the own target", x: "latent step", counts: true, y: "own target nearest, %", scale: 100.0, digits: 1, band: None, reference: chance };
+    let look = Look {
+        what: "Retrieval of the own target",
+        x: "latent step",
+        counts: true,
+        y: "own target nearest, %",
+        scale: 100.0,
+        digits: 1,
+        band: None,
+        reference: chance,
+    };
     let [forced, free] = &lines;
     let charts = vec![(lines::spec(forced, &look), "Teacher-forced".to_string()), (lines::spec(free, &look), "Free-running".to_string())];
-    let caption = format!("Share of latents whose own teacher target is the nearest among all examples\u{2019} targets at that step, by cosine, with Wilson 95 % intervals; dashed: what guessing gets (the largest over steps). High cosine with low retrieval is a direction all targets share.{DRAWN}");
+    let caption = format!(
+        "Share of latents whose own teacher target is the nearest among all examples\u{2019} targets at that step, by cosine, with Wilson 95 % intervals; dashed: what guessing gets (the largest over steps). High cosine with low retrieval is a direction all targets share.{DRAWN}"
+    );
     let mut out = builder.figure("retrieval", charts, &styles(study, part), &caption);
     let mut t = Table::new(&[
         (TEXT, "mode"),

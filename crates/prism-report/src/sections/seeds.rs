@@ -16,7 +16,10 @@ const PANELS: usize = 5;
 /// The section.
 pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     if !part.has_seeds() {
-        return builder.absent(HEADING, "one training seed a variant, so nothing here says how much a second one would change; `prism study --seeds 5` trains more");
+        return builder.absent(
+            HEADING,
+            "one training seed a variant, so nothing here says how much a second one would change; `prism study --seeds 5` trains more",
+        );
     }
     // Items are drawn jointly within a benchmark; a comparison is of one.
     let of = |v: usize, intervention: &str| -> Option<&SeedFinding> {
@@ -33,7 +36,9 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
                     "clean" => a.effect("clean")?.accuracy,
                     other => a.delta(other),
                 };
-                let seeds = part.of(v).filter_map(|a| Some((a.seed.map_or_else(String::new, |s| s.to_string()), value(a).filter(|v| v.is_finite())? * 100.0)));
+                let seeds = part.of(v).filter_map(|a| {
+                    Some((a.seed.map_or_else(String::new, |s| s.to_string()), value(a).filter(|v| v.is_finite())? * 100.0))
+                });
                 let found = of(v, intervention);
                 let scaled = |v: Option<f64>| v.filter(|v| v.is_finite()).map(|v| v * 100.0);
                 Spread {
@@ -61,7 +66,18 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
 fn table(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let Some((_, findings)) = study.comparison.as_ref().filter(|(_, f)| !f.seeds.is_empty()) else { return String::new() };
     let mut t = String::from("<table><thead><tr><th scope=\"col\">variant</th><th scope=\"col\" class=\"text\">of</th>");
-    for head in ["seeds", "items", "mean", "95 %, new seeds and items", "95 %, items alone", "between seeds, sd", "random effects", "95 %", "Q <i>p</i>", "I², %"] {
+    for head in [
+        "seeds",
+        "items",
+        "mean",
+        "95 %, new seeds and items",
+        "95 %, items alone",
+        "between seeds, sd",
+        "random effects",
+        "95 %",
+        "Q <i>p</i>",
+        "I², %",
+    ] {
         t.push_str(&format!("<th scope=\"col\">{head}</th>"));
     }
     t.push_str("</tr></thead><tbody>");

@@ -34,7 +34,10 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let margin = Look { title: "change of the gold margin, nats", scale: 1.0, digits: 2, band: None, ..accuracy };
     let charts = vec![
         (forest::spec(&marks(|f| (f.delta, f.delta_low, f.delta_high)), &accuracy), "Accuracy".to_string()),
-        (forest::spec(&marks(|f| (f.margin_delta, f.margin_low, f.margin_high)), &margin), "Log-probability margin of the gold letter".to_string()),
+        (
+            forest::spec(&marks(|f| (f.margin_delta, f.margin_low, f.margin_high)), &margin),
+            "Log-probability margin of the gold letter".to_string(),
+        ),
     ];
     let caption = "Damage to some of the steps, beside the same damage to all of them. One mark per run; bars are 95 % intervals of the paired difference.";
     let mut out = builder.figure("steps", charts, &styles(study, part), caption);
@@ -64,6 +67,10 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
             t.row(study, part, audit, Some(&f.intervention), &cells, None);
         }
     }
-    out.push_str(&builder.table("steps", "Interventions on part of the block. Steps count from 0 within a stage; change in points against the clean run.", &t.finish()));
+    out.push_str(&builder.table(
+        "steps",
+        "Interventions on part of the block. Steps count from 0 within a stage; change in points against the clean run.",
+        &t.finish(),
+    ));
     builder.section("steps", HEADING, &out)
 }

@@ -16,7 +16,8 @@ const HEADING: &str = "Necessary, sufficient, or neither";
 
 /// The section.
 pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
-    let crossed = || part.audits.iter().flat_map(|a| a.findings.visibility.iter().map(move |f| (a, f))).filter(|(_, f)| f.intervention != "clean");
+    let crossed =
+        || part.audits.iter().flat_map(|a| a.findings.visibility.iter().map(move |f| (a, f))).filter(|(_, f)| f.intervention != "clean");
     if crossed().next().is_none() {
         return builder.absent(
             HEADING,
@@ -88,7 +89,11 @@ fn squares(study: &Study, part: &Part) -> String {
             cell(f.view_damaged),
         );
     }
-    let _ = write!(out, "</div><p class=\"rest\">Accuracy in percent in each of the four cells, over the examples that ran in all of them.{}</p>", first_seed_note(part));
+    let _ = write!(
+        out,
+        "</div><p class=\"rest\">Accuracy in percent in each of the four cells, over the examples that ran in all of them.{}</p>",
+        first_seed_note(part)
+    );
     out
 }
 
@@ -102,11 +107,11 @@ fn table(study: &Study, part: &Part, builder: &mut Builder) -> String {
         (TEXT, "image"),
         (TEXT, "latents"),
         (NUMBER, "n"),
-        (NUMBER, "in view, intact"),
-        (NUMBER, "in view, damaged"),
-        (NUMBER, "out of view, intact"),
-        (NUMBER, "out of view, damaged"),
-        (NUMBER, "commonest letter"),
+        (NUMBER, "in view,<br>intact"),
+        (NUMBER, "in view,<br>damaged"),
+        (NUMBER, "out of view,<br>intact"),
+        (NUMBER, "out of view,<br>damaged"),
+        (NUMBER, "commonest<br>letter"),
         (NUMBER, "necessity"),
         (NUMBER, "<i>p</i>"),
         (NUMBER, "sufficiency"),

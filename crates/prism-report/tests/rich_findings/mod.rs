@@ -21,16 +21,20 @@ pub fn enrich(audit: &Path) {
     findings.doses = vec![dose("clean", 0.0, &mut s), dose("noise:0.1", 0.1, &mut s), dose("noise:1", 1.0, &mut s)];
     findings.steps = (0..4).map(|i| step(i, &mut s)).collect();
     findings.donors = vec![donor("swap", None, &mut s), donor("swap:same", Some("no example has a donor of another letter"), &mut s)];
-    findings.counterfactual = vec![partner("visual_mean", None, &mut s), partner("target", Some(0), &mut s), partner("target", Some(1), &mut s)];
+    findings.counterfactual =
+        vec![partner("visual_mean", None, &mut s), partner("target", Some(0), &mut s), partner("target", Some(1), &mut s)];
     findings.geometry = (0..4).map(|i| geometry("free_running", i, &mut s)).collect();
     findings.geometry.push(geometry("teacher_target", 0, &mut s));
-    findings.retrieval = (0..4).flat_map(|i| ["free_running", "teacher_forced"].map(|mode| (mode, i))).map(|(mode, i)| retrieval(mode, i, &mut s)).collect();
-    findings.lens = (0..4).flat_map(|i| [Some(0), Some(2), None].map(|layer| (i, layer))).map(|(i, layer)| lens(i, layer, &mut s)).collect();
+    findings.retrieval =
+        (0..4).flat_map(|i| ["free_running", "teacher_forced"].map(|mode| (mode, i))).map(|(mode, i)| retrieval(mode, i, &mut s)).collect();
+    findings.lens =
+        (0..4).flat_map(|i| [Some(0), Some(2), None].map(|layer| (i, layer))).map(|(i, layer)| lens(i, layer, &mut s)).collect();
     findings.attention = (0..4)
         .flat_map(|layer| [("target", Some(0)), ("target", Some(1)), ("answer", None)].map(|(place, step)| (place, step, layer)))
         .map(|(place, step, layer)| attention(place, step, layer, &mut s))
         .collect();
-    findings.projection = (0..EXAMPLES).flat_map(|row| (0..4).map(move |step| (row, step))).map(|(row, step)| point(row, step, &mut s)).collect();
+    findings.projection =
+        (0..EXAMPLES).flat_map(|row| (0..4).map(move |step| (row, step))).map(|(row, step)| point(row, step, &mut s)).collect();
     findings.write(audit).unwrap();
     let mut rows = Vec::new();
     for row in 0..EXAMPLES {
