@@ -6,13 +6,19 @@
 
 pub mod corruption;
 pub mod cosine_accuracy;
+pub mod forest;
 pub mod gap_response;
+pub mod heat;
+pub mod lines;
 pub mod probes;
+pub mod projection;
+pub mod seeds;
 pub mod theme;
 pub mod training;
 
 use serde_json::{Value, json};
 
+use crate::number::interval;
 use theme::VariantStyle;
 
 /// What the point charts share: a run's variant, its label, and who it is in the tooltip.
@@ -22,6 +28,39 @@ pub struct Run<'a> {
     pub style: &'a VariantStyle,
     /// Variant and, if needed, seed.
     pub label: String,
+}
+
+impl Run<'_> {
+    /// A mark of this run: what every mark says of itself, by which the page's script
+    /// filters, and `more`.
+    fn mark(&self, more: Value) -> Value {
+        let mut mark = json!({"run": self.label, "variant": self.style.name, "variant_id": self.style.id});
+        if let (Some(mark), Value::Object(more)) = (mark.as_object_mut(), more) {
+            mark.extend(more);
+        }
+        mark
+    }
+}
+
+/// Marks a description names one by one.
+const TOLD: usize = 16;
+
+/// A chart in words, with its numbers, for readers who cannot see it.
+fn told(what: &str, marks: impl ExactSizeIterator<Item = String>) -> String {
+    let rest = marks.len().saturating_sub(TOLD);
+    let mut text = format!("{what}. {}", marks.take(TOLD).collect::<Vec<_>>().join("; "));
+    if rest > 0 {
+        text.push_str(&format!("; and {rest} more"));
+    }
+    text
+}
+
+/// `−2.6`, or `−2.6 [−6.0, +1.0]`: a number of a description, with its interval if it has one.
+fn with_interval(value: f64, low: Option<f64>, high: Option<f64>, show: impl Fn(Option<f64>) -> String) -> String {
+    match (low, high) {
+        (Some(_), Some(_)) => format!("{} {}", show(Some(value)), interval(low, high, &show)),
+        _ => show(Some(value)),
+    }
 }
 
 /// The colour channel over the variants that occur.
@@ -97,6 +136,7 @@ mod tests {
         let effect = |run, delta| corruption::Effect {
             run,
             intervention: "zero".into(),
+            key: "zero",
             delta,
             low: Some(-0.25),
             high: Some(0.25),
@@ -105,13 +145,13 @@ mod tests {
         };
         insta::assert_json_snapshot!("corruption", corruption::spec(&[effect(run(&a), -0.125), effect(run(&b), 0.0)], Some(0.0625)));
         let gap = [gap_response::Point { run: run(&a), gap: 0.25, delta: -0.125, low: Some(-0.25), high: Some(0.0) }];
-        insta::assert_json_snapshot!("gap_response", gap_response::spec(&gap, "zero"));
+        insta::assert_json_snapshot!("gap_response", gap_response::spec(&gap, "zero", "zero"));
         let probe =
             [probes::Point { run: run(&a), position: "answer state (a)".into(), accuracy: 0.75, sd: Some(0.125), control: Some(0.25) }];
         insta::assert_json_snapshot!("probes", probes::spec(&probe, Some(0.375)));
         let cell = |position: &str, layer: &str, accuracy| probes::Cell { position: position.into(), layer: layer.into(), accuracy };
         let cells = [cell("answer state (a)", "0", 0.25), cell("answer state (a)", "last", 0.75), cell("last latent (b)", "last", 0.5)];
-        insta::assert_json_snapshot!("probe_layers", probes::layers(&cells, [0.25, 0.75]));
+        insta::assert_json_snapshot!("probe_layers", probes::layers(&run(&a), &cells, [0.25, 0.75]));
         let line = [training::Line { run: run(&a), points: vec![(1.0, 2.0), (2.0, 1.0)] }];
         insta::assert_json_snapshot!("training", training::spec(&line, "cross-entropy"));
     }
@@ -120,8 +160,8 @@ mod tests {
     fn nothing_to_draw_is_no_chart() {
         assert!(cosine_accuracy::spec(&[], "cosine").is_none());
         assert!(corruption::spec(&[], None).is_none());
-        assert!(gap_response::spec(&[], "zero").is_none());
-        assert!(probes::spec(&[], None).is_none() && probes::layers(&[], [0.0, 1.0]).is_none());
+        assert!(gap_response::spec(&[], "zero", "zero").is_none());
+        assert!(probes::spec(&[], None).is_none() && probes::layers(&run(&VariantStyle::new(0, "lvr", "LVR")), &[], [0.0, 1.0]).is_none());
         assert!(training::spec(&[], "ce").is_none());
     }
 

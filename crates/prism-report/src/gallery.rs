@@ -6,7 +6,7 @@
 pub mod card;
 pub mod picture;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use prism_run::records::{self, AnswerRow, ExampleRow, files};
 use prism_run::table::read_rows;
@@ -15,6 +15,10 @@ use crate::study::{Audit, Part};
 
 /// Longest generated text shown, in characters.
 const LONGEST_TEXT: usize = 600;
+/// Characters of generated text shown in all; what comes after is counted only.
+const ALL_TEXT: usize = 400_000;
+/// Flips listed, over all runs and interventions.
+const MOST_FLIPS: usize = 400;
 
 /// One run's answer under one intervention.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,13 +37,28 @@ pub struct Answer {
     pub cut: usize,
 }
 
+/// A change between right and wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Flip {
+    /// Index of the run into the part's audits.
+    pub run: usize,
+    /// Textual form of the intervention.
+    pub intervention: String,
+    /// The clean answer.
+    pub from: Option<String>,
+    /// The answer under the intervention.
+    pub to: Option<String>,
+    /// Whether it became right; else it became wrong.
+    pub gained: bool,
+}
+
 /// One example with the answers of the runs shown.
 #[derive(Debug, Clone)]
 pub struct Shown {
     /// The example.
     pub example: ExampleRow,
-    /// Runs whose correctness differs from clean under at least one intervention, times interventions.
-    pub flips: usize,
+    /// Where it changes between right and wrong, in the order of runs and interventions.
+    pub flipped: Vec<Flip>,
     /// Per run (index into the part's audits): intervention to answer.
     pub answers: BTreeMap<usize, BTreeMap<String, Answer>>,
 }
@@ -55,10 +74,16 @@ pub struct Gallery {
     pub total: usize,
     /// Those that flip in at least one of those runs.
     pub flipping: usize,
+    /// Flips with the id of their example, by run and intervention; at most a share of
+    /// [`MOST_FLIPS`] of each pair.
+    pub flips: Vec<(String, Flip)>,
+    /// Flips in all.
+    pub flips_total: usize,
 }
 
-/// Chooses at most `most` examples, those with most flips first, then by row.
-/// Runs whose records cannot be read are named in `left_out`.
+/// Chooses at most `most` examples: first so that every run and intervention that flips any
+/// has one, then those with most flips, then by row. Runs whose records cannot be read are
+/// named in `left_out`.
 pub fn choose(part: &Part, most: usize, left_out: &mut Vec<String>) -> Gallery {
     let mut runs = Vec::new();
     for variant in part.variants() {
@@ -67,7 +92,7 @@ pub fn choose(part: &Part, most: usize, left_out: &mut Vec<String>) -> Gallery {
         }
     }
     let mut examples: BTreeMap<String, ExampleRow> = BTreeMap::new();
-    let mut flips: BTreeMap<String, usize> = BTreeMap::new();
+    let mut flips: BTreeMap<String, Vec<Flip>> = BTreeMap::new();
     let mut readable = Vec::new();
     for &index in &runs {
         let Some(audit) = part.audits.get(index) else { continue };
@@ -76,25 +101,38 @@ pub fn choose(part: &Part, most: usize, left_out: &mut Vec<String>) -> Gallery {
                 for row in rows {
                     examples.entry(row.id.clone()).or_insert(row);
                 }
-                count_flips(&answers, &mut flips);
+                find_flips(index, &answers, &mut flips);
                 readable.push(index);
             }
             (Err(e), _) | (_, Err(e)) => left_out.push(format!("examples of {}: {e}", audit.folder.display())),
         }
     }
     let total = examples.len();
-    let mut order: Vec<(usize, ExampleRow)> = examples.into_values().map(|e| (flips.get(&e.id).copied().unwrap_or(0), e)).collect();
-    let flipping = order.iter().filter(|(n, _)| *n > 0).count();
-    order.sort_by(|(a, x), (b, y)| b.cmp(a).then(x.row.cmp(&y.row)).then(x.id.cmp(&y.id)));
-    order.truncate(most);
-    let mut shown: Vec<Shown> = order.into_iter().map(|(flips, example)| Shown { example, flips, answers: BTreeMap::new() }).collect();
+    let flipping = flips.len();
+    let flips_total = flips.values().map(Vec::len).sum();
+    let listed = listed(&examples, &flips);
+    if flips_total > listed.len() {
+        left_out.push(format!("{} of {flips_total} flips of {} are not listed", flips_total - listed.len(), part.benchmark));
+    }
+    let mut all: Vec<ExampleRow> = examples.into_values().collect();
+    all.sort_by(|x, y| x.row.cmp(&y.row).then(x.id.cmp(&y.id)));
+    let mut shown: Vec<Shown> = chosen(all, &flips, most)
+        .into_iter()
+        .map(|example| Shown { flipped: flips.remove(&example.id).unwrap_or_default(), example, answers: BTreeMap::new() })
+        .collect();
+    let mut room = ALL_TEXT;
     for &index in &readable {
         let Some(Ok(answers)) = part.audits.get(index).map(read_answers) else { continue };
         for answer in answers {
             if let Some(s) = shown.iter_mut().find(|s| s.example.id == answer.id) {
-                s.answers.entry(index).or_default().insert(answer.intervention.clone(), keep(answer));
+                let kept = keep(answer, room);
+                room = room.saturating_sub(kept.1.text.len());
+                s.answers.entry(index).or_default().insert(kept.0, kept.1);
             }
         }
+    }
+    if room == 0 {
+        left_out.push(format!("generated texts of {} after the first {ALL_TEXT} bytes", part.benchmark));
     }
     if total > shown.len() {
         left_out.push(format!("{} of {total} examples of {} are not in the gallery", total - shown.len(), part.benchmark));
@@ -102,10 +140,58 @@ pub fn choose(part: &Part, most: usize, left_out: &mut Vec<String>) -> Gallery {
     if part.has_seeds() {
         left_out.push(format!("the gallery of {} shows the first seed of each variant only", part.benchmark));
     }
-    Gallery { shown, runs: readable, total, flipping }
+    Gallery { shown, runs: readable, total, flipping, flips: listed, flips_total }
 }
 
-fn read_examples(audit: &Audit) -> Result<Vec<ExampleRow>, prism_run::Error> {
+/// The examples chosen, in the order shown: most flips first.
+fn chosen(all: Vec<ExampleRow>, flips: &BTreeMap<String, Vec<Flip>>, most: usize) -> Vec<ExampleRow> {
+    type Pair<'a> = (usize, &'a str);
+    let of = |e: &ExampleRow| -> Vec<Pair<'_>> {
+        flips.get(&e.id).map_or_else(Vec::new, |f| f.iter().map(|f| (f.run, f.intervention.as_str())).collect())
+    };
+    let mut open: BTreeSet<Pair<'_>> = flips.values().flatten().map(|f| (f.run, f.intervention.as_str())).collect();
+    let count = |e: &ExampleRow| flips.get(&e.id).map_or(0, Vec::len);
+    let mut taken = vec![false; all.len()];
+    for _ in 0..most {
+        // `max_by_key` keeps the last of equals; seen from the end that is the first row.
+        let gain = |i: usize| all.get(i).map_or(0, |e| of(e).iter().filter(|p| open.contains(*p)).count());
+        let next = (0..all.len()).rev().filter(|i| !taken[*i]).max_by_key(|&i| (gain(i), all.get(i).map_or(0, count)));
+        let Some(next) = next else { break };
+        taken[next] = true;
+        of(&all[next]).iter().for_each(|p| {
+            open.remove(p);
+        });
+    }
+    let mut kept: Vec<ExampleRow> = all.into_iter().zip(taken).filter(|(_, taken)| *taken).map(|(e, _)| e).collect();
+    kept.sort_by_key(|e| std::cmp::Reverse(count(e)));
+    kept
+}
+
+/// The flips to list: of every run and intervention the first of the file, all alike many.
+fn listed(examples: &BTreeMap<String, ExampleRow>, flips: &BTreeMap<String, Vec<Flip>>) -> Vec<(String, Flip)> {
+    /// Row and id of the example, and its flip.
+    type Flipped<'a> = (usize, &'a str, &'a Flip);
+    let mut by_pair: BTreeMap<(usize, &str), Vec<Flipped<'_>>> = BTreeMap::new();
+    for (id, of) in flips {
+        let row = examples.get(id).map_or(usize::MAX, |e| e.row);
+        for flip in of {
+            by_pair.entry((flip.run, flip.intervention.as_str())).or_default().push((row, id, flip));
+        }
+    }
+    let each = (MOST_FLIPS / by_pair.len().max(1)).max(2);
+    let mut out = Vec::new();
+    for of in by_pair.values_mut() {
+        of.sort_by_key(|(row, id, _)| (*row, *id));
+        out.extend(of.iter().take(each).map(|(_, id, flip)| ((*id).to_string(), (*flip).clone())));
+    }
+    out
+}
+
+/// The examples of an audit.
+///
+/// # Errors
+/// When its records are absent or damaged.
+pub fn read_examples(audit: &Audit) -> Result<Vec<ExampleRow>, prism_run::Error> {
     read_rows(&records::folder(&audit.folder).join(files::EXAMPLES))
 }
 
@@ -113,26 +199,30 @@ fn read_answers(audit: &Audit) -> Result<Vec<AnswerRow>, prism_run::Error> {
     read_rows(&records::folder(&audit.folder).join(files::ANSWERS))
 }
 
-fn count_flips(answers: &[AnswerRow], flips: &mut BTreeMap<String, usize>) {
-    let clean: BTreeMap<&str, bool> =
-        answers.iter().filter(|a| a.intervention == "clean").filter_map(|a| Some((a.id.as_str(), a.correct?))).collect();
+fn find_flips(run: usize, answers: &[AnswerRow], flips: &mut BTreeMap<String, Vec<Flip>>) {
+    let clean: BTreeMap<&str, (&AnswerRow, bool)> =
+        answers.iter().filter(|a| a.intervention == "clean").filter_map(|a| Some((a.id.as_str(), (a, a.correct?)))).collect();
     for a in answers {
-        if let (Some(before), Some(after)) = (clean.get(a.id.as_str()), a.correct)
-            && *before != after
+        if let (Some((before, was)), Some(is)) = (clean.get(a.id.as_str()), a.correct)
+            && *was != is
         {
-            *flips.entry(a.id.clone()).or_default() += 1;
+            flips.entry(a.id.clone()).or_default().push(Flip {
+                run,
+                intervention: a.intervention.clone(),
+                from: before.answer.clone(),
+                to: a.answer.clone(),
+                gained: is,
+            });
         }
     }
 }
 
-fn keep(answer: AnswerRow) -> Answer {
-    let length = answer.text.chars().count();
-    Answer {
-        letter: answer.answer,
-        correct: answer.correct,
-        outcome: answer.outcome,
-        changed: answer.changed,
-        text: answer.text.chars().take(LONGEST_TEXT).collect(),
-        cut: length.saturating_sub(LONGEST_TEXT),
-    }
+/// What the card needs of an answer, with at most `room` bytes of its text, under its intervention.
+fn keep(answer: AnswerRow, room: usize) -> (String, Answer) {
+    let most = LONGEST_TEXT.min(room);
+    let end = answer.text.char_indices().nth(most).map_or(answer.text.len(), |(end, _)| end);
+    let cut = answer.text[end..].chars().count();
+    let text = answer.text[..end].to_string();
+    let kept = Answer { letter: answer.answer, correct: answer.correct, outcome: answer.outcome, changed: answer.changed, text, cut };
+    (answer.intervention, kept)
 }

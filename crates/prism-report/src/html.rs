@@ -14,14 +14,30 @@ pub fn escape(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            // Controls are no text; bidirectional overrides could disguise it.
-            '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{7f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                out.push('\u{fffd}');
-            }
+            c if is_control(c) => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
     out
+}
+
+/// Controls are no text, and bidirectional overrides could disguise it.
+fn is_control(c: char) -> bool {
+    let of_text = matches!(c, '\t' | '\n' | '\r');
+    (c.is_control() && !of_text) || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Text for a place that escapes markup itself, such as a chart: without controls.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|c| if is_control(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// At most `most` characters of a text from a file, and how many were cut.
+pub fn clipped(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_string(),
+        Some((end, _)) => format!("{}… ({} more characters)", &text[..end], text[end..].chars().count()),
+    }
 }
 
 /// JSON for a `<script type="application/json">`: the same value, without the
@@ -72,6 +88,13 @@ mod tests {
     fn markup_becomes_text() {
         assert_eq!(escape("<script>a&\"'"), "&lt;script&gt;a&amp;&quot;&#39;");
         assert_eq!(escape("a\u{202e}b\u{0}"), "a\u{fffd}b\u{fffd}");
+    }
+
+    #[test]
+    fn what_is_cut_is_counted() {
+        assert_eq!(clipped("häuser", 3), "häu… (3 more characters)");
+        assert_eq!(clipped("häu", 3), "häu");
+        assert_eq!(plain("a\u{202e}<b>\u{7}\n"), "a\u{fffd}<b>\u{fffd}\n");
     }
 
     #[test]

@@ -9,14 +9,16 @@ use std::fmt::Write;
 use serde_json::json;
 
 use crate::charts::theme;
-use crate::gallery;
+use crate::gallery::{self, Gallery};
 use crate::html::{escape, json_for_script, script_hash};
 use crate::sections::{self, Builder};
-use crate::study::Study;
+use crate::study::{Part, Study};
 
 const VEGA: &str = include_str!("../assets/vendor/vega.min.js");
 const VEGA_LITE: &str = include_str!("../assets/vendor/vega-lite.min.js");
 const VEGA_EMBED: &str = include_str!("../assets/vendor/vega-embed.min.js");
+/// What the page's script needs, in the order in which it is run.
+const LIBRARIES: [&str; 3] = [VEGA, VEGA_LITE, VEGA_EMBED];
 const SCRIPT: &str = include_str!("../assets/page.js");
 const STYLE: &str = include_str!("../assets/page.css");
 
@@ -33,20 +35,17 @@ pub fn html(study: &Study, title: Option<&str>, gallery_size: usize, left_out: &
             let _ = write!(head, "<h2 class=\"part\">{}</h2>", escape(&part.benchmark));
             let _ = write!(body, "<h1 class=\"part\">{}</h1>", escape(&part.benchmark));
         }
-        head.push_str(&sections::first_screen::html(study, part));
-        body.push_str(&sections::first_screen::warnings(study, part));
-        body.push_str(&sections::table1::html(study, part, &mut builder));
-        body.push_str(&sections::agreement::html(study, part, &mut builder));
-        body.push_str(&sections::corruption::html(study, part, &mut builder));
-        body.push_str(&sections::corruption::gap_html(study, part, &mut builder));
-        body.push_str(&sections::probes::html(study, part, &mut builder));
-        body.push_str(&sections::outcomes::html(study, part, &mut builder));
         let gallery = gallery::choose(part, gallery_size, left_out);
         shown += gallery.shown.len();
-        body.push_str(&sections::examples::html(study, part, &gallery, &mut builder));
+        let brief = sections::brief::html(study, part, &gallery, &builder.prefix);
+        head.push_str(&sections::first_screen::html(study, part, &brief));
+        body.push_str(&sections::first_screen::warnings(study, part));
+        body.push_str(&part_html(study, part, &gallery, &mut builder, left_out));
     }
     builder.prefix.clear();
     body.push_str(&sections::training::html(study, &mut builder, left_out));
+    body.push_str(&sections::not_measured::html(&mut builder));
+    left_out.append(&mut builder.cut);
     body.push_str(&sections::provenance::html(study, left_out, &mut builder));
     let about = title.map_or_else(
         || {
@@ -55,12 +54,36 @@ pub fn html(study: &Study, title: Option<&str>, gallery_size: usize, left_out: &
         },
         str::to_string,
     );
-    (document(&about, &head, &body, &builder), shown, builder)
+    (document(&about, &sections::filter::html(study), &head, &body, &builder), shown, builder)
 }
 
-fn document(about: &str, head: &str, body: &str, builder: &Builder) -> String {
-    let scripts = [inlined(VEGA), inlined(VEGA_LITE), inlined(VEGA_EMBED), SCRIPT];
-    let hashes: Vec<String> = scripts.iter().map(|s| script_hash(s)).collect();
+/// The sections of one benchmark.
+fn part_html(study: &Study, part: &Part, gallery: &Gallery, builder: &mut Builder, left_out: &mut Vec<String>) -> String {
+    let mut body = sections::table1::html(study, part, builder);
+    body.push_str(&sections::conclusions::html(study, part, builder));
+    body.push_str(&sections::corruption::html(study, part, builder));
+    body.push_str(&sections::examples::html(study, part, gallery, builder));
+    body.push_str(&sections::visibility::html(study, part, builder));
+    body.push_str(&sections::dose::html(study, part, builder));
+    body.push_str(&sections::steps::html(study, part, builder));
+    body.push_str(&sections::donors::html(study, part, builder));
+    body.push_str(&sections::donors::partners_html(study, part, builder));
+    body.push_str(&sections::probes::html(study, part, builder));
+    body.push_str(&sections::corruption::gap_html(study, part, builder));
+    body.push_str(&sections::agreement::html(study, part, builder));
+    body.push_str(&sections::alignment_steps::html(study, part, builder, left_out));
+    body.push_str(&sections::retrieval::html(study, part, builder));
+    body.push_str(&sections::geometry::html(study, part, builder));
+    body.push_str(&sections::projection::html(study, part, builder, left_out));
+    body.push_str(&sections::attention::html(study, part, builder));
+    body.push_str(&sections::lens::html(study, part, builder));
+    body.push_str(&sections::seeds::html(study, part, builder));
+    body.push_str(&sections::outcomes::html(study, part, builder));
+    body
+}
+
+fn document(about: &str, filter: &str, head: &str, body: &str, builder: &Builder) -> String {
+    let hashes: Vec<String> = LIBRARIES.map(inlined).iter().chain(&[SCRIPT]).map(|s| script_hash(s)).collect();
     let policy = format!(
         "default-src 'none'; script-src {}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'",
         hashes.join(" ")
@@ -78,17 +101,20 @@ fn document(about: &str, head: &str, body: &str, builder: &Builder) -> String {
     let _ = write!(page, "<style>:root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n{STYLE}</style></head><body>");
     let _ = write!(
         page,
-        "<main><header class=\"masthead\"><p class=\"kicker\">Prism report <span>{}</span></p><h1>Do the latents matter?</h1>{head}</header>",
+        "<a class=\"skip\" href=\"#contents\">Skip to the contents</a><main><header class=\"masthead\"><p class=\"kicker\">Prism report <span>{}</span></p><h1>Do the latents matter?</h1>{head}</header>",
         escape(about)
     );
     page.push_str("<noscript><aside class=\"callout\">Scripts are off: the charts are not drawn. Every table remains.</aside></noscript>");
-    let _ = write!(page, "<nav aria-label=\"Contents\"><ol>{contents}</ol></nav>");
+    let _ = write!(page, "<nav id=\"contents\" aria-label=\"Contents\" tabindex=\"-1\"><ol>{contents}</ol></nav>{filter}");
     page.push_str(body);
     page.push_str("</main>");
     let _ = write!(page, "<script type=\"application/json\" id=\"prism-data\">{}</script>", json_for_script(&data));
-    for script in scripts {
-        let _ = write!(page, "<script>{script}</script>");
+    // The libraries stand here as text and are run by the page's script once the page is
+    // painted; the policy admits them by their hashes then too.
+    for library in LIBRARIES {
+        let _ = write!(page, "<script type=\"text/plain\" class=\"library\">{}</script>", inlined(library));
     }
+    let _ = write!(page, "<script>{SCRIPT}</script>");
     page.push_str("</body></html>\n");
     page
 }

@@ -2,15 +2,32 @@
 //! without scripts, the charts are specifications handed to the page's script.
 
 pub mod agreement;
+pub mod alignment_steps;
+pub mod attention;
+pub mod brief;
+pub mod conclusions;
 pub mod corruption;
+pub mod donors;
+pub mod dose;
 pub mod examples;
+pub mod filter;
 pub mod first_screen;
+pub mod geometry;
+pub mod lens;
+pub mod not_measured;
 pub mod outcomes;
 pub mod probes;
+pub mod projection;
 pub mod provenance;
+pub mod retrieval;
+pub mod seeds;
+pub mod steps;
+pub mod table;
 pub mod table1;
 pub mod training;
+pub mod visibility;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -23,8 +40,13 @@ use crate::study::{Audit, Part, Study};
 
 /// Rows a table may have and still stand open.
 const LONGEST_OPEN: usize = 48;
+/// Rows a table may have; the rest lies in the findings.
+const MOST_ROWS: usize = 480;
+/// Marks a page may draw, so that its size stays bounded.
+const MOST_MARKS: usize = 24_000;
 
-/// What sections share while the page is written: numbering and the charts so far.
+/// What sections share while the page is written: numbering, the charts so far, and what
+/// could not be shown.
 #[derive(Debug, Default)]
 pub struct Builder {
     /// Chart specifications by element id.
@@ -35,8 +57,13 @@ pub struct Builder {
     pub prefix: String,
     /// Every numbered figure and table, as [`crate::export`] writes them.
     pub numbered: Vec<Numbered>,
+    /// Heading and reason of every section that had nothing to show.
+    pub not_measured: Vec<(String, String)>,
+    /// What was cut for length.
+    pub cut: Vec<String>,
     tables: usize,
     figures: usize,
+    marks: usize,
 }
 
 /// A figure or table as it stands on the page.
@@ -47,6 +74,8 @@ pub enum Numbered {
     /// The caption's HTML and the table's.
     Table(String, String),
 }
+/// One chart of a figure: its specification, if there is anything to draw, and its title.
+pub type Panel = (Option<Value>, String);
 
 impl Builder {
     /// A section under its heading, listed in the contents.
@@ -57,36 +86,61 @@ impl Builder {
         html
     }
 
-    /// A numbered table with its caption above, scrolling sideways when narrow,
-    /// folded when it is long.
-    pub fn table(&mut self, caption: &str, table: &str) -> String {
+    /// Notes that a section is not on the page, and why.
+    pub fn absent(&mut self, heading: &str, reason: &str) -> String {
+        self.not_measured.push((heading.to_string(), reason.to_string()));
+        String::new()
+    }
+
+    /// A numbered table with its caption above, scrolling sideways when narrow, folded when
+    /// it is long, cut when it is very long. `name` tells tables apart for scripts and tests.
+    pub fn table(&mut self, name: &str, caption: &str, table: &str) -> String {
         self.tables += 1;
         self.numbered.push(Numbered::Table(caption.to_string(), table.to_string()));
         let number = self.tables;
+        let (table, rows, cut) = shortened(table);
+        if cut > 0 {
+            self.cut.push(format!("{cut} of {} rows of Table {number}; all are in the runs\u{2019} `findings/`", rows + cut));
+        }
+        let note = if cut > 0 { format!(" The last {cut} rows are not shown.") } else { String::new() };
         let scroll = format!("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table {number}\">{table}</div>");
-        let rows = table.matches("<tr").count();
         let body = if rows > LONGEST_OPEN { format!("<details><summary>{rows} rows</summary>{scroll}</details>") } else { scroll };
-        format!("<figure class=\"table\"><figcaption><b>Table {number}.</b> {caption}</figcaption>{body}</figure>")
+        format!(
+            "<figure class=\"table\" data-table=\"{}{name}\" data-rows=\"{rows}\"><figcaption><b>Table {number}.</b> {caption}{note}</figcaption>{body}</figure>",
+            self.prefix
+        )
     }
 
     /// A numbered figure of one or more charts side by side, with the variants' legend.
-    pub fn figure(&mut self, charts: Vec<(Option<Value>, &str)>, styles: &[&VariantStyle], caption: &str) -> String {
+    /// The charts' ids are `chart-NAME-1`, `chart-NAME-2`, ...
+    pub fn figure(&mut self, name: &str, charts: Vec<Panel>, styles: &[&VariantStyle], caption: &str) -> String {
         self.figures += 1;
         let panels = charts.iter().filter_map(|(spec, title)| Some(((*title).to_string(), spec.clone()?))).collect();
         self.numbered.push(Numbered::Figure(panels, styles.iter().map(|&s| s.clone()).collect(), caption.to_string()));
         let number = self.figures;
-        let mut out = format!("<figure class=\"charts\">{}<div class=\"row\">", legend(styles));
+        let mut out = format!("<figure class=\"charts\" data-figure=\"{}{name}\">{}<div class=\"row\">", self.prefix, legend(styles));
         for (place, (spec, title)) in charts.into_iter().enumerate() {
             out.push_str("<div class=\"panel\">");
             if !title.is_empty() {
-                let _ = write!(out, "<p class=\"panel-title\">{}</p>", escape(title));
+                let _ = write!(out, "<p class=\"panel-title\">{}</p>", escape(&title));
             }
+            let marks = spec.as_ref().map_or(0, marks_of);
             match spec {
-                Some(spec) => {
-                    let id = format!("chart-{number}-{}", place + 1);
+                Some(spec) if self.marks + marks <= MOST_MARKS => {
+                    self.marks += marks;
+                    let id = format!("chart-{}{name}-{}", self.prefix, place + 1);
                     let label = spec.get("description").and_then(Value::as_str).unwrap_or("chart").to_string();
-                    let _ = write!(out, "<div class=\"chart\" id=\"{id}\" role=\"img\" aria-label=\"{}\"></div>", escape(&label));
+                    let height = spec.get("height").and_then(Value::as_u64).unwrap_or(240);
+                    let _ = write!(
+                        out,
+                        "<div class=\"chart\" id=\"{id}\" role=\"img\" aria-label=\"{}\" data-chart=\"{name}\" data-rows=\"{marks}\" style=\"min-height:{height}px\"></div>",
+                        escape(&label)
+                    );
                     self.specs.insert(id, spec);
+                }
+                Some(_) => {
+                    self.cut.push(format!("a chart of Figure {number}, for the page\u{2019}s size"));
+                    out.push_str("<p class=\"absent\">Left out, for the page\u{2019}s size; the numbers are in the table.</p>");
                 }
                 None => out.push_str("<p class=\"absent\">No numbers to draw.</p>"),
             }
@@ -97,6 +151,54 @@ impl Builder {
     }
 }
 
+/// The table with at most [`MOST_ROWS`] rows in its body, how many it has, and how many were cut.
+fn shortened(table: &str) -> (Cow<'_, str>, usize, usize) {
+    let body = table.find("<tbody").unwrap_or(0);
+    let rows: Vec<usize> = table[body..].match_indices("<tr").map(|(at, _)| body + at).collect();
+    match rows.get(MOST_ROWS) {
+        None => (Cow::Borrowed(table), rows.len(), 0),
+        Some(&end) => (Cow::Owned(format!("{}</tbody></table>", &table[..end])), MOST_ROWS, rows.len() - MOST_ROWS),
+    }
+}
+
+/// Marks a specification draws: the values of its main data.
+fn marks_of(spec: &Value) -> usize {
+    spec["data"]["values"].as_array().map_or(0, Vec::len)
+}
+
+/// The start of a run's row in a table, its header cell included. `first` is the run's first
+/// row there; `intervention` the textual form of the one the row is of. By these attributes
+/// the page's script filters.
+pub fn row_start(study: &Study, part: &Part, audit: &Audit, first: bool, intervention: Option<&str>) -> String {
+    let of = intervention.map_or_else(String::new, |i| format!(" data-intervention=\"{}\"", escape(i)));
+    format!(
+        "<tr class=\"{}\" data-variant=\"{}\" data-run=\"{}\"{of}>{}",
+        if first { "first" } else { "again" },
+        escape(&study.style(audit).id),
+        escape(&part.run_name(study, audit)),
+        run_header(study, part, audit)
+    )
+}
+
+/// The audits that stand for their variants where all seeds would be too many: the first of each.
+pub fn first_seeds(part: &Part) -> Vec<&Audit> {
+    part.variants().into_iter().filter_map(|v| part.of(v).next()).collect()
+}
+
+/// Whether a step that `examples` of `most` reach is drawn: a mean of a few stragglers is noise
+/// at the end of a line, and stands in the table.
+pub fn is_drawn(examples: usize, most: usize) -> bool {
+    examples > 1 && examples * 10 >= most
+}
+
+/// What to add to a caption where [`is_drawn`] decides.
+pub const DRAWN: &str = " Steps that fewer than a tenth of the examples reach stand in the table only.";
+
+/// What to add to a caption where only [`first_seeds`] are drawn.
+pub fn first_seed_note(part: &Part) -> &'static str {
+    if part.has_seeds() { " The first seed of each variant." } else { "" }
+}
+
 /// The variant's shape and colour, inline.
 pub fn swatch(style: &VariantStyle) -> String {
     format!("<svg class=\"swatch v{}\" viewBox=\"-6 -6 12 12\" aria-hidden=\"true\"><path d=\"{}\"/></svg>", style.class, style.path())
@@ -104,7 +206,8 @@ pub fn swatch(style: &VariantStyle) -> String {
 
 /// The legend over a figure.
 pub fn legend(styles: &[&VariantStyle]) -> String {
-    let items: String = styles.iter().map(|s| format!("<li>{}{}</li>", swatch(s), escape(&s.name))).collect();
+    let items: String =
+        styles.iter().map(|s| format!("<li data-variant=\"{}\">{}{}</li>", escape(&s.id), swatch(s), escape(&s.name))).collect();
     format!("<ul class=\"legend\">{items}</ul>")
 }
 
@@ -135,4 +238,34 @@ pub fn n_equals(part: &Part) -> String {
 /// An aside for what must not be missed.
 pub fn callout(kind: &str, text: &str) -> String {
     format!("<aside class=\"callout {kind}\">{text}</aside>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_table_is_folded_a_very_long_one_cut_and_the_cut_is_said() {
+        let of =
+            |rows: usize| format!("<table><thead><tr><th>x</th></tr></thead><tbody>{}</tbody></table>", "<tr><td>1</td></tr>".repeat(rows));
+        let mut builder = Builder::default();
+        assert!(!builder.table("short", "Short.", &of(LONGEST_OPEN)).contains("<details>"));
+        assert!(builder.table("long", "Long.", &of(LONGEST_OPEN + 1)).contains("<summary>49 rows</summary>"));
+        let cut = builder.table("longest", "Longest.", &of(MOST_ROWS + 7));
+        assert!(
+            cut.matches("<tr>").count() == MOST_ROWS + 1
+                && cut.contains("The last 7 rows are not shown.")
+                && cut.contains("</tbody></table>")
+        );
+        assert_eq!(builder.cut, ["7 of 487 rows of Table 3; all are in the runs\u{2019} `findings/`"]);
+    }
+
+    #[test]
+    fn a_page_draws_a_bounded_number_of_marks() {
+        let spec = |n: usize| Some(serde_json::json!({"description": "d", "height": 10, "data": {"values": vec![0; n]}}));
+        let mut builder = Builder::default();
+        builder.figure("a", vec![(spec(MOST_MARKS), String::new())], &[], "");
+        let html = builder.figure("b", vec![(spec(1), String::new())], &[], "");
+        assert!(html.contains("Left out, for the page") && builder.specs.len() == 1 && builder.cut.len() == 1);
+    }
 }

@@ -4,15 +4,19 @@
 use std::path::{Path, PathBuf};
 
 use prism_audit::Findings;
-use prism_audit::findings::{FaithfulnessFinding, VariantSummary};
+use prism_audit::findings::{ConclusionFinding, FaithfulnessFinding, VariantSummary};
 use prism_run::manifest::Manifest;
-use prism_run::{Action, Intervention, Variant, View};
+use prism_run::{Action, Intervention, Scope, Variant, View};
 
 use crate::charts::theme::VariantStyle;
+use crate::html::{clipped, plain};
 use crate::{Error, ReportInputs};
 
 /// The category of rows that speak of the whole benchmark.
 pub const ALL: &str = "all";
+
+/// Longest name of a variant or a benchmark printed, in characters.
+const LONGEST_NAME: usize = 60;
 
 /// One audit run folder, read.
 #[derive(Debug, Clone)]
@@ -33,6 +37,11 @@ impl Audit {
     /// The run's own line of Table 1.
     pub fn summary(&self) -> Option<&VariantSummary> {
         self.findings.table1.first()
+    }
+
+    /// What the run allows to be said of its latents; `None` where no intervention was run.
+    pub fn conclusion(&self) -> Option<&ConclusionFinding> {
+        self.findings.conclusion.first()
     }
 
     /// The row of an intervention over the whole benchmark.
@@ -103,7 +112,8 @@ pub struct Part {
 }
 
 impl Part {
-    /// Interventions other than clean, in the order they were run.
+    /// Interventions other than clean: those on the whole block with the image in view, then
+    /// those on part of it, then those under another view; each in the order they were run.
     pub fn interventions(&self) -> Vec<String> {
         let mut all: Vec<String> = Vec::new();
         for row in self.audits.iter().flat_map(|a| &a.findings.faithfulness) {
@@ -111,7 +121,13 @@ impl Part {
                 all.push(row.intervention.clone());
             }
         }
+        all.sort_by_key(|i| if is_whole(i) { 0 } else { 1 + usize::from(!prism_audit::conclusion::is_main(i)) });
         all
+    }
+
+    /// Those of [`Part::interventions`] on the whole block, with the image in view.
+    pub fn whole_interventions(&self) -> Vec<String> {
+        self.interventions().into_iter().filter(|i| is_whole(i)).collect()
     }
 
     /// Indices of the variants it holds, in order, each once.
@@ -205,7 +221,8 @@ impl Study {
                 left_out.push(format!("{}: no corruption results among its findings", folder.display()));
             }
             remember(&mut names, &id, &name);
-            audits.push((id, seed, benchmark.unwrap_or_else(|| "benchmark".into()), folder.clone(), manifest, findings));
+            let benchmark = benchmark.as_deref().map_or_else(|| "benchmark".into(), |name| clipped(&plain(name), LONGEST_NAME));
+            audits.push((id, seed, benchmark, folder.clone(), manifest, findings));
         }
         let mut trainings = Vec::new();
         for folder in &inputs.trainings {
@@ -235,6 +252,11 @@ impl Study {
             part.audits.sort_by_key(|a| (a.variant, a.seed));
             // Tests that stand on one page are one family, as in a comparison of these runs.
             prism_audit::verdict::adjust(&mut part.audits.iter_mut().flat_map(|a| &mut a.findings.verdict).collect::<Vec<_>>());
+            for audit in part.audits.iter_mut().filter(|a| !a.findings.verdict.is_empty()) {
+                let concluded = prism_audit::conclusion::conclude(&audit.findings.verdict);
+                audit.findings.conclusion =
+                    vec![ConclusionFinding { variant: variants[audit.variant].id.clone(), seed: audit.seed, ..concluded }];
+            }
         }
         let mut trainings: Vec<Training> = trainings
             .into_iter()
@@ -268,7 +290,15 @@ fn folder_name(folder: &Path) -> String {
 
 fn remember(names: &mut Vec<(String, String)>, id: &str, name: &str) {
     if !names.iter().any(|(known, _)| known == id) {
-        names.push((id.to_string(), name.to_string()));
+        names.push((id.to_string(), clipped(&plain(name), LONGEST_NAME)));
+    }
+}
+
+/// Whether an intervention is on the whole block with the image in view.
+fn is_whole(text: &str) -> bool {
+    match text.parse::<Intervention>() {
+        Ok(Intervention { scope, view, .. }) => scope == Scope::default() && view == View::Open,
+        Err(_) => true,
     }
 }
 

@@ -1,8 +1,8 @@
-//! The verdict in words: do these latents matter? It repeats what the audits
-//! concluded for each intervention ([`prism_audit::verdict::RULE`]) and adds
+//! The verdict in words: do these latents matter? It repeats what is concluded of each run
+//! ([`prism_audit::conclusion::RULE`]), with the tests adjusted over the whole page, and adds
 //! nothing to it but the count over variants.
 
-use prism_audit::conclusion::LOAD_BEARING;
+use prism_audit::conclusion::{LOAD_BEARING, NOT_RUN};
 use prism_audit::findings::{ComparisonFinding, VerdictFinding};
 use prism_audit::verdict::{BREAKS, BYPASSED, CHANGES, NO_LATENTS, TOO_WEAK};
 
@@ -12,11 +12,11 @@ use crate::study::{Part, Study};
 /// What the interventions allow to be said of one variant, over its seeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Some intervention changes the answer.
-    Changes,
-    /// Some intervention breaks the form of the answers; none is shown to change the choice.
+    /// A run is load-bearing.
+    Bears,
+    /// Not that, and in some run answers are lost only as answers.
     Breaks,
-    /// Every intervention leaves accuracy inside the margin.
+    /// In every run every decisive intervention leaves accuracy inside the margin.
     Bypassed,
     /// Neither is shown for all of them.
     Undecided,
@@ -28,52 +28,34 @@ pub enum Standing {
     Unknown,
 }
 
-/// The standing of one word.
-pub fn standing_of_word(word: &str) -> Standing {
+/// The CSS class of a verdict's word, a run's or an intervention's.
+pub fn class_of_word(word: &str) -> &'static str {
     match word {
-        CHANGES => Standing::Changes,
-        BREAKS => Standing::Breaks,
-        BYPASSED => Standing::Bypassed,
-        NO_LATENTS => Standing::NoLatents,
-        TOO_WEAK => Standing::TooWeak,
-        _ => Standing::Undecided,
+        CHANGES | LOAD_BEARING => "changes",
+        BYPASSED => "bypassed",
+        NO_LATENTS => "silent",
+        _ => "undecided",
     }
 }
 
-/// The standing of a variant.
+/// The standing of a variant: what its runs are concluded to be, over its seeds.
 pub fn standing(part: &Part, variant: usize) -> Standing {
-    let mut all = part.of(variant).flat_map(|a| &a.findings.verdict).filter(|v| v.intervention != "sham").peekable();
-    if all.peek().is_none() {
-        return Standing::Unknown;
-    }
-    // What was too weak to test says nothing for or against, unless there is nothing else.
-    let mut words: Vec<Standing> = all.map(|v| standing_of_word(&v.verdict)).collect();
-    if words.iter().any(|w| *w != Standing::TooWeak) {
-        words.retain(|w| *w != Standing::TooWeak);
-    }
-    if words.contains(&Standing::Changes) {
-        Standing::Changes
-    } else if words.contains(&Standing::Breaks) {
+    let words: Vec<&str> = part.of(variant).filter_map(|a| Some(a.conclusion()?.verdict.as_str())).collect();
+    let all = |word: &str| words.iter().all(|w| *w == word);
+    if words.is_empty() || all(NOT_RUN) {
+        Standing::Unknown
+    } else if words.contains(&LOAD_BEARING) {
+        Standing::Bears
+    } else if words.contains(&BREAKS) {
         Standing::Breaks
-    } else if words.iter().all(|w| *w == Standing::NoLatents) {
+    } else if all(NO_LATENTS) {
         Standing::NoLatents
-    } else if words.iter().all(|w| *w == Standing::TooWeak) {
+    } else if all(TOO_WEAK) {
         Standing::TooWeak
-    } else if words.iter().all(|w| *w == Standing::Bypassed) {
+    } else if all(BYPASSED) {
         Standing::Bypassed
     } else {
         Standing::Undecided
-    }
-}
-
-/// `load-bearing`, and in how many of the variant's runs where it is not all; `None` where
-/// no run is concluded so.
-pub fn load_bearing(part: &Part, variant: usize) -> Option<String> {
-    let of: Vec<bool> = part.of(variant).filter_map(|a| a.summary()).map(|line| line.conclusion == LOAD_BEARING).collect();
-    match (of.iter().filter(|bears| **bears).count(), of.len()) {
-        (0, _) => None,
-        (k, n) if k == n => Some(LOAD_BEARING.to_string()),
-        (k, n) => Some(format!("{LOAD_BEARING} in {k} of {n} runs")),
     }
 }
 
@@ -81,8 +63,8 @@ pub fn load_bearing(part: &Part, variant: usize) -> Option<String> {
 pub fn sentence(study: &Study, part: &Part) -> String {
     let variants = part.variants();
     let with = |wanted: Standing| -> Vec<usize> { variants.iter().copied().filter(|&v| standing(part, v) == wanted).collect() };
-    let (changes, bypassed, silent, unknown) =
-        (with(Standing::Changes), with(Standing::Bypassed), with(Standing::NoLatents), with(Standing::Unknown));
+    let (bears, bypassed, silent, unknown) =
+        (with(Standing::Bears), with(Standing::Bypassed), with(Standing::NoLatents), with(Standing::Unknown));
     let breaks = with(Standing::Breaks);
     let m = variants.len();
     let names = |ids: &[usize]| list(ids.iter().map(|&v| study.variants[v].name.as_str()));
@@ -103,22 +85,24 @@ pub fn sentence(study: &Study, part: &Part) -> String {
         return format!("Nothing was tested: in {}, every intervention was too weak to test whether the latents matter.", of_all(m));
     }
     let margin = part.margin().map_or_else(|| "the declared margin".to_string(), |m| format!("±{} points", plain_points(m)));
-    let mut text = if !changes.is_empty() {
-        let (worse, better) = directions(part);
-        let how = match (worse, better) {
-            (true, false) => "damage to them lowers accuracy",
-            (false, true) => "damage to them raises accuracy",
-            _ => "damage to them changes accuracy, in both directions",
-        };
-        let rest = m - changes.len() - breaks.len();
+    let mut text = if !bears.is_empty() {
+        let rest = m - bears.len() - breaks.len();
         let tail = if rest == 0 {
             String::new()
         } else if bypassed.len() == rest {
-            format!(" In the other {} it stays within {margin}.", if rest == 1 { "one".into() } else { count_word(rest) })
+            format!(
+                " In the other {} accuracy stays within {margin} whatever is done to them.",
+                if rest == 1 { "one".into() } else { count_word(rest) }
+            )
         } else {
-            " For the others no effect is shown.".to_string()
+            " For the others neither that nor its absence is shown.".to_string()
         };
-        format!("Yes, in {} ({}): {how}.{}{tail}", of_all(changes.len()), names(&changes), unparsed(part, CHANGES))
+        format!(
+            "Yes, in {} ({}): damage to them lowers accuracy.{}{tail}",
+            of_all(bears.len()),
+            names(&bears),
+            unparsed(part, LOAD_BEARING)
+        )
     } else if breaks.len() == m {
         format!(
             "Not shown: damage to the latents breaks the form of the answers in {}, and is not shown to change the choice in any.{}",
@@ -128,18 +112,16 @@ pub fn sentence(study: &Study, part: &Part) -> String {
     } else if bypassed.len() == m {
         format!("No: in {}, whatever is done to the latents, accuracy stays within {margin}.", of_all(m))
     } else if !breaks.is_empty() {
-        format!("Undecided: in none of {} variants does damage to the latents change the choice of an answer beyond chance.", count_word(m))
+        format!("Undecided: in none of {} variants is damage to the latents shown to cost the right choice.", count_word(m))
     } else if m == 1 {
-        format!(
-            "Undecided: damage to the latents is not shown to change accuracy beyond chance, nor can an effect beyond {margin} be excluded."
-        )
+        format!("Undecided: damage to the latents is not shown to cost right answers, nor can an effect beyond {margin} be excluded.")
     } else {
         let so_far = if bypassed.is_empty() {
             format!("nor can an effect beyond {margin} be excluded for any")
         } else {
             format!("and {} ({}) is shown to stay within {margin} throughout", of_all(bypassed.len()), names(&bypassed))
         };
-        format!("Undecided: in none of {} variants does damage to the latents change accuracy beyond chance, {so_far}.", count_word(m))
+        format!("Undecided: in none of {} variants is damage to the latents shown to cost right answers, {so_far}.", count_word(m))
     };
     if !breaks.is_empty() && breaks.len() < m {
         text.push_str(&format!(" In {} it breaks the form of the answers, and is not shown to change the choice.", names(&breaks)));
@@ -153,21 +135,21 @@ pub fn sentence(study: &Study, part: &Part) -> String {
     text
 }
 
-/// How many of the answers lost under interventions of that verdict could not be parsed.
-fn unparsed(part: &Part, verdict: &str) -> String {
-    let changing = || part.audits.iter().flat_map(|a| &a.findings.verdict).filter(|v: &&VerdictFinding| v.verdict == verdict);
-    let (lost, unparsed) = changing().fold((0, 0), |(a, b), v| (a + v.lost, b + v.lost_unparsed));
+/// How many of the answers lost, where runs are concluded so, could not be parsed: over the
+/// interventions the conclusions rest on.
+fn unparsed(part: &Part, conclusion: &str) -> String {
+    let (mut lost, mut unparsed) = (0, 0);
+    for audit in &part.audits {
+        let Some(c) = audit.conclusion().filter(|c| c.verdict == conclusion) else { continue };
+        let rests = |v: &&VerdictFinding| c.resting_on.split(", ").any(|i| i == v.intervention);
+        for v in audit.findings.verdict.iter().filter(rests) {
+            (lost, unparsed) = (lost + v.lost, unparsed + v.lost_unparsed);
+        }
+    }
     if unparsed == 0 {
         return String::new();
     }
     format!(" Of the {lost} answers lost, {unparsed} could not be parsed any more.")
-}
-
-/// Whether interventions that change the answer lower accuracy, and whether any raise it.
-fn directions(part: &Part) -> (bool, bool) {
-    let changing = || part.audits.iter().flat_map(|a| &a.findings.verdict).filter(|v: &&VerdictFinding| v.verdict == CHANGES);
-    let (worse, better) = (changing().any(|v| v.delta.is_some_and(|d| d < 0.0)), changing().any(|v| v.delta.is_some_and(|d| d > 0.0)));
-    (worse, better)
 }
 
 /// The headline correlation of a comparison: cosine with accuracy, nothing held

@@ -29,7 +29,7 @@ fn build(name: &str, shape: Shape) -> (PathBuf, ReportSummary, String) {
 
 /// The page without the scripts, which are vendored and tested apart.
 fn without_scripts(page: &str) -> &str {
-    page.split("<script>").next().unwrap()
+    page.split("<script type=\"text/plain\"").next().unwrap()
 }
 
 fn charts(page: &str) -> serde_json::Map<String, serde_json::Value> {
@@ -63,11 +63,14 @@ fn a_run_concluded_load_bearing_is_called_so() {
         build_report(&ReportInputs::new(study.audits.clone()), &out).unwrap();
         std::fs::read_to_string(&out).unwrap()
     };
-    assert!(!page().contains("load-bearing"));
+    assert!(!page().contains("load-bearing</span>"));
     let mut findings = prism_audit::Findings::read(&study.audits[0]).unwrap();
-    findings.table1[0].conclusion = "load-bearing".into();
+    let zero = findings.verdict.iter_mut().find(|v| v.intervention == "zero").unwrap();
+    (zero.mcnemar_p, zero.choice_p, zero.delta, zero.choice_delta) = (Some(1e-9), Some(1e-9), Some(-0.3), Some(-0.3));
     findings.write(&study.audits[0]).unwrap();
-    assert_eq!(page().matches(">load-bearing in 1 of 2 runs</span>").count(), 1);
+    let page = page();
+    assert_eq!(page.matches(">load-bearing in 1 of 2 runs</span>: <span class=\"why\">accuracy falls").count(), 1);
+    assert!(page.contains("Yes, in one of five variants (LVR)"), "the headline says what the word says");
 }
 
 #[test]
@@ -75,7 +78,19 @@ fn the_page_holds_every_section_and_its_size_is_told() {
     let (_, summary, page) = build("five", Shape { seeds: 1, silent: false });
     assert_eq!(summary.bytes, page.len() as u64);
     assert_eq!(summary.examples_shown, 24);
-    for anchor in ["table-1", "cosine", "corruption", "gap", "probes", "outcomes", "training", "examples", "provenance"] {
+    for anchor in [
+        "table-1",
+        "conclusions",
+        "cosine",
+        "corruption",
+        "gap",
+        "probes",
+        "outcomes",
+        "training",
+        "examples",
+        "not-measured",
+        "provenance",
+    ] {
         assert!(page.contains(&format!("<section id=\"{anchor}\"")), "{anchor}");
         assert!(page.contains(&format!("href=\"#{anchor}\"")), "{anchor} in the contents");
     }
@@ -135,7 +150,7 @@ fn numbers_that_are_not_numbers_never_appear() {
 fn a_block_that_never_opened_is_said_loudly() {
     let (_, summary, page) = build("silent", Shape { seeds: 1, silent: true });
     assert!(page.contains("No latent ran in P-LVR-3.") && page.contains("<i>no latents</i>"));
-    let drawn = charts(&page)["chart-2-1"]["data"]["values"].to_string();
+    let drawn = charts(&page)["chart-corruption-1"]["data"]["values"].to_string();
     assert!(drawn.contains("P-LVR-2") && !drawn.contains("P-LVR-3"), "a change of zero is not drawn where nothing ran");
     assert!(summary.verdict.contains("In P-LVR-3 the block never opened."), "{}", summary.verdict);
 }
@@ -170,7 +185,7 @@ fn answers_that_are_no_answers_any_more_are_no_yes() {
     let said = build_report(&ReportInputs::new(vec![audit.clone()]), &root.join("report.html")).unwrap().verdict;
     assert!(said.starts_with("Not shown: damage to the latents breaks the form of the answers in the variant"), "{said}");
     assert!(said.contains("could not be parsed any more."), "{said}");
-    assert!(std::fs::read_to_string(root.join("report.html")).unwrap().contains("damage breaks the form"));
+    assert!(std::fs::read_to_string(root.join("report.html")).unwrap().contains("breaks the form</span>"));
 }
 
 #[test]
@@ -182,7 +197,7 @@ fn the_headline_reads_p_values_adjusted_over_the_whole_page() {
         for (j, v) in findings.verdict.iter_mut().enumerate() {
             let p = Some(if (i, j) == (0, 0) { 0.005 } else { 1.0 });
             (v.mcnemar_p, v.choice_p, v.lost, v.lost_unparsed) = (p, p, 8, 3);
-            v.delta = Some(-0.2);
+            (v.delta, v.choice_delta) = (Some(-0.2), Some(-0.2));
         }
         findings.write(audit).unwrap();
     }
@@ -230,6 +245,7 @@ fn specifications_are_whole_and_themed() {
     let (_, _, page) = build("specs", Shape { seeds: 1, silent: false });
     let charts = charts(&page);
     assert_eq!(charts.len(), 8 + 5, "and a heat map per run");
+    assert_eq!(charts["chart-cosine-1"]["data"]["values"].as_array().unwrap().len(), 5, "a mark a variant");
     for (id, spec) in &charts {
         assert_eq!(spec["width"], "container", "{id}");
         assert!(spec["description"].is_string() && spec["data"]["values"].as_array().is_some_and(|v| !v.is_empty()), "{id}");

@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Run, chart, colour, shape, styles_of, theme, tooltip};
+use super::{Run, chart, colour, shape, styles_of, theme, told, tooltip, with_interval};
+use crate::number::points;
 
 /// One run under one intervention.
 #[derive(Debug, Clone)]
@@ -12,6 +13,8 @@ pub struct Effect<'a> {
     pub run: Run<'a>,
     /// The intervention as printed.
     pub intervention: String,
+    /// Its textual form.
+    pub key: &'a str,
     /// Accuracy minus clean accuracy.
     pub delta: f64,
     /// 95 % interval of the paired difference.
@@ -43,8 +46,8 @@ pub fn spec(effects: &[Effect<'_>], margin: Option<f64>) -> Option<Value> {
     let data: Vec<Value> = effects
         .iter()
         .map(|e| {
-            json!({"run": e.run.label, "variant": e.run.style.name, "intervention": e.intervention, "delta": e.delta * 100.0,
-                   "low": e.low.map(|v| v * 100.0), "high": e.high.map(|v| v * 100.0), "gained": e.gained, "lost": e.lost})
+            e.run.mark(json!({"intervention": e.intervention, "intervention_id": e.key, "delta": e.delta * 100.0,
+                "low": e.low.map(|v| v * 100.0), "high": e.high.map(|v| v * 100.0), "gained": e.gained, "lost": e.lost}))
         })
         .collect();
     let y = json!({"field": "intervention", "type": "nominal", "sort": interventions, "title": null,
@@ -64,10 +67,14 @@ pub fn spec(effects: &[Effect<'_>], margin: Option<f64>) -> Option<Value> {
         "encoding": {"x": x("delta"), "y": y, "yOffset": offset, "color": colour(&styles), "shape": shape(&styles),
             "tooltip": tooltip(&[("run", "run", ""), ("intervention", "intervention", ""), ("delta", "change, points", "+.1f"),
                 ("low", "95 % from", "+.1f"), ("high", "to", "+.1f"), ("gained", "gained", "d"), ("lost", "lost", "d")])}}));
-    let step = if runs.len() > 8 { 9 } else { 14 };
+    let step = if runs.len() > 5 { 9 } else { 14 };
     let height = json!(interventions.len() * (runs.len() * step + 22));
+    let words = effects.iter().map(|e| format!("{}, {}: {}", e.run.label, e.intervention, with_interval(e.delta, e.low, e.high, points)));
     Some(chart(
-        "Change of accuracy under each intervention, one mark per run, with 95 % intervals of the paired difference",
+        &told(
+            "Change of accuracy under each intervention, in points, one mark per run, with 95 % intervals of the paired difference",
+            words,
+        ),
         height,
         data.into(),
         json!({"layer": layers}),

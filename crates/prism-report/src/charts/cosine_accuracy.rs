@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Run, chart, colour, quantity, shape, styles_of, tooltip};
+use super::{Run, chart, colour, quantity, shape, styles_of, told, tooltip, with_interval};
+use crate::number::{decimal, percent};
 
 /// One run.
 #[derive(Debug, Clone)]
@@ -28,8 +29,8 @@ pub fn spec(points: &[Point<'_>], cosine_title: &str) -> Option<Value> {
     let data: Vec<Value> = points
         .iter()
         .map(|p| {
-            json!({"run": p.run.label, "variant": p.run.style.name, "cosine": p.cosine, "accuracy": p.accuracy * 100.0,
-                   "low": p.low.map(|v| v * 100.0), "high": p.high.map(|v| v * 100.0)})
+            p.run.mark(json!({"cosine": p.cosine, "accuracy": p.accuracy * 100.0,
+                "low": p.low.map(|v| v * 100.0), "high": p.high.map(|v| v * 100.0)}))
         })
         .collect();
     let many = points.len() > styles.len();
@@ -44,5 +45,9 @@ pub fn spec(points: &[Point<'_>], cosine_title: &str) -> Option<Value> {
                     ("low", "95 % from", ".1f"), ("high", "to", ".1f")])}}
         ]
     });
-    Some(chart("Accuracy against cosine, one point per run, with Wilson 95 % intervals", json!(300), data.into(), body))
+    let words = points.iter().map(|p| {
+        format!("{}: cosine {}, accuracy {} %", p.run.label, decimal(Some(p.cosine), 3), with_interval(p.accuracy, p.low, p.high, percent))
+    });
+    let description = told("Accuracy against cosine, one point per run, with Wilson 95 % intervals", words);
+    Some(chart(&description, json!(300), data.into(), body))
 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Run, chart, colour, quantity, shape, styles_of, theme, tooltip};
+use super::{Run, chart, colour, quantity, shape, styles_of, theme, told, tooltip, with_interval};
+use crate::number;
 
 /// One run.
 #[derive(Debug, Clone)]
@@ -19,8 +20,8 @@ pub struct Point<'a> {
     pub high: Option<f64>,
 }
 
-/// The chart for the intervention printed as `intervention`.
-pub fn spec(points: &[Point<'_>], intervention: &str) -> Option<Value> {
+/// The chart for the intervention of that textual form, printed as `intervention`.
+pub fn spec(points: &[Point<'_>], key: &str, intervention: &str) -> Option<Value> {
     if points.is_empty() {
         return None;
     }
@@ -28,8 +29,8 @@ pub fn spec(points: &[Point<'_>], intervention: &str) -> Option<Value> {
     let data: Vec<Value> = points
         .iter()
         .map(|p| {
-            json!({"run": p.run.label, "variant": p.run.style.name, "gap": p.gap * 100.0, "delta": p.delta * 100.0,
-                   "low": p.low.map(|v| v * 100.0), "high": p.high.map(|v| v * 100.0)})
+            p.run.mark(json!({"intervention_id": key, "gap": p.gap * 100.0, "delta": p.delta * 100.0,
+                "low": p.low.map(|v| v * 100.0), "high": p.high.map(|v| v * 100.0)}))
         })
         .collect();
     let title = format!("change under {intervention}, points");
@@ -43,5 +44,9 @@ pub fn spec(points: &[Point<'_>], intervention: &str) -> Option<Value> {
             "tooltip": tooltip(&[("run", "run", ""), ("gap", "gap, points", "+.1f"), ("delta", "change, points", "+.1f"),
                 ("low", "95 % from", "+.1f"), ("high", "to", "+.1f")])}}
     ]});
-    Some(chart("Change of accuracy against the decodability gap, one point per run", json!(260), data.into(), body))
+    let words = points.iter().map(|p| {
+        format!("{}: gap {}, change {}", p.run.label, number::points(Some(p.gap)), with_interval(p.delta, p.low, p.high, number::points))
+    });
+    let what = format!("Change of accuracy under {intervention} against the decodability gap, both in points, one point per run");
+    Some(chart(&told(&what, words), json!(260), data.into(), body))
 }

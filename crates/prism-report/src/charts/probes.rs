@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Run, chart, colour, shape, styles_of, theme, tooltip};
+use super::{Run, chart, colour, shape, styles_of, theme, told, tooltip};
+use crate::number::percent;
 
 /// One run at one position.
 #[derive(Debug, Clone)]
@@ -39,9 +40,9 @@ pub fn spec(points: &[Point<'_>], majority: Option<f64>) -> Option<Value> {
     let data: Vec<Value> = points
         .iter()
         .map(|p| {
-            json!({"run": p.run.label, "variant": p.run.style.name, "position": p.position, "accuracy": p.accuracy * 100.0,
-                   "low": p.sd.map(|s| (p.accuracy - s) * 100.0), "high": p.sd.map(|s| (p.accuracy + s) * 100.0),
-                   "control": p.control.map(|c| c * 100.0)})
+            p.run.mark(json!({"position": p.position, "accuracy": p.accuracy * 100.0,
+                "low": p.sd.map(|s| (p.accuracy - s) * 100.0), "high": p.sd.map(|s| (p.accuracy + s) * 100.0),
+                "control": p.control.map(|c| c * 100.0)}))
         })
         .collect();
     let y = json!({"field": "position", "type": "nominal", "sort": positions, "title": null,
@@ -64,8 +65,9 @@ pub fn spec(points: &[Point<'_>], majority: Option<f64>) -> Option<Value> {
                 ("control", "random labels, %", ".1f")])}}));
     let step = if runs.len() > 8 { 9 } else { 13 };
     let height = json!(positions.len() * (runs.len() * step + 22));
+    let words = points.iter().map(|p| format!("{}, {}: {} %", p.run.label, p.position, percent(Some(p.accuracy))));
     Some(chart(
-        "Probe accuracy by position, one mark per run; rings: random labels; dashed: majority class",
+        &told("Probe accuracy by position, one mark per run; rings: random labels; dashed: majority class", words),
         height,
         data.into(),
         json!({"layer": layers}),
@@ -84,7 +86,7 @@ pub struct Cell {
 }
 
 /// The heat map of one run: a column per position, a row per layer, the input at the bottom.
-pub fn layers(cells: &[Cell], range: [f64; 2]) -> Option<Value> {
+pub fn layers(run: &Run<'_>, cells: &[Cell], range: [f64; 2]) -> Option<Value> {
     if cells.is_empty() {
         return None;
     }
@@ -100,11 +102,16 @@ pub fn layers(cells: &[Cell], range: [f64; 2]) -> Option<Value> {
     let count = rows.len();
     rows.reverse();
     let data: Vec<Value> =
-        cells.iter().map(|c| json!({"position": c.position, "layer": c.layer, "accuracy": c.accuracy * 100.0})).collect();
+        cells.iter().map(|c| run.mark(json!({"position": c.position, "layer": c.layer, "accuracy": c.accuracy * 100.0}))).collect();
     let colour = json!({"field": "accuracy", "type": "quantitative", "title": "accuracy, %",
         "scale": {"domain": range.map(|v| v * 100.0), "range": [theme::BAND, theme::HEAT]}});
+    let best = cells.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy));
+    let words = best.into_iter().map(|c| format!("Highest: {} % at {}, layer {}", percent(Some(c.accuracy)), c.position, c.layer));
     Some(chart(
-        "Probe accuracy by position and layer",
+        &told(
+            &format!("Probe accuracy of {} by position and layer, {} cells", run.label, cells.len()),
+            words.collect::<Vec<_>>().into_iter(),
+        ),
         json!(count * 14 + 20),
         data.into(),
         json!({"mark": {"type": "rect"}, "encoding": {

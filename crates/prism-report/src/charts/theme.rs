@@ -18,6 +18,8 @@ pub const RULE: &str = "#a9a59c";
 pub const BAND: &str = "#efece4";
 /// The high end of a heat map; the low end is the band's.
 pub const HEAT: &str = "#00577f";
+/// The low end where marks stand alone on the paper and must be seen.
+pub const PALE: &str = "#d8a25e";
 
 const SANS: &str = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
 
@@ -87,8 +89,15 @@ pub fn dark_partners() -> Value {
     for (light, dark) in COLOURS {
         map.insert(light.into(), dark.into());
     }
-    for (light, dark) in [(INK, "#e4e1da"), (FAINT, "#a8a49b"), (GRID, "#33363c"), (RULE, "#6d6f74"), (BAND, "#2a2d33"), (HEAT, "#8fd0f7")]
-    {
+    for (light, dark) in [
+        (INK, "#e4e1da"),
+        (FAINT, "#a8a49b"),
+        (GRID, "#33363c"),
+        (RULE, "#6d6f74"),
+        (BAND, "#2a2d33"),
+        (HEAT, "#8fd0f7"),
+        (PALE, "#a8691f"),
+    ] {
         map.insert(light.into(), dark.into());
     }
     Value::Object(map)
@@ -99,13 +108,19 @@ pub fn config() -> Value {
     json!({
         "font": SANS,
         "background": null,
+        // The place of a chart is an image with its numbers in words; its parts say nothing more.
+        "aria": false,
         "view": {"stroke": null},
         "axis": {
             "labelColor": FAINT, "titleColor": INK, "gridColor": GRID, "domainColor": RULE, "tickColor": RULE,
             "labelFontSize": 11.5, "titleFontSize": 12, "titleFontWeight": "normal", "titlePadding": 10,
             "labelPadding": 5, "tickSize": 4, "tickCount": 6
         },
+        "point": {"cursor": "pointer"},
+        "rect": {"cursor": "pointer"},
         "axisY": {"domain": false, "ticks": false},
+        "legend": {"labelColor": FAINT, "titleColor": INK, "titleFontWeight": "normal", "labelFontSize": 11, "titleFontSize": 11.5,
+            "layout": {"bottom": {"direction": "vertical", "anchor": "start"}}},
         "header": {"labelColor": INK, "titleColor": INK}
     })
 }

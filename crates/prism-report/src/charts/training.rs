@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Run, chart, colour, styles_of, tooltip};
+use super::{Run, chart, colour, styles_of, told, tooltip};
+use crate::number::decimal;
 
 /// One run's curve, already thinned.
 #[derive(Debug, Clone)]
@@ -21,13 +22,15 @@ pub fn spec(lines: &[Line<'_>], title: &str) -> Option<Value> {
     let (low, high) = values().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
     let log = low > 0.0 && high / low > 20.0;
     let styles = styles_of(lines.iter().map(|l| l.run.style));
-    let data: Vec<Value> = lines
-        .iter()
-        .flat_map(|l| {
-            l.points.iter().map(|(step, value)| json!({"run": l.run.label, "variant": l.run.style.name, "step": step, "value": value}))
-        })
-        .collect();
+    let data: Vec<Value> =
+        lines.iter().flat_map(|l| l.points.iter().map(|(step, value)| l.run.mark(json!({"step": step, "value": value})))).collect();
     let scale = if log { json!({"type": "log", "nice": true}) } else { json!({"zero": false, "nice": true}) };
+    let ends = |l: &Line<'_>| Some((l.points.first()?.1, l.points.last()?.1));
+    let words: Vec<String> = lines
+        .iter()
+        .filter_map(|l| ends(l).map(|(from, to)| format!("{}: from {} to {}", l.run.label, decimal(Some(from), 3), decimal(Some(to), 3))))
+        .collect();
+    let description = told(&format!("Training by step, {title}, one line per run"), words.into_iter());
     let title = if log { format!("{title} (log scale)") } else { title.to_string() };
     let body = json!({
         "mark": {"type": "line", "strokeWidth": 1.6, "opacity": if lines.len() > styles.len() { 0.55 } else { 0.95 }, "interpolate": "linear"},
@@ -38,5 +41,5 @@ pub fn spec(lines: &[Line<'_>], title: &str) -> Option<Value> {
             "tooltip": tooltip(&[("run", "run", ""), ("step", "step", "d"), ("value", "value", ".4f")])
         }
     });
-    Some(chart("Training loss by step, one line per run", json!(240), data.into(), body))
+    Some(chart(&description, json!(240), data.into(), body))
 }

@@ -6,39 +6,61 @@ use std::fmt::Write;
 use prism_run::RegionBox;
 
 use super::picture::{self, Picture};
-use super::{Answer, Shown};
-use crate::html::escape;
+use super::{Answer, Flip, Shown};
+use crate::html::{clipped, escape};
 use crate::sections::swatch;
 use crate::study::{Part, Study, intervention_label};
 
+/// Longest question, and longest option, label or name shown, in characters.
+const LONGEST: (usize, usize) = (1200, 200);
+
+/// What the cards of one gallery share.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The page's study.
+    pub study: &'a Study,
+    /// The benchmark.
+    pub part: &'a Part,
+    /// Indices of the audits whose answers are shown.
+    pub runs: &'a [usize],
+    /// Interventions in the order of the columns.
+    pub interventions: &'a [String],
+    /// Put before the card's id, to tell benchmarks apart.
+    pub prefix: &'a str,
+}
+
 /// The card of one example. `place` counts from 1.
-pub fn html(study: &Study, part: &Part, runs: &[usize], interventions: &[String], shown: &Shown, place: usize) -> String {
+pub fn html(context: Context<'_>, shown: &Shown, place: usize) -> String {
+    let Context { study, part, runs, interventions, prefix } = context;
     let e = &shown.example;
     let run = runs.first().and_then(|&i| part.audits.get(i)).map(|a| a.folder.as_path());
+    let id = clipped(&e.id, 80);
     let picture = picture::read(&e.image, run.unwrap_or(std::path::Path::new(".")));
     let mut out = String::new();
-    let flips = match shown.flips {
+    let flips = match shown.flipped.len() {
         0 => String::new(),
         1 => "<span class=\"flips\">1 flip</span>".into(),
         n => format!("<span class=\"flips\">{n} flips</span>"),
     };
-    let category = e.category.as_deref().map_or_else(String::new, |c| format!(" · {}", escape(&c.replace('_', " "))));
+    let category = e.category.as_deref().map_or_else(String::new, |c| format!(" · {}", escape(&clipped(&c.replace('_', " "), 60))));
     let _ = write!(
         out,
-        "<article class=\"card\"><header><span class=\"place\">{place}</span><span class=\"id\">{}{category}</span>{flips}</header>",
-        escape(&e.id)
+        "<article class=\"card\" id=\"{prefix}example-{place}\" data-example=\"{}\" data-flips=\"{}\"><header><span class=\"place\">{place}</span><span class=\"id\">{}{category}</span>{flips}</header>",
+        escape(&id),
+        escape(&flipped(study, part, shown)),
+        escape(&id)
     );
     out.push_str("<div class=\"card-body\">");
-    out.push_str(&image_html(&picture, &boxes(&e.boxes), &e.id, e.images));
+    out.push_str(&image_html(&picture, &boxes(&e.boxes), &id, e.images));
     out.push_str("<div class=\"question\">");
     let (question, rest) = e.prompt.split_once('\n').unwrap_or((e.prompt.as_str(), ""));
-    let _ = write!(out, "<p>{}</p>", escape(question));
+    let _ = write!(out, "<p dir=\"auto\">{}</p>", escape(&clipped(question, LONGEST.0)));
     let options: Vec<&str> = e.options.split('\n').filter(|o| !o.is_empty()).collect();
     if options.is_empty() {
         if !rest.trim().is_empty() {
-            let _ = write!(out, "<p class=\"rest\">{}</p>", escape(rest.trim()));
+            let _ = write!(out, "<p class=\"rest\">{}</p>", escape(&clipped(rest.trim(), LONGEST.0)));
         }
-        let _ = write!(out, "<p>Gold: <b>{}</b></p>", escape(&e.label));
+        let _ = write!(out, "<p>Gold: <b>{}</b></p>", escape(&clipped(&e.label, LONGEST.1)));
     } else {
         out.push_str("<ol class=\"options\">");
         for (option, letter) in options.iter().zip('A'..='Z') {
@@ -47,7 +69,7 @@ pub fn html(study: &Study, part: &Part, runs: &[usize], interventions: &[String]
                 out,
                 "<li{}><b>{letter}</b> {}{}</li>",
                 if gold { " class=\"gold\"" } else { "" },
-                escape(option),
+                escape(&clipped(option, LONGEST.1)),
                 if gold { " <small>gold</small>" } else { "" }
             );
         }
@@ -56,11 +78,17 @@ pub fn html(study: &Study, part: &Part, runs: &[usize], interventions: &[String]
     out.push_str("</div></div>");
     out.push_str(&answers_html(study, part, runs, interventions, shown));
     if let Some(message) = &e.message {
-        let _ = write!(out, "<p class=\"rest\">Could not be run: {}</p>", escape(message));
+        let _ = write!(out, "<p class=\"rest\">Could not be run: {}</p>", escape(&clipped(message, LONGEST.0)));
     }
     out.push_str(&texts_html(study, part, runs, interventions, shown));
     out.push_str("</article>");
     out
+}
+
+/// Variant and intervention of every flip, as JSON: what the page's script filters by.
+fn flipped(study: &Study, part: &Part, shown: &Shown) -> String {
+    let of = |f: &Flip| Some(serde_json::json!([study.style(part.audits.get(f.run)?).id, f.intervention]));
+    serde_json::Value::Array(shown.flipped.iter().filter_map(of).collect()).to_string()
 }
 
 fn boxes(json: &str) -> Vec<RegionBox> {
@@ -74,7 +102,7 @@ fn image_html(picture: &Result<Picture, String>, boxes: &[RegionBox], id: &str, 
         Ok(p) => {
             let _ = write!(
                 out,
-                "<div class=\"frame\"><img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"Image of example {}\" loading=\"lazy\">",
+                "<div class=\"frame\"><img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"Image of example {}\" decoding=\"async\">",
                 p.uri,
                 p.width,
                 p.height,
@@ -107,8 +135,10 @@ fn image_html(picture: &Result<Picture, String>, boxes: &[RegionBox], id: &str, 
 }
 
 fn answers_html(study: &Study, part: &Part, runs: &[usize], interventions: &[String], shown: &Shown) -> String {
-    let mut out =
-        String::from("<div class=\"scroll\"><table class=\"answers\"><thead><tr><th scope=\"col\"></th><th scope=\"col\">clean</th>");
+    let id = escape(&clipped(&shown.example.id, 80));
+    let mut out = format!(
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Answers to {id}\"><table class=\"answers\"><thead><tr><td></td><th scope=\"col\">clean</th>"
+    );
     for i in interventions {
         let _ = write!(out, "<th scope=\"col\">{}</th>", escape(&intervention_label(i).replace("noise ", "")));
     }
@@ -116,7 +146,7 @@ fn answers_html(study: &Study, part: &Part, runs: &[usize], interventions: &[Str
     for &index in runs {
         let (Some(audit), Some(answers)) = (part.audits.get(index), shown.answers.get(&index)) else { continue };
         let style = study.style(audit);
-        let _ = write!(out, "<tr><th scope=\"row\">{}{}</th>", swatch(style), escape(&style.name));
+        let _ = write!(out, "<tr data-variant=\"{}\"><th scope=\"row\">{}{}</th>", escape(&style.id), swatch(style), escape(&style.name));
         let clean = answers.get("clean");
         out.push_str(&cell(clean, None));
         for i in interventions {
@@ -133,7 +163,7 @@ fn answers_html(study: &Study, part: &Part, runs: &[usize], interventions: &[Str
 fn cell(answer: Option<&Answer>, clean: Option<&Answer>) -> String {
     let Some(a) = answer else { return "<td class=\"none\" title=\"not run\">–</td>".into() };
     let letter = match (a.letter.as_deref(), a.outcome.as_str()) {
-        (Some(letter), _) => escape(letter),
+        (Some(letter), _) => escape(&clipped(letter, 12)),
         (None, "no_latents") => "○".into(),
         (None, "error") => "!".into(),
         (None, _) => "∅".into(),
@@ -167,7 +197,7 @@ fn texts_html(study: &Study, part: &Part, runs: &[usize], interventions: &[Strin
             let text = if a.text.is_empty() { "<small>nothing</small>".to_string() } else { escape(&a.text) };
             let _ = write!(
                 out,
-                "<dt>{} <small>{}</small></dt><dd><code>{text}</code>{cut}</dd>",
+                "<dt>{} <small>{}</small></dt><dd><code dir=\"auto\">{text}</code>{cut}</dd>",
                 escape(name),
                 escape(&intervention_label(intervention))
             );

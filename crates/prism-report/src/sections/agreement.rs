@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use prism_audit::findings::ComparisonFinding;
 
-use super::{Builder, callout, n_equals, run, run_header, styles};
+use super::{Builder, callout, n_equals, row_start, run, styles};
 use crate::charts::cosine_accuracy::{self, Point};
 use crate::html::escape;
 use crate::number::{correlation, decimal, interval, p_value};
@@ -32,9 +32,9 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     };
     let forced = cosine_accuracy::spec(&points(|a| a.summary()?.cosine), "cosine, teacher-forced, target stage");
     let free = cosine_accuracy::spec(&points(|a| a.summary()?.cosine_free), "cosine, free-running, target stage");
-    let mut charts = vec![(forced, "Teacher-forced")];
+    let mut charts = vec![(forced, "Teacher-forced".to_string())];
     if free.is_some() {
-        charts.push((free, "Free-running"));
+        charts.push((free, "Free-running".to_string()));
     }
     let caption = format!(
         "Accuracy against the cosine of latent and teacher target. One point per run ({} each); bars are Wilson 95 % intervals. The left panel is the paper's measure, which feeds the model the targets; the right one lets it run on its own latents.",
@@ -49,7 +49,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
             }
         }
     }
-    out.push_str(&builder.figure(charts, &styles(study, part), &caption));
+    out.push_str(&builder.figure("cosine", charts, &styles(study, part), &caption));
     if let Some((_, findings)) = &study.comparison
         && !findings.comparison.is_empty()
     {
@@ -105,6 +105,7 @@ fn correlations(rows: &[ComparisonFinding], builder: &mut Builder) -> String {
     }
     t.push_str("</tbody></table>");
     builder.table(
+        "correlations",
         "Pearson correlations across the points. The bootstrap redraws each accuracy binomially; <i>p</i> is exact, over all permutations; one left out: smallest and largest <i>r</i>.",
         &t,
     )
@@ -136,11 +137,10 @@ fn alignment(study: &Study, part: &Part, builder: &mut Builder) -> String {
     for audit in &part.audits {
         for (i, f) in audit.findings.alignment.iter().enumerate() {
             any = true;
-            let header = if i == 0 { run_header(study, part, audit) } else { "<td></td>".into() };
-            let first = if i == 0 { " class=\"first\"" } else { "" };
+            let start = row_start(study, part, audit, i == 0, None);
             let _ = write!(
                 t,
-                "<tr{first}>{header}<td class=\"text\">{}</td><td class=\"text\">{}</td><td>{}</td><td>{}</td>",
+                "{start}<td class=\"text\">{}</td><td class=\"text\">{}</td><td>{}</td><td>{}</td>",
                 escape(&f.mode.replace('_', "-")),
                 escape(&f.stage),
                 f.examples,
@@ -167,6 +167,7 @@ fn alignment(study: &Study, part: &Part, builder: &mut Builder) -> String {
         return String::new();
     }
     builder.table(
+        "alignment",
         "Alignment of latents <i>h</i> with teacher targets <i>v</i>: mean over examples of each example’s mean over positions; sd over examples. Teacher-forced positions were fed the targets; free-running ones the model’s own latents.",
         &t,
     )

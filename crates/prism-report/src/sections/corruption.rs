@@ -3,16 +3,16 @@
 
 use std::fmt::Write;
 
-use super::{Builder, n_equals, run, run_header, styles};
+use super::{Builder, n_equals, row_start, run, styles};
 use crate::charts::{corruption, gap_response};
 use crate::html::escape;
 use crate::number::{decimal, interval, p_value, percent, plain_points, points};
-use crate::study::{Part, Study, intervention_label};
-use crate::verdict::{Standing, standing_of_word};
+use crate::study::{Audit, Part, Study, intervention_label};
+use crate::verdict::class_of_word;
 
 /// The section on corruption.
 pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
-    let interventions = part.interventions();
+    let interventions = part.whole_interventions();
     let mut effects = Vec::new();
     for intervention in &interventions {
         for audit in &part.audits {
@@ -20,6 +20,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
             effects.push(corruption::Effect {
                 run: run(study, part, audit),
                 intervention: intervention_label(intervention),
+                key: intervention,
                 delta: change.delta,
                 low: change.low,
                 high: change.high,
@@ -35,11 +36,15 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     );
     let silent: Vec<String> = part.audits.iter().filter(|a| a.is_silent()).map(|a| part.run_name(study, a)).collect();
     let silent = if silent.is_empty() { String::new() } else { format!(" Not drawn, for no latent ran: {}.", escape(&silent.join(", "))) };
+    let others = match part.interventions().len() - interventions.len() {
+        0 => "",
+        _ => " Interventions on part of the block, or under another view of the image, have figures of their own.",
+    };
     let caption = format!(
-        "Change in accuracy when every latent is replaced before it is read, against the clean run of the same questions ({}; those whose block opened). Bars are 95 % score intervals of the paired difference.{band}{silent}",
+        "Change in accuracy when every latent is replaced before it is read, against the clean run of the same questions ({}; those whose block opened). Bars are 95 % score intervals of the paired difference.{band}{silent}{others}",
         n_equals(part)
     );
-    let mut out = builder.figure(vec![(corruption::spec(&effects, margin), "")], &styles(study, part), &caption);
+    let mut out = builder.figure("corruption", vec![(corruption::spec(&effects, margin), String::new())], &styles(study, part), &caption);
     out.push_str(&verdicts(study, part, builder));
     builder.section("corruption", "What damage to the latents does", &out)
 }
@@ -52,20 +57,14 @@ fn verdicts(study: &Study, part: &Part, builder: &mut Builder) -> String {
     for audit in &part.audits {
         for (i, v) in audit.findings.verdict.iter().enumerate() {
             any = true;
-            let header = if i == 0 { run_header(study, part, audit) } else { "<td></td>".into() };
             let change = audit.change(&v.intervention);
             let unparsed = if v.lost_unparsed > 0 { format!(" ({})", v.lost_unparsed) } else { String::new() };
-            let class = match standing_of_word(&v.verdict) {
-                Standing::Changes => "changes",
-                Standing::Bypassed => "bypassed",
-                Standing::NoLatents => "silent",
-                _ => "undecided",
-            };
+            let class = class_of_word(&v.verdict);
             let _ = write!(
                 t,
-                "<tr{}>{header}<td class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"soft\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"text\"{}><span class=\"word {class}\">{}</span></td></tr>",
-                if i == 0 { " class=\"first\"" } else { "" },
-                escape(&intervention_label(&v.intervention)),
+                "{}<td class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"soft\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"text\"{}><span class=\"word {class}\">{}</span></td></tr>",
+                row_start(study, part, audit, i == 0, Some(&v.intervention)),
+                pick(study, audit, &v.intervention),
                 v.examples,
                 decimal(v.relative_change.map(|r| 100.0 * r), 1),
                 percent((v.examples > 0).then(|| v.changed as f64 / v.examples as f64)),
@@ -88,8 +87,19 @@ fn verdicts(study: &Study, part: &Part, builder: &mut Builder) -> String {
     }
     let rule = rule_html();
     builder.table(
+        "corruption",
         &format!("What each intervention allows to be said. n, and all that follows, counts the questions whose block opened. Latents moved: mean norm of the change over that of the clean latents; change and its 95 % score interval in points; unparsed: lost answers that could not be read any more; Holm over every run and intervention of this page; detectable: the smallest change, in points, that this many questions would show; needed: questions the equivalence test would ask for. {rule}"),
         &t,
+    )
+}
+
+/// The intervention as a button that narrows the page to it and to the variant.
+fn pick(study: &Study, audit: &Audit, intervention: &str) -> String {
+    format!(
+        "<button type=\"button\" class=\"pick\" data-pick-variant=\"{}\" data-pick-intervention=\"{}\">{}</button>",
+        escape(&study.style(audit).id),
+        escape(intervention),
+        escape(&intervention_label(intervention))
     )
 }
 
@@ -124,12 +134,12 @@ pub fn gap_html(study: &Study, part: &Part, builder: &mut Builder) -> String {
                 Some(gap_response::Point { run: run(study, part, a), gap, delta: change.delta, low: change.low, high: change.high })
             })
             .collect();
-        charts.push((gap_response::spec(&all, &intervention_label(intervention)), ""));
+        charts.push((gap_response::spec(&all, intervention, &intervention_label(intervention)), String::new()));
     }
     let caption = format!(
         "Response to damage against the decodability gap <i>G</i> = acc(a) − acc(b): how much more of the answer can be read at the answer state than at the last latent. One point per run ({} each); both probes on the examples that have both vectors; bars are 95 % score intervals of the paired difference.",
         n_equals(part)
     );
-    let figure = builder.figure(charts, &styles(study, part), &caption);
+    let figure = builder.figure("gap", charts, &styles(study, part), &caption);
     builder.section("gap", "Gap against response", &figure)
 }

@@ -3,22 +3,27 @@
 
 use std::fmt::Write;
 
-use super::{callout, n_equals, swatch};
+use prism_audit::conclusion::is_main;
+
+use super::{callout, n_equals};
 use crate::html::escape;
 use crate::number::{correlation, interval, p_value, percent, points, spread};
 use crate::study::{Part, Study, intervention_label};
-use crate::verdict::{self, Standing};
+use crate::verdict;
 
-/// Verdict, key figures, alarms and the standing of each variant.
-pub fn html(study: &Study, part: &Part) -> String {
+/// Warnings that stand open; the rest is folded.
+const OPEN_WARNINGS: usize = 6;
+
+/// Verdict, alarms, the four answers and key figures.
+pub fn html(study: &Study, part: &Part, brief: &str) -> String {
     let mut out = format!("<p class=\"verdict\">{}</p>", escape(&verdict::sentence(study, part)));
     let headline = study.comparison.as_ref().and_then(|(_, f)| verdict::headline(&f.comparison));
     if let Some(row) = headline {
         let _ = write!(out, "<p class=\"verdict-more\">{}</p>", escape(&verdict::headline_sentence(row)));
     }
     out.push_str(&alarms(study, part));
+    out.push_str(brief);
     out.push_str(&key_figures(study, part));
-    out.push_str(&standings(study, part));
     out
 }
 
@@ -94,6 +99,7 @@ fn key_figures(study: &Study, part: &Part) -> String {
         .audits
         .iter()
         .flat_map(|a| a.findings.verdict.iter().map(move |v| (a, v)))
+        .filter(|(_, v)| is_main(&v.intervention))
         .filter_map(|(a, v)| Some((a, v, a.change(&v.intervention)?)))
         .max_by(|x, y| x.2.delta.abs().total_cmp(&y.2.delta.abs()));
     if let Some((audit, v, change)) = largest {
@@ -124,28 +130,6 @@ fn p_equals(p: Option<f64>) -> String {
     if text.starts_with('<') { text } else { format!("= {text}") }
 }
 
-/// One word per variant, each with its look.
-fn standings(study: &Study, part: &Part) -> String {
-    let mut out = String::from("<ul class=\"standings\">");
-    for v in part.variants() {
-        let style = &study.variants[v];
-        let (class, words) = match verdict::standing(part, v) {
-            Standing::Changes => ("changes", "damage changes the answer"),
-            Standing::Breaks => ("undecided", "damage breaks the form"),
-            Standing::Bypassed => ("bypassed", "bypassed"),
-            Standing::Undecided => ("undecided", "undecided"),
-            Standing::TooWeak => ("undecided", prism_audit::verdict::TOO_WEAK),
-            Standing::NoLatents => ("silent", "no latents ran"),
-            Standing::Unknown => ("silent", "not tested"),
-        };
-        let bears = verdict::load_bearing(part, v);
-        let words = bears.as_deref().unwrap_or(words);
-        let _ = write!(out, "<li>{}<b>{}</b> <span class=\"word {class}\">{words}</span></li>", swatch(style), escape(&style.name));
-    }
-    out.push_str("</ul>");
-    out
-}
-
 /// The warnings of the audits and of the comparison, each once.
 pub fn warnings(study: &Study, part: &Part) -> String {
     let mut lines: Vec<(String, Vec<String>)> = Vec::new();
@@ -166,12 +150,18 @@ pub fn warnings(study: &Study, part: &Part) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    let items: String = lines
+    let items: Vec<String> = lines
         .iter()
         .map(|(text, names)| {
             let whose = if names.len() == part.audits.len() && names.len() > 1 { "all runs".to_string() } else { names.join(", ") };
             format!("<li>{} <small>{}</small></li>", escape(text), escape(&whose))
         })
         .collect();
-    callout("warn", &format!("<b>Read this first.</b><ul>{items}</ul>"))
+    let (open, folded) = items.split_at(items.len().min(OPEN_WARNINGS));
+    let more = if folded.is_empty() {
+        String::new()
+    } else {
+        format!("<details><summary>{} more</summary><ul>{}</ul></details>", folded.len(), folded.concat())
+    };
+    callout("warn", &format!("<b>Read this first.</b><ul>{}</ul>{more}", open.concat()))
 }

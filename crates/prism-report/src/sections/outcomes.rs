@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Builder, run_header};
+use super::{Builder, row_start};
 use crate::html::escape;
 use crate::number::{decimal, percent};
 use crate::study::{ALL, Part, Study, intervention_label};
@@ -14,13 +14,12 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     );
     for audit in &part.audits {
         for (i, f) in audit.findings.faithfulness.iter().filter(|f| f.category == ALL).enumerate() {
-            let header = if i == 0 { run_header(study, part, audit) } else { "<td></td>".into() };
             let loud = |n: usize| if n > 0 { format!("<b>{n}</b>") } else { "0".into() };
             let changed = if f.intervention == "clean" { "–".into() } else { f.changed.to_string() };
             let _ = write!(
                 t,
-                "<tr{}>{header}<td class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{changed}</td><td>{}</td><td>{}</td></tr>",
-                if i == 0 { " class=\"first\"" } else { "" },
+                "{}<td class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{changed}</td><td>{}</td><td>{}</td></tr>",
+                row_start(study, part, audit, i == 0, Some(&f.intervention)),
                 escape(&intervention_label(&f.intervention)),
                 f.scored,
                 loud(f.no_answer),
@@ -36,6 +35,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     }
     t.push_str("</tbody></table>");
     let table = builder.table(
+        "outcomes",
         "Every example ends in exactly one outcome. <i>No answer</i> counts as wrong; <i>no latents</i>: the block never opened, so the intervention did nothing there; <i>error</i>: left out of n. Outputs changed: examples whose generated tokens differ from the clean run’s. |latent| is the mean norm of the vectors fed back, |change| that of what the intervention did to them.",
         &t,
     );
@@ -60,7 +60,7 @@ fn categories(study: &Study, part: &Part, builder: &mut Builder) -> String {
     }
     t.push_str("</tr></thead><tbody>");
     for audit in &part.audits {
-        let _ = write!(t, "<tr>{}", run_header(study, part, audit));
+        t.push_str(&row_start(study, part, audit, true, None));
         for name in &names {
             let row = audit.findings.faithfulness.iter().find(|f| f.category == *name && f.intervention == "clean");
             match row {
@@ -73,5 +73,5 @@ fn categories(study: &Study, part: &Part, builder: &mut Builder) -> String {
         t.push_str("</tr>");
     }
     t.push_str("</tbody></table>");
-    builder.table("Clean accuracy by category, in percent, with right answers / questions.", &t)
+    builder.table("categories", "Clean accuracy by category, in percent, with right answers / questions.", &t)
 }

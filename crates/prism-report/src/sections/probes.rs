@@ -6,7 +6,8 @@ use prism_audit::findings::ProbeFinding;
 use prism_audit::probe::finding::OWN;
 use prism_run::Position;
 
-use super::{Builder, run, run_header, styles};
+use super::{Builder, DRAWN, is_drawn, row_start, run, styles};
+use crate::charts::lines::{self, Line, Look, Point as StepPoint};
 use crate::charts::probes::{self, Point};
 use crate::html::escape;
 use crate::number::{decimal, percent, points};
@@ -16,7 +17,7 @@ use crate::study::{Part, Study};
 pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let mut all: Vec<(usize, Point<'_>)> = Vec::new();
     for audit in &part.audits {
-        for f in audit.findings.probe.iter().filter(|f| charted(f)) {
+        for f in audit.findings.probe.iter().filter(|f| charted(f) && fed(&f.position).is_none()) {
             if let Some(accuracy) = f.accuracy.filter(|a| a.is_finite()) {
                 let place = Position::ALL.iter().position(|p| p.name() == f.position).unwrap_or(Position::ALL.len());
                 let point = Point {
@@ -35,7 +36,8 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let floors: Vec<f64> = part.audits.iter().flat_map(|a| &a.findings.probe).filter(|f| charted(f)).filter_map(|f| f.majority).collect();
     let majority = floors.iter().copied().reduce(f64::max);
     let caption = "Linear probes for the gold letter, by position: bars ± one standard deviation over folds. Grey rings: the same probe on labels exchanged within question type; dashed line: share of the commonest letter (the largest over runs). What can be read need not be used: read this beside the corruption profile.";
-    let mut out = builder.figure(vec![(probes::spec(&points, majority), "")], &styles(study, part), caption);
+    let mut out = builder.figure("probes", vec![(probes::spec(&points, majority), String::new())], &styles(study, part), caption);
+    out.push_str(&steps(study, part, majority, builder));
     out.push_str(&layers(study, part, builder));
     out.push_str(&table(study, part, builder));
     builder.section("probes", "Where the answer can be read", &out)
@@ -46,9 +48,55 @@ fn charted(f: &ProbeFinding) -> bool {
     f.target == "gold" && f.source == OWN && f.layer.is_none()
 }
 
+/// Stage and step of a position that is one latent fed back, `fed.STAGE.STEP`.
+fn fed(position: &str) -> Option<(&str, usize)> {
+    let (stage, step) = position.strip_prefix("fed.")?.rsplit_once('.')?;
+    Some((stage, step.parse().ok()?))
+}
+
+/// The same probe along the block, latent by latent.
+fn steps(study: &Study, part: &Part, majority: Option<f64>, builder: &mut Builder) -> String {
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    for audit in &part.audits {
+        let most = audit.findings.probe.iter().filter(|f| charted(f)).map(|f| f.rows).max().unwrap_or(0);
+        for stage in ["context", "target"] {
+            let of = audit.findings.probe.iter().filter(|f| charted(f) && is_drawn(f.rows, most));
+            let mut points: Vec<StepPoint> = of
+                .filter_map(|f| {
+                    let (_, step) = fed(&f.position).filter(|(s, _)| *s == stage)?;
+                    Some(StepPoint { x: step as f64, y: f.accuracy?, low: f.item_low, high: f.item_high, key: None })
+                })
+                .collect();
+            points.sort_by(|a, b| a.x.total_cmp(&b.x));
+            if !points.is_empty() {
+                lines.push(Line { run: run(study, part, audit), name: format!("{stage} stage"), points });
+            }
+        }
+    }
+    let look = Look {
+        what: "Probes along the block",
+        x: "latent step",
+        counts: true,
+        y: "probe accuracy, %",
+        scale: 100.0,
+        digits: 1,
+        band: None,
+        reference: majority,
+    };
+    let spec = lines::spec(&lines, &look);
+    if spec.is_none() {
+        return String::new();
+    }
+    let caption = format!(
+        "The probe for the gold letter on each latent as it is fed back, with the 95 % interval over examples where it was computed; dashed: share of the commonest letter.{DRAWN}"
+    );
+    builder.figure("probe-steps", vec![(spec, String::new())], &styles(study, part), &caption)
+}
+
 /// A heat map per run that recorded its layers, all in one scale.
 fn layers(study: &Study, part: &Part, builder: &mut Builder) -> String {
-    let own = |f: &&ProbeFinding| f.target == "gold" && f.source == OWN && f.accuracy.is_some_and(f64::is_finite);
+    let own =
+        |f: &&ProbeFinding| f.target == "gold" && f.source == OWN && fed(&f.position).is_none() && f.accuracy.is_some_and(f64::is_finite);
     let recorded: Vec<_> = part.audits.iter().filter(|a| a.findings.probe.iter().filter(own).any(|f| f.layer.is_some())).collect();
     if recorded.is_empty() {
         return String::new();
@@ -67,10 +115,11 @@ fn layers(study: &Study, part: &Part, builder: &mut Builder) -> String {
             layer: f.layer.map_or_else(|| "last".into(), |layer| layer.to_string()),
             accuracy: f.accuracy.unwrap_or_default(),
         };
-        charts.push((probes::layers(&of.iter().map(cell).collect::<Vec<_>>(), range), part.run_name(study, audit)));
+        charts
+            .push((probes::layers(&run(study, part, audit), &of.iter().map(cell).collect::<Vec<_>>(), range), part.run_name(study, audit)));
     }
     let caption = "Accuracy of the probe for the gold letter by position and layer: 0 is the input embedding, last is after the final norm. C chosen in an inner loop, one repeat of the folds (the last layer: all repeats). The palest color is the commonest letter's share.";
-    builder.figure(charts.iter().map(|(spec, name)| (spec.clone(), name.as_str())).collect(), &styles(study, part), caption)
+    builder.figure("probe-layers", charts, &styles(study, part), caption)
 }
 
 /// A position in words, with the paper's letter.
@@ -83,7 +132,12 @@ fn label(name: &str) -> String {
         Some(Position::ContextMean) => "mean context latent",
         Some(Position::QuestionMean) => "question mean",
         Some(Position::VisualMean) => "visual mean",
-        None => return name.replace('_', " "),
+        None => {
+            return match fed(name) {
+                Some((stage, step)) => format!("latent, {stage} step {step}"),
+                None => name.replace('_', " "),
+            };
+        }
     };
     words.into()
 }
@@ -96,13 +150,12 @@ fn table(study: &Study, part: &Part, builder: &mut Builder) -> String {
     t.push_str("</tr></thead><tbody>");
     for audit in &part.audits {
         for (i, f) in audit.findings.probe.iter().filter(|f| f.layer.is_none()).enumerate() {
-            let header = if i == 0 { run_header(study, part, audit) } else { "<td></td>".into() };
             let target =
                 if f.target == "gold" { String::new() } else { format!(" <small>{}</small>", escape(&f.target.replace('_', " "))) };
             let source = if f.source == OWN { String::new() } else { format!(" <small>of {}</small>", escape(&f.source)) };
-            let first = if i == 0 { " class=\"first\"" } else { "" };
+            let start = row_start(study, part, audit, i == 0, None);
             let position = escape(&label(&f.position));
-            let _ = write!(t, "<tr{first}>{header}<td class=\"text\">{position}{target}{source}</td><td>{}</td>", f.rows);
+            let _ = write!(t, "{start}<td class=\"text\">{position}{target}{source}</td><td>{}</td>", f.rows);
             if let (None, Some(why)) = (f.accuracy, &f.reason) {
                 let _ = write!(t, "<td class=\"text\" colspan=\"{}\">{}</td></tr>", heads.len() - 1, escape(why));
                 continue;
@@ -112,6 +165,7 @@ fn table(study: &Study, part: &Part, builder: &mut Builder) -> String {
     }
     t.push_str("</tbody></table>");
     builder.table(
+        "probes",
         "Probes of the last layer; of gold where nothing else is said. Accuracies in percent with the 95 % interval over examples (paper's pipeline: ± standard deviation over folds); differences in points. Best floor: the rule or vectors the probe beats by least. Control: labels exchanged within question type and fold, the same search for C; p is the rank of the real accuracy among these draws. MI is the lower bound H(Y) − CE, not clamped: below zero the probe predicts worse than the label frequencies. Compression: uniform code over online code, 1 says nothing. Fit: median C, most iterations.",
         &t,
     )

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use prism_run::manifest::Manifest;
 
 use super::Builder;
-use crate::html::escape;
+use crate::html::{clipped, escape};
 use crate::study::Study;
 
 /// The section.
@@ -17,7 +17,7 @@ pub fn html(study: &Study, left_out: &[String], builder: &mut Builder) -> String
     } else {
         out.push_str("<ul class=\"plain\">");
         for line in left_out {
-            let _ = write!(out, "<li>{}</li>", escape(line));
+            let _ = write!(out, "<li>{}</li>", escape(&clipped(line, 400)));
         }
         out.push_str("</ul>");
     }
@@ -48,7 +48,8 @@ fn run_title(manifest: &Manifest, name: &str) -> String {
     format!("{} of {name}{seed}", manifest.kind)
 }
 
-fn commands(study: &Study) -> String {
+/// The commands behind the page, each once, in the order in which they make its files again.
+pub fn command_lines(study: &Study) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     let trained = study.trainings.iter().map(|t| &t.manifest);
     let audited = study.parts.iter().flat_map(|p| &p.audits).map(|a| &a.manifest);
@@ -59,10 +60,18 @@ fn commands(study: &Study) -> String {
             all.push(line);
         }
     }
+    all
+}
+
+fn commands(study: &Study) -> String {
+    let all = command_lines(study);
     if all.is_empty() {
         return String::new();
     }
-    format!("<h3>Commands</h3><p>In this order they make the files behind this page again.</p><pre>{}</pre>", escape(&all.join("\n")))
+    format!(
+        "<h3>Commands</h3><p>In this order they make the files behind this page again.</p><pre tabindex=\"0\" aria-label=\"All commands\">{}</pre>",
+        escape(&all.join("\n"))
+    )
 }
 
 /// A word as a shell reads it back.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use prism_audit::findings::VariantSummary;
 
-use super::{Builder, n_equals, run_header, swatch};
+use super::{Builder, n_equals, row_start, swatch};
 use crate::html::escape;
 use crate::number::{decimal, interval, percent, points, spread};
 use crate::study::{Audit, Part, Study, intervention_label};
@@ -12,9 +12,14 @@ use crate::study::{Audit, Part, Study, intervention_label};
 /// A column read from an audit's own line.
 type Read = fn(&VariantSummary) -> Option<f64>;
 
+/// Interventions of a column each, at most.
+const MOST: usize = 7;
+
 /// The section.
 pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
-    let interventions = part.interventions();
+    let mut interventions = part.whole_interventions();
+    let further = part.interventions().len() - interventions.len().min(MOST);
+    interventions.truncate(MOST);
     let mut t = String::from(
         "<table class=\"wide\"><thead><tr class=\"groups\"><td></td><th scope=\"colgroup\">alignment</th><th scope=\"colgroup\" colspan=\"2\">accuracy, %</th><th scope=\"colgroup\" colspan=\"4\">linear probes, %</th>",
     );
@@ -41,13 +46,17 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     t.push_str("</tbody></table>");
     let seeds =
         if part.has_seeds() { " Lines in bold are means over seeds with the range below; lines under them are single seeds." } else { "" };
+    let more = match further {
+        0 => String::new(),
+        n => format!(" {n} further interventions stand in the sections below."),
+    };
     let caption = format!(
-        "{} on {}: {} questions. Cosine: teacher-forced, target stage. Accuracy with its Wilson 95 % interval. Probes: five-fold accuracy for the gold letter; floor: share of the commonest letter. Change: against the clean run of the same questions, with the number newly right / newly wrong; zero: latents set to 0, σ: noise of that standard deviation added, swap: another example’s latents.{seeds}",
+        "{} on {}: {} questions. Cosine: teacher-forced, target stage. Accuracy with its Wilson 95 % interval. Probes: five-fold accuracy for the gold letter; floor: share of the commonest letter. Change: against the clean run of the same questions, with the number newly right / newly wrong; zero: latents set to 0, σ: noise of that standard deviation added, swap: another example’s latents.{more}{seeds}",
         if part.audits.len() == 1 { "The run" } else { "Variants" },
         escape(&part.benchmark),
         n_equals(part)
     );
-    let table = builder.table(&caption, &t);
+    let table = builder.table("table-1", &caption, &t);
     builder.section("table-1", "Variants side by side", &table)
 }
 
@@ -65,7 +74,8 @@ fn base_row(base: &VariantSummary, interventions: usize, t: &mut String) {
 fn run_row(study: &Study, part: &Part, audit: &Audit, interventions: &[String], under_mean: bool, t: &mut String) {
     let s = audit.summary();
     let clean = audit.effect("clean");
-    let _ = write!(t, "<tr{}>{}", if under_mean { " class=\"seed\"" } else { "" }, run_header(study, part, audit));
+    let start = row_start(study, part, audit, true, None);
+    t.push_str(&if under_mean { start.replacen("class=\"first\"", "class=\"seed\"", 1) } else { start });
     let accuracy = clean.and_then(|c| c.accuracy).or_else(|| s.and_then(|s| s.accuracy));
     let low = clean.and_then(|c| c.accuracy_low).or_else(|| s.and_then(|s| s.accuracy_low));
     let high = clean.and_then(|c| c.accuracy_high).or_else(|| s.and_then(|s| s.accuracy_high));
@@ -97,7 +107,8 @@ fn mean_row(study: &Study, variant: usize, audits: &[&Audit], interventions: &[S
     let style = &study.variants[variant];
     let _ = write!(
         t,
-        "<tr class=\"mean\"><th scope=\"row\">{}{} <small>{} seeds</small></th>",
+        "<tr class=\"mean\" data-variant=\"{}\"><th scope=\"row\">{}{} <small>{} seeds</small></th>",
+        escape(&style.id),
         swatch(style),
         escape(&style.name),
         audits.len()

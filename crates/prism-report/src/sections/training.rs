@@ -23,7 +23,7 @@ pub fn html(study: &Study, builder: &mut Builder, left_out: &mut Vec<String>) ->
         }
     }
     if read.is_empty() {
-        return String::new();
+        return builder.absent("Training", "no training run, or none with a log, was given");
     }
     let mut styles: Vec<&VariantStyle> = Vec::new();
     for (training, _) in &read {
@@ -45,8 +45,8 @@ pub fn html(study: &Study, builder: &mut Builder, left_out: &mut Vec<String>) ->
         read.iter().filter(|(_, c)| !pick(c).is_empty()).map(|(t, c)| Line { run: run(t), points: pick(c).clone() }).collect()
     };
     let charts = vec![
-        (training::spec(&lines(|c| &c.ce), "cross-entropy, nats"), "Cross-entropy"),
-        (training::spec(&lines(|c| &c.latent), "latent loss"), "Latent loss"),
+        (training::spec(&lines(|c| &c.ce), "cross-entropy, nats"), "Cross-entropy".to_string()),
+        (training::spec(&lines(|c| &c.latent), "latent loss"), "Latent loss".to_string()),
     ];
     let steps = read.iter().map(|(_, c)| c.steps).max().unwrap_or(0);
     let averaged = read.iter().map(|(_, c)| c.averaged).max().unwrap_or(1);
@@ -56,6 +56,6 @@ pub fn html(study: &Study, builder: &mut Builder, left_out: &mut Vec<String>) ->
         read.len(),
         if read.len() == 1 { "run" } else { "runs" }
     );
-    let figure = builder.figure(charts, &styles, &caption);
+    let figure = builder.figure("training", charts, &styles, &caption);
     builder.section("training", "Training", &figure)
 }

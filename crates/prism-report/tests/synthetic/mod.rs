@@ -142,7 +142,7 @@ fn training(run: &Path, v: &(&str, &str, f64, f64, f64, f64), seed: usize) {
     folder::write_atomic(&run.join(folder::names::LOG), log.as_bytes()).unwrap();
 }
 
-const LETTERS: [&str; 4] = ["A", "B", "C", "D"];
+pub const LETTERS: [&str; 4] = ["A", "B", "C", "D"];
 
 fn audit(run: &Path, v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: bool) -> VariantSummary {
     let seed_number = 42 + seed as u64;
@@ -440,7 +440,10 @@ fn faithfulness(answers: &[AnswerRow], silent: bool, findings: &mut Findings) {
             lost,
             lost_unparsed: 0,
             changed: answers.iter().filter(|a| a.intervention == name && a.changed == Some(true)).count(),
-            relative_change: (!silent).then_some(3.0 / 11.0),
+            relative_change: (!silent).then_some(match name.as_str() {
+                "zero" | "swap" => 1.0,
+                _ => 3.0 / 11.0,
+            }),
             relative_floor: 0.05,
             delta: Some(delta),
             delta_low: Some(delta - half),

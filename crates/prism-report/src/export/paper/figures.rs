@@ -57,6 +57,7 @@ impl Source {
                     Some(corruption::Effect {
                         run: Self::run(l),
                         intervention: intervention.clone(),
+                        key: intervention,
                         delta: change.delta,
                         low: change.low,
                         high: change.high,
@@ -83,7 +84,7 @@ impl Source {
             let stem = format!("figure-5-{}", intervention.replace("noise σ ", "noise-").replace(' ', "-"));
             add(
                 stem,
-                gap_response::spec(&gaps, intervention),
+                gap_response::spec(&gaps, intervention, intervention),
                 format!("Change of accuracy on {first} under {intervention} against the decodability gap."),
             );
         }

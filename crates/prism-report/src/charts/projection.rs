@@ -1,0 +1,64 @@
+//! The latents of one run in the plane of their first two principal components: the colour
+//! is the step, the shape the letter answered.
+
+use serde_json::{Value, json};
+
+use super::{Run, chart, theme, told, tooltip};
+use crate::number::percent;
+
+/// Shapes of the letters in turn; the last is for no answer.
+const SHAPES: [&str; 6] = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross"];
+
+/// One latent.
+#[derive(Debug, Clone)]
+pub struct Point {
+    /// Id of its example.
+    pub example: String,
+    /// Step within its stage.
+    pub step: usize,
+    /// First component.
+    pub x: f64,
+    /// Second component.
+    pub y: f64,
+    /// The letter given, or what stands for none.
+    pub answer: String,
+    /// The gold letter.
+    pub label: String,
+}
+
+/// The chart of one run and stage; `shares` are the variances along the two axes.
+pub fn spec(run: &Run<'_>, stage: &str, points: &[Point], shares: (f64, f64)) -> Option<Value> {
+    let points: Vec<&Point> = points.iter().filter(|p| p.x.is_finite() && p.y.is_finite()).collect();
+    let last = points.iter().map(|p| p.step).max()?;
+    let mut answers: Vec<&str> = points.iter().map(|p| p.answer.as_str()).collect();
+    answers.sort_unstable();
+    answers.dedup();
+    let shapes: Vec<&str> = (0..answers.len()).map(|i| SHAPES[i.min(SHAPES.len() - 1)]).collect();
+    let data: Vec<Value> = points
+        .iter()
+        .map(|p| run.mark(json!({"example": p.example, "step": p.step, "x": p.x, "y": p.y, "answer": p.answer, "gold": p.label})))
+        .collect();
+    let axis = |field: &str, name: &str, share: f64| {
+        json!({"field": field, "type": "quantitative", "title": format!("{name} component, {} % of variance", percent(Some(share))),
+            "scale": {"zero": false, "nice": true}, "axis": {"grid": false, "tickCount": 4}})
+    };
+    let legend = json!({"orient": "bottom", "titleOrient": "left"});
+    let mut of_step = legend.clone();
+    of_step["gradientLength"] = json!(90);
+    of_step["tickMinStep"] = json!(1);
+    of_step["format"] = json!("d");
+    let body = json!({"mark": {"type": "point", "filled": true, "size": if points.len() > 400 { 16 } else { 28 }, "opacity": 0.75},
+        "encoding": {
+            "x": axis("x", "first", shares.0), "y": axis("y", "second", shares.1),
+            "color": {"field": "step", "type": "quantitative", "title": "step", "scale": {"domain": [0, last.max(1)], "range": [theme::PALE, theme::HEAT]}, "legend": of_step},
+            "shape": {"field": "answer", "type": "nominal", "title": "answer", "scale": {"domain": answers, "range": shapes}, "legend": legend},
+            "tooltip": tooltip(&[("example", "example", ""), ("step", "step", "d"), ("answer", "answer", ""), ("gold", "gold", "")])}});
+    let words = format!(
+        "{} latents; the two components hold {} % and {} % of the variance",
+        points.len(),
+        percent(Some(shares.0)),
+        percent(Some(shares.1))
+    );
+    let what = format!("Latents of {}, {stage} stage, in the plane of their first two principal components", run.label);
+    Some(chart(&told(&what, std::iter::once(words)), json!(300), data.into(), body))
+}

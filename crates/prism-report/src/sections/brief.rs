@@ -1,0 +1,146 @@
+//! Four questions a reader comes with, answered on the first screen: do these latents
+//! matter, how sure is it, which examples show it, how is it run again.
+
+use std::fmt::Write;
+
+use prism_audit::conclusion::is_decisive;
+
+use super::{conclusions, provenance};
+use crate::gallery::{Gallery, Shown};
+use crate::html::{clipped, escape};
+use crate::number::{count_word, percent, plain_points};
+use crate::study::{Part, Study, intervention_label};
+
+/// Examples named.
+const NAMED: usize = 4;
+/// Command lines printed.
+const LINES: usize = 3;
+
+/// The four answers of one benchmark. Links lead to cards whose ids begin with `prefix`.
+pub fn html(study: &Study, part: &Part, gallery: &Gallery, prefix: &str) -> String {
+    let mut out = String::from("<dl class=\"brief\">");
+    let mut item = |question: &str, answer: String| {
+        let _ = write!(out, "<div><dt>{question}</dt><dd>{answer}</dd></div>");
+    };
+    item(
+        "Do these latents matter?",
+        format!(
+            "{}<p class=\"rest\"><a href=\"#{prefix}conclusions\">The rule and the figures behind each word.</a></p>",
+            conclusions::brief(study, part)
+        ),
+    );
+    item("How sure is it?", sure(part));
+    item("Which examples show it?", examples(study, part, gallery, prefix));
+    item("How do I run it again?", rerun(study));
+    out.push_str("</dl>");
+    out
+}
+
+fn sure(part: &Part) -> String {
+    let verdicts = || part.audits.iter().flat_map(|a| &a.findings.verdict);
+    let mut lines = Vec::new();
+    let n = match part.examples() {
+        Some((low, high)) if low == high => format!("{low} questions a run"),
+        Some((low, high)) => format!("{low} to {high} questions a run"),
+        None => "An unknown number of questions".into(),
+    };
+    let seeds = part.variants().into_iter().map(|v| part.of(v).count()).min().unwrap_or(0);
+    lines.push(match seeds {
+        1 => format!("{n}, one training seed a variant: what another seed would give is not known."),
+        s => format!("{n}, {} training seeds a variant.", count_word(s)),
+    });
+    if let Some(margin) = part.margin() {
+        let tests = verdicts().map(|v| v.family).max().unwrap_or(0);
+        lines.push(format!(
+            "\u{201c}No effect\u{201d} means within ±{} points, fixed before the run; \u{201c}an effect\u{201d} survives Holm\u{2019}s adjustment over {tests} tests.",
+            plain_points(margin)
+        ));
+    }
+    let decisive = || verdicts().filter(|v| is_decisive(v));
+    if let Some(detectable) = decisive().filter_map(|v| v.detectable).filter(|d| d.is_finite()).reduce(f64::max) {
+        lines.push(format!("The smallest change that every decisive test would show: {} points.", percent(Some(detectable))));
+    }
+    if let Some(needed) = part.audits.iter().filter_map(|a| a.conclusion()?.needed).max() {
+        lines.push(format!("What is undecided would take about {needed} questions, if there is no effect."));
+    }
+    let idle = || {
+        part.audits
+            .iter()
+            .flat_map(|a| &a.findings.faithfulness)
+            .filter(|f| f.category == crate::study::ALL && matches!(f.intervention.as_str(), "sham" | "noise:0" | "mix:0"))
+    };
+    let (checked, changed) = idle().fold((0, 0), |(n, c), f| (n + f.examples, c + f.changed));
+    if checked > 0 {
+        lines.push(match changed {
+            0 => format!("Doing nothing through the same hook changed none of {checked} outputs, as it must."),
+            c => format!("<b>Doing nothing through the same hook changed {c} of {checked} outputs: the instrument is broken here.</b>"),
+        });
+    }
+    format!("<ul>{}</ul>", lines.into_iter().map(|l| format!("<li>{l}</li>")).collect::<String>())
+}
+
+fn examples(study: &Study, part: &Part, gallery: &Gallery, prefix: &str) -> String {
+    let mut named: Vec<String> = Vec::new();
+    let mut used: Vec<&str> = Vec::new();
+    // One of each variant first, under what its verdict rests on.
+    for round in 0..NAMED {
+        for &run in &gallery.runs {
+            let Some(audit) = part.audits.get(run).filter(|_| named.len() < NAMED.max(gallery.runs.len().min(6))) else { continue };
+            let decisive = audit.conclusion().map_or("", |c| if c.resting_on.is_empty() { &c.decisive } else { &c.resting_on });
+            let of = |s: &&Shown| {
+                !used.contains(&s.example.id.as_str())
+                    && s.flipped.iter().any(|f| f.run == run && decisive.split(", ").any(|d| d == f.intervention))
+            };
+            let Some(place) = gallery.shown.iter().position(|s| of(&s)).filter(|_| round == 0 || gallery.runs.len() < NAMED) else {
+                continue;
+            };
+            let s = &gallery.shown[place];
+            let Some(f) = s.flipped.iter().find(|f| f.run == run && decisive.split(", ").any(|d| d == f.intervention)) else { continue };
+            used.push(&s.example.id);
+            let letter = |l: &Option<String>| l.as_deref().map_or_else(|| "no answer".to_string(), |l| escape(&clipped(l, 8)));
+            let became = if f.gained { "right" } else { "wrong" };
+            named.push(format!(
+                "<li><a href=\"#{prefix}example-{}\">{}</a>: {} answers {} clean, {} under {}, now {became}</li>",
+                place + 1,
+                escape(&clipped(&s.example.id, 40)),
+                escape(&study.style(audit).name),
+                letter(&f.from),
+                letter(&f.to),
+                escape(&intervention_label(&f.intervention))
+            ));
+        }
+    }
+    if gallery.total == 0 {
+        return "<p>The records could not be read, so no example is shown.</p>".into();
+    }
+    let all = format!(
+        "<p class=\"rest\"><a href=\"#{prefix}examples\">All {} shown, and every flip.</a> A flip by itself is no effect: answers flip both ways.</p>",
+        gallery.shown.len()
+    );
+    if named.is_empty() {
+        return format!(
+            "<p>None: no decisive intervention turns a right answer wrong, or a wrong one right, in the examples shown ({} of {} flip under any).</p>{all}",
+            gallery.flipping, gallery.total
+        );
+    }
+    format!(
+        "<p>{} of {} examples change between right and wrong under some intervention. Among them:</p><ul>{}</ul>{all}",
+        gallery.flipping,
+        gallery.total,
+        named.concat()
+    )
+}
+
+fn rerun(study: &Study) -> String {
+    let lines = provenance::command_lines(study);
+    if lines.is_empty() {
+        return "<p>The manifests name no command.</p>".into();
+    }
+    let shown: Vec<&str> = lines.iter().take(LINES).map(String::as_str).collect();
+    let more = lines.len() - shown.len();
+    let more = if more > 0 { format!("{more} more commands, ") } else { String::new() };
+    format!(
+        "<pre tabindex=\"0\" aria-label=\"Commands\">{}</pre><p class=\"rest\"><a href=\"#provenance\">{more}versions, inputs with their hashes, settings.</a></p>",
+        escape(&shown.join("\n"))
+    )
+}
