@@ -72,9 +72,10 @@ pub fn cell(answer: &AnswerRow, clean: Option<&AnswerRow>) -> String {
         _ if clean.is_some() && answer.changed == Some(false) => ("", "unchanged"),
         _ => ("", ""),
     };
-    let said = match answer.outcome.as_str() {
-        "no_answer" if said.is_empty() => "no answer could be parsed",
-        "no_latents" if said.is_empty() => "no latents ran",
+    let said = match (answer.outcome.as_str(), class) {
+        ("no_answer", "lost") => "was right, now no answer parsed",
+        ("no_answer", _) => "no answer could be parsed",
+        ("no_latents", "") => "no latents ran",
         _ => said,
     };
     let tick = if answer.correct == Some(true) { "<i title=\"right\">✓</i>" } else { "" };
