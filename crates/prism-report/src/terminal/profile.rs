@@ -19,7 +19,7 @@ pub struct Bar {
 
 /// Draws the profile of every run of a part.
 pub fn draw(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
-    let interventions = part.interventions();
+    let (interventions, rest) = super::study::plain(part);
     let mut groups: Vec<(String, Vec<Bar>)> = Vec::new();
     for audit in &part.audits {
         let bars = interventions.iter().filter_map(|i| {
@@ -33,6 +33,10 @@ pub fn draw(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
     if !groups.is_empty() {
         screen.heading("What damage to the latents does: change in accuracy, points, with its 95 % interval");
         plot(&groups, part.margin(), screen, look);
+        if rest > 0 {
+            let more = "on part of the block, or under another view of the image, stand in the report";
+            screen.wrapped(&format!("{rest} more interventions, {more}"), look);
+        }
     }
 }
 

@@ -19,8 +19,17 @@ pub fn draw(study: &Study, screen: &mut Screen, look: Look) {
     }
 }
 
+/// Interventions on the whole block with the image in view, in the order they were run,
+/// and how many more there are: those are for the page, which has the room.
+pub fn plain(part: &Part) -> (Vec<String>, usize) {
+    let all = part.interventions();
+    let plain: Vec<String> = all.iter().filter(|i| !i.contains(['@', '/'])).cloned().collect();
+    let rest = all.len() - plain.len();
+    (plain, rest)
+}
+
 fn table1(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
-    let interventions = part.interventions();
+    let (interventions, _) = plain(part);
     let changes: Vec<String> = interventions.iter().map(|i| intervention_label(i)).collect();
     let mut header = vec!["variant", "cosine", "accuracy", "95 %", "floor", "probe (a)", "probe (b)", "gap G"];
     header.extend(changes.iter().map(String::as_str));
@@ -56,8 +65,17 @@ fn verdicts(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
             screen.wrapped(&format!("{}: {}", part.run_name(study, audit), in_words(conclusion)), look);
         }
     }
-    for warning in part.audits.iter().flat_map(|a| a.findings.warnings.iter().map(move |w| (a, w))) {
-        screen.wrapped(&format!("note: {}: {}", part.run_name(study, warning.0), warning.1.text), look);
+    let mut notes: Vec<(&str, Vec<String>)> = Vec::new();
+    for (audit, warning) in part.audits.iter().flat_map(|a| a.findings.warnings.iter().map(move |w| (a, w))) {
+        let name = part.run_name(study, audit);
+        match notes.iter_mut().find(|(text, _)| *text == warning.text) {
+            Some((_, names)) => names.push(name),
+            None => notes.push((&warning.text, vec![name])),
+        }
+    }
+    for (text, names) in notes {
+        let whose = if names.len() == part.audits.len() && names.len() > 1 { "all runs".to_string() } else { names.join(", ") };
+        screen.wrapped(&format!("note: {whose}: {text}"), look);
     }
 }
 

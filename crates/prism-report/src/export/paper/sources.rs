@@ -11,10 +11,12 @@ use crate::charts::theme::VariantStyle;
 use crate::number::{correlation, decimal, interval, p_value};
 use crate::study::{Change, Part, Study, intervention_label};
 
+/// The paper's corruptions: their names in its table, and as they are printed here.
+const CORRUPTIONS: [(&str, &str); 5] =
+    [("truncate", "zero"), ("noise_0.1", "noise σ 0.1"), ("noise_0.3", "noise σ 0.3"), ("noise_1.0", "noise σ 1"), ("swap", "swap")];
+
 /// The published numbers as a source.
 pub fn published_source(published: &Published) -> Source {
-    const CORRUPTIONS: [(&str, &str); 5] =
-        [("truncate", "zero"), ("noise_0.1", "noise σ 0.1"), ("noise_0.3", "noise σ 0.3"), ("noise_1.0", "noise σ 1"), ("swap", "swap")];
     let share = |percent: f64| Some(percent / 100.0);
     let line = |(place, v): (usize, &PublishedVariant)| Line {
         style: VariantStyle::new(place, &v.name, &v.name),
@@ -64,7 +66,9 @@ pub fn published_source(published: &Published) -> Source {
 
 /// A benchmark of a study as a source.
 pub fn study_source(study: &Study, part: &Part) -> Source {
-    let interventions: Vec<String> = part.interventions().into_iter().filter(|i| i != "sham").collect();
+    // Beside the paper's figures only its own corruptions can be read; what a study ran beyond them is on its page.
+    let paper = |i: &String| CORRUPTIONS.iter().any(|(_, label)| *label == intervention_label(i));
+    let interventions: Vec<String> = part.interventions().into_iter().filter(paper).collect();
     let lines = part
         .audits
         .iter()
@@ -93,7 +97,7 @@ pub fn study_source(study: &Study, part: &Part) -> Source {
         })
         .collect();
     Source {
-        name: part.benchmark.clone(),
+        name: format!("{}, {}", part.benchmark, crate::sections::n_equals(part)),
         benchmarks: vec![part.benchmark.clone()],
         spread: "standard deviation over folds",
         interventions: interventions.iter().map(|i| intervention_label(i)).collect(),
