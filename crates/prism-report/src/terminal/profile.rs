@@ -31,7 +31,7 @@ pub fn draw(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
     }
     groups.retain(|(_, bars)| !bars.is_empty());
     if !groups.is_empty() {
-        screen.heading("What damage to the latents does: change in accuracy, points, with its 95 % interval");
+        screen.heading("Change in accuracy under damage, points, 95 % interval");
         plot(&groups, part.margin(), screen, look);
         if rest > 0 {
             let more = "on part of the block, or under another view of the image, stand in the report";
@@ -88,7 +88,7 @@ pub fn plot(groups: &[(String, Vec<Bar>)], margin: Option<f64>, screen: &mut Scr
     }
     if let Some(margin) = margin {
         let posts = crate::number::plain_points(margin);
-        screen.line(format!("dots: the equivalence margin of {posts} points either way, fixed beforehand"));
+        screen.wrapped(&format!("dots: the equivalence margin of {posts} points either way, fixed beforehand"), look);
     }
 }
 
