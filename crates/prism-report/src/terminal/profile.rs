@@ -31,7 +31,7 @@ pub fn draw(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
     }
     groups.retain(|(_, bars)| !bars.is_empty());
     if !groups.is_empty() {
-        screen.heading("What damage to the latents does: change in accuracy, points, with its 95 % interval");
+        screen.heading("Change in accuracy under damage, points, 95 % interval");
         plot(&groups, part.margin(), screen, look);
         if rest > 0 {
             let more = "on part of the block, or under another view of the image, stand in the report";
@@ -88,7 +88,7 @@ pub fn plot(groups: &[(String, Vec<Bar>)], margin: Option<f64>, screen: &mut Scr
     }
     if let Some(margin) = margin {
         let posts = crate::number::plain_points(margin);
-        screen.line(format!("dots: the equivalence margin of {posts} points either way, fixed beforehand"));
+        screen.wrapped(&format!("dots: the equivalence margin of {posts} points either way, fixed beforehand"), look);
     }
 }
 
@@ -115,11 +115,10 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         let place = |line: &str, c: char| line.chars().position(|x| x == c);
         assert_eq!(place(lines[2], '├'), place(lines[0], '−'), "the interval's end at the scale's end: {text}");
-        let middle = place(lines[0], '0').unwrap();
         assert!(text.contains("no latents ran") && text.lines().all(|l| l.chars().count() <= 60), "{text}");
         let zero = lines[0].chars().enumerate().filter(|(_, c)| *c == '0').map(|(i, _)| i);
-        assert!(zero.into_iter().any(|i| Some(i) == place(lines[2], '┤')), "{text} {middle}");
+        assert!(zero.into_iter().any(|i| Some(i) == place(lines[2], '┤')), "{text}");
         let plain = screen.text(Look { unicode: false, ..look });
-        assert!(plain.is_ascii() && plain.contains("|---o"), "{plain}");
+        assert!(plain.is_ascii() && plain.contains("|-------o"), "{plain}");
     }
 }
