@@ -46,7 +46,9 @@ pub fn run(without_torch: bool) -> anyhow::Result<()> {
         }
     }
     let [eval, clean, six, all] = least;
-    println!("{examples} examples, best of {REPEATS}: audit with the clean run alone {clean:.2} s, six branches {six:.2} s, 24 branches {all:.2} s");
+    println!(
+        "{examples} examples, best of {REPEATS}: audit with the clean run alone {clean:.2} s, six branches {six:.2} s, 24 branches {all:.2} s"
+    );
     println!("24 branches cost {:.2} times the clean run (to be at most 5)", all / clean);
     println!("beside an evaluation, {eval:.2} s, which notes no vectors, attention and blind prompt: {:.2} times", all / eval);
     memory(&study, &checkpoint)?;
