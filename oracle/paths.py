@@ -1,7 +1,7 @@
 """Likeness of states and drift of weights, by numpy.
 
 CKA after Kornblith, Norouzi, Lee and Hinton 2019 (equation 3, in feature space) and its debiased
-form with the unbiased HSIC of Song et al. 2012 (equation 5), by matrix products over features as
+form with the unbiased HSIC of Song et al. 2012 (equation 5), in exact fractions over features as
 they are; drift from two small checkpoints. Writes oracle/expected/paths/{expected.json,base/,variant/},
 which crates/prism-audit/tests/paths_oracle.rs and crates/prism-model/tests/drift.rs read.
 
@@ -9,6 +9,7 @@ Versions: numpy 2.4.6, safetensors 0.8.0 (the ones that ran are printed).
 """
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -27,14 +28,16 @@ def cka(x, y):
 def hsic(k, l):
     n = len(k)
     k, l = k - np.diag(np.diag(k)), l - np.diag(np.diag(l))
-    one = np.ones(n)
-    inner = np.trace(k @ l) + (one @ k @ one) * (one @ l @ one) / ((n - 1) * (n - 2)) - 2 / (n - 2) * (one @ k @ l @ one)
+    one = np.array([Fraction(1)] * n)
+    inner = np.trace(k @ l) + (one @ k @ one) * (one @ l @ one) / ((n - 1) * (n - 2)) - Fraction(2, n - 2) * (one @ k @ l @ one)
     return inner / (n * (n - 3))
 
 
 def debiased(x, y):
+    # In fractions: 100 from the origin double precision loses ten digits.
+    x, y = (np.vectorize(Fraction, otypes=[object])(m) for m in (x, y))
     k, l = x @ x.T, y @ y.T
-    return hsic(k, l) / np.sqrt(hsic(k, k) * hsic(l, l))
+    return float(hsic(k, l)) / np.sqrt(float(hsic(k, k)) * float(hsic(l, l)))
 
 
 def case(name, x, y):

@@ -28,10 +28,15 @@ fn marks(svg: &str) -> Vec<(f64, f64)> {
     groups.flat_map(|g| g.split("</g>").next().unwrap().split("<path ").skip(1)).map(translation).collect()
 }
 
-/// The scale of an axis, from its labels: where a value lies.
-fn scale(svg: &str, axis: &str, along: fn((f64, f64)) -> f64) -> impl Fn(f64) -> f64 {
-    let start = svg.find(&format!("aria-label=\"{axis}")).unwrap_or_else(|| panic!("{axis} has a name"));
-    let labels = svg[start..].split_once("role-axis-label").unwrap().1.split("</g>").next().unwrap();
+/// The scale of an axis, from its labels: where a value lies. Its labels are those in a line `across` which
+/// nothing changes.
+fn scale(svg: &str, across: fn((f64, f64)) -> f64, along: fn((f64, f64)) -> f64) -> impl Fn(f64) -> f64 {
+    let of_axes = svg.split("role-axis-label").skip(1).map(|rest| rest.split("</g>").next().unwrap());
+    let in_line = |labels: &&str| {
+        let places: Vec<f64> = labels.split("<text ").skip(1).map(|t| across(translation(t))).collect();
+        places.len() > 1 && places.iter().all(|p| *p == places[0])
+    };
+    let labels = of_axes.clone().find(in_line).unwrap_or_else(|| panic!("no axis has its labels in a line: {svg}"));
     let ticks: Vec<(f64, f64)> = labels
         .split("<text ")
         .skip(1)
@@ -48,7 +53,7 @@ fn drawn_where_the_scale_puts_them(spec: &Value, points: &[(f64, f64)]) {
     let svg = Engine::start().unwrap().draw(spec).unwrap().svg;
     let marks = marks(&svg);
     assert_eq!(marks.len(), 5, "{svg}");
-    let (x, y) = (scale(&svg, "X-axis", |p| p.0), scale(&svg, "Y-axis", |p| p.1));
+    let (x, y) = (scale(&svg, |p| p.1, |p| p.0), scale(&svg, |p| p.0, |p| p.1));
     // Labels stand at whole pixels beside the axis: 3 below the tick on the left one.
     for (mark, point) in marks.iter().zip(points) {
         assert!((mark.0 - x(point.0)).abs() < 1.0, "{mark:?} {point:?}: {}", x(point.0));

@@ -17,7 +17,10 @@ fn checkpoint(name: &str) -> PathBuf {
 
 fn paths(base: &Path, variants: &[&Path], out: &Path, more: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_prism"));
-    command.args(["paths", "--steps", "4", "--max-new-tokens", "64", "--limit", "6", "--min-pixels", "3136", "--max-pixels", "50176"]);
+    command.args(["paths", "--steps", "4", "--limit", "6", "--min-pixels", "3136", "--max-pixels", "50176"]);
+    if !more.contains(&"--max-new-tokens") {
+        command.args(["--max-new-tokens", "64"]);
+    }
     command.arg("--base").arg(base).arg("--benchmark").arg(golden().join("examples/data.json")).arg("--out").arg(out);
     variants.iter().for_each(|variant| {
         command.arg("--variant").arg(variant);
@@ -95,7 +98,7 @@ fn checkpoints_that_cannot_be_crossed_are_refused_and_leave_no_folder() {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/base-tiny");
     refused(&paths(&shipped, &[&checkpoint("lvr")], &out, &[]), &["hidden_size", "base"]);
     let renamed = folder.path().join("renamed");
-    edited("base", &renamed, "added_tokens.json", |text| text.replace("<|box_start|>", "<|box_begin|>"));
+    edited("base", &renamed, "tokenizer_config.json", |text| text.replace("<|box_start|>", "<|box_begin|>"));
     refused(&paths(&renamed, &[&checkpoint("lvr")], &out, &[]), &["box_begin", "base"]);
     refused(&paths(&checkpoint("base"), &[&checkpoint("lvr"), &checkpoint("lvr")], &out, &[]), &["lvr"]);
     assert!(!out.exists());

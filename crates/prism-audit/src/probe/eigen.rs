@@ -39,6 +39,8 @@ pub fn symmetric_eigen(matrix: &Matrix) -> Result<Eigen, String> {
 fn tridiagonal(matrix: &Matrix) -> (Vec<f64>, Vec<f64>, Matrix) {
     let n = matrix.rows;
     let mut a = matrix.values.clone();
+    // Rows that repeat leave remainders which shrink from step to step, down to where squares vanish.
+    let negligible = f64::EPSILON * a.iter().fold(0.0f64, |m, v| m.max(v.abs()));
     let (mut diagonal, mut beside) = (vec![0.0; n], vec![0.0; n]);
     // reflection k is I - v v^T with v in row k, zero up to column k
     let mut reflections = Matrix::zeros(n, n);
@@ -51,8 +53,8 @@ fn tridiagonal(matrix: &Matrix) -> (Vec<f64>, Vec<f64>, Matrix) {
         let v = &mut reflections.values[k * n + from..(k + 1) * n];
         v.copy_from_slice(&a[k * n + from..(k + 1) * n]);
         let length = dot(v, v).sqrt();
-        beside[k] = length;
-        if length == 0.0 {
+        if length <= negligible {
+            v.fill(0.0);
             continue;
         }
         let lead = if v[0] > 0.0 { -length } else { length };

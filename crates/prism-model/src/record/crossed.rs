@@ -15,7 +15,6 @@ use crate::decode::{
     Block, Branch, ControlTokens, Course, Decoder, Hook, Latents, Notes, Prefiller, Prefix, Strategy, Swap, Trajectory, Untouched, Written,
 };
 use crate::error::{Error, Result};
-use crate::tokenizer::Tokenizer;
 
 /// Where states of the two free runs are kept.
 const POSITIONS: [Position; 3] = [Position::QuestionMean, Position::VisualMean, Position::AnswerState];
@@ -57,7 +56,7 @@ struct Replay {
 }
 
 impl Replay {
-    fn of(clean: &Trajectory, row: usize, tokenizer: &Tokenizer) -> std::result::Result<Self, String> {
+    fn of(clean: &Trajectory, row: usize, side: &Side<'_>) -> std::result::Result<Self, String> {
         let answer = clean.answer_forward.ok_or("the variant's clean run wrote no <answer>, so there is nothing to replay up to it")?;
         let place = |forward: usize| clean.forwards.get(forward).and_then(|f| f.place);
         let written = |at: usize| clean.generated.get(at).map(|token| Written { token: *token, next: place(at + 1) });
@@ -70,8 +69,13 @@ impl Replay {
         }
         // Before the first latent forward stand the start token and the argmax behind it, which nothing reads.
         let mut bare: Vec<Written> = (0..first.saturating_sub(2)).filter_map(written).collect();
-        let is_blank = |written: &Written| tokenizer.decode(&[written.token]).is_ok_and(|text| text.trim().is_empty());
-        bare.extend((last + 1..answer).filter_map(written).skip_while(is_blank));
+        // Behind the latents stand their end tokens and the white space that sets the block apart.
+        let tokenizer = side.prompter.tokenizer();
+        let ends = || side.tokens.starts.iter().filter_map(|start| start.end).chain(side.tokens.latent_end);
+        let of_block = |written: &Written| {
+            ends().any(|end| end == written.token) || tokenizer.decode(&[written.token]).is_ok_and(|text| text.trim().is_empty())
+        };
+        bare.extend((last + 1..answer).filter_map(written).skip_while(of_block));
         let read = whole.iter().filter(|written| written.next.is_none()).copied();
         Ok(Self {
             markers: Arc::new(read.collect()),
@@ -115,13 +119,12 @@ impl Group<'_> {
             let asked = ready().map(|(example, both)| Asked { example, cell, branch: free(both.of(weights)) });
             decode(self.side(weights).decoder(), asked.collect(), &mut outcomes)?;
         }
-        let tokenizer = self.crossing.variant.prompter.tokenizer();
         let mut replays: BTreeMap<usize, Replay> = BTreeMap::new();
         for (i, _) in ready() {
             let clean = outcomes[i].get(&PathCell::of(Weights::Variant, Source::Free)).and_then(|run| run.as_ref().ok());
             let replay = clean
                 .ok_or_else(|| "the variant's clean run failed".to_string())
-                .and_then(|run| Replay::of(run, self.examples[i].row, tokenizer));
+                .and_then(|run| Replay::of(run, self.examples[i].row, &self.crossing.variant));
             match replay {
                 Ok(replay) => drop(replays.insert(i, replay)),
                 Err(reason) => outcomes[i].extend(crossed().map(|cell| (cell, Err(Absent::error(reason.clone()))))),
@@ -133,7 +136,7 @@ impl Group<'_> {
         let replayer = |weights| {
             let side = self.side(weights);
             let tokens = if weights == Weights::Base { &tokens } else { side.tokens };
-            Decoder { model: side.model, tokenizer, tokens, strategy: steps }
+            Decoder { model: side.model, tokenizer: self.crossing.variant.prompter.tokenizer(), tokens, strategy: steps }
         };
         for weights in Weights::ALL {
             let mut asked = Vec::new();
