@@ -53,7 +53,8 @@ pub struct Figure {
 pub fn write(inputs: &ReportInputs, figures: Option<&Path>, tables: Option<&Path>) -> Result<Written, Error> {
     let mut left_out = Vec::new();
     let study = Study::read(inputs, &mut left_out)?;
-    let (_, _, builder) = page::html(&study, inputs.title.as_deref(), 0, &mut left_out);
+    // The whole page, gallery and all: its numbers are the files'.
+    let (_, _, builder) = page::html(&study, inputs.title.as_deref(), inputs.gallery, &mut left_out);
     let (mut drawn, mut listed) = (Vec::new(), Vec::new());
     let (mut figure, mut number) = (0, 0);
     for item in &builder.numbered {
