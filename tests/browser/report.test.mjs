@@ -41,10 +41,15 @@ test("every chart draws as many marks as its data has, every table has the rows 
   const tables = await page.$$eval("figure.table", (all) => all.map((t) => ({ name: t.dataset.table, said: Number(t.dataset.rows), rows: t.querySelectorAll("tbody tr").length })));
   assert.ok(tables.length >= 5, `${tables.length} tables`);
   for (const table of tables) assert.equal(table.rows, table.said, table.name);
-  // The profile's points are those of its table: one per run and intervention.
+  // The profile draws every row of its table that has a change and is of whole blocks in full view; the sham, which
+  // has no verdict, is drawn beside them.
   const points = await page.$$eval("[data-chart=corruption] svg .mark-symbol path", (all) => all.length);
-  const rows = await page.$$eval("[data-table=corruption] tbody tr", (all) => all.length);
-  assert.equal(points, rows, "points of the corruption profile against rows of its table");
+  const marks = await page.evaluate(() => JSON.parse(document.getElementById("prism-data").textContent).charts["chart-corruption-1"].data.values);
+  const shams = marks.filter((mark) => mark.intervention_id === "sham").length;
+  const rows = await page.$$eval("[data-table=corruption] tbody tr", (all) => all.filter((row) => (
+    !/[@/]/.test(row.dataset.intervention) && /\d/.test(row.cells[5].textContent))).length);
+  assert.ok(rows > 0);
+  assert.equal(points, rows + shams, "points of the corruption profile against rows of its table");
   await close();
 });
 

@@ -171,6 +171,9 @@
       tooltip: { theme: dark ? "dark" : "light" }
     }).then(function (result) {
       place.style.minHeight = "";
+      // The place is the image and says in words what it shows; the marks within say nothing more.
+      var svg = place.querySelector("svg");
+      if (svg) svg.setAttribute("aria-hidden", "true");
       place.setAttribute("data-drawn", "true");
       // The menu stands beside the picture: an image holds no controls.
       var menu = place.querySelector("details"), old = panel.querySelector(":scope > details.figure-menu");
