@@ -7,13 +7,13 @@ use crate::verdict::{BREAKS, BYPASSED, CHANGES, NO_LATENTS, REPLACED, TOO_WEAK, 
 
 /// The rule, to be printed beside the verdict of a run.
 pub const RULE: &str = "The verdict of a run rests on its decisive interventions: those that destroy or remove what the latents \
-carry as a whole (the latents change by at least half of their norm, or they are evicted, removed, or replaced by their markers or \
-the bare format), whatever the answers did. Sham, noise of 0, and interventions that hand the model better information (oracle, forced) \
+carry as a whole (all of the block's latents change by at least half of their norm, or they are evicted, removed, or replaced by their markers or \
+the bare format), whatever the answers did. Interventions on some steps, one stage or one layer, sham, noise of 0, and interventions that hand the model better information (oracle, forced) \
 are not among them, nor are those under another view of the image (`@`), whose families are adjusted by themselves. \
 `load-bearing`: under at least one decisive intervention accuracy falls (p below alpha after Holm over all interventions of the run), \
 among answers parsed both ways it falls too (p below alpha after Holm), and there by at least the equivalence margin; so no loss that \
-could be called bypassed is called load-bearing. `breaks the form`: not that, and under at least one decisive intervention answers are \
-lost only as answers. `bypassed`: at least one decisive intervention was run, and every one of them is shown to be equivalent to the \
+could be called bypassed is called load-bearing. `breaks the form`: not that, and under at least one decisive intervention accuracy \
+falls, some of the answers lost can no longer be parsed, and among those parsed both ways no loss is shown. `bypassed`: at least one decisive intervention was run, and every one of them is shown to be equivalent to the \
 clean run within the margin fixed beforehand, and none is shown to change answers; as all must hold, no adjustment is needed. \
 `too weak to test`: no intervention did enough to the latents. `no latents ran`: the block never opened. `undecided`: anything else, \
 with the number of examples that would decide where more examples would.";
@@ -32,7 +32,9 @@ pub fn is_main(name: &str) -> bool {
 pub fn is_decisive(v: &VerdictFinding) -> bool {
     let kind = base(&v.intervention).split(':').next().unwrap_or_default();
     let helps = ["oracle", "forced", "sham", "clean"].iter().any(|prefix| kind.starts_with(prefix));
-    is_main(&v.intervention) && !helps && (is_removal(&v.intervention) || v.relative_change.is_some_and(|r| r >= REPLACED))
+    // On some steps, one stage or one layer's input the rest of the block is whole.
+    let whole = !base(&v.intervention).contains('/');
+    is_main(&v.intervention) && whole && !helps && (is_removal(&v.intervention) || v.relative_change.is_some_and(|r| r >= REPLACED))
 }
 
 /// Whether answers are worse under it, as the rule for `load-bearing` asks.
@@ -82,7 +84,11 @@ pub fn conclude(verdicts: &[VerdictFinding]) -> ConclusionFinding {
     }
     let broken = with(&is(BREAKS));
     if !broken.is_empty() {
-        return found(BREAKS, "under a decisive intervention answers are lost only as answers", &broken);
+        return found(
+            BREAKS,
+            "under a decisive intervention accuracy falls, and among the answers that can be parsed both ways no loss is shown",
+            &broken,
+        );
     }
     if decisive.iter().all(|v| v.verdict == BYPASSED) {
         return found(BYPASSED, "every decisive intervention is equivalent to the clean run within the margin", &decisive);
@@ -116,7 +122,11 @@ fn names(verdicts: &[&VerdictFinding]) -> String {
 fn figures(verdicts: &[&VerdictFinding]) -> Option<String> {
     let one = |v: &&VerdictFinding| {
         let points = |share: Option<f64>| share.map_or_else(|| "n/a".to_string(), |d| format!("{:+.1}", 100.0 * d));
-        let p = |p: Option<f64>| p.map_or_else(|| "n/a".to_string(), |p| format!("{p:.3}"));
+        let p = |p: Option<f64>| match p {
+            None => "n/a".to_string(),
+            Some(p) if p < 0.001 => "below 0.001".to_string(),
+            Some(p) => format!("{p:.3}"),
+        };
         format!(
             "{}: {} points of {} (Holm p {}), {} among the {} parsed both ways (Holm p {}), equivalence p {}",
             v.intervention,

@@ -240,7 +240,8 @@ pub fn in_words(verdicts: &[VerdictFinding]) -> String {
     let parts: Vec<String> = [CHANGES, BREAKS, BYPASSED, UNDECIDED, TOO_WEAK, NO_LATENTS]
         .into_iter()
         .filter_map(|verdict| {
-            let names: Vec<&str> = verdicts.iter().filter(|v| v.verdict == verdict).map(|v| v.intervention.as_str()).collect();
+            let here = |v: &&VerdictFinding| v.verdict == verdict && view(&v.intervention).is_empty();
+            let names: Vec<&str> = verdicts.iter().filter(here).map(|v| v.intervention.as_str()).collect();
             if verdict == NO_LATENTS && names.len() == verdicts.len() && !names.is_empty() {
                 return Some(NO_LATENTS.to_string());
             }

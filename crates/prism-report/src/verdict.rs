@@ -14,7 +14,7 @@ use crate::study::{Part, Study};
 pub enum Standing {
     /// A run is load-bearing.
     Bears,
-    /// Not that, and in some run answers are lost only as answers.
+    /// Not that, and in some run answers are lost by their form.
     Breaks,
     /// In every run every decisive intervention leaves accuracy inside the margin.
     Bypassed,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use prism_run::records::LatentRow;
 
-use super::sets::{Named, Set, centred, norm, normalised, sets};
+use super::sets::{MOST, Named, Set, centred, norm, normalised, sets};
 use crate::findings::GeometryFinding;
 use crate::probe::eigen::symmetric_eigen;
 use crate::probe::matrix::{Matrix, transposed_times};
@@ -65,7 +65,7 @@ fn of(set: &Set, mode: &str) -> GeometryFinding {
         inter_example_cosine: inter_example_cosine(&set.matrix),
         effective_rank: None,
         participation_ratio: None,
-        rank_bound: n.saturating_sub(1).min(set.matrix.columns),
+        rank_bound: n.min(MOST).saturating_sub(1).min(set.matrix.columns),
         first_share: None,
         end_cosine: None,
         previous_cosine: None,

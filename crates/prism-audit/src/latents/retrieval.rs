@@ -28,7 +28,10 @@ pub fn retrieval(vectors: &Named) -> Vec<RetrievalFinding> {
 fn one(mode: &str, latents: &Set, targets: &Set) -> RetrievalFinding {
     let of_row: BTreeMap<i64, usize> = targets.rows.iter().enumerate().map(|(i, row)| (*row, i)).collect();
     let mut paired: Vec<(usize, usize)> = latents.rows.iter().enumerate().filter_map(|(i, row)| Some((i, *of_row.get(row)?))).collect();
-    paired.truncate(MOST);
+    if paired.len() > MOST {
+        let kept: std::collections::BTreeSet<i64> = latents.sample().rows.into_iter().collect();
+        paired.retain(|(i, _)| latents.rows.get(*i).is_some_and(|row| kept.contains(row)));
+    }
     let (ours, theirs): (Vec<usize>, Vec<usize>) = paired.into_iter().unzip();
     let (h, v) = (latents.select(&ours).matrix, targets.select(&theirs).matrix);
     let n = h.rows;

@@ -118,7 +118,7 @@ impl<'p> Ingredients<'p> {
                 }
             }
             Action::Oracle => given(Arc::new(self.targets(&example.boxes)?)),
-            Action::WrongOracle => given(Arc::new(self.targets(&self.elsewhere())?)),
+            Action::WrongOracle => given(Arc::new(self.targets(&self.elsewhere()?)?)),
             Action::Forced(steps) => {
                 let scope = prism_run::Scope { steps: steps.checked_sub(1).map(|last| (0, last)), ..Default::default() };
                 match steps {
@@ -176,8 +176,9 @@ impl<'p> Ingredients<'p> {
         Ok(targets.latents(length))
     }
 
-    /// Boxes of the same size elsewhere: of 64 drawn places the one that covers the least of any box.
-    fn elsewhere(&self) -> Vec<RegionBox> {
+    /// Boxes of the same size elsewhere: of 64 drawn places the one that covers the least of any box; none where even
+    /// that covers more than a quarter of its own area.
+    fn elsewhere(&self) -> Result<Vec<RegionBox>, String> {
         let example = self.prompted.example;
         let mut stream = Stream::new(self.setup.seed, "wrong region", &[&example.id]);
         let mut moved = |of: &RegionBox| {
@@ -192,7 +193,10 @@ impl<'p> Ingredients<'p> {
                     best = (covered, place);
                 }
             }
-            best.1
+            if best.0 > 0.25 * w * h {
+                return Err("no other region of the box's size: it fills too much of the image".to_string());
+            }
+            Ok(best.1)
         };
         example.boxes.iter().map(&mut moved).collect()
     }

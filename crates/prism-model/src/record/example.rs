@@ -262,8 +262,9 @@ impl<'a> Runner<'a> {
         for (branch, slot) in self.branches.iter().zip(&begun.slots) {
             let row = match slot {
                 Slot::Done { donor, trajectory } => self.answer(example, begun, branch, donor.map(|row| (row, donors)), trajectory),
-                // Without a block there is no site: the branch is the clean run, and says so.
-                Slot::Refused(_) if begun.never_opened() => match begun.clean() {
+                // Without a block there is no site: the branch is the clean run, and says so. Under another view of the
+                // image it is another run, which was not made.
+                Slot::Refused(_) if begun.never_opened() && !branch.view.changes_prompt() => match begun.clean() {
                     Some(clean) => self.answer(example, begun, branch, None, clean),
                     None => unanswered(example, branch, "error"),
                 },
@@ -314,8 +315,10 @@ impl<'a> Runner<'a> {
         let (rows, pairs) = targets.teacher_forced(self.setup.model, prefix)?;
         records.alignment = rows;
         records.alignment.extend(targets.free_running(clean));
-        // As many as the free run has steps: what its latents are compared with.
-        for pair in pairs.iter().filter(|pair| pair.step < clean.steps(pair.stage)) {
+        // As many as the free run's first block has steps: what its latents are compared with. A block that opens again
+        // is of another region.
+        let first = |stage| clean.latent_forwards().filter(|(p, _)| p.stage == stage && p.block == 0).count();
+        for pair in pairs.iter().filter(|pair| pair.step < first(pair.stage)) {
             let (stage, step) = (pair.stage.name(), pair.step);
             records.push_vector(&format!("forced.{stage}.{step}"), row, &pair.latent);
             records.push_vector(&format!("teacher.{stage}.{step}"), row, &pair.target);

@@ -2,7 +2,7 @@
 //!
 //! It may come from anybody, and its charts need scripts that stand in the page. So it is
 //! shown in a sandbox of its own: it may run the scripts that stand in it, and can neither
-//! load nor send anything, nor read what the explorer shows.
+//! load anything nor read what the explorer shows. A hostile page could still lead its own window elsewhere.
 
 use std::fmt::Write;
 use std::path::Path;

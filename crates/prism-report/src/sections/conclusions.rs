@@ -2,9 +2,12 @@
 
 use std::fmt::Write;
 
+use prism_audit::conclusion::is_decisive;
+
 use super::table::{NUMBER, TEXT, Table};
 use super::{Builder, swatch};
 use crate::html::escape;
+use crate::number::points;
 use crate::study::{Part, Study, intervention_label};
 use crate::verdict::class_of_word;
 
@@ -100,8 +103,30 @@ pub fn brief(study: &Study, part: &Part) -> String {
                 escape(rule)
             );
         }
+        out.push_str(&raised(part, v));
         out.push_str("</li>");
     }
     out.push_str("</ul>");
     out
+}
+
+/// The decisive interventions under which accuracy is shown to rise, with the change in every run: a block that costs
+/// answers is no less an answer to the question than one that gives them.
+fn raised(part: &Part, variant: usize) -> String {
+    let mut found: Vec<(String, Vec<String>)> = Vec::new();
+    for audit in part.of(variant) {
+        for v in audit.findings.verdict.iter().filter(|v| is_decisive(v) && v.verdict == prism_audit::verdict::CHANGES) {
+            let Some(change) = audit.change(&v.intervention).filter(|c| c.delta > 0.0) else { continue };
+            let (label, points) = (intervention_label(&v.intervention), points(Some(change.delta)));
+            match found.iter_mut().find(|(known, _)| *known == label) {
+                Some((_, all)) => all.push(points),
+                None => found.push((label, vec![points])),
+            }
+        }
+    }
+    if found.is_empty() {
+        return String::new();
+    }
+    let each: Vec<String> = found.iter().map(|(label, points)| format!("{label} ({})", points.join(", "))).collect();
+    format!(" <span class=\"why\">Accuracy rises under {}, points.</span>", escape(&each.join(", ")))
 }

@@ -35,7 +35,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         band: None,
         reference: Some(0.0),
     };
-    let caption = "How much oftener the donor\u{2019}s gold letter is answered once its latents stand in the block, on examples whose own gold letter is another. If latents carry the answer, answers follow the donor. Bars are 95 % intervals of the paired difference.";
+    let caption = "How much oftener the donor\u{2019}s gold letter is answered once its latents stand in the block, on examples whose own gold letter is another. If latents carry the answer, answers follow the donor; but damage that only makes a model guess raises this too, by up to 50 points with two options and 25 with four: compare `swap` with `zero` before reading it as a transfer. Bars are 95 % intervals of the paired difference.";
     let mut out = builder.figure("donors", vec![(forest::spec(&marks, &look), String::new())], &styles(study, part), caption);
     let mut t = Table::new(&[
         (TEXT, "intervention"),

@@ -33,9 +33,11 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     }
     all.sort_by_key(|(place, _)| *place);
     let points: Vec<Point<'_>> = all.into_iter().map(|(_, p)| p).collect();
-    let floors: Vec<f64> = part.audits.iter().flat_map(|a| &a.findings.probe).filter(|f| charted(f)).filter_map(|f| f.majority).collect();
-    let majority = floors.iter().copied().reduce(f64::max);
-    let caption = "Linear probes for the gold letter, by position: bars ± one standard deviation over folds. Grey rings: the same probe on labels exchanged within question type; dashed line: share of the commonest letter (the largest over runs). What can be read need not be used: read this beside the corruption profile.";
+    // Of the positions that most examples have: among the few that reach a late stage one letter may be the only one.
+    let mine = || part.audits.iter().flat_map(|a| &a.findings.probe).filter(|f| charted(f));
+    let most = mine().map(|f| f.rows).max().unwrap_or_default();
+    let majority = mine().filter(|f| f.rows == most).filter_map(|f| f.majority).reduce(f64::max);
+    let caption = "Linear probes for the gold letter, by position: bars ± one standard deviation over folds. Grey rings: the same probe on labels exchanged within question type; dashed line: share of the commonest letter, where most examples have the position (the largest over runs). What can be read need not be used: read this beside the corruption profile.";
     let mut out = builder.figure("probes", vec![(probes::spec(&points, majority), String::new())], &styles(study, part), caption);
     out.push_str(&steps(study, part, majority, builder));
     out.push_str(&layers(study, part, builder));

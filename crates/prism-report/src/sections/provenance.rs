@@ -55,7 +55,9 @@ pub fn command_lines(study: &Study) -> Vec<String> {
     let audited = study.parts.iter().flat_map(|p| &p.audits).map(|a| &a.manifest);
     let compared = study.comparison.as_ref().and_then(|(folder, _)| Manifest::read(folder).ok());
     for m in trained.chain(audited).chain(compared.as_ref()) {
-        let line = m.command.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(" ");
+        // The binary by its name: where it lay says nothing to another machine.
+        let named = |(i, word): (usize, &String)| if i == 0 { "prism".to_string() } else { quoted(word) };
+        let line = m.command.iter().enumerate().map(named).collect::<Vec<_>>().join(" ");
         if !line.is_empty() && !all.contains(&line) {
             all.push(line);
         }
