@@ -128,5 +128,5 @@ fn raised(part: &Part, variant: usize) -> String {
         return String::new();
     }
     let each: Vec<String> = found.iter().map(|(label, points)| format!("{label} ({})", points.join(", "))).collect();
-    format!(" <span class=\"why\">Accuracy rises under {}, points.</span>", escape(&each.join(", ")))
+    format!("<span class=\"why\">. Accuracy rises under {} points.</span>", escape(&each.join(", ")))
 }
