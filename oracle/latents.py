@@ -187,7 +187,14 @@ def margin_of(row):
     return l[k] - max(np.delete(l, k))
 
 
-donors = {"examples": len(used), "donor_rate": float(said[0].mean()), "donor_rate_clean": float(said[1].mean()),
+def above_wrong(answer, donor, gold):
+    wrong = [letter for letter in "ABCD" if letter not in (donor, gold)]
+    return float(answer == donor) - np.mean([float(answer == letter) for letter in wrong])
+
+
+transfer = [above_wrong(row.answer, row.donor_label, labels[i]) - above_wrong(base.loc[i, "answer"], row.donor_label, labels[i])
+            for i, row in used.iterrows()]
+donors = {"transfer": float(np.mean(transfer)), "transfer_examples": len(transfer), "examples": len(used), "donor_rate": float(said[0].mean()), "donor_rate_clean": float(said[1].mean()),
           "lift": float((said[0] - said[1]).mean()), "margin_lift": float((used.donor_margin - used.apply(margin_of, axis=1)).mean())}
 
 spread = float(np.mean([np.sqrt(f.astype(np.float64).var(0, ddof=1).mean()) for f in fed]))

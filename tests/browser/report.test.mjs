@@ -1,6 +1,7 @@
 // The study's report, opened from the disk as a reader would.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -73,6 +74,38 @@ test("a click on a point of the profile leaves the examples it flipped", async (
   await again.close();
   await page.locator("#filter-reset").click();
   assert.equal(await page.$$eval(".card", (all) => all.filter((c) => c.hidden).length), 0);
+  assert.deepEqual(faults, []);
+  await close();
+});
+
+test("a table saved from the page is the file the command line writes, a figure is its specification", async () => {
+  const { page, faults, close } = await open(browser, REPORT, { allowed: itself(REPORT) });
+  await drawn(page);
+  const save = async (menu, label) => {
+    await menu.locator("summary").click();
+    const [download] = await Promise.all([page.waitForEvent("download"), menu.getByText(label, { exact: true }).click()]);
+    await menu.locator("summary").click();
+    return { name: download.suggestedFilename(), text: readFileSync(await download.path(), "utf8") };
+  };
+  const tables = page.locator("figure.table");
+  let whole = 0;
+  for (let i = 0; i < await tables.count(); i += 1) {
+    const table = tables.nth(i);
+    if (await table.locator(".cut").count()) continue;
+    whole += 1;
+    for (const label of ["CSV", "Markdown", "LaTeX"]) {
+      const { name, text } = await save(table.locator("> details.figure-menu"), label);
+      assert.equal(text, readFileSync(path.join(runs, "tables", name), "utf8"), name);
+    }
+  }
+  assert.ok(whole >= 5, `${whole} tables that are not cut`);
+  const chart = page.locator(".panel:has(#chart-corruption-1)");
+  const { text } = await save(chart.locator("> details.figure-menu"), "Vega-Lite");
+  assert.ok(JSON.parse(text).data.values.length > 0);
+  for (const [label, start] of [["Save as SVG", "<svg"], ["Save as PNG", "\uFFFDPNG"]]) {
+    const drawing = await save(chart.locator("> details.figure-menu"), label);
+    assert.ok(drawing.text.startsWith(start), `${label}: ${drawing.text.slice(0, 20)}`);
+  }
   assert.deepEqual(faults, []);
   await close();
 });

@@ -10,6 +10,9 @@ use crate::steps::{root, step};
 /// Folder of the runs and pictures, below the root.
 const RUNS: &str = "target/browser";
 
+/// The study's tables as the command line writes them, to be held against those saved from the page.
+const TABLES: &str = "target/browser/tables";
+
 /// Runs the browser's tests. A machine without Node.js or Chromium is told so, and fails
 /// where they are required (`required`, or in continuous integration).
 pub fn run(required: bool) -> anyhow::Result<()> {
@@ -26,6 +29,8 @@ pub fn run(required: bool) -> anyhow::Result<()> {
     step("browser: build", "cargo", &["test", "--release", "--workspace", "--no-run", "--quiet"])?;
     step("browser: the report's pages", "cargo", &["test", "--release", "--workspace", "--quiet", "--test", "rich"])?;
     step("browser: study", "target/release/prism", &["study", "tests/browser/study.toml", "--quiet", "--out", &study])?;
+    let saved = ["report", study.as_str(), "--tables", TABLES, "--quiet"];
+    step("browser: the study's tables as files", "target/release/prism", &saved)?;
     step("browser: set-up", "npm", &["ci", "--prefix", "tests/browser", "--no-audit", "--no-fund", "--ignore-scripts"])?;
     step("browser", "npm", &["test", "--prefix", "tests/browser"])
 }

@@ -2,6 +2,7 @@
 //! step budgets K. Nothing is run again; what the runs found is set side by side, and their
 //! answers are paired.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use prism_run::manifest::Manifest;
@@ -10,6 +11,7 @@ use crate::compare::items;
 use crate::findings::{CurveFinding, GeometryFinding};
 use crate::responses::mean;
 use crate::statistics::mcnemar::mcnemar_exact;
+use crate::statistics::sign_flip::exact_of_counts;
 use crate::text::{interval, number, percent, points, table};
 use crate::{Error, Findings, Result};
 
@@ -69,10 +71,11 @@ fn one(run: &Path, manifest: &Manifest, findings: &Findings) -> CurveFinding {
         accuracy: line.and_then(|line| line.accuracy),
         accuracy_low: line.and_then(|line| line.accuracy_low),
         accuracy_high: line.and_then(|line| line.accuracy_high),
-        gained: 0,
-        lost: 0,
+        gained: None,
+        lost: None,
         delta: None,
         mcnemar_p: None,
+        clustered_p: None,
         cosine: line.and_then(|line| line.cosine),
         cosine_free: line.and_then(|line| line.cosine_free),
         spread: latents(|g| g.spread),
@@ -87,15 +90,23 @@ fn one(run: &Path, manifest: &Manifest, findings: &Findings) -> CurveFinding {
 /// Changes of the clean answers from the first run to this one, on the examples both have.
 fn pair(finding: &mut CurveFinding, first: &items::Answers, here: &items::Answers) {
     let (Some(before), Some(after)) = (first.scores.get("clean"), here.scores.get("clean")) else { return };
-    let changes: Vec<f64> = after.iter().filter_map(|(id, score)| Some(score - before.get(id)?)).collect();
+    let changes: Vec<(&str, f64)> = after.iter().filter_map(|(id, score)| Some((id.as_str(), score - before.get(id)?))).collect();
     if changes.is_empty() {
         finding.reason = Some("changes: no example is in both runs".into());
         return;
     }
-    finding.gained = changes.iter().filter(|change| **change > 0.0).count();
-    finding.lost = changes.iter().filter(|change| **change < 0.0).count();
-    finding.delta = Some((finding.gained as f64 - finding.lost as f64) / changes.len() as f64);
-    finding.mcnemar_p = Some(mcnemar_exact(finding.gained, finding.lost));
+    let gained = changes.iter().filter(|(_, change)| *change > 0.0).count();
+    let lost = changes.iter().filter(|(_, change)| *change < 0.0).count();
+    (finding.gained, finding.lost) = (Some(gained), Some(lost));
+    finding.delta = Some((gained as f64 - lost as f64) / changes.len() as f64);
+    finding.mcnemar_p = Some(mcnemar_exact(gained, lost));
+    let mut clusters: BTreeMap<&str, i64> = BTreeMap::new();
+    for (id, change) in &changes {
+        *clusters.entry(here.clusters.get(*id).map_or(*id, String::as_str)).or_default() += *change as i64;
+    }
+    if clusters.len() < changes.len() {
+        finding.clustered_p = Some(exact_of_counts(&clusters.into_values().collect::<Vec<_>>()));
+    }
 }
 
 /// The rows in plain text.
@@ -118,9 +129,9 @@ pub fn describe(found: &[CurveFinding]) -> String {
                 percent(f.accuracy),
                 bounds,
                 points(f.delta),
-                f.gained.to_string(),
-                f.lost.to_string(),
-                number(f.mcnemar_p, 3),
+                whole(f.gained),
+                whole(f.lost),
+                number(f.clustered_p.or(f.mcnemar_p), 3),
                 number(f.cosine, 3),
                 number(f.cosine_free, 3),
                 number(f.spread, 3),
@@ -131,5 +142,45 @@ pub fn describe(found: &[CurveFinding]) -> String {
             ]
         })
         .collect();
-    table(&header, &rows)
+    let mut out = table(&header, &rows);
+    for f in found {
+        if let Some(reason) = &f.reason {
+            out.push_str(&format!("\n{}: {reason}\n", f.run));
+        }
+    }
+    if found.iter().any(|f| f.clustered_p.is_some()) {
+        out.push_str("\np: exact, examples of one cluster (pair, image, partner) flipped together; not adjusted for the number of runs\n");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Questions in pairs of one image, `pairs` of them, with the scores of the two.
+    fn answers(pairs: &[(f64, f64)]) -> items::Answers {
+        let mut found = items::Answers::default();
+        let scores = found.scores.entry("clean".into()).or_default();
+        for (i, (a, b)) in pairs.iter().enumerate() {
+            for (part, score) in [("a", a), ("b", b)] {
+                scores.insert(format!("{i}{part}"), *score);
+                found.clusters.insert(format!("{i}{part}"), format!("{i}a"));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn pairs_that_change_together_count_once() {
+        let (before, after) = (answers(&[(1.0, 1.0); 4]), answers(&[(0.0, 0.0); 4]));
+        let empty = serde_json::json!({"run": "r", "examples": 8, "conclusion": ""});
+        let mut finding: CurveFinding = serde_json::from_value(empty).unwrap();
+        pair(&mut finding, &before, &after);
+        assert_eq!((finding.gained, finding.lost, finding.delta), (Some(0), Some(8), Some(-1.0)));
+        // Eight coins of one side, or four of them: 2 / 2^8 and 2 / 2^4.
+        let near = |found: Option<f64>, expected: f64| assert!((found.unwrap() - expected).abs() < 1e-12, "{found:?} {expected}");
+        near(finding.mcnemar_p, 2.0 / 256.0);
+        near(finding.clustered_p, 2.0 / 16.0);
+    }
 }

@@ -168,6 +168,8 @@ table_row! {
         pub question_mean: Option<f64>,
         /// Share of the commonest label among the examples.
         pub majority: Option<f64>,
+        /// What the commonest label of each question type gets ([`crate::summary::type_floor`]).
+        pub type_floor: Option<f64>,
         /// Share of examples whose latent block opened in the clean run.
         pub opened: Option<f64>,
         /// Delta under zero (the paper's truncate).

@@ -326,7 +326,7 @@ fn a_comparison_over_variants_and_seeds() {
         }
     }
     let found = compare(&runs, &settings()).unwrap();
-    assert_eq!((found.table1.len(), found.comparison.len()), (8, 36));
+    assert_eq!((found.table1.len(), found.comparison.len()), (8, 44));
     let row = |unit: &str, given: Option<&str>| {
         let matches = |r: &&prism_audit::findings::ComparisonFinding| {
             (r.unit.as_str(), r.x.as_str(), r.y.as_str(), r.given.as_deref()) == (unit, "cosine", "accuracy", given)
@@ -346,7 +346,7 @@ fn a_comparison_over_variants_and_seeds() {
     assert_eq!((partial.r, partial.variants), (None, 0));
     assert!(partial.reason.as_deref().unwrap().contains("absent"));
     let (one, two) = (prism_audit::compare::table1(&found.table1), prism_audit::compare::table2(&found.comparison));
-    assert_eq!((one.lines().count(), two.lines().count()), (10, 38));
+    assert_eq!((one.lines().count(), two.lines().count()), (10, 46));
     assert_eq!(found, compare(&runs, &settings()).unwrap());
     assert_eq!((found.seeds.len(), found.conclusion.len()), (4 * INTERVENTIONS.len(), 8), "four variants of two seeds");
     let seeds = found.seeds.iter().find(|s| s.variant == "a" && s.intervention == "zero").unwrap();

@@ -116,12 +116,23 @@ fn crossed_graded_and_partial_interventions_are_pandas() {
         near(ours, &expected["visibility"][name], 1e-9, name);
     }
     assert!(found.necessity_low < found.necessity && found.necessity < found.necessity_high);
-    let [DonorFinding { donor_rate, donor_rate_clean, lift, margin_lift, examples, left_out, .. }] = &findings.donors[..] else { panic!() };
+    let [DonorFinding { donor_rate, donor_rate_clean, lift, margin_lift, examples, left_out, transfer, transfer_examples, .. }] =
+        &findings.donors[..]
+    else {
+        panic!()
+    };
     let theirs = &expected["donors"];
     assert_eq!((Some(*examples as u64), *left_out), (theirs["examples"].as_u64(), 40 - examples));
-    for (name, ours) in [("donor_rate", donor_rate), ("donor_rate_clean", donor_rate_clean), ("lift", lift), ("margin_lift", margin_lift)] {
+    for (name, ours) in [
+        ("donor_rate", donor_rate),
+        ("donor_rate_clean", donor_rate_clean),
+        ("lift", lift),
+        ("margin_lift", margin_lift),
+        ("transfer", transfer),
+    ] {
         near(*ours, &theirs[name], 1e-9, name);
     }
+    assert_eq!(Some(*transfer_examples as u64), theirs["transfer_examples"].as_u64());
     let doses: Vec<&str> = findings.doses.iter().map(|d| d.intervention.as_str()).collect();
     assert_eq!(doses, ["clean", "noise:0.3", "noise:1"]);
     for DoseFinding { intervention, snr_norm, snr_spread, delta, .. } in findings.doses.iter().skip(1) {

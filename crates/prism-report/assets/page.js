@@ -64,9 +64,9 @@
     all(".chip").forEach(function (b) { b.setAttribute("aria-pressed", String(b.getAttribute("data-pick-variant") === v)); });
     select.value = i || "";
     reset.disabled = !narrow;
-    all("main [data-variant]").forEach(function (node) {
+    all("main [data-variant], main [data-intervention]").forEach(function (node) {
       var of = node.getAttribute("data-variant"), under = node.getAttribute("data-intervention");
-      node.hidden = !!((v && of !== v) || (i && under && under !== i));
+      node.hidden = !!((v && of && of !== v) || (i && under && under !== i));
     });
     all(".cards").forEach(function (cards) {
       var shown = 0;
@@ -166,7 +166,7 @@
       ast: true,
       // What Vega warns of, an interval that is absent, is no fault.
       logLevel: 1,
-      actions: { editor: false, compiled: false, export: true, source: true },
+      actions: { editor: false, compiled: false, export: true, source: false },
       downloadFileName: "prism-" + id,
       tooltip: { theme: dark ? "dark" : "light" }
     }).then(function (result) {
@@ -183,6 +183,9 @@
         var summary = menu.querySelector("summary");
         summary.textContent = "Save";
         summary.setAttribute("aria-label", "Save this chart");
+        menu.querySelector(".vega-actions").append(prismSave.link("Vega-Lite", "prism-" + id + ".vl.json", "application/json", function () {
+          return JSON.stringify(spec, null, 2);
+        }));
         panel.appendChild(menu);
       }
       result.view.addEventListener("click", function (event, item) {
@@ -247,6 +250,7 @@
   }
 
   form.hidden = false;
+  prismSave.tables();
   var start = read();
   chosen = start.chosen;
   if (window.IntersectionObserver) {

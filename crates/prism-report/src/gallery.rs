@@ -82,7 +82,7 @@ pub struct Gallery {
 }
 
 /// Chooses at most `most` examples: first so that every run and intervention that flips any
-/// has one, then those with most flips, then by row. Runs whose records cannot be read are
+/// has one of each kind (lost, lost for want of an answer, gained), then those with most flips, then by row. Runs whose records cannot be read are
 /// named in `left_out`.
 pub fn choose(part: &Part, most: usize, left_out: &mut Vec<String>) -> Gallery {
     let mut runs = Vec::new();
@@ -145,11 +145,12 @@ pub fn choose(part: &Part, most: usize, left_out: &mut Vec<String>) -> Gallery {
 
 /// The examples chosen, in the order shown: most flips first.
 fn chosen(all: Vec<ExampleRow>, flips: &BTreeMap<String, Vec<Flip>>, most: usize) -> Vec<ExampleRow> {
-    type Pair<'a> = (usize, &'a str);
-    let of = |e: &ExampleRow| -> Vec<Pair<'_>> {
-        flips.get(&e.id).map_or_else(Vec::new, |f| f.iter().map(|f| (f.run, f.intervention.as_str())).collect())
-    };
-    let mut open: BTreeSet<Pair<'_>> = flips.values().flatten().map(|f| (f.run, f.intervention.as_str())).collect();
+    type Kind<'a> = (usize, &'a str, bool, bool);
+    fn kind(f: &Flip) -> Kind<'_> {
+        (f.run, f.intervention.as_str(), f.gained, f.to.is_none())
+    }
+    let of = |e: &ExampleRow| -> Vec<Kind<'_>> { flips.get(&e.id).map_or_else(Vec::new, |f| f.iter().map(kind).collect()) };
+    let mut open: BTreeSet<Kind<'_>> = flips.values().flatten().map(kind).collect();
     let count = |e: &ExampleRow| flips.get(&e.id).map_or(0, Vec::len);
     let mut taken = vec![false; all.len()];
     for _ in 0..most {

@@ -19,7 +19,7 @@ const VEGA_LITE: &str = include_str!("../assets/vendor/vega-lite.min.js");
 const VEGA_EMBED: &str = include_str!("../assets/vendor/vega-embed.min.js");
 /// What the page's script needs, in the order in which it is run.
 const LIBRARIES: [&str; 3] = [VEGA, VEGA_LITE, VEGA_EMBED];
-const SCRIPT: &str = include_str!("../assets/page.js");
+const SCRIPT: &str = concat!(include_str!("../assets/save.js"), include_str!("../assets/page.js"));
 const STYLE: &str = include_str!("../assets/page.css");
 
 /// The page, how many examples it shows, and what it is made of. What had to be left out is added to `left_out`.
@@ -44,6 +44,7 @@ pub fn html(study: &Study, title: Option<&str>, gallery_size: usize, left_out: &
     }
     builder.prefix.clear();
     body.push_str(&sections::training::html(study, &mut builder, left_out));
+    body.push_str(&sections::words::html(study, &mut builder));
     body.push_str(&sections::not_measured::html(&mut builder));
     left_out.append(&mut builder.cut);
     body.push_str(&sections::provenance::html(study, left_out, &mut builder));

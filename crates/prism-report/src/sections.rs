@@ -26,6 +26,7 @@ pub mod table;
 pub mod table1;
 pub mod training;
 pub mod visibility;
+pub mod words;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -102,11 +103,15 @@ impl Builder {
         if cut > 0 {
             self.cut.push(format!("{cut} of {} rows of Table {number}; all are in the runs\u{2019} `findings/`", rows + cut));
         }
-        let note = if cut > 0 { format!(" The last {cut} rows are not shown.") } else { String::new() };
+        let note = if cut > 0 {
+            format!(" <span class=\"cut\">The last {cut} rows are not shown; <code>prism report --tables</code> writes all.</span>")
+        } else {
+            String::new()
+        };
         let scroll = format!("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table {number}\">{table}</div>");
         let body = if rows > LONGEST_OPEN { format!("<details><summary>{rows} rows</summary>{scroll}</details>") } else { scroll };
         format!(
-            "<figure class=\"table\" data-table=\"{}{name}\" data-rows=\"{rows}\"><figcaption><b>Table {number}.</b> {caption}{note}</figcaption>{body}</figure>",
+            "<figure class=\"table\" data-table=\"{}{name}\" data-number=\"{number}\" data-rows=\"{rows}\"><figcaption><b class=\"number\">Table {number}.</b> {caption}{note}</figcaption>{body}</figure>",
             self.prefix
         )
     }
@@ -194,6 +199,9 @@ pub fn is_drawn(examples: usize, most: usize) -> bool {
 /// What to add to a caption where [`is_drawn`] decides.
 pub const DRAWN: &str = " Steps that fewer than a tenth of the examples reach stand in the table only.";
 
+/// Leads from a figure to what its words mean.
+pub const EXPLAINED: &str = "<p class=\"rest\"><a href=\"#words\">What each of these words means.</a></p>";
+
 /// What to add to a caption where only [`first_seeds`] are drawn.
 pub fn first_seed_note(part: &Part) -> &'static str {
     if part.has_seeds() { " The first seed of each variant." } else { "" }
@@ -254,7 +262,7 @@ mod tests {
         let cut = builder.table("longest", "Longest.", &of(MOST_ROWS + 7));
         assert!(
             cut.matches("<tr>").count() == MOST_ROWS + 1
-                && cut.contains("The last 7 rows are not shown.")
+                && cut.contains("The last 7 rows are not shown;")
                 && cut.contains("</tbody></table>")
         );
         assert_eq!(builder.cut, ["7 of 487 rows of Table 3; all are in the runs\u{2019} `findings/`"]);

@@ -68,11 +68,11 @@ impl Audit {
         Some(Change { delta, low: f.delta_low, high: f.delta_high, gained: f.gained, lost: f.lost })
     }
 
-    /// The interval of the clean accuracy when it reaches down to what a constant answer
-    /// gets: (low, high, share of the commonest label).
+    /// The interval of the clean accuracy when it reaches down to what the commonest label of each
+    /// question type gets: (low, high, that floor).
     pub fn guesses(&self) -> Option<(f64, f64, f64)> {
         let s = self.summary()?;
-        let (low, high, floor) = (s.accuracy_low?, s.accuracy_high?, s.majority?);
+        let (low, high, floor) = (s.accuracy_low?, s.accuracy_high?, s.type_floor?);
         (low <= floor).then_some((low, high, floor))
     }
 

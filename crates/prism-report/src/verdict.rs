@@ -2,12 +2,12 @@
 //! ([`prism_audit::conclusion::RULE`]), with the tests adjusted over the whole page, and adds
 //! nothing to it but the count over variants.
 
-use prism_audit::conclusion::{LOAD_BEARING, NOT_RUN};
+use prism_audit::conclusion::{LOAD_BEARING, NOT_RUN, is_decisive};
 use prism_audit::findings::{ComparisonFinding, VerdictFinding};
 use prism_audit::verdict::{BREAKS, BYPASSED, CHANGES, NO_LATENTS, TOO_WEAK};
 
-use crate::number::{correlation, count_word, p_value, plain_points};
-use crate::study::{Part, Study};
+use crate::number::{correlation, count_word, p_value, plain_points, points};
+use crate::study::{Audit, Part, Study, intervention_label};
 
 /// What the interventions allow to be said of one variant, over its seeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +132,55 @@ pub fn sentence(study: &Study, part: &Part) -> String {
     if !weak.is_empty() {
         text.push_str(&format!(" In {} every intervention was too weak to test anything.", names(&weak)));
     }
+    text.push_str(&rise(study, part));
     text
+}
+
+/// Every run and decisive intervention under which accuracy is shown to rise, with the change.
+pub fn rises(part: &Part) -> Vec<(&Audit, &str, f64)> {
+    let mut found = Vec::new();
+    for audit in &part.audits {
+        for v in audit.findings.verdict.iter().filter(|v| is_decisive(v) && v.verdict == CHANGES) {
+            if let Some(change) = audit.change(&v.intervention).filter(|c| c.delta > 0.0) {
+                found.push((audit, v.intervention.as_str(), change.delta));
+            }
+        }
+    }
+    found
+}
+
+/// The intervention under which accuracy rises in most variants, in words: latents that cost answers matter too.
+fn rise(study: &Study, part: &Part) -> String {
+    let mut by_intervention: Vec<(&str, Vec<usize>, Vec<f64>)> = Vec::new();
+    for (audit, intervention, delta) in rises(part) {
+        let at = by_intervention.iter().position(|(known, ..)| *known == intervention).unwrap_or_else(|| {
+            by_intervention.push((intervention, Vec::new(), Vec::new()));
+            by_intervention.len() - 1
+        });
+        let (_, variants, deltas) = &mut by_intervention[at];
+        if !variants.contains(&audit.variant) {
+            variants.push(audit.variant);
+        }
+        deltas.push(delta);
+    }
+    let mean = |deltas: &[f64]| deltas.iter().sum::<f64>() / deltas.len() as f64;
+    let most = by_intervention.iter().max_by(|a, b| a.1.len().cmp(&b.1.len()).then(mean(&a.2).total_cmp(&mean(&b.2))));
+    let Some((intervention, variants, deltas)) = most else { return String::new() };
+    let all = part.variants().len();
+    let whose = match (variants.len(), all) {
+        (1, 1) => String::new(),
+        (k, m) if k == m => format!(" in all {}", count_word(m)),
+        _ => format!(" in {}", list(variants.iter().map(|&v| study.variants[v].name.as_str()))),
+    };
+    let (low, high) = deltas.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), d| (l.min(*d), h.max(*d)));
+    let range = if deltas.len() == 1 { points(Some(low)) } else { format!("{} to {}", points(Some(low)), points(Some(high))) };
+    let how = match *intervention {
+        "remove" => "Without the block (remove)".to_string(),
+        "markers" => "With the block\u{2019}s steps left out (markers)".to_string(),
+        "evict" => "With the latents hidden from what follows (evict)".to_string(),
+        other => format!("Under {}", intervention_label(other)),
+    };
+    format!(" {how} accuracy rises{whose} ({range} points).")
 }
 
 /// How many of the answers lost, where runs are concluded so, could not be parsed: over the

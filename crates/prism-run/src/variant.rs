@@ -182,6 +182,13 @@ impl Variant {
         Self::preset_ids().take(PAPER)
     }
 
+    /// What a shipped preset is, in words: the comment its file begins with.
+    pub fn about(id: &str) -> Option<String> {
+        let (_, text) = PRESETS.iter().find(|(known, _)| *known == id)?;
+        let lines: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("# ")).collect();
+        (!lines.is_empty()).then(|| lines.join(" "))
+    }
+
     /// A shipped preset by id, or the TOML file at that path.
     ///
     /// # Errors
@@ -281,6 +288,7 @@ mod tests {
         for id in Variant::preset_ids() {
             let variant = Variant::load(id).unwrap();
             assert_eq!(variant.id, id);
+            assert!(Variant::about(id).is_some_and(|about| about.ends_with('.') && !about.contains('#')), "{id}");
             let again: Variant = safe_toml::from_str(&toml::to_string(&variant).unwrap(), Path::new("v.toml")).unwrap();
             assert_eq!(again, variant);
         }

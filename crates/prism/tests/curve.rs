@@ -41,7 +41,7 @@ fn a_sweep_over_k_is_a_curve() {
     let of = |key: &str| rows.iter().map(|row| row[key].as_f64()).collect::<Vec<_>>();
     assert_eq!(of("steps"), [Some(0.0), Some(2.0), Some(4.0)]);
     assert_eq!(of("opened"), [Some(0.0), Some(1.0), Some(1.0)]);
-    assert_eq!(of("delta")[0], None);
+    assert_eq!((of("delta")[0], of("gained")[0], of("lost")[0]), (None, None, None));
     for (i, accuracy) in of("accuracy").into_iter().enumerate().skip(1) {
         let change = accuracy.unwrap() - of("accuracy")[0].unwrap();
         assert!((of("delta")[i].unwrap() - change).abs() < 1e-12, "{}", rows[i]);

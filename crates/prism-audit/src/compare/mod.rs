@@ -28,7 +28,7 @@ pub use seeds::table as seed_table;
 pub use tables::{table1, table2};
 
 /// Columns of Table 1 that stand on the x axis.
-pub const X: [&str; 4] = ["cosine", "probe_a", "probe_b", "gap"];
+pub const X: [&str; 5] = ["cosine", "cosine_free", "probe_a", "probe_b", "gap"];
 /// Columns of Table 1 that stand on the y axis.
 pub const Y: [&str; 3] = ["accuracy", "delta_truncate", "delta_noise_01"];
 

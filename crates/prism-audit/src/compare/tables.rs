@@ -6,7 +6,7 @@ use crate::text::{self, interval, number, percent, points, signed};
 /// Table 1: one line per variant and seed; shares in percent, deltas in points.
 pub fn table1(rows: &[VariantSummary]) -> String {
     let header = [
-        "variant", "seed", "n", "cosine", "free", "accuracy", "95 %", "probe a", "probe b", "gap", "question", "majority", "opened",
+        "variant", "seed", "n", "cosine", "free", "accuracy", "95 %", "probe a", "probe b", "gap", "question", "floor", "opened",
         "truncate", "s=0.1", "s=0.3", "s=1.0", "swap", "latents",
     ];
     let cells: Vec<Vec<String>> = rows
@@ -26,7 +26,7 @@ pub fn table1(rows: &[VariantSummary]) -> String {
                 percent(r.probe_b),
                 points(r.gap),
                 percent(r.question_mean),
-                percent(r.majority),
+                percent(r.type_floor),
                 percent(r.opened),
                 points(r.delta_truncate),
                 points(r.delta_noise_01),

@@ -23,14 +23,16 @@ table_row! {
         pub accuracy_low: Option<f64>,
         /// Upper end of the same.
         pub accuracy_high: Option<f64>,
-        /// Examples right here and wrong in the first run.
-        pub gained: usize,
+        /// Examples right here and wrong in the first run; absent for that run itself.
+        pub gained: Option<usize>,
         /// Wrong here and right there.
-        pub lost: usize,
+        pub lost: Option<usize>,
         /// `(gained - lost) / n`; absent for the first run.
         pub delta: Option<f64>,
-        /// Exact McNemar p of the two.
+        /// Exact McNemar p of the two, every example for itself.
         pub mcnemar_p: Option<f64>,
+        /// The same test with clusters flipped as a whole; absent where no example belongs to another.
+        pub clustered_p: Option<f64>,
         /// Target stage, teacher-forced.
         pub cosine: Option<f64>,
         /// Target stage, free-running.

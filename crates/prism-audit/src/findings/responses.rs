@@ -158,6 +158,17 @@ table_row! {
         pub lift_high: Option<f64>,
         /// Its p (sign flips, clusters as a whole).
         pub lift_p: Option<f64>,
+        /// Examples with another wrong letter than the donor's: three options or more.
+        pub transfer_examples: usize,
+        /// Donor's letter beyond damage: how much oftener it is answered than the average other wrong letter, minus the same
+        /// of the clean run. Damage that only makes a model guess gives 0.
+        pub transfer: Option<f64>,
+        /// Its 95 % interval (Student's over clusters); absent where no answer is either in any example.
+        pub transfer_low: Option<f64>,
+        /// Upper end of the same.
+        pub transfer_high: Option<f64>,
+        /// Its p (sign flips, clusters as a whole).
+        pub transfer_p: Option<f64>,
         /// Share that answers its own gold letter.
         pub gold_rate: Option<f64>,
         /// The same in the clean run.

@@ -49,6 +49,13 @@ fn one(
     let margins: Vec<(usize, f64)> =
         used.iter().filter_map(|(a, c, letter, _)| Some((a.row, a.donor_margin? - margin(c, letter)?))).collect();
     let margins = Difference::of(&margins, clusters, settings);
+    let beyond: Vec<(usize, f64)> =
+        used.iter().filter_map(|(a, c, donor, gold)| Some((a.row, above_wrong(a, donor, gold)? - above_wrong(c, donor, gold)?))).collect();
+    let mut transfer = Difference::of(&beyond, clusters, settings);
+    if beyond.iter().all(|(_, v)| *v == 0.0) {
+        // All alike: an interval of no width would say that nothing is uncertain.
+        (transfer.low, transfer.high) = (None, None);
+    }
     DonorFinding {
         intervention: branch.name.to_string(),
         examples: used.len(),
@@ -59,6 +66,11 @@ fn one(
         lift_low: lift.low,
         lift_high: lift.high,
         lift_p: lift.p,
+        transfer_examples: beyond.len(),
+        transfer: transfer.mean,
+        transfer_low: transfer.low,
+        transfer_high: transfer.high,
+        transfer_p: transfer.p,
         gold_rate: share(used.iter().map(|(a, _, _, g)| said(a, g))),
         gold_rate_clean: share(used.iter().map(|(_, c, _, g)| said(c, g))),
         margin_lift: margins.mean,
@@ -66,6 +78,18 @@ fn one(
         margin_high: margins.high,
         reason: used.is_empty().then(|| "no example has a donor with another letter that is among its own options".into()),
     }
+}
+
+/// Whether the answer is the donor's letter, minus the share of the other wrong options it is; `None` where there is no other.
+fn above_wrong(answer: &AnswerRow, donor: &str, gold: &str) -> Option<f64> {
+    let others = answer.option_logprobs.as_ref()?.len().checked_sub(2).filter(|n| *n > 0)?;
+    let said = answer.answer.as_deref();
+    let is_option = said.and_then(option).is_some_and(|place| place < others + 2);
+    Some(match said {
+        Some(letter) if letter == donor => 1.0,
+        Some(letter) if letter != gold && is_option => -1.0 / others as f64,
+        _ => 0.0,
+    })
 }
 
 /// Log-probability of an option letter at the answer; `None` when it is no option.

@@ -53,7 +53,7 @@ pub fn spec(effects: &[Effect<'_>], margin: Option<f64>) -> Option<Value> {
     let y = json!({"field": "intervention", "type": "nominal", "sort": interventions, "title": null,
         "scale": {"paddingInner": 0.28, "paddingOuter": 0.14}, "axis": {"domain": false, "ticks": false, "labelFontSize": 12.5, "labelColor": theme::INK}});
     let offset = json!({"field": "run", "type": "nominal", "sort": runs, "scale": {"paddingInner": 0, "paddingOuter": 0}});
-    let title = ["change in accuracy, points", "(left of 0: damage hurts)"];
+    let title = ["change in accuracy, points", "(left of 0 it hurts, right of 0 it helps)"];
     let x = |field: &str| json!({"field": field, "type": "quantitative", "title": title, "scale": {"nice": true}});
     let mut layers = Vec::new();
     if let Some(m) = margin {

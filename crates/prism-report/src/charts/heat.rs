@@ -1,5 +1,7 @@
 //! A heat map of one run: a number by step and layer, the lowest layer at the bottom.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::{Run, chart, theme, told, tooltip};
@@ -31,6 +33,23 @@ pub struct Look<'a> {
     pub range: [f64; 2],
 }
 
+/// The columns that are labelled: all of a few, else every so many of each stage from its first, so that labels do not overlap.
+fn labelled<'a>(columns: &[&'a str]) -> Vec<&'a str> {
+    /// Labels there is room for.
+    const ROOM: usize = 10;
+    let every = columns.len().div_ceil(ROOM).max(1);
+    let mut of_stage: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut kept = Vec::new();
+    for column in columns {
+        let count = of_stage.entry(column.split_once(' ').map_or("", |(stage, _)| stage)).or_default();
+        if count.is_multiple_of(every) {
+            kept.push(*column);
+        }
+        *count += 1;
+    }
+    kept
+}
+
 /// The chart; `None` when there is nothing to draw.
 pub fn spec(run: &Run<'_>, cells: &[Cell], look: &Look<'_>) -> Option<Value> {
     let cells: Vec<&Cell> = cells.iter().filter(|c| c.value.is_finite()).collect();
@@ -49,10 +68,10 @@ pub fn spec(run: &Run<'_>, cells: &[Cell], look: &Look<'_>) -> Option<Value> {
     let data: Vec<Value> =
         cells.iter().map(|c| run.mark(json!({"column": c.column, "row": c.row, "value": c.value * look.scale}))).collect();
     let body = json!({"mark": {"type": "rect"}, "encoding": {
-        "x": {"field": "column", "type": "nominal", "sort": columns, "title": look.columns, "axis": {"labelAngle": if columns.len() > 4 { -40 } else { 0 }, "domain": false, "ticks": false}},
+        "x": {"field": "column", "type": "nominal", "sort": columns, "title": look.columns, "axis": {"labelAngle": if columns.iter().any(|c| c.len() > 3) { -40 } else { 0 }, "values": labelled(&columns), "domain": false, "ticks": false}},
         "y": {"field": "row", "type": "nominal", "sort": rows, "title": "layer"},
         "color": {"field": "value", "type": "quantitative", "title": look.title,
-            "scale": {"domain": look.range.map(|v| v * look.scale), "range": [theme::BAND, theme::HEAT]},
+            "scale": {"domain": look.range.map(|v| v * look.scale), "range": [theme::BAND, theme::HEAT], "clamp": true},
             "legend": {"gradientLength": 80, "titleLimit": 90}},
         "tooltip": tooltip(&[("column", look.columns, ""), ("row", "layer", ""), ("value", look.title, ".2f")])}});
     let words =

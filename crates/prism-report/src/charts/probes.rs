@@ -85,26 +85,26 @@ pub struct Cell {
     pub accuracy: f64,
 }
 
-/// The heat map of one run: a column per position, a row per layer, the input at the bottom.
+/// The heat map of one run: a row per position, a column per layer, the input at the left. Below the palest colour's
+/// number it stays the palest.
 pub fn layers(run: &Run<'_>, cells: &[Cell], range: [f64; 2]) -> Option<Value> {
     if cells.is_empty() {
         return None;
     }
-    let (mut positions, mut rows): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+    let (mut positions, mut columns): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
     for cell in cells {
         if !positions.contains(&cell.position.as_str()) {
             positions.push(&cell.position);
         }
-        if !rows.contains(&cell.layer.as_str()) {
-            rows.push(&cell.layer);
+        if !columns.contains(&cell.layer.as_str()) {
+            columns.push(&cell.layer);
         }
     }
-    let count = rows.len();
-    rows.reverse();
     let data: Vec<Value> =
         cells.iter().map(|c| run.mark(json!({"position": c.position, "layer": c.layer, "accuracy": c.accuracy * 100.0}))).collect();
     let colour = json!({"field": "accuracy", "type": "quantitative", "title": "accuracy, %",
-        "scale": {"domain": range.map(|v| v * 100.0), "range": [theme::BAND, theme::HEAT]}});
+        "scale": {"domain": range.map(|v| v * 100.0), "range": [theme::BAND, theme::HEAT], "clamp": true},
+        "legend": {"orient": "bottom", "titleOrient": "left", "gradientLength": 90}});
     let best = cells.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy));
     let words = best.into_iter().map(|c| format!("Highest: {} % at {}, layer {}", percent(Some(c.accuracy)), c.position, c.layer));
     Some(chart(
@@ -112,11 +112,11 @@ pub fn layers(run: &Run<'_>, cells: &[Cell], range: [f64; 2]) -> Option<Value> {
             &format!("Probe accuracy of {} by position and layer, {} cells", run.label, cells.len()),
             words.collect::<Vec<_>>().into_iter(),
         ),
-        json!(count * 14 + 20),
+        json!(positions.len() * 18 + 4),
         data.into(),
         json!({"mark": {"type": "rect"}, "encoding": {
-            "x": {"field": "position", "type": "nominal", "sort": positions, "title": null, "axis": {"labelAngle": -30, "domain": false, "ticks": false}},
-            "y": {"field": "layer", "type": "nominal", "sort": rows, "title": "layer"},
+            "x": {"field": "layer", "type": "nominal", "sort": columns, "title": "layer", "axis": {"labelAngle": 0, "labelOverlap": true, "domain": false, "ticks": false}},
+            "y": {"field": "position", "type": "nominal", "sort": positions, "title": null, "axis": {"domain": false, "ticks": false, "labelLimit": 150}},
             "color": colour,
             "tooltip": tooltip(&[("position", "position", ""), ("layer", "layer", ""), ("accuracy", "accuracy, %", ".1f")])}}),
     ))

@@ -6,8 +6,15 @@ use serde_json::{Value, json};
 use super::{Run, chart, theme, told, tooltip};
 use crate::number::percent;
 
-/// Shapes of the letters in turn; the last is for no answer.
-const SHAPES: [&str; 6] = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross"];
+/// Shapes of the answers A to E, the same in every chart.
+const SHAPES: [&str; 5] = ["circle", "square", "triangle-up", "diamond", "triangle-down"];
+/// The shape of every other answer, and of none.
+const OTHER: &str = "cross";
+
+fn shape(answer: &str) -> &'static str {
+    let letter = ["A", "B", "C", "D", "E"].iter().position(|letter| *letter == answer);
+    letter.map_or(OTHER, |at| SHAPES[at])
+}
 
 /// One latent.
 #[derive(Debug, Clone)]
@@ -33,7 +40,7 @@ pub fn spec(run: &Run<'_>, stage: &str, points: &[Point], shares: (f64, f64)) ->
     let mut answers: Vec<&str> = points.iter().map(|p| p.answer.as_str()).collect();
     answers.sort_unstable();
     answers.dedup();
-    let shapes: Vec<&str> = (0..answers.len()).map(|i| SHAPES[i.min(SHAPES.len() - 1)]).collect();
+    let shapes: Vec<&str> = answers.iter().map(|answer| shape(answer)).collect();
     let data: Vec<Value> = points
         .iter()
         .map(|p| run.mark(json!({"example": p.example, "step": p.step, "x": p.x, "y": p.y, "answer": p.answer, "gold": p.label})))

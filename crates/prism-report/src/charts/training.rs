@@ -33,7 +33,7 @@ pub fn spec(lines: &[Line<'_>], title: &str) -> Option<Value> {
     let description = told(&format!("Training by step, {title}, one line per run"), words.into_iter());
     let title = if log { format!("{title} (log scale)") } else { title.to_string() };
     let body = json!({
-        "mark": {"type": "line", "strokeWidth": 1.6, "opacity": if lines.len() > styles.len() { 0.55 } else { 0.95 }, "interpolate": "linear"},
+        "mark": {"type": "line", "strokeWidth": 1.1, "opacity": if lines.len() > styles.len() { 0.45 } else { 0.75 }, "interpolate": "linear"},
         "encoding": {
             "x": {"field": "step", "type": "quantitative", "title": "step", "axis": {"grid": false}},
             "y": {"field": "value", "type": "quantitative", "title": title, "scale": scale},

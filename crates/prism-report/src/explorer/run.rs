@@ -72,7 +72,7 @@ fn read(run: &Run, found: &Findings) -> String {
             "<dl class=\"key\">{}{}{}{}{}</dl>",
             figure("examples", &line.examples.to_string()),
             figure(&format!("clean accuracy, %, {}", interval(line.accuracy_low, line.accuracy_high, percent)), &percent(line.accuracy)),
-            figure("commonest label, %", &percent(line.majority)),
+            figure("the commonest label of each question type gets, %", &percent(line.type_floor)),
             figure("cosine to the target, teacher-forced", &decimal(line.cosine, 3)),
             figure("block opened, %", &percent(line.opened))
         );

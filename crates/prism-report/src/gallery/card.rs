@@ -134,23 +134,24 @@ fn image_html(picture: &Result<Picture, String>, boxes: &[RegionBox], id: &str, 
     out
 }
 
+/// A column per run, a row per intervention: interventions are many, runs few, and a card is narrow.
 fn answers_html(study: &Study, part: &Part, runs: &[usize], interventions: &[String], shown: &Shown) -> String {
     let id = escape(&clipped(&shown.example.id, 80));
     let mut out = format!(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Answers to {id}\"><table class=\"answers\"><thead><tr><td></td><th scope=\"col\">clean</th>"
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Answers to {id}\"><table class=\"answers\"><thead><tr><td></td>"
     );
-    for i in interventions {
-        let _ = write!(out, "<th scope=\"col\">{}</th>", escape(&intervention_label(i).replace("noise ", "")));
+    let columns: Vec<_> =
+        runs.iter().filter_map(|index| Some((study.style(part.audits.get(*index)?), shown.answers.get(index)?))).collect();
+    for (style, _) in &columns {
+        let _ = write!(out, "<th scope=\"col\" data-variant=\"{}\">{}{}</th>", escape(&style.id), swatch(style), escape(&style.name));
     }
     out.push_str("</tr></thead><tbody>");
-    for &index in runs {
-        let (Some(audit), Some(answers)) = (part.audits.get(index), shown.answers.get(&index)) else { continue };
-        let style = study.style(audit);
-        let _ = write!(out, "<tr data-variant=\"{}\"><th scope=\"row\">{}{}</th>", escape(&style.id), swatch(style), escape(&style.name));
-        let clean = answers.get("clean");
-        out.push_str(&cell(clean, None));
-        for i in interventions {
-            out.push_str(&cell(answers.get(i), clean));
+    for i in std::iter::once("clean").chain(interventions.iter().map(String::as_str)) {
+        let is_clean = i == "clean";
+        let of = if is_clean { String::new() } else { format!(" data-intervention=\"{}\"", escape(i)) };
+        let _ = write!(out, "<tr{of}><th scope=\"row\">{}</th>", escape(&intervention_label(i)));
+        for (style, answers) in &columns {
+            out.push_str(&cell(answers.get(i), answers.get("clean").filter(|_| !is_clean), &style.id));
         }
         out.push_str("</tr>");
     }
@@ -160,8 +161,9 @@ fn answers_html(study: &Study, part: &Part, runs: &[usize], interventions: &[Str
 
 /// A letter, ticked when right; against the clean answer a flip is filled and a
 /// change between two wrong letters is outlined.
-fn cell(answer: Option<&Answer>, clean: Option<&Answer>) -> String {
-    let Some(a) = answer else { return "<td class=\"none\" title=\"not run\">–</td>".into() };
+fn cell(answer: Option<&Answer>, clean: Option<&Answer>, variant: &str) -> String {
+    let variant = escape(variant);
+    let Some(a) = answer else { return format!("<td class=\"none\" data-variant=\"{variant}\" title=\"not run\">–</td>") };
     let letter = match (a.letter.as_deref(), a.outcome.as_str()) {
         (Some(letter), _) => escape(&clipped(letter, 12)),
         (None, "no_latents") => "○".into(),
@@ -177,7 +179,7 @@ fn cell(answer: Option<&Answer>, clean: Option<&Answer>) -> String {
     };
     let title = if title.is_empty() { String::new() } else { format!(" title=\"{title}\"") };
     let tick = if a.correct == Some(true) { "<i>✓</i>" } else { "" };
-    format!("<td class=\"{class}\"{title}><span>{letter}{tick}</span></td>")
+    format!("<td class=\"{class}\" data-variant=\"{variant}\"{title}><span>{letter}{tick}</span></td>")
 }
 
 fn texts_html(study: &Study, part: &Part, runs: &[usize], interventions: &[String], shown: &Shown) -> String {

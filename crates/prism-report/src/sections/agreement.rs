@@ -36,8 +36,18 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     if free.is_some() {
         charts.push((free, "Free-running".to_string()));
     }
+    let targets = || {
+        let of =
+            |a: &Audit| a.findings.alignment.iter().filter(|f| f.stage == "target" && f.mode == "teacher_forced").map(|f| f.examples).max();
+        part.audits.iter().filter_map(of)
+    };
+    let over = match (targets().min(), targets().max()) {
+        (Some(low), Some(high)) if low == high => format!("; cosines over {low} of them"),
+        (Some(low), Some(high)) => format!("; cosines over {low} to {high} of them"),
+        _ => String::new(),
+    };
     let caption = format!(
-        "Accuracy against the cosine of latent and teacher target. One point per run ({} each); bars are Wilson 95 % intervals. The left panel is the paper's measure, which feeds the model the targets; the right one lets it run on its own latents.",
+        "Accuracy against the cosine of latent and teacher target. One point per run ({} each{over}); bars are Wilson 95 % intervals. The left panel is the paper's measure, which feeds the model the targets; the right one lets it run on its own latents.",
         n_equals(part)
     );
     let mut out = String::new();

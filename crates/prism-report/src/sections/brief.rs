@@ -3,16 +3,20 @@
 
 use std::fmt::Write;
 
-use prism_audit::conclusion::is_decisive;
+use prism_audit::conclusion::{LOAD_BEARING, is_decisive};
+use prism_audit::findings::ConclusionFinding;
+use prism_audit::verdict::BREAKS;
 
 use super::{conclusions, provenance};
-use crate::gallery::{Gallery, Shown};
+use crate::gallery::{Flip, Gallery};
 use crate::html::{clipped, escape};
 use crate::number::{count_word, percent, plain_points};
-use crate::study::{Part, Study, intervention_label};
+use crate::study::{Audit, Part, Study, intervention_label};
 
-/// Examples named.
+/// Examples named, at least, if there are as many.
 const NAMED: usize = 4;
+/// Examples named, at most: one of each variant.
+const MOST_NAMED: usize = 6;
 /// Command lines printed.
 const LINES: usize = 3;
 
@@ -52,7 +56,7 @@ fn sure(part: &Part) -> String {
     if let Some(margin) = part.margin() {
         let tests = verdicts().map(|v| v.family).max().unwrap_or(0);
         lines.push(format!(
-            "\u{201c}No effect\u{201d} means within ±{} points, fixed before the run; \u{201c}an effect\u{201d} survives Holm\u{2019}s adjustment over {tests} tests.",
+            "\u{201c}No effect\u{201d} means within ±{} points, fixed before the run; \u{201c}an effect\u{201d} survives Holm\u{2019}s adjustment over {tests} tests, those of all runs of this page under one view of the image.",
             plain_points(margin)
         ));
     }
@@ -79,36 +83,51 @@ fn sure(part: &Part) -> String {
     format!("<ul>{}</ul>", lines.into_iter().map(|l| format!("<li>{l}</li>")).collect::<String>())
 }
 
+/// Whether a flip is of the kind the run's verdict speaks of; where the verdict names none, whether it goes the way most go.
+fn is_typical(audit: &Audit, conclusion: &ConclusionFinding, flip: &Flip) -> bool {
+    match conclusion.verdict.as_str() {
+        BREAKS => !flip.gained && flip.to.is_none(),
+        LOAD_BEARING => !flip.gained && flip.to.is_some(),
+        _ => audit.change(&flip.intervention).is_none_or(|c| flip.gained == (c.delta > 0.0)),
+    }
+}
+
+/// The example of a run that shows its verdict best: a flip under what the verdict rests on, of the kind it speaks of.
+fn best<'a>(gallery: &'a Gallery, audit: &Audit, run: usize, used: &[&str]) -> Option<(usize, &'a Flip)> {
+    let conclusion = audit.conclusion()?;
+    let under = if conclusion.resting_on.is_empty() { &conclusion.decisive } else { &conclusion.resting_on };
+    let rests = |f: &Flip| f.run == run && under.split(", ").any(|d| d == f.intervention);
+    let all = || {
+        let free = gallery.shown.iter().enumerate().filter(|(_, s)| !used.contains(&s.example.id.as_str()));
+        free.flat_map(|(place, s)| s.flipped.iter().filter(|f| rests(f)).map(move |f| (place, f)))
+    };
+    all().find(|(_, f)| is_typical(audit, conclusion, f)).or_else(|| all().next())
+}
+
 fn examples(study: &Study, part: &Part, gallery: &Gallery, prefix: &str) -> String {
     let mut named: Vec<String> = Vec::new();
     let mut used: Vec<&str> = Vec::new();
-    // One of each variant first, under what its verdict rests on.
-    for round in 0..NAMED {
-        for &run in &gallery.runs {
-            let Some(audit) = part.audits.get(run).filter(|_| named.len() < NAMED.max(gallery.runs.len().min(6))) else { continue };
-            let decisive = audit.conclusion().map_or("", |c| if c.resting_on.is_empty() { &c.decisive } else { &c.resting_on });
-            let of = |s: &&Shown| {
-                !used.contains(&s.example.id.as_str())
-                    && s.flipped.iter().any(|f| f.run == run && decisive.split(", ").any(|d| d == f.intervention))
-            };
-            let Some(place) = gallery.shown.iter().position(|s| of(&s)).filter(|_| round == 0 || gallery.runs.len() < NAMED) else {
-                continue;
-            };
-            let s = &gallery.shown[place];
-            let Some(f) = s.flipped.iter().find(|f| f.run == run && decisive.split(", ").any(|d| d == f.intervention)) else { continue };
-            used.push(&s.example.id);
-            let letter = |l: &Option<String>| l.as_deref().map_or_else(|| "no answer".to_string(), |l| escape(&clipped(l, 8)));
-            let became = if f.gained { "right" } else { "wrong" };
-            named.push(format!(
-                "<li><a href=\"#{prefix}example-{}\">{}</a>: {} answers {} clean, {} under {}, now {became}</li>",
-                place + 1,
-                escape(&clipped(&s.example.id, 40)),
-                escape(&study.style(audit).name),
-                letter(&f.from),
-                letter(&f.to),
-                escape(&intervention_label(&f.intervention))
-            ));
+    // One of each variant first; more where there are few variants.
+    let rounds = NAMED.div_ceil(gallery.runs.len().max(1));
+    for &run in gallery.runs.iter().cycle().take(gallery.runs.len() * rounds) {
+        if named.len() >= NAMED.max(gallery.runs.len().min(MOST_NAMED)) {
+            break;
         }
+        let Some(audit) = part.audits.get(run) else { continue };
+        let Some((place, f)) = best(gallery, audit, run, &used) else { continue };
+        let s = &gallery.shown[place];
+        used.push(&s.example.id);
+        let letter = |l: &Option<String>| l.as_deref().map_or_else(|| "no answer".to_string(), |l| escape(&clipped(l, 8)));
+        let became = if f.gained { "right" } else { "wrong" };
+        named.push(format!(
+            "<li><a href=\"#{prefix}example-{}\">{}</a>: {} answers {} clean, {} under {}, now {became}</li>",
+            place + 1,
+            escape(&clipped(&s.example.id, 40)),
+            escape(&study.style(audit).name),
+            letter(&f.from),
+            letter(&f.to),
+            escape(&intervention_label(&f.intervention))
+        ));
     }
     if gallery.total == 0 {
         return "<p>The records could not be read, so no example is shown.</p>".into();
@@ -124,7 +143,7 @@ fn examples(study: &Study, part: &Part, gallery: &Gallery, prefix: &str) -> Stri
         );
     }
     format!(
-        "<p>{} of {} examples change between right and wrong under some intervention. Among them:</p><ul>{}</ul>{all}",
+        "<p>{} of {} examples change between right and wrong under some intervention. Of the kind each verdict speaks of, where there is one:</p><ul>{}</ul>{all}",
         gallery.flipping,
         gallery.total,
         named.concat()

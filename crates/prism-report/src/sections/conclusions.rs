@@ -2,14 +2,12 @@
 
 use std::fmt::Write;
 
-use prism_audit::conclusion::is_decisive;
-
 use super::table::{NUMBER, TEXT, Table};
 use super::{Builder, swatch};
 use crate::html::escape;
 use crate::number::points;
 use crate::study::{Part, Study, intervention_label};
-use crate::verdict::class_of_word;
+use crate::verdict::{self, class_of_word};
 
 /// The section.
 pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
@@ -74,25 +72,41 @@ fn rule_html(rule: &str) -> String {
     out
 }
 
-/// One line a variant: its word, and the clause of the rule, shortest where all seeds agree.
+/// A verdict of some runs of a variant: word, clause of the rule, what it rests on, in how many runs.
+type Found = Vec<(String, String, String, usize)>;
+
+/// The word of every variant and the clause of the rule that made it, once for all that share them.
 pub fn brief(study: &Study, part: &Part) -> String {
-    let mut out = String::from("<ul class=\"standings\">");
+    let mut groups: Vec<(Found, usize, Vec<usize>)> = Vec::new();
     for v in part.variants() {
-        let style = &study.variants[v];
-        let mut found: Vec<(&str, &str, String, usize)> = Vec::new();
+        let mut found: Found = Vec::new();
         for c in part.of(v).filter_map(|a| a.conclusion()) {
             match found.iter_mut().find(|(word, rule, ..)| *word == c.verdict && *rule == c.rule) {
                 Some((.., runs)) => *runs += 1,
-                None => found.push((&c.verdict, &c.rule, labels(&c.resting_on), 1)),
+                None => found.push((c.verdict.clone(), c.rule.clone(), labels(&c.resting_on), 1)),
             }
         }
         let runs = part.of(v).count();
-        let _ = write!(out, "<li data-variant=\"{}\">{}<b>{}</b> ", escape(&style.id), swatch(style), escape(&style.name));
+        match groups.iter_mut().find(|(known, n, _)| *known == found && *n == runs) {
+            Some((.., variants)) => variants.push(v),
+            None => groups.push((found, runs, vec![v])),
+        }
+    }
+    let mut out = String::from("<ul class=\"standings\">");
+    for (found, runs, variants) in &groups {
+        let names: Vec<String> = variants
+            .iter()
+            .map(|&v| {
+                let style = &study.variants[v];
+                format!("<span class=\"who\" data-variant=\"{}\">{}<b>{}</b></span>", escape(&style.id), swatch(style), escape(&style.name))
+            })
+            .collect();
+        let _ = write!(out, "<li>{} ", names.join(" "));
         if found.is_empty() {
             out.push_str("<span class=\"word silent\">not tested</span>");
         }
         for (i, (word, rule, on, n)) in found.iter().enumerate() {
-            let of = if *n == runs { String::new() } else { format!(" in {n} of {runs} runs") };
+            let of = if n == runs { String::new() } else { format!(" in {n} of {runs} runs") };
             let on = if on.is_empty() || on.len() > 60 { String::new() } else { format!(" ({})", escape(on)) };
             let _ = write!(
                 out,
@@ -103,30 +117,28 @@ pub fn brief(study: &Study, part: &Part) -> String {
                 escape(rule)
             );
         }
-        out.push_str(&raised(part, v));
         out.push_str("</li>");
     }
     out.push_str("</ul>");
+    out.push_str(&raised(study, part));
     out
 }
 
 /// The decisive interventions under which accuracy is shown to rise, with the change in every run: a block that costs
 /// answers is no less an answer to the question than one that gives them.
-fn raised(part: &Part, variant: usize) -> String {
+fn raised(study: &Study, part: &Part) -> String {
     let mut found: Vec<(String, Vec<String>)> = Vec::new();
-    for audit in part.of(variant) {
-        for v in audit.findings.verdict.iter().filter(|v| is_decisive(v) && v.verdict == prism_audit::verdict::CHANGES) {
-            let Some(change) = audit.change(&v.intervention).filter(|c| c.delta > 0.0) else { continue };
-            let (label, points) = (intervention_label(&v.intervention), points(Some(change.delta)));
-            match found.iter_mut().find(|(known, _)| *known == label) {
-                Some((_, all)) => all.push(points),
-                None => found.push((label, vec![points])),
-            }
+    for (audit, intervention, delta) in verdict::rises(part) {
+        let (label, points) = (intervention_label(intervention), format!("{} {}", part.run_name(study, audit), points(Some(delta))));
+        match found.iter_mut().find(|(known, _)| *known == label) {
+            Some((_, all)) => all.push(points),
+            None => found.push((label, vec![points])),
         }
     }
-    if found.is_empty() {
-        return String::new();
+    let lines: String = found.iter().map(|(label, points)| format!("<li>{}: {}</li>", escape(label), escape(&points.join(", ")))).collect();
+    if lines.is_empty() {
+        String::new()
+    } else {
+        format!("<p class=\"why rises\">Accuracy is shown to rise, in points, under</p><ul class=\"why\">{lines}</ul>")
     }
-    let each: Vec<String> = found.iter().map(|(label, points)| format!("{label} ({})", points.join(", "))).collect();
-    format!("<span class=\"why\">. Accuracy rises under {} points.</span>", escape(&each.join(", ")))
 }

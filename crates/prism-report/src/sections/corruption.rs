@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::{Builder, n_equals, row_start, run, styles};
+use super::{Builder, EXPLAINED, n_equals, row_start, run, styles};
 use crate::charts::{corruption, gap_response};
 use crate::html::escape;
 use crate::number::{decimal, interval, p_value, percent, plain_points, points};
@@ -41,10 +41,11 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         _ => " Interventions on part of the block, or under another view of the image, have figures of their own.",
     };
     let caption = format!(
-        "Change in accuracy when every latent is replaced before it is read, against the clean run of the same questions ({}; those whose block opened). Bars are 95 % score intervals of the paired difference.{band}{silent}{others}",
+        "Change in accuracy when something is done to every latent of the block, against the clean run of the same questions ({}; those whose block opened): left of 0 the damage hurts, right of 0 it helps. Bars are 95 % score intervals of the paired difference.{band}{silent}{others}",
         n_equals(part)
     );
     let mut out = builder.figure("corruption", vec![(corruption::spec(&effects, margin), String::new())], &styles(study, part), &caption);
+    out.push_str(EXPLAINED);
     out.push_str(&verdicts(study, part, builder));
     builder.section("corruption", "What damage to the latents does", &out)
 }
@@ -88,7 +89,7 @@ fn verdicts(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let rule = rule_html();
     builder.table(
         "corruption",
-        &format!("What each intervention allows to be said. n, and all that follows, counts the questions whose block opened. Latents moved: mean norm of the change over that of the clean latents; change and its 95 % score interval in points; unparsed: lost answers that could not be read any more; Holm over every run and intervention of this page; detectable: the smallest change, in points, that this many questions would show; needed: questions the equivalence test would ask for. {rule}"),
+        &format!("What each intervention allows to be said. n, and all that follows, counts the questions whose block opened. Latents moved: mean norm of the change over that of the clean latents; change and its 95 % score interval in points; unparsed: lost answers that could not be read any more; Holm over every run and intervention of this page under the same view of the image; detectable: the smallest change, in points, that this many questions would show; needed: questions the equivalence test would ask for. {rule}"),
         &t,
     )
 }

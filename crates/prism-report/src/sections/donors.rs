@@ -1,6 +1,8 @@
 //! Whose answer is given: do swapped-in latents bring their own answer along, and does a
 //! change of the image that changes the answer arrive in the latents?
 
+use prism_audit::findings::DonorFinding;
+
 use super::table::{NUMBER, TEXT, Table};
 use super::{Builder, run, styles};
 use crate::charts::forest::{self, Look, Mark};
@@ -19,14 +21,15 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         return builder
             .absent(HEADING, "no swap with a donor was run; add `swap` or `swap:counterfactual` to the audit\u{2019}s interventions");
     }
-    let marks: Vec<Mark<'_>> = rows()
-        .filter(|(a, _)| !a.is_silent())
-        .filter_map(|(a, f)| {
-            let row = intervention_label(&f.intervention);
-            let key = Some(f.intervention.clone());
-            Some(Mark { run: run(study, part, a), row, key, value: f.lift?, low: f.lift_low, high: f.lift_high })
-        })
-        .collect();
+    type Read = fn(&DonorFinding) -> (Option<f64>, Option<f64>, Option<f64>);
+    let marks = |read: Read| -> Vec<Mark<'_>> {
+        let of = |(a, f): (_, &DonorFinding)| {
+            let (value, low, high) = read(f);
+            let (row, key) = (intervention_label(&f.intervention), Some(f.intervention.clone()));
+            Some(Mark { run: run(study, part, a), row, key, value: value?, low, high })
+        };
+        rows().filter(|(a, _)| !a.is_silent()).filter_map(of).collect()
+    };
     let look = Look {
         what: "Donor-answer lift",
         title: "more answers with the donor\u{2019}s letter, points",
@@ -35,8 +38,13 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         band: None,
         reference: Some(0.0),
     };
-    let caption = "How much oftener the donor\u{2019}s gold letter is answered once its latents stand in the block, on examples whose own gold letter is another. If latents carry the answer, answers follow the donor; but damage that only makes a model guess raises this too, by up to 50 points with two options and 25 with four: compare `swap` with `zero` before reading it as a transfer. Bars are 95 % intervals of the paired difference.";
-    let mut out = builder.figure("donors", vec![(forest::spec(&marks, &look), String::new())], &styles(study, part), caption);
+    let beyond = Look { what: "Donor\u{2019}s letter beyond damage", title: "above the average other wrong letter, points", ..look };
+    let caption = "Left: how much oftener the donor\u{2019}s gold letter is answered once its latents stand in the block, on examples whose own gold letter is another. Damage that only makes a model guess raises this too, by up to 50 points with two options and 25 with four. Right: the same above the average other wrong letter, on questions of three options or more, which guessing leaves at 0: if latents carry the answer, it is above. Bars are 95 % intervals of the paired difference.";
+    let charts = vec![
+        (forest::spec(&marks(|f| (f.lift, f.lift_low, f.lift_high)), &look), "Donor-answer lift".to_string()),
+        (forest::spec(&marks(|f| (f.transfer, f.transfer_low, f.transfer_high)), &beyond), "Beyond damage".to_string()),
+    ];
+    let mut out = builder.figure("donors", charts, &styles(study, part), caption);
     let mut t = Table::new(&[
         (TEXT, "intervention"),
         (NUMBER, "n"),
@@ -44,6 +52,9 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         (NUMBER, "donor\u{2019}s letter,<br>clean, %"),
         (NUMBER, "swapped, %"),
         (NUMBER, "lift"),
+        (NUMBER, "95 %"),
+        (NUMBER, "<i>p</i>"),
+        (NUMBER, "beyond damage"),
         (NUMBER, "95 %"),
         (NUMBER, "<i>p</i>"),
         (NUMBER, "own gold,<br>clean, %"),
@@ -59,6 +70,9 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
                 format!("<b>{}</b>", points(f.lift)),
                 interval(f.lift_low, f.lift_high, points),
                 p_value(f.lift_p),
+                points(f.transfer),
+                interval(f.transfer_low, f.transfer_high, points),
+                p_value(f.transfer_p),
                 percent(f.gold_rate_clean),
                 percent(f.gold_rate),
                 decimal(f.margin_lift, 2),
@@ -68,7 +82,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     }
     out.push_str(&builder.table(
         "donors",
-        "Answers beside the donor\u{2019}s gold letter. Left out: the donor has the same letter, none, or one that is no option here. <i>p</i> by sign flips with clusters whole; margin: change of the donor letter\u{2019}s log-probability margin.",
+        "Answers beside the donor\u{2019}s gold letter. Left out: the donor has the same letter, none, or one that is no option here. Beyond damage: the donor\u{2019}s letter above the average other wrong letter, against the clean run. <i>p</i> by sign flips with clusters whole; margin: change of the donor letter\u{2019}s log-probability margin.",
         &t.finish(),
     ));
     builder.section("donors", HEADING, &out)

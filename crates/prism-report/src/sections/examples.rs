@@ -16,7 +16,7 @@ pub fn html(study: &Study, part: &Part, gallery: &Gallery, builder: &mut Builder
     let cards: String = gallery.shown.iter().enumerate().map(|(i, s)| card::html(context, s, i + 1)).collect();
     let flipping_shown = gallery.shown.iter().filter(|s| !s.flipped.is_empty()).count();
     let how = format!(
-        "{} of {} examples ({}). Not a random draw: chosen so that every run and intervention that turns any answer from right to wrong or back has an example, then those with most such flips ({} of the {} that flip at all), then the first of the file.",
+        "{} of {} examples ({}). Not a random draw: chosen so that, as far as they go, every run and intervention that turns answers from right to wrong or back has an example of each kind (lost, lost for want of an answer, gained), then those with most such flips ({} of the {} that flip at all), then the first of the file.",
         gallery.shown.len(),
         gallery.total,
         n_equals(part),

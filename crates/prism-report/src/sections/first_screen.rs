@@ -1,8 +1,6 @@
 //! The first screen: the verdict in words, the figures behind it, and what must
 //! be known before anything else is read.
 
-use std::fmt::Write;
-
 use prism_audit::conclusion::is_main;
 
 use super::{callout, n_equals};
@@ -17,10 +15,6 @@ const OPEN_WARNINGS: usize = 6;
 /// Verdict, alarms, the four answers and key figures.
 pub fn html(study: &Study, part: &Part, brief: &str) -> String {
     let mut out = format!("<p class=\"verdict\">{}</p>", escape(&verdict::sentence(study, part)));
-    let headline = study.comparison.as_ref().and_then(|(_, f)| verdict::headline(&f.comparison));
-    if let Some(row) = headline {
-        let _ = write!(out, "<p class=\"verdict-more\">{}</p>", escape(&verdict::headline_sentence(row)));
-    }
     out.push_str(&alarms(study, part));
     out.push_str(brief);
     out.push_str(&key_figures(study, part));
@@ -68,7 +62,7 @@ fn guessing(study: &Study, part: &Part) -> String {
     callout(
         "alarm",
         &format!(
-            "<b>{} {is} not shown to be above guessing.</b> {its} clean accuracy reaches down to what always answering the commonest letter gets; nothing can be said about {them} latents. <small>95 % interval, commonest letter: {}.</small>",
+            "<b>{} {is} not shown to be above guessing.</b> {its} clean accuracy reaches down to what the commonest letter of each question type gets, so damage has little to take: that none is seen says nothing of {them} latents; that accuracy rises can still be shown. <small>95 % interval, commonest letters: {}.</small>",
             escape(&verdict::list(names.iter().map(String::as_str))),
             escape(&why.join("; "))
         ),
@@ -91,9 +85,16 @@ fn key_figures(study: &Study, part: &Part) -> String {
         } else {
             format!("{}–{}", percent(Some(low)), percent(Some(high)))
         };
-        let floor = part.audits.iter().filter_map(|a| a.summary()?.majority).reduce(f64::max);
-        let floor = floor.map_or_else(String::new, |m| format!(" (commonest letter: {})", percent(Some(m))));
+        let floor = part.audits.iter().filter_map(|a| a.summary()?.type_floor).reduce(f64::max);
+        let floor =
+            floor.map_or_else(String::new, |m| format!("; guessing the commonest letter of each question type: {}", percent(Some(m))));
         items.push((format!("{range} %"), format!("accuracy, clean{floor}")));
+    }
+    if let Some(base) = study.base.as_ref().filter(|base| base.benchmark == part.benchmark && base.accuracy.is_some()) {
+        items.push((
+            format!("{} %", percent(base.accuracy)),
+            "accuracy of the base model they start from, which has no latent block".into(),
+        ));
     }
     let largest = part
         .audits
@@ -111,11 +112,15 @@ fn key_figures(study: &Study, part: &Part) -> String {
         );
         items.push((points(Some(change.delta)), what));
     }
-    if let Some(row) = study.comparison.as_ref().and_then(|(_, f)| verdict::headline(&f.comparison))
-        && row.r.is_some()
+    if let Some((_, f)) = &study.comparison
+        && let Some(row) = verdict::headline(&f.comparison).filter(|row| row.r.is_some())
     {
+        let clusters = if row.cluster_warning.is_some() { "; the points cluster, so it says little" } else { "" };
+        let free = f.comparison.iter().find(|r| r.unit == row.unit && r.x == "cosine_free" && r.y == "accuracy" && r.given.is_none());
+        let free = free.and_then(|r| r.r).map_or_else(String::new, |r| format!("; free-running cosine: {}", correlation(Some(r))));
         let what = format!(
-            "cosine with accuracy, exact p {}, Fisher 95 % {}",
+            "cosine with accuracy over {} points, exact p {}, Fisher 95 % {}{clusters}{free}",
+            row.variants,
             p_equals(row.exact_p),
             interval(row.fisher_low, row.fisher_high, correlation)
         );

@@ -89,9 +89,10 @@ fn steps(study: &Study, part: &Part, majority: Option<f64>, builder: &mut Builde
     if spec.is_none() {
         return String::new();
     }
-    let caption = format!(
-        "The probe for the gold letter on each latent as it is fed back, with the 95 % interval over examples where it was computed; dashed: share of the commonest letter.{DRAWN}"
-    );
+    let bounded = lines.iter().flat_map(|l| &l.points).any(|p| p.low.is_some());
+    let intervals = if bounded { ", with the 95 % interval over examples" } else { " (no interval is computed for these)" };
+    let caption =
+        format!("The probe for the gold letter on each latent as it is fed back{intervals}; dashed: share of the commonest letter.{DRAWN}");
     builder.figure("probe-steps", vec![(spec, String::new())], &styles(study, part), &caption)
 }
 
@@ -120,7 +121,7 @@ fn layers(study: &Study, part: &Part, builder: &mut Builder) -> String {
         charts
             .push((probes::layers(&run(study, part, audit), &of.iter().map(cell).collect::<Vec<_>>(), range), part.run_name(study, audit)));
     }
-    let caption = "Accuracy of the probe for the gold letter by position and layer: 0 is the input embedding, last is after the final norm. C chosen in an inner loop, one repeat of the folds (the last layer: all repeats). The palest color is the commonest letter's share.";
+    let caption = "Accuracy of the probe for the gold letter by position and layer: 0 is the input embedding, last is after the final norm. C chosen in an inner loop, one repeat of the folds (the last layer: all repeats). The palest colour is the commonest letter\u{2019}s share or less; where there is no cell, the position was not kept at that layer.";
     builder.figure("probe-layers", charts, &styles(study, part), caption)
 }
 

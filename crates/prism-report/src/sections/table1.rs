@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use prism_audit::findings::VariantSummary;
 
-use super::{Builder, n_equals, row_start, swatch};
+use super::{Builder, EXPLAINED, n_equals, row_start, swatch};
 use crate::html::escape;
 use crate::number::{decimal, interval, percent, points, spread};
 use crate::study::{Audit, Part, Study, intervention_label};
@@ -50,14 +50,26 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         0 => String::new(),
         n => format!(" {n} further interventions stand in the sections below."),
     };
+    let has = |kind: &str| interventions.iter().any(|i| i == kind || i.starts_with(&format!("{kind}:")));
+    let mut columns = String::new();
+    for (kind, words) in [
+        ("zero", "zero: latents set to 0"),
+        ("noise", "σ: noise of that standard deviation added"),
+        ("relative", "relative: noise in multiples of the latents\u{2019} spread"),
+        ("swap", "swap: another example\u{2019}s latents"),
+    ] {
+        if has(kind) {
+            let _ = write!(columns, "{}{words}", if columns.is_empty() { ": " } else { ", " });
+        }
+    }
     let caption = format!(
-        "{} on {}: {} questions. Cosine: teacher-forced, target stage. Accuracy with its Wilson 95 % interval. Probes: five-fold accuracy for the gold letter; floor: share of the commonest letter. Change: against the clean run of the same questions, with the number newly right / newly wrong; zero: latents set to 0, σ: noise of that standard deviation added, swap: another example’s latents.{more}{seeds}",
+        "{} on {}: {} questions. Cosine: teacher-forced, target stage. Accuracy with its Wilson 95 % interval. Probes: five-fold accuracy for the gold letter; floor: what the commonest letter of each question type gets. Change: against the clean run of the same questions, with the number newly right / newly wrong{columns}.{more}{seeds}",
         if part.audits.len() == 1 { "The run" } else { "Variants" },
         escape(&part.benchmark),
         n_equals(part)
     );
     let table = builder.table("table-1", &caption, &t);
-    builder.section("table-1", "Variants side by side", &table)
+    builder.section("table-1", "Variants side by side", &format!("{table}{EXPLAINED}"))
 }
 
 /// The model all runs started from: scored, not probed, and without latents to change.
@@ -88,7 +100,7 @@ fn run_row(study: &Study, part: &Part, audit: &Audit, interventions: &[String], 
         percent(s.and_then(|s| s.probe_a)),
         percent(s.and_then(|s| s.probe_b)),
         points(s.and_then(|s| s.gap)),
-        percent(s.and_then(|s| s.majority)),
+        percent(s.and_then(|s| s.type_floor)),
     );
     for i in interventions {
         match audit.effect(i) {

@@ -36,7 +36,7 @@ fn table1(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
     let mut rows = Vec::new();
     if let Some(base) = study.base.as_ref().filter(|base| base.benchmark == part.benchmark) {
         let bounds = interval(base.accuracy_low, base.accuracy_high, percent);
-        rows.push(vec!["base model".into(), "–".into(), percent(base.accuracy), bounds, percent(base.majority)]);
+        rows.push(vec!["base model".into(), "–".into(), percent(base.accuracy), bounds, percent(base.type_floor)]);
     }
     for audit in &part.audits {
         let (summary, clean) = (audit.summary(), audit.effect("clean"));
@@ -46,7 +46,7 @@ fn table1(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
             decimal(summary.and_then(|s| s.cosine), 3),
             percent(accuracy),
             clean.map_or_else(|| "–".into(), |c| interval(c.accuracy_low, c.accuracy_high, percent)),
-            percent(summary.and_then(|s| s.majority)),
+            percent(summary.and_then(|s| s.type_floor)),
             percent(summary.and_then(|s| s.probe_a)),
             percent(summary.and_then(|s| s.probe_b)),
             points(summary.and_then(|s| s.gap)),

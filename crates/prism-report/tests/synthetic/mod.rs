@@ -179,6 +179,7 @@ fn audit(run: &Path, v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: 
         gap_rows: Some(EXAMPLES),
         question_mean: accuracy_of("question_mean"),
         majority: Some(0.35),
+        type_floor: Some(0.375),
         opened: clean.opened,
         delta_truncate: delta("zero"),
         delta_noise_01: delta("noise:0.1"),
