@@ -51,14 +51,15 @@ pub fn planned(examples: usize, tests: usize, settings: &AuditSettings) -> Plann
 impl Planned {
     /// One line.
     pub fn in_words(&self) -> String {
-        let points = |value: Option<f64>| value.map_or("none".to_string(), |v| format!("{:.1} points", 100.0 * v));
+        let points =
+            |value: Option<f64>| value.map_or("no change of any size".to_string(), |v| format!("a change of at least {:.1} points", 100.0 * v));
         let enough = if self.examples < self.needed {
             "too few to expect `bypassed`"
         } else {
             "enough to expect `bypassed` of latents nothing reads"
         };
         format!(
-            "{} examples can show (if {:.0} % are right in one run only; {:.0} % power, alpha {}): a change of at least {} by one test, \
+            "{} examples can show (if {:.0} % are right in one run only; {:.0} % power, alpha {}): {} by one test, \
              {} as the first of {} adjusted; no change beyond ±{:.1} points takes {}: {enough}",
             self.examples,
             100.0 * self.discordance,

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use prism_report::terminal::sparkline::sparkline;
 use prism_run::Progress;
 use serde::Serialize;
@@ -111,6 +111,18 @@ impl Printer {
     }
 }
 
+/// Units a second, in three digits at most.
+fn rate(per_second: f64) -> String {
+    let digits = if per_second >= 100.0 {
+        0
+    } else if per_second >= 1.0 {
+        1
+    } else {
+        2
+    };
+    format!("{per_second:.digits$}/s")
+}
+
 /// A closed pipe on the reading side is the reader's choice, not an error.
 fn put(out: &mut dyn Write, text: &str) {
     let _ = writeln!(out, "{text}");
@@ -129,8 +141,11 @@ impl Progress for Printer {
             return;
         }
         if self.terminal {
-            let template = "{msg:24} {wide_bar} {pos}/{len} {per_sec} eta {eta} {prefix}";
+            let template = "{msg:20} {bar:16} {pos}/{len} {rate} eta {eta} {prefix}";
             let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                let _ = out.write_str(&rate(state.per_sec()));
+            });
             let drawn =
                 ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(5)).with_style(style).with_position(done);
             drawn.set_message(format!("{}{}", bar.stage, bar.what));

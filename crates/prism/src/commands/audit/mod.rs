@@ -274,6 +274,7 @@ fn records(
     let Some(first) = arms.first() else { return Ok(Vec::new()) };
     match protocol {
         Some(protocol) => context.printer.narrate(&format!("latent protocol {}: {}", protocol.id, first.strategy.exit.kind().name())),
+        None if !plan.acts() => context.printer.narrate("no latent protocol: answers alone, without a latent block"),
         None => context.printer.narrate(
             "this checkpoint has no latent protocol (none of the known start tokens): it is run without one, and every branch equals \
              the clean run; name its protocol with --protocol if it has one",

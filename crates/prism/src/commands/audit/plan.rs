@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use prism_audit::AuditSettings;
 use prism_audit::settings::Compat;
 use prism_model::record;
-use prism_run::{Intervention, Shard, Variant};
+use prism_run::{Action, Intervention, Shard, Variant};
 
 use super::subject;
 use crate::Context;
@@ -127,6 +127,11 @@ pub struct AuditPlan {
 }
 
 impl AuditPlan {
+    /// Whether anything is done to latents.
+    pub fn acts(&self) -> bool {
+        self.interventions.iter().any(|i| i.action != Action::Clean)
+    }
+
     /// The audit that was typed.
     ///
     /// # Errors
