@@ -51,8 +51,9 @@ pub fn planned(examples: usize, tests: usize, settings: &AuditSettings) -> Plann
 impl Planned {
     /// One line.
     pub fn in_words(&self) -> String {
-        let points =
-            |value: Option<f64>| value.map_or("no change of any size".to_string(), |v| format!("a change of at least {:.1} points", 100.0 * v));
+        let points = |value: Option<f64>| {
+            value.map_or("no change of any size".to_string(), |v| format!("a change of at least {:.1} points", 100.0 * v))
+        };
         let enough = if self.examples < self.needed {
             "too few to expect `bypassed`"
         } else {

@@ -70,6 +70,12 @@ pub fn text(html: &str) -> String {
     let mut rest = html;
     while let Some((before, after)) = rest.split_once('<') {
         out.push_str(before);
+        // `< 0.001` opens no tag, to a browser either.
+        if !after.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/') {
+            out.push('<');
+            rest = after;
+            continue;
+        }
         if after.starts_with("svg") {
             rest = after.split_once("</svg>").map_or("", |(_, rest)| rest);
             continue;
@@ -91,6 +97,11 @@ pub fn text(html: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::Table;
+
+    #[test]
+    fn less_than_is_no_tag() {
+        assert_eq!(super::text("<b>p</b> < 0.001, a<b>c</b> &lt;i&gt;"), "p < 0.001, ac <i>");
+    }
 
     #[test]
     fn a_cell_that_hangs_down_keeps_the_columns_below_it() {
