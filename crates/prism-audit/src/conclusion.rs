@@ -86,7 +86,7 @@ pub fn conclude(verdicts: &[VerdictFinding]) -> ConclusionFinding {
     if !broken.is_empty() {
         return found(
             BREAKS,
-            "under a decisive intervention accuracy falls, and among the answers that can be parsed both ways no loss is shown",
+            "under a decisive intervention accuracy falls, and among the answers that can be parsed both ways no loss is shown, nor excluded",
             &broken,
         );
     }
@@ -98,7 +98,7 @@ pub fn conclude(verdicts: &[VerdictFinding]) -> ConclusionFinding {
         let better = changing.iter().any(|v| v.delta.is_some_and(|d| d > 0.0));
         let rule = match better {
             true => {
-                "a decisive intervention changes answers, and raises accuracy: the latents are read, and do not help; more examples would not decide"
+                "a decisive intervention changes answers, and raises accuracy: the block makes a difference, and does not help; more examples of the same would not make it `load-bearing` or `bypassed`"
             }
             false => {
                 "a decisive intervention lowers accuracy, and the choice is not shown to fall by the margin; more examples of the same would not decide"
@@ -206,7 +206,7 @@ mod tests {
                 (clean, answer(i, !lost, i >= made.unparsed || !lost, Some(made.moved)))
             })
             .collect();
-        let pairs = rows.iter().map(|(clean, other)| Pair { clean, other, category: None }).collect();
+        let pairs = rows.iter().map(|(clean, other)| Pair { clean, other, category: None, label: "" }).collect();
         let clean = Branch { name: "clean", intervention: Some(prism_run::Action::Clean.into()), pairs: vec![], rows: vec![] };
         let branch = Branch { name: made.name, intervention: None, pairs, rows: vec![] };
         let found = crate::verdict::verdicts(&[clean, branch], &Default::default(), &Default::default());

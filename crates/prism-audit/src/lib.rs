@@ -18,6 +18,7 @@ pub mod error;
 pub mod faithfulness;
 pub mod findings;
 pub mod latents;
+pub mod lenient;
 pub mod pairs;
 pub mod paper;
 pub mod paths;

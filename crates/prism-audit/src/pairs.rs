@@ -20,6 +20,8 @@ pub struct Pair<'a> {
     pub other: &'a AnswerRow,
     /// Category of the example.
     pub category: Option<&'a str>,
+    /// Its gold letter.
+    pub label: &'a str,
 }
 
 /// All answers of one intervention.
@@ -77,6 +79,19 @@ impl Branch<'_> {
     }
 }
 
+/// The branch beside the clean run under its own view of the image: `None` where that was not run. A branch in full view, and
+/// the clean run under a view, stand beside the clean run in full view.
+pub fn within_view<'a>(branch: &Branch<'a>, branches: &[Branch<'a>]) -> Option<Branch<'a>> {
+    let Some(own) = branch.intervention.filter(|i| i.view != View::Open && i.action != Action::Clean) else {
+        return Some(branch.clone());
+    };
+    let is_baseline = |b: &&Branch<'_>| b.intervention.is_some_and(|i| i.action == Action::Clean && i.view == own.view);
+    let baseline = branches.iter().find(is_baseline)?;
+    let clean: BTreeMap<usize, &AnswerRow> = baseline.pairs.iter().map(|p| (p.other.row, p.other)).collect();
+    let pairs = branch.pairs.iter().filter_map(|p| Some(Pair { clean: clean.get(&p.other.row)?, ..*p })).collect();
+    Some(Branch { pairs, ..branch.clone() })
+}
+
 /// Groups the answers by intervention (clean, zero, noise by amount, swaps, others by name,
 /// sham, other views) and pairs each with the clean answers.
 ///
@@ -86,6 +101,7 @@ impl Branch<'_> {
 pub fn branches<'a>(path: &Path, examples: &'a [ExampleRow], answers: &'a [AnswerRow]) -> Result<Vec<Branch<'a>>> {
     let bad = |cause: String| prism_run::Error::content(path, cause, "delete the records folder and run the audit again");
     let categories: BTreeMap<usize, Option<&str>> = examples.iter().map(|e| (e.row, e.category.as_deref())).collect();
+    let labels: BTreeMap<usize, &str> = examples.iter().map(|e| (e.row, e.label.as_str())).collect();
     let mut by_name: BTreeMap<(u8, u64, &str), BTreeMap<usize, &AnswerRow>> = BTreeMap::new();
     for answer in answers {
         if Outcome::from_name(&answer.outcome).is_none() {
@@ -103,6 +119,7 @@ pub fn branches<'a>(path: &Path, examples: &'a [ExampleRow], answers: &'a [Answe
         return Err(bad("holds no clean run to compare with".into()).into());
     };
     let category = |row: usize| categories.get(&row).copied().flatten();
+    let label = |row: usize| labels.get(&row).copied().unwrap_or_default();
     let usable = |answer: &AnswerRow| answer.outcome != Outcome::Error.name();
     Ok(by_name
         .into_iter()
@@ -111,7 +128,9 @@ pub fn branches<'a>(path: &Path, examples: &'a [ExampleRow], answers: &'a [Answe
             intervention: name.parse().ok(),
             pairs: rows
                 .values()
-                .filter_map(|other| Some(Pair { clean: clean.get(&other.row)?, other, category: category(other.row) }))
+                .filter_map(|other| {
+                    Some(Pair { clean: clean.get(&other.row)?, other, category: category(other.row), label: label(other.row) })
+                })
                 .filter(|pair| usable(pair.clean) && usable(pair.other))
                 .collect(),
             rows: rows.into_values().map(|answer| (answer, category(answer.row))).collect(),

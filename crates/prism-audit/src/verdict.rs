@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use prism_run::records::AnswerRow;
+
 use crate::AuditSettings;
 use crate::clusters::Clusters;
 use crate::findings::VerdictFinding;
-use crate::pairs::{Branch, Pair, base, gained, lost, opened, unparsed};
+use crate::lenient;
+use crate::pairs::{Branch, Pair, base, gained, lost, opened, right, unparsed, within_view};
 use crate::power::POWER;
 use crate::statistics::adjust::{benjamini_hochberg, holm};
 use crate::statistics::cluster_robust::cluster_mean;
@@ -15,6 +18,8 @@ use crate::statistics::sign_flip::exact_of_counts;
 
 /// The rule, to be printed beside every verdict.
 pub const RULE: &str = "Each verdict reads the examples whose latent block opened in the clean run. \
+Under another view of the image (`@`) it compares with the clean run under that view; `clean@` itself, which leaves the latents alone, \
+with the clean run in full view. \
 `changes the answer`: exact McNemar test on the same examples, p below alpha after Holm over the interventions of the run \
 under the same view of the image, or of all runs where several stand beside each other (also when the change is smaller than the \
 margin). Where examples come in clusters (a pair, an image, a counterfactual partner), the test flips clusters as a whole. \
@@ -40,6 +45,8 @@ pub const BYPASSED: &str = "bypassed";
 pub const UNDECIDED: &str = "undecided";
 /// Verdict: the intervention did too little to the latents.
 pub const TOO_WEAK: &str = "too weak to test";
+/// Verdict: there is no clean run, with a block that opened, under the same view of the image.
+pub const NO_BASELINE: &str = "no clean run under this view";
 /// Verdict: nothing was tested.
 pub const NO_LATENTS: &str = "no latents ran";
 
@@ -62,8 +69,13 @@ pub fn is_removal(name: &str) -> bool {
 /// One verdict per intervention that replaces something (not clean, sham or noise of 0).
 /// The run's variant and seed are left for the caller to fill in.
 pub fn verdicts(branches: &[Branch<'_>], clusters: &Clusters, settings: &AuditSettings) -> Vec<VerdictFinding> {
-    let mut found: Vec<VerdictFinding> =
-        branches.iter().filter(|b| !b.is_clean() && !b.is_sham()).map(|branch| one(branch, clusters, settings)).collect();
+    let acting = branches.iter().filter(|b| !b.is_clean() && !b.is_sham());
+    let mut found: Vec<VerdictFinding> = acting
+        .map(|branch| match within_view(branch, branches) {
+            Some(branch) => one(&branch, clusters, settings),
+            None => one(&Branch { pairs: Vec::new(), ..branch.clone() }, clusters, settings),
+        })
+        .collect();
     adjust(&mut found.iter_mut().collect::<Vec<_>>());
     found
 }
@@ -121,6 +133,21 @@ fn one(branch: &Branch<'_>, clusters: &Clusters, settings: &AuditSettings) -> Ve
         (true, _) => cluster_mean(&sums).and_then(|m| m.interval(1.0 - 2.0 * settings.alpha)),
     };
     let equivalence_counts = if joined && counts.gained + counts.lost == 0 { silent } else { counts };
+    // Of a part or a second reading of the answers: 95 % interval and exact p.
+    let bounds = |d: Discordant, sums: &[(f64, usize)]| match (joined, d.gained + d.lost) {
+        (false, _) => d.interval(0.95),
+        (true, 0) => Discordant { n: sums.len(), gained: 0, lost: 0 }.interval(0.95),
+        (true, _) => cluster_mean(sums).and_then(|m| m.interval(0.95)),
+    };
+    let exact = |d: Discordant, sums: &[(f64, usize)]| some.then(|| if joined { whole(sums) } else { mcnemar_exact(d.gained, d.lost) });
+    let reading: Vec<(usize, f64)> = pairs.iter().map(|p| (p.clean.row, lenient_change(p))).collect();
+    let lenient_sums = clusters.sums(reading.iter().copied());
+    let lenient = Discordant {
+        n: pairs.len(),
+        gained: reading.iter().filter(|(_, c)| *c > 0.0).count(),
+        lost: reading.iter().filter(|(_, c)| *c < 0.0).count(),
+    };
+    let (choice_interval, lenient_interval) = (bounds(choice, &choice_sums), bounds(lenient, &lenient_sums));
     let share = |d: Discordant| (d.n > 0).then(|| (d.gained as f64 - d.lost as f64) / d.n as f64);
     VerdictFinding {
         variant: String::new(),
@@ -149,7 +176,14 @@ fn one(branch: &Branch<'_>, clusters: &Clusters, settings: &AuditSettings) -> Ve
         clustered_high: robust.map(|i| i.high),
         choice_examples: choice.n,
         choice_delta: share(choice),
-        choice_p: some.then(|| if joined { whole(&choice_sums) } else { mcnemar_exact(choice.gained, choice.lost) }),
+        choice_p: exact(choice, &choice_sums),
+        choice_low: choice_interval.map(|i| i.low),
+        choice_high: choice_interval.map(|i| i.high),
+        lenient_delta: share(lenient),
+        lenient_low: lenient_interval.map(|i| i.low),
+        lenient_high: lenient_interval.map(|i| i.high),
+        lenient_p: exact(lenient, &lenient_sums),
+        lenient_unread: count(&|p| lenient::read(p.other).is_none()),
         choice_holm_p: None,
         family: 0,
         holm_p: None,
@@ -159,6 +193,15 @@ fn one(branch: &Branch<'_>, clusters: &Clusters, settings: &AuditSettings) -> Ve
         verdict: String::new(),
         reason: None,
     }
+}
+
+/// 1, 0 or -1: whether the intervention makes a wrong answer right or a right one wrong, both read leniently.
+fn lenient_change(pair: &Pair<'_>) -> f64 {
+    let is_right = |answer: &AnswerRow| match &answer.answer {
+        Some(_) => right(answer),
+        None => lenient::letter(&answer.text).is_some_and(|letter| pair.label == letter.to_string()),
+    };
+    f64::from(i8::from(is_right(pair.other)) - i8::from(is_right(pair.clean)))
 }
 
 /// Norm of the change over the norm of the clean latents, both summed over the examples
@@ -171,10 +214,12 @@ fn relative_change(pairs: &[&Pair<'_>]) -> Option<f64> {
 
 /// The word that [`RULE`] gives.
 fn word(v: &VerdictFinding) -> &'static str {
-    let Some(holm) = v.holm_p else { return NO_LATENTS };
+    let Some(holm) = v.holm_p else { return if view(&v.intervention).is_empty() { NO_LATENTS } else { NO_BASELINE } };
     let below_floor = v.relative_change.is_some_and(|r| r < v.relative_floor);
     let untouched = v.changed == 0 && v.relative_change.is_none_or(|r| r < REPLACED);
-    let weak = !is_removal(&v.intervention) && (below_floor || untouched);
+    // The clean run under another view leaves the latents alone: what changes is the image.
+    let of_latents = base(&v.intervention) != "clean";
+    let weak = of_latents && !is_removal(&v.intervention) && (below_floor || untouched);
     let within = |low: Option<f64>, high: Option<f64>| low.is_some_and(|low| low > -v.margin) && high.is_some_and(|high| high < v.margin);
     let clustered = v.clustered_p.is_none() || within(v.clustered_low, v.clustered_high);
     let inside = within(v.equivalence_low, v.equivalence_high) && clustered;
@@ -195,7 +240,10 @@ fn figures(v: &VerdictFinding) -> String {
     let (Some(delta), Some(low), Some(high), Some(holm), Some(equivalence)) =
         (v.delta, v.equivalence_low, v.equivalence_high, v.holm_p, v.equivalence_p)
     else {
-        return "the latent block opened in no example that ran both ways".into();
+        return match view(&v.intervention) {
+            "" => "the latent block opened in no example that ran both ways".into(),
+            view => format!("no clean run under this view whose block opened; run `clean@{view}` with it"),
+        };
     };
     let unparsed = match (v.choice_p, v.choice_holm_p) {
         (Some(p), Some(holm)) => {
@@ -237,7 +285,7 @@ fn figures(v: &VerdictFinding) -> String {
 
 /// A variant's verdicts in one line, e.g. `changes the answer: zero; undecided: noise:0.1, swap`.
 pub fn in_words(verdicts: &[VerdictFinding]) -> String {
-    let parts: Vec<String> = [CHANGES, BREAKS, BYPASSED, UNDECIDED, TOO_WEAK, NO_LATENTS]
+    let parts: Vec<String> = [CHANGES, BREAKS, BYPASSED, UNDECIDED, TOO_WEAK, NO_BASELINE, NO_LATENTS]
         .into_iter()
         .filter_map(|verdict| {
             let here = |v: &&VerdictFinding| v.verdict == verdict && view(&v.intervention).is_empty();

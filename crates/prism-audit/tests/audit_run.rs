@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use prism_audit::findings::files;
+use prism_audit::verdict::{CHANGES, NO_BASELINE};
 use prism_audit::{AuditSettings, Findings, audit_run, compare};
 use prism_run::manifest::{Manifest, SCHEMA};
 use prism_run::random::Stream;
@@ -210,17 +211,27 @@ fn views_of_the_image_are_families_of_their_own() {
     let plain = audit_run(dir.path(), &settings()).unwrap();
     let path = records::folder(dir.path()).join(records::files::ANSWERS);
     let mut rows: Vec<AnswerRow> = prism_run::table::read_rows(&path).unwrap();
-    let hidden: Vec<AnswerRow> = rows
-        .iter()
-        .filter(|r| r.intervention == "zero" || r.intervention == "swap")
-        .map(|r| AnswerRow { intervention: format!("{}@image-hidden", r.intervention), correct: Some(false), ..r.clone() })
-        .collect();
-    rows.extend(hidden);
+    // Hiding the image costs every right answer, with the latents as they are and damaged.
+    let hidden = |of: &str| -> Vec<AnswerRow> {
+        let name = format!("{of}@image-hidden");
+        let wrong = |r: &AnswerRow| AnswerRow { intervention: name.clone(), correct: Some(false), ..r.clone() };
+        rows.iter().filter(|r| r.intervention == of).map(wrong).collect()
+    };
+    let (damaged, clean) = ([hidden("zero"), hidden("swap")].concat(), hidden("clean"));
+    rows.extend(damaged);
+    write_rows(&path, rows.clone()).unwrap();
+    let found = audit_run(dir.path(), &settings()).unwrap();
+    let of = |found: &Findings, name: &str| found.verdict.iter().find(|v| v.intervention == name).unwrap().clone();
+    let alone = of(&found, "zero@image-hidden");
+    assert_eq!((alone.verdict.as_str(), alone.examples, alone.family), (NO_BASELINE, 0, 0), "not held against the image in view");
+    rows.extend(clean);
     write_rows(&path, rows).unwrap();
     let found = audit_run(dir.path(), &settings()).unwrap();
-    assert_eq!(found.verdict.len(), 7, "their rows are kept");
-    let family = |name: &str| found.verdict.iter().find(|v| v.intervention == name).unwrap().family;
-    assert_eq!((family("zero"), family("swap@image-hidden")), (5, 2));
+    assert_eq!(found.verdict.len(), 8, "their rows are kept");
+    assert_eq!((of(&found, "zero").family, of(&found, "swap@image-hidden").family), (5, 3));
+    assert_eq!(of(&found, "zero@image-hidden").delta, Some(0.0), "the image's part is taken off");
+    let image = of(&found, "clean@image-hidden");
+    assert!(image.delta.unwrap() < -0.2 && image.verdict == CHANGES, "{image:?}");
     assert_eq!(found.verdict[0], plain.verdict[0]);
     assert_eq!(found.conclusion, plain.conclusion, "a hidden image says nothing of the main question");
 }

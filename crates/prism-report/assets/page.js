@@ -78,6 +78,11 @@
       var none = cards.parentNode.querySelector(".none-fit");
       if (none) none.hidden = shown > 0;
     });
+    // A line of the first screen that speaks of others only.
+    all(".brief li").forEach(function (line) {
+      var whose = all("[data-variant]", line);
+      if (whose.length) line.hidden = whose.every(function (w) { return w.hidden; });
+    });
     say();
     Object.keys(data.charts).forEach(function (id) { stale[id] = true; });
     visible.forEach(function (id) { enqueue(id, true); });
@@ -97,8 +102,8 @@
     var first = cards.filter(function (c) { return !c.hidden; })[0];
     link.href = first ? "#" + first.id : "#";
     link.textContent = shown === 1 ? "1 example" : shown + " examples";
-    status.append(what.join(" ") + ": ", shown ? link : "no example of the gallery");
-    if (!chosen.example) status.append(shown > 1 ? " flip" : " flips");
+    status.append(what.join(" ") + ": ", shown ? link : "no example");
+    status.append(chosen.example ? " shown" : " of the " + cards.length + " shown " + (shown === 1 ? "flips" : "flip"));
   }
 
   // ---- charts ----

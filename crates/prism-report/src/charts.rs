@@ -63,6 +63,23 @@ fn with_interval(value: f64, low: Option<f64>, high: Option<f64>, show: impl Fn(
     }
 }
 
+/// A title in lines that a narrow chart has room for.
+fn wrapped(title: &str) -> Vec<String> {
+    /// Characters of a line.
+    const WIDTH: usize = 30;
+    let mut lines: Vec<String> = Vec::new();
+    for word in title.split(' ') {
+        match lines.last_mut().filter(|line| line.chars().count() + word.chars().count() < WIDTH) {
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(word.to_string()),
+        }
+    }
+    lines
+}
+
 /// The colour channel over the variants that occur.
 fn colour(styles: &[&VariantStyle]) -> Value {
     let (names, colours): (Vec<_>, Vec<_>) = styles.iter().map(|s| (s.name.as_str(), s.colour)).unzip();
@@ -146,8 +163,14 @@ mod tests {
         insta::assert_json_snapshot!("corruption", corruption::spec(&[effect(run(&a), -0.125), effect(run(&b), 0.0)], Some(0.0625)));
         let gap = [gap_response::Point { run: run(&a), gap: 0.25, delta: -0.125, low: Some(-0.25), high: Some(0.0) }];
         insta::assert_json_snapshot!("gap_response", gap_response::spec(&gap, "zero", "zero"));
-        let probe =
-            [probes::Point { run: run(&a), position: "answer state (a)".into(), accuracy: 0.75, sd: Some(0.125), control: Some(0.25) }];
+        let probe = [probes::Point {
+            run: run(&a),
+            position: "answer state (a)".into(),
+            accuracy: 0.75,
+            low: Some(0.625),
+            high: Some(0.875),
+            control: Some(0.25),
+        }];
         insta::assert_json_snapshot!("probes", probes::spec(&probe, Some(0.375)));
         let cell = |position: &str, layer: &str, accuracy| probes::Cell { position: position.into(), layer: layer.into(), accuracy };
         let cells = [cell("answer state (a)", "0", 0.25), cell("answer state (a)", "last", 0.75), cell("last latent (b)", "last", 0.5)];

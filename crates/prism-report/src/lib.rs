@@ -42,6 +42,8 @@ pub struct ReportInputs {
     pub base: Option<PathBuf>,
     /// What the page is about, beside its heading; absent = the benchmarks' names.
     pub title: Option<String>,
+    /// The recipe of the study, printed under provenance, when there is one.
+    pub recipe: Option<PathBuf>,
     /// Most examples shown in the gallery of each benchmark.
     pub gallery: usize,
 }
@@ -49,7 +51,7 @@ pub struct ReportInputs {
 impl ReportInputs {
     /// A report over these audits with the default settings.
     pub fn new(audits: Vec<PathBuf>) -> Self {
-        Self { audits, trainings: Vec::new(), comparison: None, base: None, title: None, gallery: 24 }
+        Self { audits, trainings: Vec::new(), comparison: None, base: None, recipe: None, title: None, gallery: 24 }
     }
 }
 

@@ -10,7 +10,15 @@ fn finite(value: Option<f64>) -> Option<f64> {
 
 /// `value` with `digits` decimals, e.g. `0.555`.
 pub fn decimal(value: Option<f64>, digits: usize) -> String {
-    finite(value).map_or_else(|| ABSENT.into(), |v| minus(format!("{v:.digits$}")))
+    finite(value).map_or_else(
+        || ABSENT.into(),
+        |v| {
+            let text = format!("{v:.digits$}");
+            // What rounds to zero has no sign.
+            let idle = text.starts_with('-') && text.chars().all(|c| matches!(c, '-' | '0' | '.'));
+            minus(if idle { text[1..].to_string() } else { text })
+        },
+    )
 }
 
 /// A share as percent with one decimal, e.g. `70.2`.

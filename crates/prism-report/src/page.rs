@@ -105,7 +105,7 @@ fn document(about: &str, filter: &str, head: &str, body: &str, builder: &Builder
         "<a class=\"skip\" href=\"#contents\">Skip to the contents</a><main><header class=\"masthead\"><p class=\"kicker\">Prism report <span>{}</span></p><h1>Do the latents matter?</h1>{head}</header>",
         escape(about)
     );
-    page.push_str("<noscript><aside class=\"callout\">Scripts are off: the charts are not drawn. Every table remains.</aside></noscript>");
+    page.push_str("<noscript><style>.chart,.legend{display:none}</style><aside class=\"callout\">Scripts are off: the charts are not drawn. Every table remains.</aside></noscript>");
     let _ = write!(page, "<nav id=\"contents\" aria-label=\"Contents\" tabindex=\"-1\"><ol>{contents}</ol></nav>{filter}");
     page.push_str(body);
     page.push_str("</main>");

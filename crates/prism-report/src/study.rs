@@ -18,6 +18,9 @@ pub const ALL: &str = "all";
 /// Longest name of a variant or a benchmark printed, in characters.
 const LONGEST_NAME: usize = 60;
 
+/// Longest recipe printed, in characters.
+const LONGEST_RECIPE: usize = 20_000;
+
 /// One audit run folder, read.
 #[derive(Debug, Clone)]
 pub struct Audit {
@@ -181,6 +184,8 @@ pub struct Study {
     pub comparison: Option<(PathBuf, Findings)>,
     /// What the model was before: Table 1 of the base's audit.
     pub base: Option<VariantSummary>,
+    /// The study's recipe, as text.
+    pub recipe: Option<String>,
     /// Training runs: folder, manifest, variant.
     pub trainings: Vec<Training>,
 }
@@ -271,7 +276,14 @@ impl Study {
             None => None,
             Some(folder) => Findings::read(folder)?.table1.into_iter().next(),
         };
-        Ok(Self { parts, variants, comparison, base, trainings })
+        let recipe = inputs.recipe.as_deref().and_then(|path| match std::fs::read_to_string(path) {
+            Ok(text) => Some(clipped(&plain(&text), LONGEST_RECIPE)),
+            Err(e) => {
+                left_out.push(format!("the recipe: {}: {e}", path.display()));
+                None
+            }
+        });
+        Ok(Self { parts, variants, comparison, base, recipe, trainings })
     }
 
     /// The style of an audit's variant.

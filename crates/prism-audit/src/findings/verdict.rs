@@ -60,6 +60,21 @@ table_row! {
         pub choice_delta: Option<f64>,
         /// The test over those (clusters flipped as a whole): the choice without the form.
         pub choice_p: Option<f64>,
+        /// 95 % interval of `choice_delta`: the score interval, over clusters where there are any.
+        pub choice_low: Option<f64>,
+        /// Upper end of the same.
+        pub choice_high: Option<f64>,
+        /// Change of accuracy over all `examples`, where an answer that cannot be parsed is read leniently
+        /// ([`crate::lenient`]): a second look, which no verdict rests on.
+        pub lenient_delta: Option<f64>,
+        /// Its 95 % interval.
+        pub lenient_low: Option<f64>,
+        /// Upper end of the same.
+        pub lenient_high: Option<f64>,
+        /// Its exact p, clusters flipped as a whole where there are any; not adjusted.
+        pub lenient_p: Option<f64>,
+        /// Answers under the intervention that cannot be read so either.
+        pub lenient_unread: usize,
         /// That adjusted over the family (Holm).
         pub choice_holm_p: Option<f64>,
         /// Tests the two adjustments are over: the interventions of this run under the same view of

@@ -57,7 +57,7 @@ fn verdict(s: &mut Stream, names: &[&str], n: usize, gained: f64, lost: f64) -> 
         .collect();
     let mut branches = vec![Branch { name: "clean", intervention: Some(Intervention::CLEAN), pairs: vec![], rows: vec![] }];
     for (name, rows) in names.iter().zip(&rows) {
-        let pairs = rows.iter().map(|(clean, other)| Pair { clean, other, category: None }).collect();
+        let pairs = rows.iter().map(|(clean, other)| Pair { clean, other, category: None, label: "" }).collect();
         branches.push(Branch { name, intervention: None, pairs, rows: vec![] });
     }
     conclude(&verdicts(&branches, &Clusters::default(), &AuditSettings::default())).verdict

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Run, chart, colour, shape, styles_of, theme, told, tooltip, with_interval};
+use super::{Run, chart, colour, shape, styles_of, theme, told, tooltip, with_interval, wrapped};
 use crate::number::decimal;
 
 /// An estimate and its interval: value, low, high.
@@ -74,7 +74,7 @@ pub fn spec(marks: &[Mark<'_>], look: &Look<'_>) -> Option<Value> {
         "scale": {"paddingInner": 0.28, "paddingOuter": 0.14},
         "axis": {"domain": false, "ticks": false, "labelFontSize": 12, "labelColor": theme::INK, "labelLimit": 190}});
     let offset = json!({"field": "run", "type": "nominal", "sort": runs, "scale": {"paddingInner": 0, "paddingOuter": 0}});
-    let x = |field: &str| json!({"field": field, "type": "quantitative", "title": look.title, "scale": {"nice": true, "zero": look.reference == Some(0.0)}});
+    let x = |field: &str| json!({"field": field, "type": "quantitative", "title": wrapped(look.title), "scale": {"nice": true, "zero": look.reference == Some(0.0)}});
     let mut layers = Vec::new();
     if let Some(band) = look.band {
         layers.push(json!({"data": {"values": [{"from": -band * look.scale, "to": band * look.scale}]},

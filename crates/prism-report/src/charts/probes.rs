@@ -15,8 +15,10 @@ pub struct Point<'a> {
     pub position: String,
     /// Mean accuracy over folds.
     pub accuracy: f64,
-    /// Its standard deviation over folds.
-    pub sd: Option<f64>,
+    /// Lower end of its bar.
+    pub low: Option<f64>,
+    /// Upper end of its bar.
+    pub high: Option<f64>,
     /// Accuracy with random labels.
     pub control: Option<f64>,
 }
@@ -41,7 +43,7 @@ pub fn spec(points: &[Point<'_>], majority: Option<f64>) -> Option<Value> {
         .iter()
         .map(|p| {
             p.run.mark(json!({"position": p.position, "accuracy": p.accuracy * 100.0,
-                "low": p.sd.map(|s| (p.accuracy - s) * 100.0), "high": p.sd.map(|s| (p.accuracy + s) * 100.0),
+                "low": p.low.map(|v| v * 100.0), "high": p.high.map(|v| v * 100.0),
                 "control": p.control.map(|c| c * 100.0)}))
         })
         .collect();

@@ -54,7 +54,7 @@ pub fn spec(run: &Run<'_>, stage: &str, points: &[Point], shares: (f64, f64)) ->
     of_step["gradientLength"] = json!(90);
     of_step["tickMinStep"] = json!(1);
     of_step["format"] = json!("d");
-    let body = json!({"mark": {"type": "point", "filled": true, "size": if points.len() > 400 { 16 } else { 28 }, "opacity": 0.75},
+    let body = json!({"mark": {"type": "point", "filled": true, "size": if points.len() > 400 { 22 } else { 36 }, "opacity": 0.75},
         "encoding": {
             "x": axis("x", "first", shares.0), "y": axis("y", "second", shares.1),
             "color": {"field": "step", "type": "quantitative", "title": "step", "scale": {"domain": [0, last.max(1)], "range": [theme::PALE, theme::HEAT]}, "legend": of_step},

@@ -114,12 +114,12 @@ pub fn config() -> Value {
         "axis": {
             "labelColor": FAINT, "titleColor": INK, "gridColor": GRID, "domainColor": RULE, "tickColor": RULE,
             "labelFontSize": 11.5, "titleFontSize": 12, "titleFontWeight": "normal", "titlePadding": 10,
-            "labelPadding": 5, "tickSize": 4, "tickCount": 6
+            "labelPadding": 5, "tickSize": 4, "tickCount": 6, "labelFlush": false
         },
         "point": {"cursor": "pointer"},
         "rect": {"cursor": "pointer"},
         "axisY": {"domain": false, "ticks": false},
-        "legend": {"labelColor": FAINT, "titleColor": INK, "titleFontWeight": "normal", "labelFontSize": 11, "titleFontSize": 11.5,
+        "legend": {"labelColor": FAINT, "titleColor": INK, "titleFontWeight": "normal", "labelFontSize": 11, "titleFontSize": 11.5, "symbolBaseFillColor": FAINT, "symbolBaseStrokeColor": FAINT,
             "layout": {"bottom": {"direction": "vertical", "anchor": "start"}}},
         "header": {"labelColor": INK, "titleColor": INK}
     })

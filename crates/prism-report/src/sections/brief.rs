@@ -33,14 +33,14 @@ pub fn html(study: &Study, part: &Part, gallery: &Gallery, prefix: &str) -> Stri
             conclusions::brief(study, part)
         ),
     );
-    item("How sure is it?", sure(part));
+    item("How sure is it?", sure(study, part));
     item("Which examples show it?", examples(study, part, gallery, prefix));
     item("How do I run it again?", rerun(study));
     out.push_str("</dl>");
     out
 }
 
-fn sure(part: &Part) -> String {
+fn sure(study: &Study, part: &Part) -> String {
     let verdicts = || part.audits.iter().flat_map(|a| &a.findings.verdict);
     let mut lines = Vec::new();
     let n = match part.examples() {
@@ -61,8 +61,20 @@ fn sure(part: &Part) -> String {
         ));
     }
     let decisive = || verdicts().filter(|v| is_decisive(v));
+    if let Some(audit) = part.audits.first() {
+        let mut names: Vec<String> =
+            audit.findings.verdict.iter().filter(|v| is_decisive(v)).map(|v| intervention_label(&v.intervention)).collect();
+        names.dedup();
+        if !names.is_empty() {
+            lines.push(format!(
+                "Decisive, for they destroy or remove the latents as a whole: {} (in {}).",
+                escape(&names.join(", ")),
+                escape(&part.run_name(study, audit))
+            ));
+        }
+    }
     if let Some(detectable) = decisive().filter_map(|v| v.detectable).filter(|d| d.is_finite()).reduce(f64::max) {
-        lines.push(format!("The smallest change that every decisive test would show: {} points.", percent(Some(detectable))));
+        lines.push(format!("Every decisive test of all answers would show a change of {} points (80 % power).", percent(Some(detectable))));
     }
     if let Some(needed) = part.audits.iter().filter_map(|a| a.conclusion()?.needed).max() {
         lines.push(format!("What is undecided would take about {needed} questions, if there is no effect."));
@@ -143,7 +155,7 @@ fn examples(study: &Study, part: &Part, gallery: &Gallery, prefix: &str) -> Stri
         );
     }
     format!(
-        "<p>{} of {} examples change between right and wrong under some intervention. Of the kind each verdict speaks of, where there is one:</p><ul>{}</ul>{all}",
+        "<p>Over all variants and interventions together, {} of {} examples change between right and wrong somewhere. Of the kind each verdict speaks of, where there is one:</p><ul>{}</ul>{all}",
         gallery.flipping,
         gallery.total,
         named.concat()
@@ -158,8 +170,12 @@ fn rerun(study: &Study) -> String {
     let shown: Vec<&str> = lines.iter().take(LINES).map(String::as_str).collect();
     let more = lines.len() - shown.len();
     let more = if more > 0 { format!("{more} more commands, ") } else { String::new() };
+    let builds: std::collections::BTreeSet<String> =
+        study.parts.iter().flat_map(|p| &p.audits).map(|a| format!("{} ({})", a.manifest.version, a.manifest.commit)).collect();
+    let builds = escape(&clipped(&builds.into_iter().collect::<Vec<_>>().join(", "), 200));
+    let recipe = if study.recipe.is_some() { ", the recipe" } else { "" };
     format!(
-        "<pre tabindex=\"0\" aria-label=\"Commands\">{}</pre><p class=\"rest\"><a href=\"#provenance\">{more}versions, inputs with their hashes, settings.</a></p>",
+        "<pre tabindex=\"0\" aria-label=\"Commands\">{}</pre><p>With Prism {builds}.</p><p class=\"rest\"><a href=\"#provenance\">{more}versions{recipe}, inputs with their hashes, settings.</a></p>",
         escape(&shown.join("\n"))
     )
 }

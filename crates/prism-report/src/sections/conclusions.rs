@@ -2,10 +2,13 @@
 
 use std::fmt::Write;
 
+use prism_audit::findings::VerdictFinding;
+use prism_audit::verdict::BREAKS;
+
 use super::table::{NUMBER, TEXT, Table};
 use super::{Builder, swatch};
-use crate::html::escape;
-use crate::number::points;
+use crate::html::{escape, typeset};
+use crate::number::{interval, p_value, points};
 use crate::study::{Part, Study, intervention_label};
 use crate::verdict::{self, class_of_word};
 
@@ -29,7 +32,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         let Some(c) = audit.conclusion() else { continue };
         let cells = [
             format!("<span class=\"word {}\">{}</span>", class_of_word(&c.verdict), escape(&c.verdict)),
-            escape(&c.rule),
+            typeset(&c.rule),
             escape(&labels(&c.resting_on)),
             c.decisive.split(", ").filter(|d| !d.is_empty()).count().to_string(),
             c.examples.map_or_else(dash, |n| n.to_string()),
@@ -38,7 +41,10 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         ];
         t.row(study, part, audit, None, &cells, None);
     }
-    let mut out = rule_html(prism_audit::conclusion::RULE);
+    let mut out = rule_html(&format!(
+        "{} The sentence at the head of the page says yes if a variant is `load-bearing`, no if all are `bypassed`, and undecided or not shown otherwise.",
+        prism_audit::conclusion::RULE
+    ));
     out.push_str(&builder.table(
         "conclusions",
         "What each run allows to be said of its latents. Needed n: questions that would decide it if there is no effect. Tests are adjusted over every run of this page.",
@@ -49,7 +55,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
 
 /// The figures behind a verdict, folded: one clause a line.
 fn figures(reason: &str) -> String {
-    let lines: String = reason.split("; ").map(|clause| format!("<li>{}</li>", escape(clause))).collect();
+    let lines: String = reason.split("; ").map(|clause| format!("<li>{}</li>", typeset(clause))).collect();
     format!("<details><summary>figures</summary><ul>{lines}</ul></details>")
 }
 
@@ -59,7 +65,7 @@ pub fn labels(joined: &str) -> String {
 }
 
 /// A rule with its code words set as such.
-fn rule_html(rule: &str) -> String {
+pub fn rule_html(rule: &str) -> String {
     let mut out = String::from("<details class=\"rule\"><summary>The whole rule</summary><p>");
     for (i, piece) in escape(rule).split('`').enumerate() {
         if i % 2 == 1 {
@@ -114,14 +120,49 @@ pub fn brief(study: &Study, part: &Part) -> String {
                 if i > 0 { "; " } else { "" },
                 class_of_word(word),
                 escape(word),
-                escape(rule)
+                typeset(rule)
             );
         }
         out.push_str("</li>");
     }
     out.push_str("</ul>");
+    out.push_str(&broken(study, part));
     out.push_str(&raised(study, part));
     out
+}
+
+/// For runs whose answers break in their form: what is known of the choice, from the answers parsed both ways and from a
+/// lenient reading of all. An effect that is not shown is not shown to be absent.
+fn broken(study: &Study, part: &Part) -> String {
+    let mut lines = String::new();
+    for audit in part.audits.iter().filter(|a| a.conclusion().is_some_and(|c| c.verdict == BREAKS)) {
+        let rests = |v: &&VerdictFinding| audit.conclusion().is_some_and(|c| c.resting_on.split(", ").any(|i| i == v.intervention));
+        for v in audit.findings.verdict.iter().filter(rests) {
+            let _ = write!(
+                lines,
+                "<li data-variant=\"{}\">{} under {}: {} {} of {}; parsed both ways {} {} of {} (p {}); read leniently {} {} (p {})</li>",
+                escape(&study.style(audit).id),
+                escape(&part.run_name(study, audit)),
+                escape(&intervention_label(&v.intervention)),
+                points(v.delta),
+                interval(v.delta_low, v.delta_high, points),
+                v.examples,
+                points(v.choice_delta),
+                interval(v.choice_low, v.choice_high, points),
+                v.choice_examples,
+                p_value(v.choice_p),
+                points(v.lenient_delta),
+                interval(v.lenient_low, v.lenient_high, points),
+                p_value(v.lenient_p),
+            );
+        }
+    }
+    if lines.is_empty() {
+        return String::new();
+    }
+    format!(
+        "<p class=\"why rises\">Change in points with its 95 % interval: all answers, unparsed ones wrong; the answers that can be parsed both ways, a subset that the damage chose; all answers, reading a letter before <code>&lt;/answer&gt;</code> where <code>&lt;answer&gt;</code> is lost (p of these two not adjusted)</p><ul class=\"why\">{lines}</ul>"
+    )
 }
 
 /// The decisive interventions under which accuracy is shown to rise, with the change in every run: a block that costs
@@ -129,16 +170,21 @@ pub fn brief(study: &Study, part: &Part) -> String {
 fn raised(study: &Study, part: &Part) -> String {
     let mut found: Vec<(String, Vec<String>)> = Vec::new();
     for (audit, intervention, delta) in verdict::rises(part) {
-        let (label, points) = (intervention_label(intervention), format!("{} {}", part.run_name(study, audit), points(Some(delta))));
+        let bounds = audit.change(intervention).map_or_else(String::new, |c| interval(c.low, c.high, points));
+        let whose = format!("{}\u{a0}{}\u{a0}{}", part.run_name(study, audit), points(Some(delta)), bounds.replace(' ', "\u{a0}"));
+        let (label, points) = (
+            intervention_label(intervention),
+            format!("<span data-variant=\"{}\">{}</span>", escape(&study.style(audit).id), escape(&whose)),
+        );
         match found.iter_mut().find(|(known, _)| *known == label) {
             Some((_, all)) => all.push(points),
             None => found.push((label, vec![points])),
         }
     }
-    let lines: String = found.iter().map(|(label, points)| format!("<li>{}: {}</li>", escape(label), escape(&points.join(", ")))).collect();
+    let lines: String = found.iter().map(|(label, points)| format!("<li>{}: {}</li>", escape(label), points.join(" "))).collect();
     if lines.is_empty() {
         String::new()
     } else {
-        format!("<p class=\"why rises\">Accuracy is shown to rise, in points, under</p><ul class=\"why\">{lines}</ul>")
+        format!("<p class=\"why rises\">Accuracy is shown to rise, in points with 95 % intervals, under</p><ul class=\"why\">{lines}</ul>")
     }
 }

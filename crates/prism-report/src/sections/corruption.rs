@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use prism_audit::verdict::UNDECIDED;
+
 use super::{Builder, EXPLAINED, n_equals, row_start, run, styles};
 use crate::charts::{corruption, gap_response};
 use crate::html::escape;
@@ -76,7 +78,7 @@ fn verdicts(study: &Study, part: &Part, builder: &mut Builder) -> String {
                 p_value(v.holm_p),
                 p_value(v.equivalence_p),
                 v.detectable.map_or_else(|| "–".into(), |d| percent(Some(d))),
-                v.needed.map_or_else(|| "–".into(), |n| n.to_string()),
+                v.needed.filter(|_| v.verdict == UNDECIDED).map_or_else(|| "–".into(), |n| n.to_string()),
                 v.reason.as_deref().map_or_else(String::new, |r| format!(" title=\"{}\"", escape(r))),
                 escape(&v.verdict)
             );
@@ -86,12 +88,13 @@ fn verdicts(study: &Study, part: &Part, builder: &mut Builder) -> String {
     if !any {
         return String::new();
     }
-    let rule = rule_html();
-    builder.table(
+    let rule = super::conclusions::rule_html(prism_audit::verdict::RULE);
+    let table = builder.table(
         "corruption",
-        &format!("What each intervention allows to be said. n, and all that follows, counts the questions whose block opened. Latents moved: mean norm of the change over that of the clean latents; change and its 95 % score interval in points; unparsed: lost answers that could not be read any more; Holm over every run and intervention of this page under the same view of the image; detectable: the smallest change, in points, that this many questions would show; needed: questions the equivalence test would ask for. {rule}"),
+        &format!("What each intervention allows to be said. n, and all that follows, counts the questions whose block opened. Latents moved: mean norm of the change over that of the clean latents; change and its 95 % score interval in points; unparsed: lost answers that could not be read any more; Holm over every run and intervention of this page under the same view of the image; detectable: the smallest change, in points, that this many questions would show; needed: questions the equivalence test would ask for, where nothing is shown. Under another view of the image (@) the change is against the clean run under that view."),
         &t,
-    )
+    );
+    table + &rule
 }
 
 /// The intervention as a button that narrows the page to it and to the variant.
@@ -102,19 +105,6 @@ fn pick(study: &Study, audit: &Audit, intervention: &str) -> String {
         escape(intervention),
         escape(&intervention_label(intervention))
     )
-}
-
-/// The audit's rule with its code words set as such.
-fn rule_html() -> String {
-    let mut out = String::new();
-    for (i, piece) in escape(prism_audit::verdict::RULE).split('`').enumerate() {
-        if i % 2 == 1 {
-            let _ = write!(out, "<i>{piece}</i>");
-        } else {
-            out.push_str(piece);
-        }
-    }
-    out
 }
 
 /// The section on gap and response.

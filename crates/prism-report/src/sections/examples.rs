@@ -25,9 +25,9 @@ pub fn html(study: &Study, part: &Part, gallery: &Gallery, builder: &mut Builder
     );
     let body = format!(
         "<p>{how}</p>\
-         <ul class=\"key-cells\"><li><span class=\"demo\">B<i>✓</i></span>right</li><li><span class=\"demo lost\">C</span>was right, now wrong</li>\
+         <ul class=\"key-cells\"><li><span class=\"demo\">B<i>✓</i></span>right</li><li><span class=\"demo\">C</span>wrong</li><li><span class=\"demo lost\">C</span>was right, now wrong</li>\
          <li><span class=\"demo gained\">B<i>✓</i></span>was wrong, now right</li><li><span class=\"demo moved\">D</span>another wrong answer</li>\
-         <li><span class=\"demo reworded\">B<i>✓</i></span>same answer, other text</li><li><span class=\"demo\">∅</span>no answer</li><li><span class=\"demo\">○</span>no latents</li></ul>\
+         <li><span class=\"demo reworded\">B<i>✓</i></span>same answer, other text</li><li><span class=\"demo\">∅</span>no answer that could be parsed</li><li><span class=\"demo\">○</span>no latents</li><li>red boxes: what the question asks about</li></ul>\
          <p class=\"none-fit rest\" hidden>No example shown here flips so; the table of flips lists others.</p><div class=\"cards\">{cards}</div>{}",
         flips(study, part, gallery, builder)
     );

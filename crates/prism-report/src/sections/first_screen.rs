@@ -4,7 +4,7 @@
 use prism_audit::conclusion::is_main;
 
 use super::{callout, n_equals};
-use crate::html::escape;
+use crate::html::{escape, typeset};
 use crate::number::{correlation, interval, p_value, percent, points, spread};
 use crate::study::{Part, Study, intervention_label};
 use crate::verdict;
@@ -24,6 +24,7 @@ pub fn html(study: &Study, part: &Part, brief: &str) -> String {
 /// A loud banner for every run whose block never or rarely opened, or that may be guessing.
 fn alarms(study: &Study, part: &Part) -> String {
     let mut out = guessing(study, part);
+    out.push_str(&unread(study, part));
     for audit in &part.audits {
         let Some(clean) = audit.effect("clean") else { continue };
         let name = escape(&part.run_name(study, audit));
@@ -62,10 +63,31 @@ fn guessing(study: &Study, part: &Part) -> String {
     callout(
         "alarm",
         &format!(
-            "<b>{} {is} not shown to be above guessing.</b> {its} clean accuracy reaches down to what the commonest letter of each question type gets, so damage has little to take: that none is seen says nothing of {them} latents; that accuracy rises can still be shown. <small>95 % interval, commonest letters: {}.</small>",
+            "<b>{} {is} not shown to be above guessing.</b> {its} clean accuracy reaches down to what the commonest letter of each question type gets, so that no loss is shown does not say that {them} latents do nothing; a gain can still be shown. <small>95 % interval, commonest letters: {}.</small>",
             escape(&verdict::list(names.iter().map(String::as_str))),
             escape(&why.join("; "))
         ),
+    )
+}
+
+/// Clean answers that cannot be parsed, from which share on they are said at the head of the page.
+const UNREAD: f64 = 0.05;
+
+/// One line for the runs whose clean answers often cannot be parsed: they count as wrong, before any damage.
+fn unread(study: &Study, part: &Part) -> String {
+    let of = |audit: &crate::study::Audit| {
+        let clean = audit.effect("clean").filter(|c| c.examples > 0 && c.no_answer as f64 >= UNREAD * c.examples as f64)?;
+        let share = percent(Some(clean.no_answer as f64 / clean.examples as f64));
+        Some(format!("{} {} of {} ({share} %)", part.run_name(study, audit), clean.no_answer, clean.examples))
+    };
+    let found: Vec<String> = part.audits.iter().filter_map(of).collect();
+    if found.is_empty() {
+        return String::new();
+    }
+    let list = verdict::list(found.iter().map(String::as_str));
+    callout(
+        "warn",
+        &format!("<b>Clean answers that cannot be parsed</b> count as wrong, before anything is done to latents: {}.", escape(&list)),
     )
 }
 
@@ -117,17 +139,22 @@ fn key_figures(study: &Study, part: &Part) -> String {
     {
         let clusters = if row.cluster_warning.is_some() { "; the points cluster, so it says little" } else { "" };
         let free = f.comparison.iter().find(|r| r.unit == row.unit && r.x == "cosine_free" && r.y == "accuracy" && r.given.is_none());
-        let free = free.and_then(|r| r.r).map_or_else(String::new, |r| format!("; free-running cosine: {}", correlation(Some(r))));
+        let free = free.filter(|r| r.r.is_some());
+        let freely = free.map_or_else(String::new, |r| {
+            format!("; free-running: exact p {}, {}", p_equals(r.exact_p), interval(r.fisher_low, r.fisher_high, correlation))
+        });
         let what = format!(
-            "cosine with accuracy over {} points, exact p {}, Fisher 95 % {}{clusters}{free}",
+            "r of cosine with accuracy over {} {}: teacher-forced, exact p {}, Fisher 95 % {}{clusters}{freely}",
             row.variants,
+            if row.unit == "run" { "runs" } else { "variants" },
             p_equals(row.exact_p),
             interval(row.fisher_low, row.fisher_high, correlation)
         );
-        items.push((format!("r = {}", correlation(row.r)), what));
+        let both = free.map_or_else(String::new, |r| format!(", {}", correlation(r.r)));
+        items.push((format!("{}{both}", correlation(row.r)), what));
     }
     let body: String = items.iter().map(|(v, k)| format!("<div><dt>{}</dt><dd>{}</dd></div>", escape(k), escape(v))).collect();
-    format!("<dl class=\"key\">{body}</dl>")
+    format!("<dl class=\"key\">{body}</dl><p class=\"rest\"><a href=\"#words\">What every word of this page means.</a></p>")
 }
 
 fn p_equals(p: Option<f64>) -> String {
@@ -159,7 +186,7 @@ pub fn warnings(study: &Study, part: &Part) -> String {
         .iter()
         .map(|(text, names)| {
             let whose = if names.len() == part.audits.len() && names.len() > 1 { "all runs".to_string() } else { names.join(", ") };
-            format!("<li>{} <small>{}</small></li>", escape(text), escape(&whose))
+            format!("<li>{} <small>{}</small></li>", typeset(text), escape(&whose))
         })
         .collect();
     let (open, folded) = items.split_at(items.len().min(OPEN_WARNINGS));

@@ -18,7 +18,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     }
     let of_lens = |f: &&LensFinding| f.gold.is_some_and(f64::is_finite);
     let largest = first_seeds(part).iter().flat_map(|a| a.findings.lens.iter().filter(of_lens)).filter_map(|f| f.gold).fold(0.0, f64::max);
-    let look = heat::Look { what: "Logit lens", columns: "step", title: "gold letter, %", scale: 100.0, range: [0.0, largest.max(1e-6)] };
+    let look = heat::Look { what: "Logit lens", columns: "step", title: "gold letter, %", scale: 100.0, range: [0.0, largest.max(0.1)] };
     let mut charts = Vec::new();
     for audit in first_seeds(part) {
         let mut of: Vec<&LensFinding> = audit.findings.lens.iter().filter(of_lens).collect();
@@ -35,7 +35,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         }
     }
     let caption = format!(
-        "Mean probability of the gold letter when each latent step is read by the output head, by step and layer (the input of the layer; last: after the final norm); one scale for all.{}",
+        "Mean probability of the gold letter when each latent step is read by the output head, by step and layer (the input of the layer; last: after the final norm); one scale for all, to 10 % at least.{}",
         first_seed_note(part)
     );
     let mut out = if charts.is_empty() { String::new() } else { builder.figure("lens", charts, &styles(study, part), &caption) };

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{Builder, row_start};
 use crate::html::escape;
-use crate::number::{decimal, percent};
+use crate::number::{decimal, interval, percent};
 use crate::study::{ALL, Part, Study, intervention_label};
 
 /// The section.
@@ -65,7 +65,13 @@ fn categories(study: &Study, part: &Part, builder: &mut Builder) -> String {
             let row = audit.findings.faithfulness.iter().find(|f| f.category == *name && f.intervention == "clean");
             match row {
                 Some(f) => {
-                    let _ = write!(t, "<td>{} <small>{}/{}</small></td>", percent(f.accuracy), f.correct, f.examples);
+                    let _ = write!(
+                        t,
+                        "<td>{} <small>{} of {}</small></td>",
+                        percent(f.accuracy),
+                        interval(f.accuracy_low, f.accuracy_high, percent),
+                        f.examples
+                    );
                 }
                 None => t.push_str("<td>–</td>"),
             }
@@ -73,5 +79,5 @@ fn categories(study: &Study, part: &Part, builder: &mut Builder) -> String {
         t.push_str("</tr>");
     }
     t.push_str("</tbody></table>");
-    builder.table("categories", "Clean accuracy by category, in percent, with right answers / questions.", &t)
+    builder.table("categories", "Clean accuracy by category, in percent, with its Wilson 95 % interval and the number of questions.", &t)
 }

@@ -20,11 +20,14 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         for f in audit.findings.probe.iter().filter(|f| charted(f) && fed(&f.position).is_none()) {
             if let Some(accuracy) = f.accuracy.filter(|a| a.is_finite()) {
                 let place = Position::ALL.iter().position(|p| p.name() == f.position).unwrap_or(Position::ALL.len());
+                let of_folds = f.accuracy_sd.map(|sd| (accuracy - sd, accuracy + sd));
+                let bounds = f.item_low.zip(f.item_high).or(of_folds);
                 let point = Point {
                     run: run(study, part, audit),
                     position: label(&f.position),
                     accuracy,
-                    sd: f.accuracy_sd,
+                    low: bounds.map(|b| b.0),
+                    high: bounds.map(|b| b.1),
                     control: f.control_accuracy,
                 };
                 all.push((place, point));
@@ -37,7 +40,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let mine = || part.audits.iter().flat_map(|a| &a.findings.probe).filter(|f| charted(f));
     let most = mine().map(|f| f.rows).max().unwrap_or_default();
     let majority = mine().filter(|f| f.rows == most).filter_map(|f| f.majority).reduce(f64::max);
-    let caption = "Linear probes for the gold letter, by position: bars ± one standard deviation over folds. Grey rings: the same probe on labels exchanged within question type; dashed line: share of the commonest letter, where most examples have the position (the largest over runs). What can be read need not be used: read this beside the corruption profile.";
+    let caption = "Linear probes for the gold letter, by position; bars are 95 % intervals over examples (± one standard deviation over folds where the paper\u{2019}s pipeline gives no more). Grey rings: the same probe on labels exchanged within question type; dashed line: share of the commonest letter, where most examples have the position (the largest over runs). What can be read need not be used: read this beside the corruption profile.";
     let mut out = builder.figure("probes", vec![(probes::spec(&points, majority), String::new())], &styles(study, part), caption);
     out.push_str(&steps(study, part, majority, builder));
     out.push_str(&layers(study, part, builder));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Builder, first_seed_note, first_seeds, run, styles};
+use super::{Builder, first_seed_note, first_seeds, run};
 use crate::charts::projection::{self, Point};
 use crate::gallery::read_examples;
 use crate::html::clipped;
@@ -60,7 +60,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder, left_out: &mut Ve
         "Latents of the clean run in the plane of their stage\u{2019}s first two principal components: colour is the step (each chart from its first to its last), shape the letter answered (a cross: none). A point leads to its example.{fewer}{} Two axes of many: clusters by step are seen far more easily than what tells answers apart; the probes ask that.",
         first_seed_note(part)
     );
-    let figure = builder.figure("projection", charts, &styles(study, part), &caption);
+    let figure = builder.figure("projection", charts, &[], &caption);
     builder.section("projection", HEADING, &figure)
 }
 

@@ -11,6 +11,13 @@ use crate::study::Study;
 /// The section.
 pub fn html(study: &Study, left_out: &[String], builder: &mut Builder) -> String {
     let mut out = commands(study);
+    if let Some(recipe) = &study.recipe {
+        let _ = write!(
+            out,
+            "<details class=\"run\"><summary>The study\u{2019}s recipe, all keys written out: save it as a .toml and give it to <code>prism study</code></summary><pre tabindex=\"0\" aria-label=\"Recipe\">{}</pre></details>",
+            escape(recipe)
+        );
+    }
     out.push_str("<h3>What was left out</h3>");
     if left_out.is_empty() {
         out.push_str("<p>Nothing.</p>");

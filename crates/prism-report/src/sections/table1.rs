@@ -63,7 +63,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         }
     }
     let caption = format!(
-        "{} on {}: {} questions. Cosine: teacher-forced, target stage. Accuracy with its Wilson 95 % interval. Probes: five-fold accuracy for the gold letter; floor: what the commonest letter of each question type gets. Change: against the clean run of the same questions, with the number newly right / newly wrong{columns}.{more}{seeds}",
+        "{} on {}: {} questions. Cosine: teacher-forced, target stage. Accuracy with its Wilson 95 % interval. Probes: five-fold accuracy for the gold letter; gap: over the questions that have both vectors, so not the difference of the two columns; floor: what the commonest letter of each question type gets. Change: against the clean run of the same questions, with the number newly right / newly wrong{columns}.{more}{seeds}",
         if part.audits.len() == 1 { "The run" } else { "Variants" },
         escape(&part.benchmark),
         n_equals(part)

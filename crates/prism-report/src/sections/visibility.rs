@@ -28,7 +28,11 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         crossed()
             .filter_map(|(a, f)| {
                 let (value, low, high) = pick(f);
-                let row = format!("{}, {}", intervention_label(&f.intervention), view(&f.view));
+                let row = if f.view == "image-hidden" {
+                    intervention_label(&f.intervention)
+                } else {
+                    format!("{} ({})", intervention_label(&f.intervention), view(&f.view))
+                };
                 Some(Mark { run: run(study, part, a), row, key: Some(f.intervention.clone()), value: value?, low, high })
             })
             .collect()
@@ -36,15 +40,15 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let look = |what, title| Look { what, title, scale: 100.0, digits: 1, band: part.margin(), reference: Some(0.0) };
     let necessity = forest::spec(
         &marks(|f| (f.necessity, f.necessity_low, f.necessity_high)),
-        &look("Necessity of the latents", "accuracy lost to the damage, image in view, points"),
+        &look("Necessity of the latents", "accuracy lost in full view, points"),
     );
     let sufficiency = forest::spec(
         &marks(|f| (f.sufficiency, f.sufficiency_low, f.sufficiency_high)),
-        &look("Sufficiency of the latents", "accuracy lost to the damage, image out of view, points"),
+        &look("Sufficiency of the latents", "accuracy lost in that view, points"),
     );
     let band = if part.margin().is_some() { " The band is the equivalence margin." } else { "" };
     let caption = format!(
-        "Left, necessity: what damage to the latents costs while the answer can look at the image. Right, sufficiency: what the latents are worth when it cannot. Latents that bear the answer score high on the right; high on the left too if nothing else holds it. One mark per run, bars are 95 % intervals of the paired difference.{band}"
+        "By what is done to the latents (the teacher\u{2019}s targets are no damage: they can only be lost against). Left, necessity: what damage to the latents costs while the answer can look at the image. Right, sufficiency: what the latents are worth when it cannot (image hidden, where no other view is named). Latents that bear the answer score high on the right; high on the left too if nothing else holds it. One mark per run, bars are 95 % intervals of the paired difference.{band}"
     );
     let mut out = squares(study, part);
     out.push_str(&builder.figure(

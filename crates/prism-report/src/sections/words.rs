@@ -30,7 +30,7 @@ const VERDICTS: [(&str, &str); 7] = [
 ];
 
 /// Measures and other words.
-const MEASURES: [(&str, &str); 13] = [
+const MEASURES: [(&str, &str); 14] = [
     (
         "latent",
         "a vector the model feeds back to itself as its next input, in place of a word; a <i>block</i> is a row of them between two markers",
@@ -51,6 +51,7 @@ const MEASURES: [(&str, &str); 13] = [
     ("margin", "the largest change that would still be called none, fixed before the run"),
     ("McNemar, Holm", "the exact test of gained against lost answers, and its adjustment for the number of tests of the page"),
     ("decisive intervention", "one that changes the latents by at least half of their norm, or takes them out, over the whole block"),
+    ("no answer", "no text stands behind the last <code>&lt;answer&gt;</code>, or no option letter: it counts as wrong"),
     ("flip", "an answer that turns from right to wrong, or back"),
     ("counterfactual partner", "the same scene and question with the one attribute changed that changes the answer"),
 ];
@@ -142,7 +143,7 @@ fn done(action: Action) -> String {
         }
         Action::WrongOracle => "the teacher\u{2019}s targets for a region of the same size elsewhere".into(),
         Action::Forced(k) => format!("the teacher\u{2019}s targets for the first {k} steps, then the model\u{2019}s own latents"),
-        Action::Remove => "the block is not opened: its start token stays, and neither steps nor end token follow".into(),
+        Action::Remove => "the block is not opened: its start token stays, no step is taken, and the model writes on".into(),
         Action::Evict => "the steps are taken, then hidden from everything after the block".into(),
         Action::Markers => "the block\u{2019}s start and end token with no step between".into(),
         Action::Format => "no block: only the words the clean run wrote after it, up to the answer".into(),

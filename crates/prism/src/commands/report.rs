@@ -75,6 +75,7 @@ fn add(inputs: &mut ReportInputs, run: &Path) -> anyhow::Result<()> {
         }
         "compare" => inputs.comparison = Some(run.to_path_buf()),
         "study" => {
+            inputs.recipe = Some(run.join(names::CONFIG)).filter(|path| path.is_file());
             inputs.title = run.file_name().map(|n| n.to_string_lossy().into_owned());
             for child in runs_below(run)? {
                 match child.ends_with(names::BASE_AUDIT) {

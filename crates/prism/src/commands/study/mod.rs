@@ -85,6 +85,7 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
     inputs.trainings = study.trainings();
     inputs.comparison = Some(comparison);
     inputs.base = Some(study.out.join(names::BASE_AUDIT));
+    inputs.recipe = Some(study.out.join(names::CONFIG)).filter(|path| path.is_file());
     inputs.title = Some(study.recipe.name.clone());
     let report = prism_report::build_report(&inputs, &page)?;
     study.end(trained.manifest)?;
