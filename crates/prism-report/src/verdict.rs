@@ -132,8 +132,41 @@ pub fn sentence(study: &Study, part: &Part) -> String {
     if !weak.is_empty() {
         text.push_str(&format!(" In {} every intervention was too weak to test anything.", names(&weak)));
     }
+    text.push_str(&leniently(study, part));
     text.push_str(&rise(study, part));
     text
+}
+
+/// Every run whose answers break in their form, with the verdicts of the interventions that say so.
+pub fn broken(part: &Part) -> Vec<(&Audit, &VerdictFinding)> {
+    let mut found = Vec::new();
+    for audit in &part.audits {
+        let Some(c) = audit.conclusion().filter(|c| c.verdict == BREAKS) else { continue };
+        let rests = |v: &&VerdictFinding| c.resting_on.split(", ").any(|i| i == v.intervention);
+        found.extend(audit.findings.verdict.iter().filter(rests).map(|v| (audit, v)));
+    }
+    found
+}
+
+/// What a lenient reading of broken answers shows, where its interval leaves out 0: whether the choice behind the form is
+/// right more or less often than in the clean run.
+fn leniently(study: &Study, part: &Part) -> String {
+    let mut ways: [(&str, Vec<String>); 2] = [("more", Vec::new()), ("less", Vec::new())];
+    for (audit, v) in broken(part) {
+        let (Some(delta), Some(low), Some(high)) = (v.lenient_delta, v.lenient_low, v.lenient_high) else { continue };
+        let whose = format!("{} ({} points)", part.run_name(study, audit), points(Some(delta)));
+        if low > 0.0 {
+            ways[0].1.push(whose);
+        } else if high < 0.0 {
+            ways[1].1.push(whose);
+        }
+    }
+    let said: Vec<String> = ways
+        .iter()
+        .filter(|(_, whose)| !whose.is_empty())
+        .map(|(way, whose)| format!("{way} often right than clean in {}", list(whose.iter().map(String::as_str))))
+        .collect();
+    if said.is_empty() { String::new() } else { format!(" Read leniently, the damaged answers are {}.", said.join(", ")) }
 }
 
 /// Every run and decisive intervention under which accuracy is shown to rise, with the change.

@@ -2,13 +2,10 @@
 
 use std::fmt::Write;
 
-use prism_audit::findings::VerdictFinding;
-use prism_audit::verdict::BREAKS;
-
 use super::table::{NUMBER, TEXT, Table};
 use super::{Builder, swatch};
 use crate::html::{escape, typeset};
-use crate::number::{interval, p_value, points};
+use crate::number::{interval, points};
 use crate::study::{Part, Study, intervention_label};
 use crate::verdict::{self, class_of_word};
 
@@ -134,34 +131,25 @@ pub fn brief(study: &Study, part: &Part) -> String {
 /// For runs whose answers break in their form: what is known of the choice, from the answers parsed both ways and from a
 /// lenient reading of all. An effect that is not shown is not shown to be absent.
 fn broken(study: &Study, part: &Part) -> String {
-    let mut lines = String::new();
-    for audit in part.audits.iter().filter(|a| a.conclusion().is_some_and(|c| c.verdict == BREAKS)) {
-        let rests = |v: &&VerdictFinding| audit.conclusion().is_some_and(|c| c.resting_on.split(", ").any(|i| i == v.intervention));
-        for v in audit.findings.verdict.iter().filter(rests) {
-            let _ = write!(
-                lines,
-                "<li data-variant=\"{}\">{} under {}: {} {} of {}; parsed both ways {} {} of {} (p {}); read leniently {} {} (p {})</li>",
-                escape(&study.style(audit).id),
-                escape(&part.run_name(study, audit)),
-                escape(&intervention_label(&v.intervention)),
-                points(v.delta),
-                interval(v.delta_low, v.delta_high, points),
-                v.examples,
-                points(v.choice_delta),
-                interval(v.choice_low, v.choice_high, points),
-                v.choice_examples,
-                p_value(v.choice_p),
-                points(v.lenient_delta),
-                interval(v.lenient_low, v.lenient_high, points),
-                p_value(v.lenient_p),
-            );
-        }
+    let cell = |delta, low, high, n: usize| format!("<td>{} <small>{}, n = {n}</small></td>", points(delta), interval(low, high, points));
+    let mut rows = String::new();
+    for (audit, v) in verdict::broken(part) {
+        let _ = write!(
+            rows,
+            "<tr data-variant=\"{}\"><th scope=\"row\">{}, {}</th>{}{}{}</tr>",
+            escape(&study.style(audit).id),
+            escape(&part.run_name(study, audit)),
+            escape(&intervention_label(&v.intervention)),
+            cell(v.delta, v.delta_low, v.delta_high, v.examples),
+            cell(v.choice_delta, v.choice_low, v.choice_high, v.choice_examples),
+            cell(v.lenient_delta, v.lenient_low, v.lenient_high, v.examples),
+        );
     }
-    if lines.is_empty() {
+    if rows.is_empty() {
         return String::new();
     }
     format!(
-        "<p class=\"why rises\">Change in points with its 95 % interval: all answers, unparsed ones wrong; the answers that can be parsed both ways, a subset that the damage chose; all answers, reading a letter before <code>&lt;/answer&gt;</code> where <code>&lt;answer&gt;</code> is lost (p of these two not adjusted)</p><ul class=\"why\">{lines}</ul>"
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Three readings\"><table class=\"few\"><thead><tr><td></td><th scope=\"col\">all answers</th><th scope=\"col\">parsed both ways</th><th scope=\"col\">read leniently</th></tr></thead><tbody>{rows}</tbody></table></div><p class=\"why\">Change in points with its 95 % interval, not adjusted. All answers: unparsed ones are wrong. Parsed both ways: a subset that the damage itself picks. Read leniently: where <code>&lt;answer&gt;</code> is lost, the letter before <code>&lt;/answer&gt;</code> counts; no verdict rests on it.</p>"
     )
 }
 

@@ -68,7 +68,10 @@ fn squares(study: &Study, part: &Part) -> String {
     for audit in first_seeds(part) {
         // A square is of damage; what the teacher gives is none.
         let gives = |name: &str| ["clean", "oracle", "forced"].iter().any(|prefix| name.starts_with(prefix));
-        let mut of = audit.findings.visibility.iter().filter(|f| !gives(&f.intervention));
+        // Zero is the damage every study does; it stands here where it was crossed.
+        let mut damages: Vec<&VisibilityFinding> = audit.findings.visibility.iter().filter(|f| !gives(&f.intervention)).collect();
+        damages.sort_by_key(|f| f.intervention != "zero");
+        let mut of = damages.into_iter();
         let found = match &pair {
             Some((view, intervention)) => of.find(|f| f.view == *view && f.intervention == *intervention),
             None => of.next(),
