@@ -105,6 +105,6 @@ pub fn build_report(inputs: &ReportInputs, out: &Path) -> Result<ReportSummary, 
     let study = study::Study::read(inputs, &mut left_out)?;
     let (page, examples_shown, _) = page::html(&study, inputs.title.as_deref(), inputs.gallery, &mut left_out);
     prism_run::folder::write_atomic(out, page.as_bytes())?;
-    let lines: Vec<String> = study.parts.iter().map(|part| verdict::sentence(&study, part)).collect();
+    let lines: Vec<String> = study.parts.iter().map(|part| verdict::whole(&study, part)).collect();
     Ok(ReportSummary { path: out.to_path_buf(), bytes: page.len() as u64, verdict: lines.join("\n"), examples_shown, left_out })
 }

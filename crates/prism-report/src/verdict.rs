@@ -59,7 +59,7 @@ pub fn standing(part: &Part, variant: usize) -> Standing {
     }
 }
 
-/// The verdict line of one benchmark, and a second sentence on cosine when variants were compared.
+/// The verdict line of one benchmark.
 pub fn sentence(study: &Study, part: &Part) -> String {
     let variants = part.variants();
     let with = |wanted: Standing| -> Vec<usize> { variants.iter().copied().filter(|&v| standing(part, v) == wanted).collect() };
@@ -132,9 +132,17 @@ pub fn sentence(study: &Study, part: &Part) -> String {
     if !weak.is_empty() {
         text.push_str(&format!(" In {} every intervention was too weak to test anything.", names(&weak)));
     }
-    text.push_str(&leniently(study, part));
-    text.push_str(&rise(study, part));
     text
+}
+
+/// What qualifies that line: how the damaged answers read leniently, and where accuracy rises. Empty, or sentences.
+pub fn further(study: &Study, part: &Part) -> String {
+    format!("{}{}", leniently(study, part), rise(study, part)).trim_start().to_string()
+}
+
+/// Both, in one line.
+pub fn whole(study: &Study, part: &Part) -> String {
+    format!("{} {}", sentence(study, part), further(study, part)).trim_end().to_string()
 }
 
 /// Every run whose answers break in their form, with the verdicts of the interventions that say so.

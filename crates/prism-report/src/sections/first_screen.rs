@@ -1,6 +1,8 @@
 //! The first screen: the verdict in words, the figures behind it, and what must
 //! be known before anything else is read.
 
+use std::fmt::Write;
+
 use prism_audit::conclusion::is_main;
 
 use super::{callout, n_equals};
@@ -15,6 +17,10 @@ const OPEN_WARNINGS: usize = 6;
 /// Verdict, alarms, the four answers and key figures.
 pub fn html(study: &Study, part: &Part, brief: &str) -> String {
     let mut out = format!("<p class=\"verdict\">{}</p>", escape(&verdict::sentence(study, part)));
+    let further = verdict::further(study, part);
+    if !further.is_empty() {
+        let _ = write!(out, "<p class=\"verdict-more\">{}</p>", escape(&further));
+    }
     out.push_str(&alarms(study, part));
     out.push_str(brief);
     out.push_str(&key_figures(study, part));

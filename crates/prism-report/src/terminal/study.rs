@@ -59,7 +59,7 @@ fn table1(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
 
 fn verdicts(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
     screen.heading("Do the latents matter?");
-    screen.wrapped(&verdict::sentence(study, part), look);
+    screen.wrapped(&verdict::whole(study, part), look);
     for audit in &part.audits {
         for conclusion in &audit.findings.conclusion {
             screen.wrapped(&format!("{}: {}", part.run_name(study, audit), in_words(conclusion)), look);
