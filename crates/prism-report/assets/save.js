@@ -32,7 +32,7 @@ var prismSave = (function () {
     all("b.number, .cut", caption).forEach(function (n) { n.remove(); });
     var cells = function (row) {
       return Array.prototype.map.call(row.cells, function (c) {
-        return { text: text(c), span: c.colSpan, words: c.getAttribute("scope") === "row" || c.classList.contains("text") };
+        return { text: text(c), span: c.colSpan, words: c.getAttribute("scope") === "row" || c.classList.contains("text") || c.classList.contains("prose") };
       });
     };
     var rows = function (part) { return all(part + " > tr", figure).filter(function (r) { return !r.hidden; }).map(cells); };
@@ -65,6 +65,19 @@ var prismSave = (function () {
       if (i === 0 || (last[i] && last[i].words)) return true;
       return table.body.every(function (row) { return row.length <= i || row[i].words; });
     });
+  }
+
+  // Characters of the longest cell of each column in the body.
+  function longest(table) {
+    var out = repeated(0, width(table));
+    table.body.forEach(function (row) {
+      var at = 0;
+      row.forEach(function (c) {
+        if (c.span === 1) out[at] = Math.max(out[at], Array.from(c.text).length);
+        at += c.span;
+      });
+    });
+    return out;
   }
 
   function filled(table, row, write) {
@@ -105,10 +118,10 @@ var prismSave = (function () {
   }
 
   function latex(table) {
-    var wordy = words(table), wide = wordy.length > 8;
+    var wordy = words(table), wide = wordy.length > 8, long = longest(table);
     var out = "% \\usepackage{booktabs}" + (wide ? " and \\usepackage{graphicx}" : "") + "\n\\begin{table}[t]\n\\centering\n\\caption{" +
       tex(table.caption) + "}\n\\label{" + table.label + "}\n" + (wide ? "\\resizebox{\\linewidth}{!}{%\n" : "") +
-      "\\begin{tabular}{" + wordy.map(function (w) { return w ? "l" : "r"; }).join("") + "}\n\\toprule\n";
+      "\\begin{tabular}{" + wordy.map(function (w, i) { return !w ? "r" : long[i] > 40 ? "p{0.3\\linewidth}" : "l"; }).join("") + "}\n\\toprule\n";
     table.head.forEach(function (row, place) {
       out += texRow(row, wordy);
       if (place + 1 === table.head.length) return;

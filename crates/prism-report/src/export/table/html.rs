@@ -25,7 +25,7 @@ pub fn rows(html: &str) -> Vec<Vec<Cell>> {
                 below.push((at, span, number("rowspan")));
             }
             let header = tag.starts_with("th") && attribute(tag, "scope").is_some_and(|s| s == "row");
-            let words = header || attribute(tag, "class").is_some_and(|c| c.split(' ').any(|c| c == "text"));
+            let words = header || attribute(tag, "class").is_some_and(|c| c.split(' ').any(|c| matches!(c, "text" | "prose")));
             cells.push(Cell { text: text(content), span, words });
             at += span;
         }

@@ -9,6 +9,9 @@ use crate::number::ABSENT;
 
 pub use html::text;
 
+/// A column of words with a cell of more characters is set in lines.
+const PROSE: usize = 40;
+
 /// A cell's text and how many columns it spans.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cell {
@@ -78,6 +81,21 @@ impl Table {
         words
     }
 
+    /// Characters of the longest cell of each column in the body.
+    fn longest(&self) -> Vec<usize> {
+        let mut longest = vec![0; self.columns()];
+        for row in &self.body {
+            let mut at = 0;
+            for cell in row {
+                if let (1, Some(known)) = (cell.span, longest.get_mut(at)) {
+                    *known = cell.text.chars().count().max(*known);
+                }
+                at += cell.span;
+            }
+        }
+        longest
+    }
+
     /// CSV (RFC 4180) with one row of names; a true minus becomes `-`, a dash nothing.
     ///
     /// # Errors
@@ -123,7 +141,12 @@ impl Table {
     pub fn latex(&self, label: &str) -> String {
         let words = self.words();
         let wide = words.len() > 8;
-        let format: String = words.iter().map(|w| if *w { 'l' } else { 'r' }).collect();
+        let column = |(words, longest): (&bool, usize)| match words {
+            true if longest > PROSE => "p{0.3\\linewidth}",
+            true => "l",
+            false => "r",
+        };
+        let format: String = words.iter().zip(self.longest()).map(column).collect();
         let mut out = format!(
             "% \\usepackage{{booktabs}}{}\n\\begin{{table}}[t]\n\\centering\n\\caption{{{}}}\n\\label{{{label}}}\n",
             if wide { " and \\usepackage{graphicx}" } else { "" },
@@ -246,6 +269,15 @@ mod tests {
         assert!(written.contains("| :-- | --: | :-- |\n") && written.contains("a\\|b") && written.contains("&lt;i>"), "{written}");
         let columns = |line: &str| line.replace("\\|", "").matches('|').count();
         assert!(written.lines().skip(2).all(|line| columns(line) == 4), "{written}");
+    }
+
+    #[test]
+    fn long_words_are_set_in_lines() {
+        let long = format!(
+            "<thead><tr><th>a</th><th class=\"text\">b</th></tr></thead><tbody><tr><th scope=\"row\">x</th><td class=\"text\">{}</td></tr></tbody>",
+            "y".repeat(PROSE + 1)
+        );
+        assert!(Table::from_html("", &long).latex("t").contains("\\begin{tabular}{lp{0.3\\linewidth}}"));
     }
 
     #[test]
