@@ -10,7 +10,7 @@ pub const RULE: &str = "The verdict of a run rests on its decisive interventions
 carry as a whole (all of the block's latents change by at least half of their norm, or they are evicted, removed, or replaced by their markers or \
 the bare format), whatever the answers did. Interventions on some steps, one stage or one layer, sham, noise of 0, and interventions that hand the model better information (oracle, forced) \
 are not among them, nor are those under another view of the image (`@`), whose families are adjusted by themselves. \
-`load-bearing`: under at least one decisive intervention accuracy falls (p below alpha after Holm over all interventions of the run), \
+`load-bearing`: under at least one decisive intervention accuracy falls (p below alpha after Holm over all interventions of the run, or of all runs where several stand beside each other), \
 among answers parsed both ways it falls too (p below alpha after Holm), and there by at least the equivalence margin; so no loss that \
 could be called bypassed is called load-bearing. `breaks the form`: not that, and under at least one decisive intervention accuracy \
 falls, some of the answers lost can no longer be parsed, and among those parsed both ways no loss is shown. `bypassed`: at least one decisive intervention was run, and every one of them is shown to be equivalent to the \

@@ -196,7 +196,9 @@
       result.view.addEventListener("click", function (event, item) {
         var mark = item && item.datum;
         if (!mark || !mark.variant_id) return;
-        if (mark.example) choose({ example: mark.example }, true);
+        var card = mark.example && all(".card").some(function (c) { return c.getAttribute("data-example") === mark.example; });
+        if (mark.example && !card) status.textContent = "example " + mark.example + " has no card on this page";
+        else if (mark.example) choose({ example: mark.example }, true);
         else choose({ variant: mark.variant_id, intervention: mark.intervention_id || chosen.intervention }, true);
       });
     }).catch(function (error) {

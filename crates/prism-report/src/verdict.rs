@@ -137,7 +137,7 @@ pub fn sentence(study: &Study, part: &Part) -> String {
 
 /// What qualifies that line: how the damaged answers read leniently, and where accuracy rises. Empty, or sentences.
 pub fn further(study: &Study, part: &Part) -> String {
-    format!("{}{}", leniently(study, part), rise(study, part)).trim_start().to_string()
+    format!("{}{}{}", leniently(study, part), rise(study, part), stay(study, part)).trim_start().to_string()
 }
 
 /// Both, in one line.
@@ -179,10 +179,19 @@ fn leniently(study: &Study, part: &Part) -> String {
 
 /// Every run and decisive intervention under which accuracy is shown to rise, with the change.
 pub fn rises(part: &Part) -> Vec<(&Audit, &str, f64)> {
+    decisive(part, |v, delta| v.verdict == CHANGES && delta > 0.0)
+}
+
+/// Every run and decisive intervention under which accuracy is shown to stay within the margin, with the change.
+pub fn stays(part: &Part) -> Vec<(&Audit, &str, f64)> {
+    decisive(part, |v, _| v.verdict == BYPASSED)
+}
+
+fn decisive(part: &Part, is: fn(&VerdictFinding, f64) -> bool) -> Vec<(&Audit, &str, f64)> {
     let mut found = Vec::new();
     for audit in &part.audits {
-        for v in audit.findings.verdict.iter().filter(|v| is_decisive(v) && v.verdict == CHANGES) {
-            if let Some(change) = audit.change(&v.intervention).filter(|c| c.delta > 0.0) {
+        for v in audit.findings.verdict.iter().filter(|v| is_decisive(v)) {
+            if let Some(change) = audit.change(&v.intervention).filter(|c| is(v, c.delta)) {
                 found.push((audit, v.intervention.as_str(), change.delta));
             }
         }
@@ -190,11 +199,27 @@ pub fn rises(part: &Part) -> Vec<(&Audit, &str, f64)> {
     found
 }
 
-/// The intervention under which accuracy rises in most variants, in words: latents that cost answers matter too.
+/// The intervention under which accuracy rises ([`most`]), in words: latents that cost answers matter too.
 fn rise(study: &Study, part: &Part) -> String {
+    let Some((how, whose, range)) = most(study, part, &rises(part)) else { return String::new() };
+    format!(" {how} accuracy rises{whose} ({range} points).")
+}
+
+/// The intervention under which accuracy stays within the margin ([`most`]), in words, where not all are bypassed.
+fn stay(study: &Study, part: &Part) -> String {
+    let (Some((how, whose, range)), Some(margin)) = (most(study, part, &stays(part)), part.margin()) else { return String::new() };
+    if part.variants().into_iter().all(|v| standing(part, v) == Standing::Bypassed) {
+        return String::new();
+    }
+    format!(" {how} it is shown to stay within ±{} points{whose} ({range}).", plain_points(margin))
+}
+
+/// Of what is shown under several interventions, one: of those that take latents away, else of all, the one of most variants. How
+/// it reads, whose, and the range of changes.
+fn most(study: &Study, part: &Part, shown: &[(&Audit, &str, f64)]) -> Option<(String, String, String)> {
     let mut by_intervention: Vec<(&str, Vec<usize>, Vec<f64>)> = Vec::new();
-    for (audit, intervention, delta) in rises(part) {
-        let at = by_intervention.iter().position(|(known, ..)| *known == intervention).unwrap_or_else(|| {
+    for (audit, intervention, delta) in shown {
+        let at = by_intervention.iter().position(|(known, ..)| known == intervention).unwrap_or_else(|| {
             by_intervention.push((intervention, Vec::new(), Vec::new()));
             by_intervention.len() - 1
         });
@@ -202,11 +227,14 @@ fn rise(study: &Study, part: &Part) -> String {
         if !variants.contains(&audit.variant) {
             variants.push(audit.variant);
         }
-        deltas.push(delta);
+        deltas.push(*delta);
     }
+    // What takes the latents away says more than what changes them.
+    let removal = |name: &str| prism_audit::verdict::is_removal(name);
     let mean = |deltas: &[f64]| deltas.iter().sum::<f64>() / deltas.len() as f64;
-    let most = by_intervention.iter().max_by(|a, b| a.1.len().cmp(&b.1.len()).then(mean(&a.2).total_cmp(&mean(&b.2))));
-    let Some((intervention, variants, deltas)) = most else { return String::new() };
+    let (intervention, variants, deltas) = by_intervention.iter().max_by(|a, b| {
+        removal(a.0).cmp(&removal(b.0)).then(a.1.len().cmp(&b.1.len())).then(mean(&a.2).abs().total_cmp(&mean(&b.2).abs()))
+    })?;
     let all = part.variants().len();
     let whose = match (variants.len(), all) {
         (1, 1) => String::new(),
@@ -221,7 +249,7 @@ fn rise(study: &Study, part: &Part) -> String {
         "evict" => "With the latents hidden from what follows (evict)".to_string(),
         other => format!("Under {}", intervention_label(other)),
     };
-    format!(" {how} accuracy rises{whose} ({range} points).")
+    Some((how, whose, range))
 }
 
 /// How many of the answers lost, where runs are concluded so, could not be parsed: over the

@@ -34,8 +34,13 @@ pub fn spec(points: &[Point<'_>], cosine_title: &str) -> Option<Value> {
         })
         .collect();
     let many = points.len() > styles.len();
+    // The axis of all points, also when the page shows one of them.
+    let (low, high) = points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), p| (l.min(p.cosine), h.max(p.cosine)));
+    let room = (0.06 * (high - low)).max(0.01);
+    let x = json!({"field": "cosine", "type": "quantitative", "title": cosine_title, "axis": {"format": ".2f"},
+        "scale": {"domain": [low - room, high + room], "nice": false}});
     let body = json!({
-        "encoding": {"x": quantity("cosine", cosine_title), "color": colour(&styles)},
+        "encoding": {"x": x, "color": colour(&styles)},
         "layer": [
             {"mark": {"type": "rule", "strokeWidth": 1.4, "opacity": if many { 0.35 } else { 0.6 }},
              "encoding": {"y": quantity("low", "accuracy, %"), "y2": {"field": "high"}}},

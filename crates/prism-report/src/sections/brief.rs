@@ -33,14 +33,14 @@ pub fn html(study: &Study, part: &Part, gallery: &Gallery, prefix: &str) -> Stri
             conclusions::brief(study, part)
         ),
     );
-    item("How sure is it?", sure(study, part));
+    item("How sure is it?", sure(part));
     item("Which examples show it?", examples(study, part, gallery, prefix));
     item("How do I run it again?", rerun(study));
     out.push_str("</dl>");
     out
 }
 
-fn sure(study: &Study, part: &Part) -> String {
+fn sure(part: &Part) -> String {
     let verdicts = || part.audits.iter().flat_map(|a| &a.findings.verdict);
     let mut lines = Vec::new();
     let n = match part.examples() {
@@ -61,18 +61,12 @@ fn sure(study: &Study, part: &Part) -> String {
         ));
     }
     let decisive = || verdicts().filter(|v| is_decisive(v));
-    if let Some(audit) = part.audits.first() {
-        let mut names: Vec<String> =
-            audit.findings.verdict.iter().filter(|v| is_decisive(v)).map(|v| intervention_label(&v.intervention)).collect();
-        names.dedup();
-        if !names.is_empty() {
-            lines.push(format!(
-                "Decisive, for they destroy or remove the latents as a whole: {} (in {}).",
-                escape(&names.join(", ")),
-                escape(&part.run_name(study, audit))
-            ));
-        }
+    if let Some(clusters) = verdicts().filter(|v| v.clustered_p.is_some()).map(|v| v.clusters).max() {
+        lines.push(format!(
+            "Questions that share an image, a pair or a partner are no independent ones: tests take their {clusters} clusters whole."
+        ));
     }
+    lines.extend(named(part));
     if let Some(detectable) = decisive().filter_map(|v| v.detectable).filter(|d| d.is_finite()).reduce(f64::max) {
         lines.push(format!("Every decisive test of all answers would show a change of {} points (80 % power).", percent(Some(detectable))));
     }
@@ -93,6 +87,24 @@ fn sure(study: &Study, part: &Part) -> String {
         });
     }
     format!("<ul>{}</ul>", lines.into_iter().map(|l| format!("<li>{l}</li>")).collect::<String>())
+}
+
+/// The decisive interventions: those of every run, then those of some.
+fn named(part: &Part) -> Option<String> {
+    let mut counted: Vec<(&str, usize)> = Vec::new();
+    for v in part.audits.iter().flat_map(|a| a.findings.verdict.iter().filter(|v| is_decisive(v))) {
+        match counted.iter_mut().find(|(name, _)| *name == v.intervention) {
+            Some((_, n)) => *n += 1,
+            None => counted.push((&v.intervention, 1)),
+        }
+    }
+    let of = |all: bool| -> String {
+        let fits = counted.iter().filter(|(_, n)| (*n == part.audits.len()) == all);
+        escape(&fits.map(|(name, _)| intervention_label(name)).collect::<Vec<_>>().join(", "))
+    };
+    let (every, some) = (of(true), of(false));
+    let some = if some.is_empty() { String::new() } else { format!("{}in some runs {some}", if every.is_empty() { "" } else { "; " }) };
+    (!counted.is_empty()).then(|| format!("Decisive, for they destroy or remove the latents as a whole: {every}{some}."))
 }
 
 /// Whether a flip is of the kind the run's verdict speaks of; where the verdict names none, whether it goes the way most go.
@@ -173,9 +185,11 @@ fn rerun(study: &Study) -> String {
     let builds: std::collections::BTreeSet<String> =
         study.parts.iter().flat_map(|p| &p.audits).map(|a| format!("{} ({})", a.manifest.version, a.manifest.commit)).collect();
     let builds = escape(&clipped(&builds.into_iter().collect::<Vec<_>>().join(", "), 200));
+    let dirty =
+        if builds.contains("-dirty") { " Built from a tree with changes that were not committed: it cannot be checked out." } else { "" };
     let recipe = if study.recipe.is_some() { ", the recipe" } else { "" };
     format!(
-        "<pre tabindex=\"0\" aria-label=\"Commands\">{}</pre><p>With Prism {builds}.</p><p class=\"rest\"><a href=\"#provenance\">{more}versions{recipe}, inputs with their hashes, settings.</a></p>",
+        "<pre tabindex=\"0\" aria-label=\"Commands\">{}</pre><p>With Prism {builds}.{dirty}</p><p class=\"rest\"><a href=\"#provenance\">{more}versions{recipe}, inputs with their hashes, settings.</a></p>",
         escape(&shown.join("\n"))
     )
 }

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::table::{NUMBER, TEXT, Table};
 use super::{Builder, swatch};
 use crate::html::{escape, typeset};
-use crate::number::{interval, points};
-use crate::study::{Part, Study, intervention_label};
+use crate::number::{interval, p_value, points};
+use crate::study::{Audit, Part, Study, intervention_label};
 use crate::verdict::{self, class_of_word};
 
 /// The section.
@@ -124,14 +124,22 @@ pub fn brief(study: &Study, part: &Part) -> String {
     }
     out.push_str("</ul>");
     out.push_str(&broken(study, part));
-    out.push_str(&raised(study, part));
+    out.push_str(&listed(study, part, &verdict::rises(part), "Accuracy is shown to rise, in points with 95 % intervals, under"));
+    let stays = "Accuracy is shown to stay within the margin, the latents destroyed or out of sight, under";
+    out.push_str(&listed(study, part, &verdict::stays(part), stays));
     out
 }
 
 /// For runs whose answers break in their form: what is known of the choice, from the answers parsed both ways and from a
 /// lenient reading of all. An effect that is not shown is not shown to be absent.
 fn broken(study: &Study, part: &Part) -> String {
-    let cell = |delta, low, high, n: usize| format!("<td>{} <small>{}, n = {n}</small></td>", points(delta), interval(low, high, points));
+    let cell = |label: &str, delta, low, high, n: usize, p: String| {
+        format!(
+            "<td data-label=\"{label}\">{} <small>{}</small> <small>n = {n}{p}</small></td>",
+            points(delta),
+            interval(low, high, points)
+        )
+    };
     let mut rows = String::new();
     for (audit, v) in verdict::broken(part) {
         let _ = write!(
@@ -140,30 +148,35 @@ fn broken(study: &Study, part: &Part) -> String {
             escape(&study.style(audit).id),
             escape(&part.run_name(study, audit)),
             escape(&intervention_label(&v.intervention)),
-            cell(v.delta, v.delta_low, v.delta_high, v.examples),
-            cell(v.choice_delta, v.choice_low, v.choice_high, v.choice_examples),
-            cell(v.lenient_delta, v.lenient_low, v.lenient_high, v.examples),
+            cell("all answers", v.delta, v.delta_low, v.delta_high, v.examples, format!(", Holm p {}", p_value(v.holm_p))),
+            cell(
+                "parsed both ways",
+                v.choice_delta,
+                v.choice_low,
+                v.choice_high,
+                v.choice_examples,
+                format!(", Holm p {}", p_value(v.choice_holm_p))
+            ),
+            cell("read leniently", v.lenient_delta, v.lenient_low, v.lenient_high, v.examples, format!(", p {}", p_value(v.lenient_p))),
         );
     }
     if rows.is_empty() {
         return String::new();
     }
     format!(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Three readings\"><table class=\"few\"><thead><tr><td></td><th scope=\"col\">all answers</th><th scope=\"col\">parsed both ways</th><th scope=\"col\">read leniently</th></tr></thead><tbody>{rows}</tbody></table></div><p class=\"why\">Change in points with its 95 % interval, not adjusted. All answers: unparsed ones are wrong. Parsed both ways: a subset that the damage itself picks. Read leniently: where <code>&lt;answer&gt;</code> is lost, the letter before <code>&lt;/answer&gt;</code> counts; no verdict rests on it.</p>"
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Three readings\"><table class=\"few\"><thead><tr><td></td><th scope=\"col\">all answers</th><th scope=\"col\">parsed both ways</th><th scope=\"col\">read leniently</th></tr></thead><tbody>{rows}</tbody></table></div><p class=\"why\">Change in points with its 95 % interval, which no adjustment widens: one that leaves out 0 may not survive Holm\u{2019}s. All answers: unparsed ones are wrong. Parsed both ways: a subset that the damage itself picks, and in which the less can be shown the smaller it is. Read leniently: where <code>&lt;answer&gt;</code> is lost, the letter before <code>&lt;/answer&gt;</code> counts; no verdict rests on it.</p>"
     )
 }
 
-/// The decisive interventions under which accuracy is shown to rise, with the change in every run: a block that costs
-/// answers is no less an answer to the question than one that gives them.
-fn raised(study: &Study, part: &Part) -> String {
+/// Decisive interventions of which one thing is shown, with the change in every run of which it is: that accuracy rises (a
+/// block that costs answers is no less an answer to the question than one that gives them), or that it stays.
+fn listed(study: &Study, part: &Part, shown: &[(&Audit, &str, f64)], heading: &str) -> String {
     let mut found: Vec<(String, Vec<String>)> = Vec::new();
-    for (audit, intervention, delta) in verdict::rises(part) {
+    for (audit, intervention, delta) in shown {
         let bounds = audit.change(intervention).map_or_else(String::new, |c| interval(c.low, c.high, points));
-        let whose = format!("{}\u{a0}{}\u{a0}{}", part.run_name(study, audit), points(Some(delta)), bounds.replace(' ', "\u{a0}"));
-        let (label, points) = (
-            intervention_label(intervention),
-            format!("<span data-variant=\"{}\">{}</span>", escape(&study.style(audit).id), escape(&whose)),
-        );
+        let whose = format!("{}\u{a0}{}\u{a0}{}", part.run_name(study, audit), points(Some(*delta)), bounds.replace(' ', "\u{a0}"));
+        let label = intervention_label(intervention);
+        let points = format!("<span data-variant=\"{}\">{}</span>", escape(&study.style(audit).id), escape(&whose));
         match found.iter_mut().find(|(known, _)| *known == label) {
             Some((_, all)) => all.push(points),
             None => found.push((label, vec![points])),
@@ -171,8 +184,7 @@ fn raised(study: &Study, part: &Part) -> String {
     }
     let lines: String = found.iter().map(|(label, points)| format!("<li>{}: {}</li>", escape(label), points.join(" "))).collect();
     if lines.is_empty() {
-        String::new()
-    } else {
-        format!("<p class=\"why rises\">Accuracy is shown to rise, in points with 95 % intervals, under</p><ul class=\"why\">{lines}</ul>")
+        return String::new();
     }
+    format!("<p class=\"why rises\">{heading}</p><ul class=\"why\">{lines}</ul>")
 }

@@ -34,7 +34,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let margin = part.margin();
     let band = margin.map_or_else(
         || " No common equivalence margin was declared.".to_string(),
-        |m| format!(" The shaded band is the equivalence margin of ±{} points, fixed beforehand.", plain_points(m)),
+        |m| format!(" The shaded band is the equivalence margin of ±{} points, fixed beforehand; <i>bypassed</i> asks the narrower 90 % interval to lie inside.", plain_points(m)),
     );
     let silent: Vec<String> = part.audits.iter().filter(|a| a.is_silent()).map(|a| part.run_name(study, a)).collect();
     let silent = if silent.is_empty() { String::new() } else { format!(" Not drawn, for no latent ran: {}.", escape(&silent.join(", "))) };
@@ -91,7 +91,7 @@ fn verdicts(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let rule = super::conclusions::rule_html(prism_audit::verdict::RULE);
     let table = builder.table(
         "corruption",
-        "What each intervention allows to be said. n, and all that follows, counts the questions whose block opened. Latents moved: mean norm of the change over that of the clean latents; change and its 95 % score interval in points; unparsed: lost answers that could not be read any more; Holm over every run and intervention of this page under the same view of the image; detectable: the smallest change, in points, that this many questions would show; needed: questions the equivalence test would ask for, where nothing is shown. Under another view of the image (@) the change is against the clean run under that view.",
+        "What each intervention allows to be said. n, and all that follows, counts the questions whose block opened. Latents moved: mean norm of the change over that of the clean latents; change and its 95 % score interval in points; unparsed: lost answers that could not be read any more; Holm over every run and intervention of this page under the same view of the image; detectable: the smallest change, in points, that this many questions would show; needed: questions the equivalence test would ask for, where nothing is shown. Under another view of the image (@) the change is against the clean run under that view, of clean@ itself against that in full view. The score interval takes examples one by one; the tests take clusters whole.",
         &t,
     );
     table + &rule

@@ -57,7 +57,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder, left_out: &mut Ve
     }
     let fewer = if thinned { format!(" At most {MOST} latents a chart, whole examples evenly over the file.") } else { String::new() };
     let caption = format!(
-        "Latents of the clean run in the plane of their stage\u{2019}s first two principal components: colour is the step (each chart from its first to its last), shape the letter answered (a cross: none). A point leads to its example.{fewer}{} Two axes of many: clusters by step are seen far more easily than what tells answers apart; the probes ask that.",
+        "Latents of the clean run in the plane of their stage\u{2019}s first two principal components: colour is the step (each chart from its first to its last), shape the letter answered (a cross: none). A point leads to its example, where that has a card.{fewer}{} Two axes of many: clusters by step are seen far more easily than what tells answers apart; the probes ask that.",
         first_seed_note(part)
     );
     let figure = builder.figure("projection", charts, &[], &caption);

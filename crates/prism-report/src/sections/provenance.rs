@@ -14,7 +14,7 @@ pub fn html(study: &Study, left_out: &[String], builder: &mut Builder) -> String
     if let Some(recipe) = &study.recipe {
         let _ = write!(
             out,
-            "<details class=\"run\"><summary>The study\u{2019}s recipe, all keys written out: save it as a .toml and give it to <code>prism study</code></summary><pre tabindex=\"0\" aria-label=\"Recipe\">{}</pre></details>",
+            "<details class=\"run\"><summary>The study\u{2019}s recipe, all keys written out (paths are of the machine it ran on): save it as a .toml and give it to <code>prism study</code></summary><pre tabindex=\"0\" aria-label=\"Recipe\">{}</pre></details>",
             escape(recipe)
         );
     }

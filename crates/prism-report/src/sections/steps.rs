@@ -69,7 +69,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     }
     out.push_str(&builder.table(
         "steps",
-        "Interventions on part of the block. Steps count from 0 within a stage; change in points against the clean run.",
+        "Interventions on part of the block. Steps count from 0 within a stage, and a staged variant may go on long after the last one named; change in points against the clean run.",
         &t.finish(),
     ));
     builder.section("steps", HEADING, &out)

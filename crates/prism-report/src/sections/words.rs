@@ -21,10 +21,16 @@ const STAGES: [(&str, &str); 3] = [
 /// Words of verdicts.
 const VERDICTS: [(&str, &str); 7] = [
     (LOAD_BEARING, "of a run: damage to the latents costs the right choice, by at least the margin"),
-    (BYPASSED, "of a run or an intervention: accuracy is shown to stay within the margin whatever is done"),
+    (
+        BYPASSED,
+        "of an intervention: accuracy is shown to stay within the margin (two one-sided tests at 5 %, so it is the 90 % interval that lies inside, not the 95 % drawn); of a run: so under every decisive one",
+    ),
     (BREAKS, "damage costs answers, and those that can still be read are not shown to be worse"),
     (CHANGES, "of an intervention: accuracy is shown to be another, lower or higher"),
-    (UNDECIDED, "neither is shown"),
+    (
+        UNDECIDED,
+        "of an intervention: neither a change nor its absence is shown; of a run: what its decisive interventions show is none of the words above, the clause says why; of the page: no variant bears, and not all are bypassed",
+    ),
     (TOO_WEAK, "the latents, or the outputs, were hardly moved: nothing was tested"),
     (NO_LATENTS, "the block never opened: there was nothing to damage"),
 ];
