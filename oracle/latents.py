@@ -187,13 +187,13 @@ def margin_of(row):
     return l[k] - max(np.delete(l, k))
 
 
-def above_wrong(answer, donor, gold):
-    wrong = [letter for letter in "ABCD" if letter not in (donor, gold)]
-    return float(answer == donor) - np.mean([float(answer == letter) for letter in wrong])
-
-
-transfer = [above_wrong(row.answer, row.donor_label, labels[i]) - above_wrong(base.loc[i, "answer"], row.donor_label, labels[i])
-            for i, row in used.iterrows()]
+# Matches with the donor's letter beyond the mean over all exchanges of donors among examples of the same gold letter.
+frame_used = pandas.DataFrame({"answer": used.answer, "donor": used.donor_label, "gold": labels[used.index.to_numpy()]})
+transfer = []
+for _, stratum in frame_used.groupby("gold"):
+    if stratum.donor.nunique() > 1:
+        shares = stratum.donor.value_counts(normalize=True)
+        transfer += list((stratum.answer == stratum.donor).astype(float) - stratum.answer.map(shares).fillna(0.0).astype(float))
 donors = {"transfer": float(np.mean(transfer)), "transfer_examples": len(transfer), "examples": len(used), "donor_rate": float(said[0].mean()), "donor_rate_clean": float(said[1].mean()),
           "lift": float((said[0] - said[1]).mean()), "margin_lift": float((used.donor_margin - used.apply(margin_of, axis=1)).mean())}
 

@@ -7,15 +7,18 @@ use prism_run::records::AnswerRow;
 /// What ends an answer.
 const CLOSING: &str = "</answer>";
 
-/// The letter of an answer: as parsed, else [`letter`] of its text.
+/// The letter of an answer: as parsed, else [`letter`] of its text, if it is one of the options (where their number is known).
 pub fn read(answer: &AnswerRow) -> Option<String> {
-    answer.answer.clone().or_else(|| letter(&answer.text).map(String::from))
+    let is_option = |letter: &char| match &answer.option_logprobs {
+        Some(options) => ('A'..='Z').take(options.len()).any(|option| option == *letter),
+        None => true,
+    };
+    answer.answer.clone().or_else(|| letter(&answer.text).filter(is_option).map(String::from))
 }
 
-/// A single capital letter that stands alone at the end of what comes before the last `</answer>` (of all the text, where
-/// there is none); special tokens are passed over.
+/// A single capital letter that stands alone right before the last `</answer>`; special tokens are passed over.
 pub fn letter(text: &str) -> Option<char> {
-    let before = text.rfind(CLOSING).map_or(text, |end| &text[..end]);
+    let before = &text[..text.rfind(CLOSING)?];
     let mut plain = String::with_capacity(before.len());
     let mut rest = before;
     while let Some((word, token)) = rest.split_once("<|") {
@@ -37,15 +40,14 @@ mod tests {
     fn a_letter_is_read_where_a_reader_would_read_one() {
         assert_eq!(letter("B B B B </answer><|im_end|>"), Some('B'));
         assert_eq!(letter("the triangle A </answer>"), Some('A'));
-        assert_eq!(letter("<|lvr_end|>\n(C)."), Some('C'));
-        assert_eq!(letter("D<|im_end|>"), Some('D'));
+        assert_eq!(letter("<|lvr_end|>\n(C).</answer>"), Some('C'));
+        assert_eq!(letter("A </answer> D <|lvr_end|></answer><|im_end|>"), Some('D'));
     }
 
     #[test]
     fn what_is_no_letter_is_not_read() {
-        for text in ["", "</answer>", "a triangle </answer>", "A triangle", "AB </answer>", "<|lvr_start|>", "7 </answer>", "A <|broken"] {
-            let expected = if text.starts_with("A <") { Some('A') } else { None };
-            assert_eq!(letter(text), expected, "{text}");
+        for text in ["", "</answer>", "a triangle </answer>", "A triangle", "AB </answer>", "<|lvr_start|>", "7 </answer>", "it is A"] {
+            assert_eq!(letter(text), None, "{text}");
         }
     }
 }

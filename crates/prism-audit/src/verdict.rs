@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use prism_run::records::AnswerRow;
+use prism_run::{Intervention, View};
 
 use crate::AuditSettings;
 use crate::clusters::Clusters;
@@ -45,7 +46,7 @@ pub const BYPASSED: &str = "bypassed";
 pub const UNDECIDED: &str = "undecided";
 /// Verdict: the intervention did too little to the latents.
 pub const TOO_WEAK: &str = "too weak to test";
-/// Verdict: there is no clean run, with a block that opened, under the same view of the image.
+/// Verdict: there is no clean run under the same view of the image.
 pub const NO_BASELINE: &str = "no clean run under this view";
 /// Verdict: nothing was tested.
 pub const NO_LATENTS: &str = "no latents ran";
@@ -69,11 +70,12 @@ pub fn is_removal(name: &str) -> bool {
 /// One verdict per intervention that replaces something (not clean, sham or noise of 0).
 /// The run's variant and seed are left for the caller to fill in.
 pub fn verdicts(branches: &[Branch<'_>], clusters: &Clusters, settings: &AuditSettings) -> Vec<VerdictFinding> {
-    let acting = branches.iter().filter(|b| !b.is_clean() && !b.is_sham());
+    let idle = |b: &&Branch<'_>| b.intervention.is_some_and(|i| Intervention { view: View::Open, ..i }.is_sham());
+    let acting = branches.iter().filter(|b| !b.is_clean() && !idle(b));
     let mut found: Vec<VerdictFinding> = acting
         .map(|branch| match within_view(branch, branches) {
             Some(branch) => one(&branch, clusters, settings),
-            None => one(&Branch { pairs: Vec::new(), ..branch.clone() }, clusters, settings),
+            None => VerdictFinding { baseline: false, ..one(&Branch { pairs: Vec::new(), ..branch.clone() }, clusters, settings) },
         })
         .collect();
     adjust(&mut found.iter_mut().collect::<Vec<_>>());
@@ -137,7 +139,8 @@ fn one(branch: &Branch<'_>, clusters: &Clusters, settings: &AuditSettings) -> Ve
     let bounds = |d: Discordant, sums: &[(f64, usize)]| match (joined, d.gained + d.lost) {
         (false, _) => d.interval(0.95),
         (true, 0) => Discordant { n: sums.len(), gained: 0, lost: 0 }.interval(0.95),
-        (true, _) => cluster_mean(sums).and_then(|m| m.interval(0.95)),
+        // Clusters that all agree give no width, which is no certainty: absent.
+        (true, _) => cluster_mean(sums).and_then(|m| m.interval(0.95)).filter(|i| i.high > i.low),
     };
     let exact = |d: Discordant, sums: &[(f64, usize)]| some.then(|| if joined { whole(sums) } else { mcnemar_exact(d.gained, d.lost) });
     let reading: Vec<(usize, f64)> = pairs.iter().map(|p| (p.clean.row, lenient_change(p))).collect();
@@ -153,6 +156,7 @@ fn one(branch: &Branch<'_>, clusters: &Clusters, settings: &AuditSettings) -> Ve
         variant: String::new(),
         seed: None,
         intervention: branch.name.to_string(),
+        baseline: true,
         examples: counts.n,
         discordant: counts.gained + counts.lost,
         gained: counts.gained,
@@ -199,7 +203,7 @@ fn one(branch: &Branch<'_>, clusters: &Clusters, settings: &AuditSettings) -> Ve
 fn lenient_change(pair: &Pair<'_>) -> f64 {
     let is_right = |answer: &AnswerRow| match &answer.answer {
         Some(_) => right(answer),
-        None => lenient::letter(&answer.text).is_some_and(|letter| pair.label == letter.to_string()),
+        None => lenient::read(answer).is_some_and(|letter| pair.label == letter),
     };
     f64::from(i8::from(is_right(pair.other)) - i8::from(is_right(pair.clean)))
 }
@@ -214,7 +218,7 @@ fn relative_change(pairs: &[&Pair<'_>]) -> Option<f64> {
 
 /// The word that [`RULE`] gives.
 fn word(v: &VerdictFinding) -> &'static str {
-    let Some(holm) = v.holm_p else { return if view(&v.intervention).is_empty() { NO_LATENTS } else { NO_BASELINE } };
+    let Some(holm) = v.holm_p else { return if v.baseline { NO_LATENTS } else { NO_BASELINE } };
     let below_floor = v.relative_change.is_some_and(|r| r < v.relative_floor);
     let untouched = v.changed == 0 && v.relative_change.is_none_or(|r| r < REPLACED);
     // The clean run under another view leaves the latents alone: what changes is the image.
@@ -240,9 +244,9 @@ fn figures(v: &VerdictFinding) -> String {
     let (Some(delta), Some(low), Some(high), Some(holm), Some(equivalence)) =
         (v.delta, v.equivalence_low, v.equivalence_high, v.holm_p, v.equivalence_p)
     else {
-        return match view(&v.intervention) {
-            "" => "the latent block opened in no example that ran both ways".into(),
-            view => format!("no clean run under this view whose block opened; run `clean@{view}` with it"),
+        return match v.baseline {
+            true => "the latent block opened in no example that ran both ways".into(),
+            false => format!("no clean run under this view; run `clean@{}` with it", view(&v.intervention)),
         };
     };
     let unparsed = match (v.choice_p, v.choice_holm_p) {

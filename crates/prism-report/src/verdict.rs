@@ -91,7 +91,7 @@ pub fn sentence(study: &Study, part: &Part) -> String {
             String::new()
         } else if bypassed.len() == rest {
             format!(
-                " In the other {} accuracy stays within {margin} whatever is done to them.",
+                " In the other {} accuracy stays within {margin} under every decisive damage.",
                 if rest == 1 { "one".into() } else { count_word(rest) }
             )
         } else {
@@ -110,9 +110,15 @@ pub fn sentence(study: &Study, part: &Part) -> String {
             unparsed(part, BREAKS)
         )
     } else if bypassed.len() == m {
-        format!("No: in {}, whatever is done to the latents, accuracy stays within {margin}.", of_all(m))
+        format!("No: in {}, accuracy stays within {margin} under every decisive damage to the latents.", of_all(m))
     } else if !breaks.is_empty() {
         format!("Undecided: in none of {} variants is damage to the latents shown to cost the right choice.", count_word(m))
+    } else if !lowered(part).is_empty() {
+        format!(
+            "Undecided: damage to the latents lowers accuracy in {}, and the choice is not shown to fall by {}.",
+            names(&lowered(part)),
+            part.margin().map_or_else(|| "the declared margin".to_string(), |m| format!("{} points", plain_points(m)))
+        )
     } else if m == 1 {
         format!("Undecided: damage to the latents is not shown to cost right answers, nor can an effect beyond {margin} be excluded.")
     } else {
@@ -156,18 +162,22 @@ pub fn broken(part: &Part) -> Vec<(&Audit, &VerdictFinding)> {
     found
 }
 
-/// What a lenient reading of broken answers shows, where its interval leaves out 0: whether the choice behind the form is
-/// right more or less often than in the clean run.
+/// What a lenient reading of broken answers shows, where it survives Bonferroni's adjustment over the readings: whether the choice
+/// behind the form is right more or less often than in the clean run. Of every run the first intervention its verdict rests on.
 fn leniently(study: &Study, part: &Part) -> String {
+    let all = broken(part);
     let mut ways: [(&str, Vec<String>); 2] = [("more", Vec::new()), ("less", Vec::new())];
-    for (audit, v) in broken(part) {
-        let (Some(delta), Some(low), Some(high)) = (v.lenient_delta, v.lenient_low, v.lenient_high) else { continue };
-        let whose = format!("{} ({} points)", part.run_name(study, audit), points(Some(delta)));
-        if low > 0.0 {
-            ways[0].1.push(whose);
-        } else if high < 0.0 {
-            ways[1].1.push(whose);
+    let mut seen: Vec<(usize, Option<i64>)> = Vec::new();
+    for (audit, v) in &all {
+        if seen.contains(&(audit.variant, audit.seed)) {
+            continue;
         }
+        seen.push((audit.variant, audit.seed));
+        let shown = v.lenient_p.is_some_and(|p| p * (all.len() as f64) < v.alpha);
+        let Some(delta) = v.lenient_delta.filter(|_| shown) else { continue };
+        let whose =
+            format!("{} under {} ({} points)", part.run_name(study, audit), intervention_label(&v.intervention), points(Some(delta)));
+        ways[usize::from(delta < 0.0)].1.push(whose);
     }
     let said: Vec<String> = ways
         .iter()
@@ -175,6 +185,14 @@ fn leniently(study: &Study, part: &Part) -> String {
         .map(|(way, whose)| format!("{way} often right than clean in {}", list(whose.iter().map(String::as_str))))
         .collect();
     if said.is_empty() { String::new() } else { format!(" Read leniently, the damaged answers are {}.", said.join(", ")) }
+}
+
+/// Variants of which a decisive intervention is shown to lower accuracy.
+fn lowered(part: &Part) -> Vec<usize> {
+    let mut found: Vec<usize> =
+        decisive(part, |v, delta| v.verdict == CHANGES && delta < 0.0).into_iter().map(|(audit, ..)| audit.variant).collect();
+    found.dedup();
+    found
 }
 
 /// Every run and decisive intervention under which accuracy is shown to rise, with the change.
@@ -211,7 +229,7 @@ fn stay(study: &Study, part: &Part) -> String {
     if part.variants().into_iter().all(|v| standing(part, v) == Standing::Bypassed) {
         return String::new();
     }
-    format!(" {how} it is shown to stay within ±{} points{whose} ({range}).", plain_points(margin))
+    format!(" {how} accuracy is shown to stay within ±{} points{whose} ({range}).", plain_points(margin))
 }
 
 /// Of what is shown under several interventions, one: of those that take latents away, else of all, the one of most variants. How
@@ -235,9 +253,14 @@ fn most(study: &Study, part: &Part, shown: &[(&Audit, &str, f64)]) -> Option<(St
     let (intervention, variants, deltas) = by_intervention.iter().max_by(|a, b| {
         removal(a.0).cmp(&removal(b.0)).then(a.1.len().cmp(&b.1.len())).then(mean(&a.2).abs().total_cmp(&mean(&b.2).abs()))
     })?;
-    let all = part.variants().len();
+    let (runs, all) = (part.audits.len(), part.variants().len());
     let whose = match (variants.len(), all) {
+        // A variant of several seeds is as many runs.
+        _ if runs > all => {
+            format!(" in {} of {runs} runs ({})", deltas.len(), list(variants.iter().map(|&v| study.variants[v].name.as_str())))
+        }
         (1, 1) => String::new(),
+        (2, 2) => " in both".to_string(),
         (k, m) if k == m => format!(" in all {}", count_word(m)),
         _ => format!(" in {}", list(variants.iter().map(|&v| study.variants[v].name.as_str()))),
     };

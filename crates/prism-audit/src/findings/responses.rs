@@ -158,17 +158,17 @@ table_row! {
         pub lift_high: Option<f64>,
         /// Its p (sign flips, clusters as a whole).
         pub lift_p: Option<f64>,
-        /// Examples with another wrong letter than the donor's: three options or more.
+        /// Examples whose donor could have had another letter: among those of the same gold letter and number of options,
+        /// donors have more letters than one.
         pub transfer_examples: usize,
-        /// Donor's letter beyond damage: how much oftener it is answered than the average other wrong letter, minus the same
-        /// of the clean run. Damage that only makes a model guess gives 0.
+        /// Donor's letter beyond damage: how much oftener the answers under the swap are their donors' letters than they
+        /// would be with donors exchanged among examples of the same gold letter and number of options. 0 for any damage
+        /// that does not know the donor, however it guesses.
         pub transfer: Option<f64>,
-        /// Its 95 % interval (Student's over clusters); absent where no answer is either in any example.
+        /// Its 95 % interval (Student's over clusters); absent where all examples say the same.
         pub transfer_low: Option<f64>,
         /// Upper end of the same.
         pub transfer_high: Option<f64>,
-        /// Its p (sign flips, clusters as a whole).
-        pub transfer_p: Option<f64>,
         /// Share that answers its own gold letter.
         pub gold_rate: Option<f64>,
         /// The same in the clean run.

@@ -11,7 +11,9 @@ table_row! {
         pub seed: Option<i64>,
         /// Textual form of the intervention.
         pub intervention: String,
-        /// Paired examples whose latent block opened in the clean run.
+        /// Whether a clean run under the same view of the image was made.
+        pub baseline: bool,
+        /// Examples it reads: both ran, and the block opened in the clean run.
         pub examples: usize,
         /// Examples right in one of the two runs only.
         pub discordant: usize,

@@ -49,10 +49,9 @@ fn one(
     let margins: Vec<(usize, f64)> =
         used.iter().filter_map(|(a, c, letter, _)| Some((a.row, a.donor_margin? - margin(c, letter)?))).collect();
     let margins = Difference::of(&margins, clusters, settings);
-    let beyond: Vec<(usize, f64)> =
-        used.iter().filter_map(|(a, c, donor, gold)| Some((a.row, above_wrong(a, donor, gold)? - above_wrong(c, donor, gold)?))).collect();
+    let beyond = beyond_damage(&used);
     let mut transfer = Difference::of(&beyond, clusters, settings);
-    if beyond.iter().all(|(_, v)| *v == 0.0) {
+    if beyond.windows(2).all(|pair| pair[0].1 == pair[1].1) {
         // All alike: an interval of no width would say that nothing is uncertain.
         (transfer.low, transfer.high) = (None, None);
     }
@@ -70,7 +69,6 @@ fn one(
         transfer: transfer.mean,
         transfer_low: transfer.low,
         transfer_high: transfer.high,
-        transfer_p: transfer.p,
         gold_rate: share(used.iter().map(|(a, _, _, g)| said(a, g))),
         gold_rate_clean: share(used.iter().map(|(_, c, _, g)| said(c, g))),
         margin_lift: margins.mean,
@@ -80,16 +78,23 @@ fn one(
     }
 }
 
-/// Whether the answer is the donor's letter, minus the share of the other wrong options it is; `None` where there is no other.
-fn above_wrong(answer: &AnswerRow, donor: &str, gold: &str) -> Option<f64> {
-    let others = answer.option_logprobs.as_ref()?.len().checked_sub(2).filter(|n| *n > 0)?;
-    let said = answer.answer.as_deref();
-    let is_option = said.and_then(option).is_some_and(|place| place < others + 2);
-    Some(match said {
-        Some(letter) if letter == donor => 1.0,
-        Some(letter) if letter != gold && is_option => -1.0 / others as f64,
-        _ => 0.0,
-    })
+/// For each example whose donor could have had another letter: whether the answer is the donor's letter, minus the share of
+/// donors of its stratum (gold letter, number of options) that have the letter answered. Its mean is what the answers match
+/// beyond the mean over all ways to exchange the donors within strata.
+fn beyond_damage(used: &[(&AnswerRow, &AnswerRow, &str, &str)]) -> Vec<(usize, f64)> {
+    let options = |answer: &AnswerRow| answer.option_logprobs.as_ref().map_or(0, Vec::len);
+    let mut strata: BTreeMap<(&str, usize), BTreeMap<&str, usize>> = BTreeMap::new();
+    for (answer, _, donor, gold) in used {
+        *strata.entry((gold, options(answer))).or_default().entry(donor).or_default() += 1;
+    }
+    let of = |(answer, _, donor, gold): &(&AnswerRow, &AnswerRow, &str, &str)| {
+        let letters = strata.get(&(*gold, options(answer))).filter(|letters| letters.len() > 1)?;
+        let said = answer.answer.as_deref();
+        let all: usize = letters.values().sum();
+        let expected = said.and_then(|said| letters.get(said)).map_or(0.0, |n| *n as f64 / all as f64);
+        Some((answer.row, f64::from(u8::from(said == Some(donor))) - expected))
+    };
+    used.iter().filter_map(of).collect()
 }
 
 /// Log-probability of an option letter at the answer; `None` when it is no option.

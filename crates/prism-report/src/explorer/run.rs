@@ -120,6 +120,10 @@ fn interventions(run: &Run, found: &Findings) -> String {
         let silent = row.opened == Some(0.0) && !clean;
         let verdict: Option<&VerdictFinding> = found.verdict.iter().find(|v| v.intervention == row.intervention);
         let change = |value: Option<f64>| value.filter(|_| !silent && !clean);
+        // Under another view of the image the change is the verdict's, against the clean run under that view; the examples
+        // that the counts would lead to are told apart by the clean run in full view, so there they lead nowhere.
+        let within = verdict.filter(|v| v.intervention.contains('@'));
+        let plain = |n: usize| format!("<td>{n}</td>");
         let _ = write!(
             out,
             "<tr><th scope=\"row\"><a class=\"open\" href=\"{}\">{}</a></th><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}{}{}{}<td>{}</td><td>{}</td><td>{}</td><td class=\"text\"><span class=\"word {}\">{}</span></td></tr>",
@@ -127,20 +131,28 @@ fn interventions(run: &Run, found: &Findings) -> String {
             escape(&intervention_label(&row.intervention)),
             row.examples,
             percent(row.accuracy),
-            points(change(row.delta)),
-            interval(change(row.delta_low), change(row.delta_high), points),
-            if clean { "<td></td>".into() } else { counted(run, row, row.lost, Show::Lost) },
-            if clean { "<td></td>".into() } else { counted(run, row, row.gained, Show::Gained) },
+            points(change(within.map_or(row.delta, |v| v.delta))),
+            interval(
+                change(within.map_or(row.delta_low, |v| v.delta_low)),
+                change(within.map_or(row.delta_high, |v| v.delta_high)),
+                points
+            ),
+            if clean { "<td></td>".into() } else { within.map_or_else(|| counted(run, row, row.lost, Show::Lost), |v| plain(v.lost)) },
+            if clean {
+                "<td></td>".into()
+            } else {
+                within.map_or_else(|| counted(run, row, row.gained, Show::Gained), |v| plain(v.gained))
+            },
             if clean { "<td></td>".into() } else { counted(run, row, row.changed, Show::Changed) },
             counted(run, row, row.no_answer, Show::Unparsed),
-            p_value(change(row.mcnemar_p)),
+            p_value(change(within.map_or(row.mcnemar_p, |v| v.mcnemar_p))),
             p_value(verdict.and_then(|v| v.holm_p)),
             decimal(change(row.margin_delta), 3),
             verdict.map_or("", |v| frame::verdict_class(&v.verdict)),
             verdict.map_or_else(|| if silent { "no latents ran".into() } else { String::new() }, |v| escape(&v.verdict))
         );
     }
-    out.push_str("</tbody></table></div><p class=\"rest\">Every count leads to the examples it counts. p: exact McNemar test; margin: mean change of the gold letter’s log-probability margin.</p></section>");
+    out.push_str("</tbody></table></div><p class=\"rest\">A count that is a link leads to the examples it counts. Under another view of the image (@) changes are against the clean run under that view, clean@ against that in full view. p: exact McNemar test; margin: mean change of the gold letter’s log-probability margin.</p></section>");
     out
 }
 

@@ -56,19 +56,25 @@ fn sure(part: &Part) -> String {
     if let Some(margin) = part.margin() {
         let tests = verdicts().map(|v| v.family).max().unwrap_or(0);
         lines.push(format!(
-            "\u{201c}No effect\u{201d} means within ±{} points, fixed before the run; \u{201c}an effect\u{201d} survives Holm\u{2019}s adjustment over {tests} tests, those of all runs of this page under one view of the image.",
+            "\u{201c}No effect\u{201d} means within ±{} points, fixed before the run; \u{201c}an effect\u{201d} survives Holm\u{2019}s adjustment over {tests} tests, those of all runs on this benchmark under one view of the image.",
             plain_points(margin)
         ));
     }
-    let decisive = || verdicts().filter(|v| is_decisive(v));
+    let decisive = || verdicts().filter(|v| is_decisive(v) && v.examples > 0);
     if let Some(clusters) = verdicts().filter(|v| v.clustered_p.is_some()).map(|v| v.clusters).max() {
         lines.push(format!(
             "Questions that share an image, a pair or a partner are no independent ones: tests take their {clusters} clusters whole."
         ));
     }
     lines.extend(named(part));
-    if let Some(detectable) = decisive().filter_map(|v| v.detectable).filter(|d| d.is_finite()).reduce(f64::max) {
-        lines.push(format!("Every decisive test of all answers would show a change of {} points (80 % power).", percent(Some(detectable))));
+    let shows: Option<Vec<f64>> = decisive().map(|v| v.detectable.filter(|d| d.is_finite())).collect();
+    match shows.map(|all| all.into_iter().reduce(f64::max)) {
+        Some(Some(most)) => lines.push(format!(
+            "A decisive test of all answers, by itself and question by question, would show a change of {} points (80 % power).",
+            percent(Some(most))
+        )),
+        Some(None) => {}
+        None => lines.push("Some decisive tests have too few questions to show any change at the discordance seen (80 % power).".into()),
     }
     if let Some(needed) = part.audits.iter().filter_map(|a| a.conclusion()?.needed).max() {
         lines.push(format!("What is undecided would take about {needed} questions, if there is no effect."));

@@ -44,7 +44,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     ));
     out.push_str(&builder.table(
         "conclusions",
-        "What each run allows to be said of its latents. Needed n: questions that would decide it if there is no effect. Tests are adjusted over every run of this page.",
+        "What each run allows to be said of its latents. Needed n: questions that would decide it if there is no effect. Tests are adjusted over every run on this benchmark.",
         &t.finish(),
     ));
     builder.section("conclusions", HEADING, &out)
@@ -125,7 +125,7 @@ pub fn brief(study: &Study, part: &Part) -> String {
     out.push_str("</ul>");
     out.push_str(&broken(study, part));
     out.push_str(&listed(study, part, &verdict::rises(part), "Accuracy is shown to rise, in points with 95 % intervals, under"));
-    let stays = "Accuracy is shown to stay within the margin, the latents destroyed or out of sight, under";
+    let stays = "Accuracy is shown to stay within the margin (by the 90 % interval; printed is the 95 %), the latents destroyed or out of sight, under";
     out.push_str(&listed(study, part, &verdict::stays(part), stays));
     out
 }
@@ -164,7 +164,7 @@ fn broken(study: &Study, part: &Part) -> String {
         return String::new();
     }
     format!(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Three readings\"><table class=\"few\"><thead><tr><td></td><th scope=\"col\">all answers</th><th scope=\"col\">parsed both ways</th><th scope=\"col\">read leniently</th></tr></thead><tbody>{rows}</tbody></table></div><p class=\"why\">Change in points with its 95 % interval, which no adjustment widens: one that leaves out 0 may not survive Holm\u{2019}s. All answers: unparsed ones are wrong. Parsed both ways: a subset that the damage itself picks, and in which the less can be shown the smaller it is. Read leniently: where <code>&lt;answer&gt;</code> is lost, the letter before <code>&lt;/answer&gt;</code> counts; no verdict rests on it.</p>"
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Three readings\"><table class=\"few\"><thead><tr><td></td><th scope=\"col\">all answers</th><th scope=\"col\">parsed both ways</th><th scope=\"col\">read leniently</th></tr></thead><tbody>{rows}</tbody></table></div><p class=\"why\">Change in points with its 95 % interval, which no adjustment widens: one that leaves out 0 may not survive Holm\u{2019}s. All answers: unparsed ones are wrong. Parsed both ways: a subset that the damage itself picks, and in which the less can be shown the smaller it is. Read leniently: where <code>&lt;answer&gt;</code> is lost, a single option letter right before <code>&lt;/answer&gt;</code> counts; no verdict rests on it.</p>"
     )
 }
 

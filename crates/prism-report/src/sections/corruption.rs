@@ -91,7 +91,7 @@ fn verdicts(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let rule = super::conclusions::rule_html(prism_audit::verdict::RULE);
     let table = builder.table(
         "corruption",
-        "What each intervention allows to be said. n, and all that follows, counts the questions whose block opened. Latents moved: mean norm of the change over that of the clean latents; change and its 95 % score interval in points; unparsed: lost answers that could not be read any more; Holm over every run and intervention of this page under the same view of the image; detectable: the smallest change, in points, that this many questions would show; needed: questions the equivalence test would ask for, where nothing is shown. Under another view of the image (@) the change is against the clean run under that view, of clean@ itself against that in full view. The score interval takes examples one by one; the tests take clusters whole.",
+        "What each intervention allows to be said. n, and all that follows, counts the questions whose block opened. Latents moved: mean norm of the change over that of the clean latents; change and its 95 % score interval in points; unparsed: lost answers that could not be read any more; Holm over every run and intervention on this benchmark under the same view of the image; detectable: the smallest change, in points, that this many questions would show; needed: questions the equivalence test would ask for, where nothing is shown. Under another view of the image (@) the change is against the clean run under that view, of clean@ itself against that in full view. The score interval takes examples one by one; the tests take clusters whole.",
         &t,
     );
     table + &rule

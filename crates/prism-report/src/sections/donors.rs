@@ -38,8 +38,8 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         band: None,
         reference: Some(0.0),
     };
-    let beyond = Look { what: "Donor\u{2019}s letter beyond damage", title: "above the average other wrong letter, points", ..look };
-    let caption = "Left: how much oftener the donor\u{2019}s gold letter is answered once its latents stand in the block, on examples whose own gold letter is another. Damage that only makes a model guess raises this too, by up to 50 points with two options and 25 with four. Right: the same above the average other wrong letter, on questions of three options or more, which guessing leaves at 0: if latents carry the answer, it is above. Bars are 95 % intervals of the paired difference.";
+    let beyond = Look { what: "Donor\u{2019}s letter beyond damage", title: "above donors exchanged, points", ..look };
+    let caption = "Left: how much oftener the donor\u{2019}s gold letter is answered once its latents stand in the block, on examples whose own gold letter is another. Damage that only makes a model guess raises this too, by up to 50 points with two options and 25 with four. Right: matches with the donor\u{2019}s letter above what the same answers would match with donors exchanged among questions of the same gold letter and number of options; any damage that does not know the donor leaves this at 0: if latents carry the answer, it is above. Bars are 95 % intervals of the paired difference.";
     let charts = vec![
         (forest::spec(&marks(|f| (f.lift, f.lift_low, f.lift_high)), &look), "Donor-answer lift".to_string()),
         (forest::spec(&marks(|f| (f.transfer, f.transfer_low, f.transfer_high)), &beyond), "Beyond damage".to_string()),
@@ -56,7 +56,6 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         (NUMBER, "<i>p</i>"),
         (NUMBER, "beyond damage"),
         (NUMBER, "95 %"),
-        (NUMBER, "<i>p</i>"),
         (NUMBER, "own gold,<br>clean, %"),
         (NUMBER, "swapped, %"),
         (NUMBER, "margin, nats"),
@@ -72,7 +71,6 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
                 p_value(f.lift_p),
                 points(f.transfer),
                 interval(f.transfer_low, f.transfer_high, points),
-                p_value(f.transfer_p),
                 percent(f.gold_rate_clean),
                 percent(f.gold_rate),
                 decimal(f.margin_lift, 2),
@@ -82,7 +80,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     }
     out.push_str(&builder.table(
         "donors",
-        "Answers beside the donor\u{2019}s gold letter. Left out: the donor has the same letter, none, or one that is no option here. Beyond damage: the donor\u{2019}s letter above the average other wrong letter, against the clean run. <i>p</i> by sign flips with clusters whole; margin: change of the donor letter\u{2019}s log-probability margin.",
+        "Answers beside the donor\u{2019}s gold letter. Left out: the donor has the same letter, none, or one that is no option here. Beyond damage: matches with the donor\u{2019}s letter above those with donors exchanged within gold letter and number of options. <i>p</i> by sign flips with clusters whole; margin: change of the donor letter\u{2019}s log-probability margin.",
         &t.finish(),
     ));
     builder.section("donors", HEADING, &out)

@@ -152,7 +152,6 @@ fn donor(intervention: &str, reason: Option<&str>, s: &mut Stream) -> DonorFindi
         transfer: some(around(s, 0.05)),
         transfer_low: some(Some(-0.1)),
         transfer_high: some(Some(0.2)),
-        transfer_p: some(Some(0.4)),
         gold_rate: some(Some(0.7)),
         gold_rate_clean: some(Some(0.8)),
         margin_lift: some(Some(0.4)),

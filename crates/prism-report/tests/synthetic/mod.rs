@@ -461,6 +461,7 @@ fn faithfulness(answers: &[AnswerRow], silent: bool, findings: &mut Findings) {
             clustered_high: None,
             choice_examples: if silent { 0 } else { EXAMPLES },
             choice_delta: (!silent).then_some(delta),
+            baseline: true,
             choice_low: (!silent).then_some(delta - 0.1),
             choice_high: (!silent).then_some(delta + 0.1),
             lenient_delta: (!silent).then_some(delta),

@@ -176,7 +176,7 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Au
         arms.push(Arm { out, strategy, manifest });
     }
     arms.iter().try_for_each(|arm| refuse_another(&arm.out, &arm.manifest, plan.overwrite))?;
-    let mut left: Vec<&mut Arm> = arms.iter_mut().filter(|arm| !finished(plan, &arm.out, &arm.manifest)).collect();
+    let mut left: Vec<&mut Arm> = arms.iter_mut().filter(|arm| !finished(plan, &arm.out, &arm.manifest, context)).collect();
     if !left.is_empty() {
         let summaries = records(plan, protocol.as_ref(), &examples, &left, context)?;
         for (arm, summary) in left.iter_mut().zip(&summaries) {
@@ -232,12 +232,24 @@ pub fn opened(manifest: &Manifest) -> usize {
 
 /// Whether the folder holds this audit, finished: same inputs, same settings, and findings that this version reads (those of
 /// another are made again, from the records).
-fn finished(plan: &AuditPlan, out: &Path, wanted: &Manifest) -> bool {
-    let found = plan.records_only || !plan.selection.shard.is_whole() || Findings::read(out).is_ok();
+fn finished(plan: &AuditPlan, out: &Path, wanted: &Manifest, context: &Context) -> bool {
+    let found = plan.records_only || !plan.selection.shard.is_whole() || readable(out, context);
     Manifest::read(out).is_ok_and(|there| {
         let same = there.inputs == wanted.inputs && there.settings == wanted.settings && there.name == wanted.name;
         there.ended.is_some() && same && found && record::is_recorded(out)
     })
+}
+
+/// Whether the findings that are there can be read; why not is said.
+fn readable(out: &Path, context: &Context) -> bool {
+    if !prism_audit::findings::folder(out).exists() {
+        return false;
+    }
+    let found = Findings::read(out);
+    if let Err(why) = &found {
+        context.printer.narrate(&format!("findings are made again from the records: {why}"));
+    }
+    found.is_ok()
 }
 
 /// Refuses a folder whose records are not this command's to replace.

@@ -20,14 +20,16 @@ fn audit(findings: &Findings) -> String {
     let mut rows = Vec::new();
     for f in findings.faithfulness.iter().filter(|f| f.category == ALL) {
         let verdict = findings.verdict.iter().find(|v| v.intervention == f.intervention);
+        // Under another view of the image the change is the verdict's: against the clean run under that view.
+        let within = verdict.filter(|v| v.intervention.contains('@'));
         rows.push(vec![
             f.intervention.clone(),
             f.examples.to_string(),
             percent(f.accuracy),
-            points(f.delta),
-            f.gained.to_string(),
-            f.lost.to_string(),
-            number(f.mcnemar_p, 3),
+            points(within.map_or(f.delta, |v| v.delta)),
+            within.map_or(f.gained, |v| v.gained).to_string(),
+            within.map_or(f.lost, |v| v.lost).to_string(),
+            number(within.map_or(f.mcnemar_p, |v| v.mcnemar_p), 3),
             signed(f.margin_delta, 3),
             percent(verdict.and_then(|v| v.relative_change)),
             percent(verdict.filter(|v| v.examples > 0).map(|v| v.changed as f64 / v.examples as f64)),
