@@ -84,10 +84,11 @@ fn root(parent: &mut [usize], mut at: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn example(row: usize, pair: Option<&str>, image: &str, partner: Option<&str>) -> ExampleRow {
+    /// An example without anything that matters here: other modules' tests start from it.
+    pub fn example(row: usize, pair: Option<&str>, image: &str, partner: Option<&str>) -> ExampleRow {
         ExampleRow {
             row,
             id: format!("e{row}"),

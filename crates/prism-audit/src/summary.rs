@@ -94,24 +94,8 @@ mod tests {
     use super::*;
 
     fn example(row: usize, category: Option<&str>, label: &str) -> ExampleRow {
-        ExampleRow {
-            row,
-            id: format!("e{row}"),
-            question_id: row.to_string(),
-            category: category.map(str::to_string),
-            pair: None,
-            counterfactual: None,
-            prompt: String::new(),
-            options: String::new(),
-            label: label.into(),
-            image: String::new(),
-            images: 1,
-            boxes: String::new(),
-            prompt_tokens: 0,
-            visual_tokens: 0,
-            outcome: "scored".into(),
-            message: None,
-        }
+        let plain = crate::clusters::tests::example(row, None, "", None);
+        ExampleRow { category: category.map(str::to_string), label: label.into(), ..plain }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use prism_audit::conclusion::LOAD_BEARING;
-use prism_audit::verdict::{BREAKS, BYPASSED, CHANGES, NO_LATENTS, TOO_WEAK, UNDECIDED};
+use prism_audit::verdict::{BREAKS, BYPASSED, CHANGES, NO_BASELINE, NO_LATENTS, TOO_WEAK, UNDECIDED};
 use prism_run::{Action, Donor, Intervention, Variant, View};
 
 use super::Builder;
@@ -19,7 +19,7 @@ const STAGES: [(&str, &str); 3] = [
 ];
 
 /// Words of verdicts.
-const VERDICTS: [(&str, &str); 7] = [
+const VERDICTS: [(&str, &str); 8] = [
     (LOAD_BEARING, "of a run: damage to the latents costs the right choice, by at least the margin"),
     (
         BYPASSED,
@@ -32,6 +32,7 @@ const VERDICTS: [(&str, &str); 7] = [
         "of an intervention: neither a change nor its absence is shown; of a run: what its decisive interventions show is none of the words above, the clause says why; of the page: no variant bears, and not all are bypassed",
     ),
     (TOO_WEAK, "the latents, or the outputs, were hardly moved: nothing was tested"),
+    (NO_BASELINE, "of an intervention: the clean run under the same view of the image is missing, so there is nothing to compare with"),
     (NO_LATENTS, "the block never opened: there was nothing to damage"),
 ];
 
