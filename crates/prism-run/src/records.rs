@@ -14,7 +14,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::table_row;
+use crate::{Intervention, Mode, NotedAt, Outcome, Stage, table_row};
 
 /// File names inside `records/`.
 pub mod files {
@@ -53,8 +53,8 @@ table_row! {
         pub counterfactual: Option<String>,
         /// The user turn's text.
         pub prompt: String,
-        /// Options in letter order, joined by line feeds.
-        pub options: String,
+        /// Options in letter order.
+        pub options: Vec<String>,
         /// Gold letter.
         pub label: String,
         /// First image, as a path.
@@ -68,7 +68,7 @@ table_row! {
         /// Image tokens.
         pub visual_tokens: usize,
         /// Outcome of the clean run.
-        pub outcome: String,
+        pub outcome: Outcome,
         /// Why it could not be run, for outcome `error`.
         pub message: Option<String>,
     }
@@ -81,12 +81,12 @@ table_row! {
         pub row: usize,
         /// Id of the example.
         pub id: String,
-        /// Textual form of the intervention, e.g. `noise:0.3`.
-        pub intervention: String,
+        /// The intervention, e.g. `noise:0.3`.
+        pub intervention: Intervention,
         /// Row of the donor, for swaps.
         pub donor: Option<usize>,
         /// How it ended.
-        pub outcome: String,
+        pub outcome: Outcome,
         /// Parsed option letter.
         pub answer: Option<String>,
         /// Whether it equals the label (unparsed counts as wrong; absent for `error`).
@@ -112,6 +112,11 @@ table_row! {
         pub latent_norm: Option<f64>,
         /// Mean L2 norm of what the intervention added or removed.
         pub perturbation_norm: Option<f64>,
+        /// Strength squared: mean over latent steps and dimensions of the squared distance between what was put in and
+        /// what this example had there in its clean run, each dimension over its spread (standard deviation over the
+        /// donor pool at that stage and step; dimensions without spread are left out). For `swap-kv` over the keys and
+        /// values of all layers. Absent where nothing was put in, or no dimension has spread.
+        pub strength: Option<f64>,
         /// Log-probability of every option letter there (nats, over the whole vocabulary).
         pub option_logprobs: Option<Vec<f64>>,
         /// Gold letter of the donor, for swaps.
@@ -126,10 +131,10 @@ table_row! {
     pub struct LatentRow {
         /// Row of the example.
         pub row: usize,
-        /// Textual form of the intervention.
-        pub intervention: String,
+        /// The intervention.
+        pub intervention: Intervention,
         /// `context` or `target`.
-        pub stage: String,
+        pub stage: Stage,
         /// Step within the stage, from 0.
         pub step: usize,
         /// L2 norm of the vector fed back.
@@ -157,7 +162,7 @@ table_row! {
         /// Row of the example.
         pub row: usize,
         /// `answer`, the forward that produces the answer token; or the stage of a latent forward.
-        pub place: String,
+        pub place: NotedAt,
         /// Step within the stage; absent for `answer`.
         pub step: Option<usize>,
         /// Decoder layer, from 0.
@@ -188,7 +193,7 @@ table_row! {
         /// Row of the example.
         pub row: usize,
         /// `answer`, the forward that produces the answer token; or the stage of a latent forward.
-        pub place: String,
+        pub place: NotedAt,
         /// Step within the stage; absent for `answer`.
         pub step: Option<usize>,
         /// The image, from 0.
@@ -212,7 +217,7 @@ table_row! {
         /// Row of the example.
         pub row: usize,
         /// `context` or `target`.
-        pub stage: String,
+        pub stage: Stage,
         /// Step within the stage, from 0.
         pub step: usize,
         /// Decoder layer whose input it is, from 0.
@@ -234,9 +239,9 @@ table_row! {
         /// Row of the example.
         pub row: usize,
         /// `teacher_forced` or `free_running`.
-        pub mode: String,
+        pub mode: Mode,
         /// `context` or `target`.
-        pub stage: String,
+        pub stage: Stage,
         /// Region (box) index.
         pub region: usize,
         /// Position within the stage, from 0.

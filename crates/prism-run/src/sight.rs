@@ -4,65 +4,28 @@
 //! A checkpoint carries its sight in `config.json` (`latent_sight`); training and
 //! inference obey it alike.
 
-use std::fmt;
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
-
-use crate::Error;
-
-/// Which keys attention may reach, beyond causality.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Sight {
-    /// Every token before.
-    #[default]
-    Open,
-    /// Positive control. Behind a block's start token nothing sees what has looked at the
-    /// image: neither its tokens, nor the question behind them, nor the start token. Only a
-    /// start token still sees them (another start's key never). What is known of image and
-    /// question behind it came through the fed-back latents.
-    Bottleneck,
-    /// Negative control. Keys of latent positions are hidden from everything after the
-    /// block; latents see each other and everything before.
-    Blindfold,
+crate::words! {
+    /// Which keys attention may reach, beyond causality.
+    #[derive(Default)]
+    pub enum Sight, "sight" {
+        /// Every token before.
+        #[default]
+        Open = "open",
+        /// Positive control. Behind a block's start token nothing sees what has looked at the
+        /// image: neither its tokens, nor the question behind them, nor the start token. Only a
+        /// start token still sees them (another start's key never). What is known of image and
+        /// question behind it came through the fed-back latents.
+        Bottleneck = "bottleneck",
+        /// Negative control. Keys of latent positions are hidden from everything after the
+        /// block; latents see each other and everything before.
+        Blindfold = "blindfold",
+    }
 }
 
 impl Sight {
-    /// All of them.
-    pub const ALL: [Sight; 3] = [Sight::Open, Sight::Bottleneck, Sight::Blindfold];
-
-    /// The word used in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Sight::Open => "open",
-            Sight::Bottleneck => "bottleneck",
-            Sight::Blindfold => "blindfold",
-        }
-    }
-
     /// Whether nothing is hidden.
     pub fn is_open(&self) -> bool {
         *self == Sight::Open
-    }
-}
-
-impl fmt::Display for Sight {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Sight {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|sight| sight.name() == text).ok_or_else(|| Error::Value {
-            what: "sight",
-            value: text.into(),
-            cause: "is not known".into(),
-            remedy: "give open, bottleneck or blindfold".into(),
-        })
     }
 }
 

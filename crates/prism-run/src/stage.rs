@@ -1,36 +1,59 @@
-//! The stages of a latent block (method, section 3).
+//! The stages of a latent block (method, section 3), and the forwards that are looked at.
 
-use serde::{Deserialize, Serialize};
-
-/// Part of a latent block. Single-stage variants have only [`Stage::Target`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Stage {
-    /// The region's surroundings (box scaled about its centre).
-    Context,
-    /// Free tokens: no target, no feedback at inference.
-    Free,
-    /// The annotated region.
-    Target,
+crate::words! {
+    /// Part of a latent block. Single-stage variants have only [`Stage::Target`].
+    pub enum Stage, "stage" {
+        /// The region's surroundings (box scaled about its centre).
+        Context = "context",
+        /// Free tokens: no target, no feedback at inference.
+        Free = "free",
+        /// The annotated region.
+        Target = "target",
+    }
 }
 
-impl Stage {
-    /// The word used in files and tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Stage::Context => "context",
-            Stage::Free => "free",
-            Stage::Target => "target",
+crate::words! {
+    /// A forward of the clean run that is looked at: a latent step's, by its stage, or the answer's.
+    pub enum NotedAt, "place" {
+        /// A latent forward of the context stage.
+        Context = "context",
+        /// A forward of the free stage.
+        Free = "free",
+        /// A latent forward of the target stage.
+        Target = "target",
+        /// The forward that produces the answer token.
+        Answer = "answer",
+    }
+}
+
+impl From<Stage> for NotedAt {
+    fn from(stage: Stage) -> Self {
+        match stage {
+            Stage::Context => NotedAt::Context,
+            Stage::Free => NotedAt::Free,
+            Stage::Target => NotedAt::Target,
         }
     }
+}
 
-    /// The stage of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "context" => Some(Stage::Context),
-            "free" => Some(Stage::Free),
-            "target" => Some(Stage::Target),
-            _ => None,
+impl NotedAt {
+    /// The stage; `None` for the answer.
+    pub fn stage(self) -> Option<Stage> {
+        match self {
+            NotedAt::Context => Some(Stage::Context),
+            NotedAt::Free => Some(Stage::Free),
+            NotedAt::Target => Some(Stage::Target),
+            NotedAt::Answer => None,
         }
+    }
+}
+
+crate::words! {
+    /// What a latent was fed when its alignment was measured.
+    pub enum Mode, "alignment mode" {
+        /// The teacher's embeddings, as in training.
+        TeacherForced = "teacher_forced",
+        /// The model's own latents, as at inference.
+        FreeRunning = "free_running",
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, ListArray, StringArray};
-use arrow::array::{Float64Builder, Int64Builder, ListBuilder};
+use arrow::array::{Float64Builder, Int64Builder, ListBuilder, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
@@ -36,6 +36,8 @@ pub enum Column {
     Ints(Vec<Option<Vec<i64>>>),
     /// Lists of real numbers.
     Reals(Vec<Option<Vec<f64>>>),
+    /// Lists of texts.
+    Texts(Vec<Option<Vec<String>>>),
 }
 
 /// Named columns of equal length.
@@ -61,8 +63,14 @@ pub trait Cell: Sized {
     fn column() -> Column;
     /// Appends itself.
     fn push(self, column: &mut Column);
-    /// Reads row `i`; `None` if the column has another type or lacks the value.
+    /// Reads row `i`; `None` if the column has another type, lacks the value, or holds a word
+    /// that is not known.
     fn get(column: &Column, i: usize) -> Option<Self>;
+    /// What stands for a column that the table does not have: nothing, unless the value may be
+    /// absent. So tables of before a column was added can still be read.
+    fn missing() -> Option<Self> {
+        None
+    }
 }
 
 macro_rules! cell {
@@ -99,6 +107,9 @@ macro_rules! cell {
                     Some($stored) => $from.map(Some),
                 }
             }
+            fn missing() -> Option<Self> {
+                Some(None)
+            }
         }
     };
 }
@@ -110,6 +121,72 @@ cell!(bool, Bool, v => v, s => Some(*s));
 cell!(String, Text, v => v, s => Some(s.clone()));
 cell!(Vec<i64>, Ints, v => v, s => Some(s.clone()));
 cell!(Vec<f64>, Reals, v => v, s => Some(s.clone()));
+
+/// Cells of a type that is text at the edge of a file: `Display` writes it, `FromStr` reads it.
+/// A list of them is a list of texts.
+#[macro_export]
+macro_rules! text_cells {
+    ($type:ty) => {
+        impl $crate::table::Cell for $type {
+            fn column() -> $crate::table::Column {
+                $crate::table::Column::Text(Vec::new())
+            }
+            fn push(self, column: &mut $crate::table::Column) {
+                <String as $crate::table::Cell>::push(self.to_string(), column);
+            }
+            fn get(column: &$crate::table::Column, i: usize) -> Option<Self> {
+                <String as $crate::table::Cell>::get(column, i)?.parse().ok()
+            }
+        }
+        impl $crate::table::Cell for Option<$type> {
+            fn column() -> $crate::table::Column {
+                $crate::table::Column::Text(Vec::new())
+            }
+            fn push(self, column: &mut $crate::table::Column) {
+                <Option<String> as $crate::table::Cell>::push(self.map(|value| value.to_string()), column);
+            }
+            fn get(column: &$crate::table::Column, i: usize) -> Option<Self> {
+                let text = <Option<String> as $crate::table::Cell>::get(column, i)?;
+                text.map_or(Some(None), |text| text.parse().ok().map(Some))
+            }
+            fn missing() -> Option<Self> {
+                Some(None)
+            }
+        }
+        impl $crate::table::Cell for Vec<$type> {
+            fn column() -> $crate::table::Column {
+                $crate::table::Column::Texts(Vec::new())
+            }
+            fn push(self, column: &mut $crate::table::Column) {
+                let texts: Vec<String> = self.iter().map(|value| value.to_string()).collect();
+                <Vec<String> as $crate::table::Cell>::push(texts, column);
+            }
+            fn get(column: &$crate::table::Column, i: usize) -> Option<Self> {
+                let texts = <Vec<String> as $crate::table::Cell>::get(column, i)?;
+                texts.iter().map(|text| text.parse().ok()).collect()
+            }
+        }
+    };
+}
+
+impl Cell for Vec<String> {
+    fn column() -> Column {
+        Column::Texts(Vec::new())
+    }
+    fn push(self, column: &mut Column) {
+        if let Column::Texts(v) = column {
+            v.push(Some(self));
+        }
+    }
+    fn get(column: &Column, i: usize) -> Option<Self> {
+        match column {
+            Column::Texts(v) => v.get(i)?.clone(),
+            // Records of before lists were lists joined them by line feeds.
+            Column::Text(v) => Some(v.get(i)?.as_ref()?.split('\n').filter(|part| !part.is_empty()).map(str::to_string).collect()),
+            _ => None,
+        }
+    }
+}
 
 /// Declares a struct whose fields are the columns of a table.
 #[macro_export]
@@ -129,9 +206,12 @@ macro_rules! table_row {
             }
             fn get(table: &$crate::table::Table, i: usize) -> std::result::Result<Self, String> {
                 Ok(Self { $($field: {
-                    let column = table.column(stringify!($field)).ok_or_else(|| format!("lacks the column `{}`", stringify!($field)))?;
-                    <$type as $crate::table::Cell>::get(column, i)
-                        .ok_or_else(|| format!("column `{}`, row {i}: absent or of another type", stringify!($field)))?
+                    match table.column(stringify!($field)) {
+                        Some(column) => <$type as $crate::table::Cell>::get(column, i)
+                            .ok_or_else(|| format!("column `{}`, row {i}: {}", stringify!($field), column.unfit(i)))?,
+                        None => <$type as $crate::table::Cell>::missing()
+                            .ok_or_else(|| format!("lacks the column `{}`", stringify!($field)))?,
+                    }
                 },)* })
             }
         }
@@ -148,6 +228,7 @@ impl Column {
             Column::Bool(v) => v.len(),
             Column::Ints(v) => v.len(),
             Column::Reals(v) => v.len(),
+            Column::Texts(v) => v.len(),
         }
     }
 
@@ -164,6 +245,23 @@ impl Column {
             Column::Bool(v) => v.clear(),
             Column::Ints(v) => v.clear(),
             Column::Reals(v) => v.clear(),
+            Column::Texts(v) => v.clear(),
+        }
+    }
+
+    /// Why row `i` cannot be what its table's type wants.
+    #[doc(hidden)]
+    pub fn unfit(&self, i: usize) -> String {
+        match self {
+            Column::Text(v) => match v.get(i) {
+                Some(Some(text)) => format!("`{}` is not known to this version", text.chars().take(80).collect::<String>()),
+                _ => "absent".into(),
+            },
+            Column::Texts(v) => match v.get(i) {
+                Some(Some(texts)) => format!("one of {texts:?} is not known to this version").chars().take(200).collect(),
+                _ => "absent".into(),
+            },
+            _ => "absent or of another type".into(),
         }
     }
 
@@ -175,6 +273,7 @@ impl Column {
             Column::Bool(_) => DataType::Boolean,
             Column::Ints(_) => DataType::List(Arc::new(Field::new("item", DataType::Int64, true))),
             Column::Reals(_) => DataType::List(Arc::new(Field::new("item", DataType::Float64, true))),
+            Column::Texts(_) => DataType::List(Arc::new(Field::new("item", DataType::Utf8, true))),
         }
     }
 
@@ -199,6 +298,16 @@ impl Column {
                 for list in v {
                     match list {
                         Some(items) => builder.append_value(items.iter().map(|&i| Some(i))),
+                        None => builder.append_null(),
+                    }
+                }
+                Arc::new(builder.finish())
+            }
+            Column::Texts(v) => {
+                let mut builder = ListBuilder::new(StringBuilder::new());
+                for list in v {
+                    match list {
+                        Some(items) => builder.append_value(items.iter().map(Some)),
                         None => builder.append_null(),
                     }
                 }
@@ -229,6 +338,10 @@ impl Column {
                 .map(|list| { list.as_any().downcast_ref::<Int64Array>().map(|a| a.values().to_vec()).unwrap_or_default() })),
             Column::Reals(v) => extend!(v, ListArray, |x| x
                 .map(|list| { list.as_any().downcast_ref::<Float64Array>().map(|a| a.values().to_vec()).unwrap_or_default() })),
+            Column::Texts(v) => extend!(v, ListArray, |x| x.map(|list| {
+                let texts = list.as_any().downcast_ref::<StringArray>();
+                texts.map(|a| a.iter().map(|text| text.unwrap_or_default().to_string()).collect()).unwrap_or_default()
+            })),
         }
     }
 }
@@ -280,6 +393,7 @@ impl Table {
                 DataType::Utf8 => Column::Text(Vec::new()),
                 DataType::Boolean => Column::Bool(Vec::new()),
                 DataType::List(item) if *item.data_type() == DataType::Float64 => Column::Reals(Vec::new()),
+                DataType::List(item) if *item.data_type() == DataType::Utf8 => Column::Texts(Vec::new()),
                 DataType::List(_) => Column::Ints(Vec::new()),
                 other => return Err(Error::content(path, format!("column `{}` is {other}", field.name()), DAMAGED)),
             };
@@ -381,6 +495,8 @@ mod tests {
             pub ids: Vec<i64>,
             /// f
             pub shares: Option<Vec<f64>>,
+            /// g
+            pub texts: Vec<String>,
         }
     }
 
@@ -389,8 +505,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.parquet");
         let rows = vec![
-            Sample { name: "a".into(), count: 1, share: None, right: Some(true), ids: vec![1, 2], shares: None },
-            Sample { name: "ä\n".into(), count: 2, share: Some(0.5), right: None, ids: vec![], shares: Some(vec![0.25, -1.0]) },
+            Sample { name: "a".into(), count: 1, share: None, right: Some(true), ids: vec![1, 2], shares: None, texts: vec!["a\nb".into(), String::new()] },
+            Sample { name: "ä\n".into(), count: 2, share: Some(0.5), right: None, ids: vec![], shares: Some(vec![0.25, -1.0]), texts: vec![] },
         ];
         write_rows(&path, rows.clone()).unwrap();
         let first = std::fs::read(&path).unwrap();

@@ -1,148 +1,149 @@
-//! What an intervention does to the latents: the kinds, apart from where and under which
-//! view of the image.
-//!
-//! Zeroing is not removal (biases still write keys and values for a zero vector), so the
-//! ways to take a latent away are told apart:
-//!
-//! | text | what happens |
-//! |---|---|
-//! | `zero` | the fed-back vector is 0; the forward is made, its keys and values stay |
-//! | `remove` | the steps are not taken: the block never opens, its start token stays |
-//! | `evict` | the steps are taken; what follows the block cannot attend to them |
-//! | `markers` | start token, then end token, and no step between |
-//! | `format` | no block at all: the branch reads what its clean run wrote from the end of the block up to `<answer>` |
+//! What an intervention does to the latents, apart from where and under which view of the
+//! image. The list below is the one place an action is declared: its name, class, role and
+//! description; `docs/concepts/interventions.md` explains them.
 
 use std::fmt;
 
-/// Who gives the latents of a swap. All draws are keyed by seed and example.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Donor {
-    /// Drawn from the declared pool, never the example itself.
-    Random,
-    /// The example at this row.
-    Row(usize),
-    /// From the pool, among examples with the same gold letter and number of options.
-    SameAnswer,
-    /// From the pool, among examples with another gold letter and the same number of options.
-    OtherAnswer,
-    /// Another question about the same image.
-    SameImage,
-    /// The counterfactual partner: the same scene with the one change that changes the answer.
-    Counterfactual,
-    /// The example itself: the check that the hook changes nothing.
-    Itself,
+use super::argument::{Argument, Donor, Mixture};
+use super::class::{Class, Role};
+
+/// What is declared of an action.
+struct About {
+    name: &'static str,
+    class: Class,
+    role: Role,
+    description: &'static str,
 }
 
-impl Donor {
-    /// Text of those that have one word.
-    pub(super) const NAMED: [(&'static str, Donor); 4] = [
-        ("same-answer", Donor::SameAnswer),
-        ("other-answer", Donor::OtherAnswer),
-        ("same-image", Donor::SameImage),
-        ("counterfactual", Donor::Counterfactual),
-    ];
-
-    /// Whether it is drawn from the declared pool.
-    pub fn is_of_pool(self) -> bool {
-        matches!(self, Donor::Random | Donor::SameAnswer | Donor::OtherAnswer)
-    }
-}
-
-impl fmt::Display for Donor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Donor::Random => f.write_str("random"),
-            Donor::Itself => f.write_str("self"),
-            Donor::Row(row) => write!(f, "{row}"),
-            other => f.write_str(Self::NAMED.iter().find(|(_, donor)| donor == other).map_or("", |(name, _)| name)),
+/// Declares [`Action`]: an action without class, role and description does not compile.
+macro_rules! actions {
+    ($($(#[$doc:meta])* $variant:ident $(($argument:ty))? = $name:literal, $class:ident, $role:ident, $description:literal;)+) => {
+        /// What is done. Vectors are replaced before the latent forward reads them.
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        pub enum Action {
+            $($(#[$doc])* #[doc = $description] $variant $(($argument))?,)+
         }
-    }
+
+        impl Action {
+            /// Names of all actions, in table order.
+            pub const NAMES: [&'static str; [$($name),+].len()] = [$($name),+];
+
+            fn about(self) -> About {
+                match self {
+                    $(actions!(@pattern $variant $(($argument))?) => About {
+                        name: $name, class: Class::$class, role: Role::$role, description: $description,
+                    },)+
+                }
+            }
+
+            /// Reads a name and what stands after its colon, or the cause of a refusal.
+            pub(super) fn read(name: &str, argument: Option<&str>) -> Result<Self, &'static str> {
+                match name {
+                    $($name => actions!(@read argument, $variant $(($argument))?),)+
+                    _ => Err("is not known"),
+                }
+            }
+
+            /// The text and the order of what stands after the colon.
+            fn argument(&self) -> (Option<String>, u64) {
+                match self {
+                    $(actions!(@bind argument, $variant $(($argument))?) => actions!(@text argument $(, $argument)?),)+
+                }
+            }
+        }
+    };
+    (@pattern $variant:ident ($argument:ty)) => { Action::$variant(_) };
+    (@pattern $variant:ident) => { Action::$variant };
+    (@bind $name:ident, $variant:ident ($argument:ty)) => { Action::$variant($name) };
+    (@bind $name:ident, $variant:ident) => { Action::$variant };
+    (@text $name:ident, $argument:ty) => { ($name.text(), $name.rank()) };
+    (@text $name:ident) => { (None, 0) };
+    (@read $text:ident, $variant:ident ($argument:ty)) => { <$argument as Argument>::read($text).map(Action::$variant) };
+    (@read $text:ident, $variant:ident) => { if $text.is_none() { Ok(Action::$variant) } else { Err("takes nothing after a colon") } };
 }
 
-/// What is done. Vectors are replaced before the latent forward reads them.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Action {
-    /// Nothing: the run every delta is measured against.
-    Clean,
-    /// `h` becomes 0 (the paper calls it `truncate`).
-    Zero,
-    /// `h + sigma * N(0, I)`, sigma in raw units of the hidden state.
-    Noise(f64),
-    /// `h + r * sd * N(0, I)`, sd the measured spread of each dimension over the donor pool.
-    RelativeNoise(f64),
-    /// A random direction with the norm `h` had.
-    NormMatched,
-    /// The mean of the donor pool's latents at this stage and step.
-    Mean,
-    /// One vector for all steps and examples: the mean over the pool and its steps.
-    Constant,
-    /// A draw from a normal distribution with the pool's mean and (shrunk) covariance at this step.
-    Draw,
-    /// The first latent of the block, again at every step.
-    FirstRepeat,
-    /// The clean run's latents in reverse order.
-    Reversed,
-    /// The clean run's latents in an order drawn at random.
-    Shuffled,
-    /// The donor's clean latents at the same step of the same stage (its last if it ran shorter).
-    Swap(Donor),
-    /// `(1 - share) * h + share * donor`.
-    Mix {
-        /// The donor's share, from 0 to 1.
-        share: f64,
-        /// Who gives.
-        donor: Donor,
-    },
-    /// The teacher targets of the annotated region, in the order of training.
-    Oracle,
-    /// The targets of a region of the same size elsewhere in the image.
-    WrongOracle,
-    /// The teacher targets for the first steps of a stage, then the model's own latents.
-    Forced(usize),
-    /// The steps are not taken.
-    Remove,
-    /// The steps are taken, and hidden from what follows the block.
-    Evict,
-    /// Start and end token, no step.
-    Markers,
-    /// Neither block nor markers.
-    Format,
+actions! {
+    Clean = "clean", Control, Checks, "nothing is done: the run every change is measured against";
+    /// The paper calls it `truncate`.
+    Zero = "zero", Damage, Explains, "every latent becomes 0; its forward is made, so its biases still write keys and values";
+    /// In raw units of the hidden state.
+    Noise(f64) = "noise", Damage, Explains, "normal noise of this standard deviation is added to every latent";
+    /// The spread is that of each dimension over the donor pool.
+    RelativeNoise(f64) = "relative", Damage, Explains, "normal noise of this share of the latents' own spread is added";
+    NormMatched = "norm-matched", Damage, Explains, "every latent becomes a random direction of the same norm";
+    Swap(Donor) = "swap", Content, ExchangesVectors, "the vectors fed are the donor's, step by step of the same stage";
+    /// Keys are taken before the rotary turn and turned to the recipient's positions.
+    SwapKv(Donor) = "swap-kv", Content, ExchangesKeysValues, "the keys and values of the latent positions are the donor's, in every layer";
+    Mean = "mean", Content, Resamples, "every latent becomes the donor pool's mean at its stage and step";
+    Draw = "draw", Content, Resamples, "every latent is drawn from a normal distribution with the pool's mean and covariance at its step";
+    Constant = "constant", Damage, Explains, "one vector for all steps and examples: the mean over the pool and its steps";
+    FirstRepeat = "first", Order, Explains, "the block's first latent comes again at every step";
+    Reversed = "reversed", Order, Explains, "the clean run's latents come in reverse order";
+    Shuffled = "shuffled", Order, Explains, "the clean run's latents come in an order drawn at random";
+    Mix(Mixture) = "mix", Damage, Explains, "every latent moves towards the donor's by this share";
+    Oracle = "oracle", Help, Explains, "the teacher targets of the annotated region are fed";
+    WrongOracle = "oracle-other", Help, Explains, "the teacher targets of another region of the same size are fed";
+    Forced(usize) = "forced", Help, Explains, "the teacher targets are fed for this many steps, then the model's own latents";
+    Remove = "remove", Presence, LeavesOut, "the steps are not taken: the block does not open, its start token stays";
+    Markers = "markers", Presence, LeavesOut, "start token and end token stand, and no step between them";
+    Format = "format", Presence, LeavesOut, "no block at all: what the clean run wrote between block and answer is read";
+    Evict = "evict", Presence, ShowsRoute, "the steps are taken, and nothing after the block can attend to them";
 }
 
 impl Action {
-    /// The family, without parameters: the first word of the text.
+    /// Its name, without what stands after the colon; the shams have one of their own.
     pub fn kind(self) -> &'static str {
         match self {
-            Action::Clean => "clean",
-            Action::Zero => "zero",
-            Action::Noise(_) => "noise",
-            Action::RelativeNoise(_) => "relative",
-            Action::NormMatched => "norm-matched",
-            Action::Mean => "mean",
-            Action::Constant => "constant",
-            Action::Draw => "draw",
-            Action::FirstRepeat => "first",
-            Action::Reversed => "reversed",
-            Action::Shuffled => "shuffled",
             Action::Swap(Donor::Itself) => "sham",
-            Action::Swap(_) => "swap",
-            Action::Mix { .. } => "mix",
-            Action::Oracle => "oracle",
-            Action::WrongOracle => "oracle-other",
-            Action::Forced(_) => "forced",
-            Action::Remove => "remove",
-            Action::Evict => "evict",
-            Action::Markers => "markers",
-            Action::Format => "format",
+            Action::SwapKv(Donor::Itself) => "sham-kv",
+            _ => self.about().name,
         }
+    }
+
+    /// Whether by its amount or its donor it changes nothing: a swap with oneself, noise of 0.
+    pub fn is_idle(self) -> bool {
+        match self {
+            Action::Swap(donor) | Action::SwapKv(donor) => donor == Donor::Itself,
+            Action::Noise(amount) | Action::RelativeNoise(amount) => amount == 0.0,
+            Action::Mix(mixture) => mixture.share == 0.0 || mixture.donor == Donor::Itself,
+            Action::Forced(steps) => steps == 0,
+            _ => false,
+        }
+    }
+
+    /// What it can show.
+    pub fn class(self) -> Class {
+        if self.is_idle() { Class::Control } else { self.about().class }
+    }
+
+    /// What follows from its result.
+    pub fn role(self) -> Role {
+        if self.is_idle() { Role::Checks } else { self.about().role }
+    }
+
+    /// What it does, in one clause.
+    pub fn description(self) -> &'static str {
+        if self.is_idle() { "what is put in is what was there: nothing may change" } else { self.about().description }
+    }
+
+    /// Sorts as tables list it: by kind, then amount, then text.
+    pub(super) fn order(self) -> (usize, u64, String) {
+        let place = Action::NAMES.iter().position(|name| *name == self.about().name).unwrap_or(usize::MAX);
+        (place, self.argument().1, self.to_string())
     }
 
     /// Who gives latents, if somebody does.
     pub fn donor(self) -> Option<Donor> {
         match self {
-            Action::Swap(donor) | Action::Mix { donor, .. } => Some(donor),
+            Action::Swap(donor) | Action::SwapKv(donor) => Some(donor),
+            Action::Mix(mixture) => Some(mixture.donor),
             _ => None,
         }
+    }
+
+    /// Whether the donor gives keys and values, not vectors.
+    pub fn gives_keys_values(self) -> bool {
+        matches!(self, Action::SwapKv(_))
     }
 
     /// Whether it needs the statistics of the pool's latents.
@@ -162,10 +163,10 @@ impl Action {
 
     /// Whether it takes the latent steps out of the sequence, so that none is expected.
     pub fn skips_block(self) -> bool {
-        matches!(self, Action::Remove | Action::Markers | Action::Format)
+        self.about().role == Role::LeavesOut
     }
 
-    /// Whether it replaces vectors, so that stage, steps and layer can be told.
+    /// Whether it replaces what is fed, or the keys and values that come of it, so that stage and steps can be told.
     pub fn replaces(self) -> bool {
         !self.skips_block() && !matches!(self, Action::Clean | Action::Evict)
     }
@@ -179,13 +180,8 @@ impl Action {
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = self.kind();
-        match self {
-            Action::Noise(amount) | Action::RelativeNoise(amount) => write!(f, "{kind}:{amount}"),
-            Action::Forced(steps) => write!(f, "{kind}:{steps}"),
-            Action::Swap(Donor::Random | Donor::Itself) => f.write_str(kind),
-            Action::Swap(donor) => write!(f, "{kind}:{donor}"),
-            Action::Mix { share, donor: Donor::Random } => write!(f, "{kind}:{share}"),
-            Action::Mix { share, donor } => write!(f, "{kind}:{share}:{donor}"),
+        match self.argument().0 {
+            Some(argument) if kind == self.about().name => write!(f, "{kind}:{argument}"),
             _ => f.write_str(kind),
         }
     }

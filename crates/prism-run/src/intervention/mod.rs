@@ -9,8 +9,11 @@
 //! ```
 
 mod action;
+mod argument;
+mod class;
 mod scope;
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -18,7 +21,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-pub use action::{Action, Donor};
+pub use action::Action;
+pub use argument::{Donor, Mixture};
+pub use class::{Class, Role};
 pub use scope::{Scope, View};
 
 /// A branch of an audit: what is done, where, under which view of the image.
@@ -61,8 +66,36 @@ impl Intervention {
 
     /// Whether it must change nothing: a swap with oneself, or noise of 0.
     pub fn is_sham(&self) -> bool {
-        let nothing = matches!(self.action, Action::Swap(Donor::Itself) | Action::Noise(0.0) | Action::RelativeNoise(0.0));
-        (nothing || matches!(self.action, Action::Mix { share: 0.0, .. })) && self.view == View::Open
+        self.action.is_idle() && self.view == View::Open
+    }
+
+    /// What it can show.
+    pub fn class(&self) -> Class {
+        self.action.class()
+    }
+
+    /// What follows from its result. Restricted to steps, a stage or a layer, or under another
+    /// view of the image, it explains and decides nothing.
+    pub fn role(&self) -> Role {
+        match self.action.role() {
+            Role::Checks => Role::Checks,
+            _ if !self.is_whole() => Role::Explains,
+            role => role,
+        }
+    }
+
+    /// Whether it acts on the whole block, the image seen as in the clean run.
+    pub fn is_whole(&self) -> bool {
+        self.scope == Scope::default() && self.view == View::Open
+    }
+
+    /// The clean run under the view of the image that this branch has.
+    pub fn baseline(&self) -> Self {
+        Self { view: self.view, ..Self::CLEAN }
+    }
+
+    fn order(&self) -> impl Ord {
+        (self.view, self.action.order(), self.scope.to_string())
     }
 
     fn check(&self) -> Result<(), &'static str> {
@@ -91,51 +124,19 @@ impl fmt::Display for Intervention {
 
 /// What can be written, for messages.
 const FORMS: &str = "use clean, zero (or truncate), noise:SIGMA, relative:R, norm-matched, mean, constant, draw, first, reversed, \
-shuffled, swap, swap:ROW, swap:same-answer|other-answer|same-image|counterfactual, sham, mix:SHARE[:DONOR], oracle, oracle-other, \
-forced:STEPS, remove, evict, markers or format; then /context or /target, /step=I, /steps=I-J, /layer=L; \
+shuffled, swap, swap:ROW, swap:same-answer|other-answer|same-image|counterfactual, swap-kv (donors as for swap), sham, sham-kv, \
+mix:SHARE[:DONOR], oracle, oracle-other, forced:STEPS, remove, evict, markers or format; then /context or /target, /step=I, /steps=I-J, /layer=L; \
 then @image-hidden, @image-none, @image-grey, @image-other or @image-shuffled";
 
-fn donor(text: &str) -> Option<Donor> {
-    let named = Donor::NAMED.into_iter().find(|(name, _)| *name == text).map(|(_, donor)| donor);
-    named.or_else(|| text.parse().ok().map(Donor::Row))
-}
-
-fn amount(text: &str) -> Option<f64> {
-    text.parse::<f64>().ok().filter(|amount| amount.is_finite() && *amount >= 0.0)
-}
+/// Other names of an action: the paper's, and the shams'.
+const ALIASES: [(&str, Action); 3] =
+    [("truncate", Action::Zero), ("sham", Action::Swap(Donor::Itself)), ("sham-kv", Action::SwapKv(Donor::Itself))];
 
 fn action(text: &str) -> Result<Action, &'static str> {
-    let (kind, rest) = text.split_once(':').map_or((text, None), |(kind, rest)| (kind, Some(rest)));
-    let with = |action: Option<Action>, cause| action.ok_or(cause);
-    match (kind, rest) {
-        ("clean", None) => Ok(Action::Clean),
-        ("zero" | "truncate", None) => Ok(Action::Zero),
-        ("norm-matched", None) => Ok(Action::NormMatched),
-        ("mean", None) => Ok(Action::Mean),
-        ("constant", None) => Ok(Action::Constant),
-        ("draw", None) => Ok(Action::Draw),
-        ("first", None) => Ok(Action::FirstRepeat),
-        ("reversed", None) => Ok(Action::Reversed),
-        ("shuffled", None) => Ok(Action::Shuffled),
-        ("swap", None) => Ok(Action::Swap(Donor::Random)),
-        ("sham", None) => Ok(Action::Swap(Donor::Itself)),
-        ("oracle", None) => Ok(Action::Oracle),
-        ("oracle-other", None) => Ok(Action::WrongOracle),
-        ("remove", None) => Ok(Action::Remove),
-        ("evict", None) => Ok(Action::Evict),
-        ("markers", None) => Ok(Action::Markers),
-        ("format", None) => Ok(Action::Format),
-        ("noise" | "relative" | "mix" | "forced", None) => Err("lacks its amount"),
-        ("noise", Some(rest)) => with(amount(rest).map(Action::Noise), "needs a finite sigma of at least 0"),
-        ("relative", Some(rest)) => with(amount(rest).map(Action::RelativeNoise), "needs a finite share of the spread of at least 0"),
-        ("forced", Some(rest)) => with(rest.parse().ok().map(Action::Forced), "needs a number of steps"),
-        ("swap", Some(rest)) => with(donor(rest).map(Action::Swap), "needs a donor: a row, or one of the named kinds"),
-        ("mix", Some(rest)) => {
-            let (share, giver) = rest.split_once(':').map_or((rest, Some(Donor::Random)), |(share, giver)| (share, donor(giver)));
-            let share = amount(share).filter(|share| *share <= 1.0);
-            with(share.zip(giver).map(|(share, donor)| Action::Mix { share, donor }), "needs a share from 0 to 1 and a known donor")
-        }
-        _ => Err("is not known"),
+    let (name, argument) = text.split_once(':').map_or((text, None), |(name, argument)| (name, Some(argument)));
+    match ALIASES.into_iter().find(|(alias, _)| *alias == text) {
+        Some((_, action)) => Ok(action),
+        None => Action::read(name, argument),
     }
 }
 
@@ -159,6 +160,23 @@ impl FromStr for Intervention {
     }
 }
 
+impl Eq for Intervention {}
+
+impl Ord for Intervention {
+    /// As tables list them: by view of the image, kind, amount, and place.
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order().cmp(&other.order())
+    }
+}
+
+impl PartialOrd for Intervention {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+crate::text_cells!(Intervention);
+
 impl TryFrom<String> for Intervention {
     type Error = Error;
 
@@ -180,7 +198,7 @@ mod tests {
     #[test]
     fn every_form_survives_a_round_trip() {
         let plain = "clean zero noise:0.1 noise:1 relative:0.5 norm-matched mean constant draw first reversed shuffled swap swap:7 \
-                     swap:same-answer swap:other-answer swap:same-image swap:counterfactual sham mix:0.5 mix:0.25:counterfactual oracle \
+                     swap:same-answer swap:other-answer swap:same-image swap:counterfactual sham swap-kv swap-kv:other-answer swap-kv:3 sham-kv mix:0.5 mix:0.25:counterfactual oracle \
                      oracle-other forced:3 remove evict markers format";
         let placed = "zero/target zero/step=3 zero/steps=0-2 noise:0.3/context/steps=1-4 zero/layer=2 evict/context clean@image-hidden \
                       clean@image-none clean@image-grey clean@image-other clean@image-shuffled zero/target/step=0/layer=5@image-hidden";
@@ -203,11 +221,37 @@ mod tests {
 
     #[test]
     fn the_shams_are_known() {
-        for text in ["sham", "noise:0", "relative:0", "mix:0", "sham/target"] {
+        for text in ["sham", "sham-kv", "swap:self", "noise:0", "relative:0", "mix:0", "sham/target"] {
             assert!(text.parse::<Intervention>().unwrap().is_sham(), "{text}");
         }
         for text in ["clean", "zero", "noise:0.1", "sham@image-hidden"] {
             assert!(!text.parse::<Intervention>().unwrap().is_sham(), "{text}");
         }
+    }
+
+    #[test]
+    fn class_and_role_are_the_interventions_own() {
+        let of = |text: &str| {
+            let intervention: Intervention = text.parse().unwrap();
+            (intervention.class(), intervention.role())
+        };
+        assert_eq!(of("swap:other-answer"), (Class::Content, Role::ExchangesVectors));
+        assert_eq!(of("swap-kv"), (Class::Content, Role::ExchangesKeysValues));
+        assert_eq!(of("draw"), (Class::Content, Role::Resamples));
+        assert_eq!((of("sham"), of("noise:0")), ((Class::Control, Role::Checks), (Class::Control, Role::Checks)));
+        assert_eq!((of("zero"), of("shuffled")), ((Class::Damage, Role::Explains), (Class::Order, Role::Explains)));
+        assert_eq!((of("remove"), of("evict")), ((Class::Presence, Role::LeavesOut), (Class::Presence, Role::ShowsRoute)));
+        assert_eq!(of("oracle"), (Class::Help, Role::Explains));
+        assert_eq!(of("swap/step=0"), (Class::Content, Role::Explains), "a part of the block decides nothing");
+        assert_eq!(of("swap@image-hidden").1, Role::Explains);
+    }
+
+    #[test]
+    fn tables_list_the_clean_run_first_and_amounts_in_order() {
+        let texts = "zero@image-none noise:1 swap noise:0.3 clean remove zero";
+        let mut sorted: Vec<Intervention> = texts.split(' ').map(|text| text.parse().unwrap()).collect();
+        sorted.sort();
+        let sorted: Vec<String> = sorted.iter().map(ToString::to_string).collect();
+        assert_eq!(sorted.join(" "), "clean zero noise:0.3 noise:1 swap remove zero@image-none");
     }
 }

@@ -59,46 +59,28 @@ impl fmt::Display for Scope {
     }
 }
 
-/// What a branch sees of the image.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum View {
-    /// The image, all the time.
-    #[default]
-    Open,
-    /// The image's keys and values are hidden from everything after the block: question and
-    /// latents have seen it, the answer cannot look again.
-    ImageHidden,
-    /// The prompt without the image.
-    NoImage,
-    /// An image of one middle grey in its place, of the same size.
-    Grey,
-    /// Another example's image, drawn by seed and example.
-    OtherImage,
-    /// The image's visual tokens in an order drawn at random.
-    ShuffledPatches,
+crate::words! {
+    /// What a branch sees of the image.
+    #[derive(Default)]
+    pub enum View, "view" {
+        /// The image, all the time.
+        #[default]
+        Open = "open",
+        /// The image's keys and values are hidden from everything after the block: question and
+        /// latents have seen it, the answer cannot look again.
+        ImageHidden = "image-hidden",
+        /// The prompt without the image.
+        NoImage = "image-none",
+        /// An image of one middle grey in its place, of the same size.
+        Grey = "image-grey",
+        /// Another example's image, drawn by seed and example.
+        OtherImage = "image-other",
+        /// The image's visual tokens in an order drawn at random.
+        ShuffledPatches = "image-shuffled",
+    }
 }
 
 impl View {
-    /// All of them.
-    pub const ALL: [View; 6] = [View::Open, View::ImageHidden, View::NoImage, View::Grey, View::OtherImage, View::ShuffledPatches];
-
-    /// Its text, after the `@`.
-    pub fn name(self) -> &'static str {
-        match self {
-            View::Open => "open",
-            View::ImageHidden => "image-hidden",
-            View::NoImage => "image-none",
-            View::Grey => "image-grey",
-            View::OtherImage => "image-other",
-            View::ShuffledPatches => "image-shuffled",
-        }
-    }
-
-    /// The view of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|view| view.name() == name)
-    }
-
     /// Whether the prompt itself is another, so that it needs a prefill of its own.
     pub fn changes_prompt(self) -> bool {
         !matches!(self, View::Open | View::ImageHidden)

@@ -1,0 +1,109 @@
+//! The words of a verdict. Two questions are asked of a run, and never mixed: is what the
+//! latents say used ([`Content`]), and is the block needed ([`Need`])? [`Verdict`] is the run's
+//! one word; [`Effect`] is what one intervention shows. The rule that gives them is in
+//! `prism-audit`.
+
+crate::words! {
+    /// What one intervention shows.
+    pub enum Effect, "effect" {
+        /// The share of answers whose letter or parse state changes is below the margin (upper bound).
+        Unchanged = "unchanged",
+        /// Accuracy and choice are equivalent within the margin, though answers change.
+        Equivalent = "equivalent",
+        /// Accuracy falls, and the choice with it.
+        Loses = "loses",
+        /// Accuracy rises, and the choice with it.
+        Gains = "gains",
+        /// Accuracy falls because answers cannot be parsed any more; the choice is equivalent.
+        BreaksForm = "breaks the form",
+        /// None of these is shown.
+        Undecided = "undecided",
+        /// What was put in hardly differs from what was there.
+        TooWeak = "too weak",
+        /// There is nothing it could be compared with, or nothing it could do.
+        NotDefined = "not defined",
+        /// The block never opened.
+        NoLatents = "no latents ran",
+    }
+}
+
+crate::words! {
+    /// The first question: is what the latents say used?
+    pub enum Content, "content" {
+        /// Foreign content costs accuracy.
+        Used = "used",
+        /// Foreign content raises accuracy.
+        Misleading = "misleading",
+        /// No decisive exchange changes as many answers as the margin.
+        NotUsed = "not used",
+        /// Answers change, accuracy and choice stay equivalent.
+        WithoutNetEffect = "used without net effect",
+        /// Overall not used or without net effect, and a declared category loses.
+        InPart = "used in part",
+        /// None of these is shown.
+        Undecided = "undecided",
+        /// The block never opened.
+        NoLatents = "no latents ran",
+        /// A control changed something.
+        InstrumentFault = "instrument fault",
+    }
+}
+
+crate::words! {
+    /// The second question: is the block needed?
+    pub enum Need, "need" {
+        /// Without it accuracy falls by at least the margin, the choice included.
+        Needed = "needed",
+        /// Without it answers cannot be parsed; the choice is equivalent.
+        OnlyForm = "only its form",
+        /// Without it accuracy rises by at least the margin.
+        InTheWay = "in the way",
+        /// Without it accuracy is equivalent.
+        Indifferent = "indifferent",
+        /// The block cannot be left out, or was not.
+        NotDefined = "not defined",
+        /// None of these is shown.
+        Undecided = "undecided",
+        /// The block never opened.
+        NoLatents = "no latents ran",
+        /// A control changed something.
+        InstrumentFault = "instrument fault",
+    }
+}
+
+crate::words! {
+    /// The run's word: the answer to the first question.
+    pub enum Verdict, "verdict" {
+        /// What the latents say is used, and accuracy needs it.
+        LoadBearing = "load-bearing",
+        /// What they say is used, and it does harm.
+        Misleading = "misleading",
+        /// What they say is not used.
+        Bypassed = "bypassed",
+        /// What they say changes answers, without gain or loss.
+        WithoutNetEffect = "without net effect",
+        /// A declared category needs it; the whole does not show it.
+        InPart = "in part",
+        /// The evidence decides nothing.
+        Undecided = "undecided",
+        /// The block never opened.
+        NoLatents = "no latents ran",
+        /// A control changed something: nothing can be said.
+        InstrumentFault = "instrument fault",
+    }
+}
+
+impl From<Content> for Verdict {
+    fn from(content: Content) -> Self {
+        match content {
+            Content::Used => Verdict::LoadBearing,
+            Content::Misleading => Verdict::Misleading,
+            Content::NotUsed => Verdict::Bypassed,
+            Content::WithoutNetEffect => Verdict::WithoutNetEffect,
+            Content::InPart => Verdict::InPart,
+            Content::Undecided => Verdict::Undecided,
+            Content::NoLatents => Verdict::NoLatents,
+            Content::InstrumentFault => Verdict::InstrumentFault,
+        }
+    }
+}
