@@ -14,7 +14,7 @@ use crate::latents::sets::Named;
 use crate::latents::{attention, geometry, lens, projection, retrieval};
 use crate::pairs::Branch;
 use crate::responses::{counterfactual, donors, dose, steps, visibility};
-use crate::{AuditSettings, Result, accuracy, alignment, conclusion, faithfulness, pairs, probe, summary, verdict};
+use crate::{AuditSettings, Result, accuracy, alignment, faithfulness, pairs, probe, summary, verdict};
 
 /// Reads the run's records, computes every finding and writes `findings/`.
 ///
@@ -55,8 +55,10 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
     answers_to(&mut findings, &branches, &examples, &clusters, settings);
     of_latents(&mut findings, &folder, &examples, &answers, &clusters, settings)?;
     findings.pairs = accuracy::pair_findings(&examples, &branches);
-    findings.verdict = verdict::verdicts(&branches, &clusters, settings);
-    findings.conclusion = vec![conclusion::conclude(&findings.verdict)];
+    let judged = verdict::judge(&branches, &examples, &clusters, settings);
+    let mut concluded = judged.conclusion;
+    concluded.spread_over_norm = geometry::spread_over_norm(&findings.geometry);
+    (findings.verdict, findings.categories, findings.conclusion) = (judged.verdicts, judged.categories, vec![concluded]);
     findings.table1 = vec![summary::summarise(&manifest, &examples, gap.as_ref(), &findings)];
     for (verdict, line) in findings.verdict.iter_mut().flat_map(|v| findings.table1.first().map(|line| (v, line))) {
         verdict.variant.clone_from(&line.variant);
@@ -89,7 +91,7 @@ fn of_latents(
     let path = folder.join(files::LATENTS);
     let vectors = if path.exists() { vectors::read(&path)? } else { Named::default() };
     // Of every other branch there are as many rows again, and nothing here reads them.
-    let steps = rows_where(folder, files::STEPS, |row: &LatentRow| row.intervention == "clean")?;
+    let steps = rows_where(folder, files::STEPS, |row: &LatentRow| row.intervention.is_clean())?;
     findings.geometry = geometry::geometry(&vectors, &steps);
     findings.retrieval = retrieval::retrieval(&vectors);
     findings.lens = lens::lens(&steps, &rows_of::<LensRow>(folder, files::LENS)?);
