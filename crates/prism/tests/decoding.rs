@@ -1,13 +1,13 @@
 //! Protocols, exits and sweeps from the command line, on the golden checkpoints.
 
+#[path = "../../../tests/golden.rs"]
+mod reference;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use reference::golden;
 use serde_json::Value;
-
-fn golden() -> PathBuf {
-    std::env::var_os("PRISM_GOLDEN").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden"), PathBuf::from)
-}
 
 fn prism(verb: &str, variant: &str, more: &[&str]) -> Output {
     let data = if verb == "trace" { "--examples" } else { "--benchmark" };
