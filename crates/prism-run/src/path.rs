@@ -4,6 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// Whose weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Weights {
@@ -71,7 +73,8 @@ impl Source {
 }
 
 /// One cell: `WEIGHTS/LATENTS`, e.g. `base/oracle`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct PathCell {
     /// Whose weights run.
     pub weights: Weights,
@@ -103,6 +106,22 @@ impl FromStr for PathCell {
 
     fn from_str(text: &str) -> Result<Self, String> {
         Self::all().find(|cell| cell.to_string() == text).ok_or_else(|| format!("`{text}` is no cell of weights and latents"))
+    }
+}
+
+crate::text_cells!(PathCell);
+
+impl TryFrom<String> for PathCell {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<PathCell> for String {
+    fn from(cell: PathCell) -> Self {
+        cell.to_string()
     }
 }
 

@@ -14,7 +14,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{Intervention, Mode, NotedAt, Outcome, Stage, table_row};
+use crate::{Intervention, Mode, NotedAt, Outcome, PathCell, Stage, table_row};
 
 /// File names inside `records/`.
 pub mod files {
@@ -123,6 +123,46 @@ table_row! {
         pub donor_label: Option<String>,
         /// Log-probability of that letter minus the best other option's.
         pub donor_margin: Option<f64>,
+    }
+}
+
+table_row! {
+    /// One example in one cell of a crossing (`prism paths`): what `answers.parquet` holds there.
+    pub struct CellRow {
+        /// Row of the example.
+        pub row: usize,
+        /// Id of the example.
+        pub id: String,
+        /// The cell, e.g. `base/oracle`, in the column where an audit has its interventions.
+        pub intervention: PathCell,
+        /// How it ended.
+        pub outcome: Outcome,
+        /// Parsed option letter.
+        pub answer: Option<String>,
+        /// Whether it equals the label (unparsed counts as wrong; absent where the cell did not run).
+        pub correct: Option<bool>,
+        /// The generated text, special tokens included.
+        pub text: String,
+        /// The generated ids.
+        pub generated: Vec<i64>,
+        /// For `variant/variant`: whether it differs from the variant's clean run in any bit.
+        pub changed: Option<bool>,
+        /// Latent forwards realised in the context stage.
+        pub steps_context: usize,
+        /// Latent forwards realised in the target stage.
+        pub steps_target: usize,
+        /// As [`AnswerRow::gold_margin`].
+        pub gold_margin: Option<f64>,
+        /// As [`AnswerRow::gold_logprob`].
+        pub gold_logprob: Option<f64>,
+        /// As [`AnswerRow::answer_entropy`].
+        pub answer_entropy: Option<f64>,
+        /// Mean L2 norm of the vectors actually fed back.
+        pub latent_norm: Option<f64>,
+        /// Mean L2 norm of what was added or removed.
+        pub perturbation_norm: Option<f64>,
+        /// Log-probability of every option letter there (nats, over the whole vocabulary).
+        pub option_logprobs: Option<Vec<f64>>,
     }
 }
 
