@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use prism_run::records::AlignmentRow;
-use prism_run::{Example, Stage};
+use prism_run::{Example, Mode, Stage};
 
 use crate::decode::trajectory::norm;
 use crate::decode::{Latents, Prefix, Trajectory, prefix};
@@ -18,11 +18,6 @@ use crate::model::Model;
 use crate::positions::PackLayout;
 use crate::prompt::{BlockLayout, LatentPosition, Prompter, TrainingSample};
 use crate::{ops, tensor};
-
-/// Mode of the teacher-forced rows.
-pub const TEACHER_FORCED: &str = "teacher_forced";
-/// Mode of the free-running rows.
-pub const FREE_RUNNING: &str = "free_running";
 
 /// One teacher-forced latent with its target.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,7 +93,7 @@ impl Targets {
         let state = |at: usize| states.get(at * self.hidden..(at + 1) * self.hidden);
         let rows = self.positions().filter_map(|(step, latent)| {
             let before = latent.at.checked_sub(1).and_then(state)?;
-            Some(row(self.row, TEACHER_FORCED, latent, step, before, self.target(latent)?))
+            Some(row(self.row, Mode::TeacherForced, latent, step, before, self.target(latent)?))
         });
         let rows: Vec<AlignmentRow> = rows.collect();
         let first = self.sample.latents.first().map(|latent| latent.region);
@@ -138,21 +133,21 @@ impl Targets {
         let rows = self.positions().filter_map(|(step, latent)| {
             let here = |p: &crate::decode::Place| (p.stage, p.block, p.block_step) == (latent.stage, latent.region, step);
             let (_, forward) = clean.latent_forwards().find(|(p, _)| here(p))?;
-            Some(row(self.row, FREE_RUNNING, latent, step, forward.fed.as_deref()?, self.target(latent)?))
+            Some(row(self.row, Mode::FreeRunning, latent, step, forward.fed.as_deref()?, self.target(latent)?))
         });
         rows.collect()
     }
 }
 
 /// One latent against one target, both `[hidden]`.
-fn row(row: usize, mode: &str, at: &LatentPosition, step: usize, latent: &[f32], target: &[f32]) -> AlignmentRow {
+fn row(row: usize, mode: Mode, at: &LatentPosition, step: usize, latent: &[f32], target: &[f32]) -> AlignmentRow {
     let difference: Vec<f32> = latent.iter().zip(target).map(|(h, v)| h - v).collect();
     let (latent_norm, target_norm, l2) = (norm(latent), norm(target), norm(&difference));
     let dot: f64 = latent.iter().zip(target).map(|(h, v)| f64::from(*h) * f64::from(*v)).sum();
     AlignmentRow {
         row,
-        mode: mode.to_string(),
-        stage: at.stage.name().to_string(),
+        mode,
+        stage: at.stage,
         region: at.region,
         step,
         // A zero vector has no direction: 0, as torch's cosine_similarity has it.
@@ -171,9 +166,9 @@ mod tests {
     #[test]
     fn one_position_by_hand() {
         let at = LatentPosition { at: 9, region: 1, stage: Stage::Target, visual: 0 };
-        let r = row(3, TEACHER_FORCED, &at, 2, &[3.0, 4.0], &[3.0, 0.0]);
-        assert_eq!((r.row, r.region, r.step, r.stage.as_str()), (3, 1, 2, "target"));
+        let r = row(3, Mode::TeacherForced, &at, 2, &[3.0, 4.0], &[3.0, 0.0]);
+        assert_eq!((r.row, r.region, r.step, r.stage), (3, 1, 2, Stage::Target));
         assert!((r.cosine - 0.6).abs() < 1e-12 && r.mse == 8.0 && r.l2 == 4.0 && r.latent_norm == 5.0 && r.target_norm == 3.0);
-        assert_eq!(row(3, FREE_RUNNING, &at, 0, &[0.0, 0.0], &[3.0, 0.0]).cosine, 0.0);
+        assert_eq!(row(3, Mode::FreeRunning, &at, 0, &[0.0, 0.0], &[3.0, 0.0]).cosine, 0.0);
     }
 }

@@ -10,9 +10,9 @@ use golden::{Opened, examples};
 use prism_model::decode::Strategy;
 use prism_model::record::crossing::{Crossing, Side, record_crossing};
 use prism_model::record::{Records, Setup, record_benchmark};
-use prism_run::records::{self, AnswerRow, files};
+use prism_run::records::{self, AnswerRow, CellRow, files};
 use prism_run::table::read_rows;
-use prism_run::{Action, Cancel, Example, Intervention, PathCell, Progress, Shard, Sight, Silent, Source, Weights};
+use prism_run::{Action, Cancel, Example, Intervention, Outcome, PathCell, Progress, Shard, Sight, Silent, Source, Weights};
 
 const STRATEGY: fn() -> Strategy = || Strategy::of_steps(4, 64);
 
@@ -25,15 +25,15 @@ fn crossing<'a>(base: &'a Opened, variant: &'a Opened, group: usize) -> Crossing
     Crossing { base, variant: side(variant), preprocessor: &variant.preprocessor, layout, group, checkpoints: "test".into() }
 }
 
-fn run(crossing: &Crossing<'_>, examples: &[Example], threads: usize, folder: &Path) -> Records {
+fn run(crossing: &Crossing<'_>, examples: &[Example], threads: usize, folder: &Path) -> Records<CellRow> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| record_crossing(crossing, examples, folder, &Silent, &Cancel::default())).unwrap()
 }
 
 /// The answers of a cell, by row.
-fn cell(records: &Records, weights: Weights, latents: Source) -> BTreeMap<usize, AnswerRow> {
-    let name = PathCell::of(weights, latents).to_string();
-    records.answers.iter().filter(|a| a.intervention == name).map(|a| (a.row, a.clone())).collect()
+fn cell(records: &Records<CellRow>, weights: Weights, latents: Source) -> BTreeMap<usize, CellRow> {
+    let cell = PathCell::of(weights, latents);
+    records.answers.iter().filter(|a| a.intervention == cell).map(|a| (a.row, a.clone())).collect()
 }
 
 /// What an audit records of a checkpoint.
@@ -59,8 +59,7 @@ fn audited(opened: &Opened, examples: &[Example], branch: Action) -> BTreeMap<us
     let folder = tempfile::tempdir().unwrap();
     record_benchmark(&setup, examples, folder.path(), &Silent, &Cancel::default()).unwrap();
     let answers: Vec<AnswerRow> = read_rows(&records::folder(folder.path()).join(files::ANSWERS)).unwrap();
-    let name = Intervention::from(branch).to_string();
-    answers.into_iter().filter(|a| a.intervention == name).map(|a| (a.row, a)).collect()
+    answers.into_iter().filter(|a| a.intervention == branch.into()).map(|a| (a.row, a)).collect()
 }
 
 #[test]
@@ -73,8 +72,8 @@ fn the_ends_are_the_checkpoints_as_they_are_and_the_variant_replayed_is_itself()
         assert_eq!(found.answers.len(), 8 * PathCell::all().count());
         let of = |weights, latents| cell(&found, weights, latents);
 
-        let same = |one: &BTreeMap<usize, AnswerRow>, other: &BTreeMap<usize, AnswerRow>| {
-            assert_eq!(one.len(), other.len());
+        let same = |one: &BTreeMap<usize, CellRow>, other: &BTreeMap<usize, AnswerRow>| {
+            assert!(one.keys().eq(other.keys()));
             for (a, b) in one.values().zip(other.values()) {
                 assert_eq!((&a.generated, a.gold_margin, &a.answer), (&b.generated, b.gold_margin, &b.answer), "{name} row {}", a.row);
             }
@@ -83,7 +82,7 @@ fn the_ends_are_the_checkpoints_as_they_are_and_the_variant_replayed_is_itself()
         same(&of(Weights::Base, Source::Free), &audited(&base, &examples, Action::Clean));
 
         let (free, replayed) = (of(Weights::Variant, Source::Free), of(Weights::Variant, Source::Variant));
-        let answers: Vec<&AnswerRow> = replayed.values().filter(|a| a.outcome != "error").collect();
+        let answers: Vec<&CellRow> = replayed.values().filter(|a| a.outcome != Outcome::Error).collect();
         assert!(answers.len() > 4, "{name}: {:?}", found.examples.iter().map(|e| e.message.clone()).collect::<Vec<_>>());
         for answer in answers {
             assert_eq!(answer.changed, Some(false), "{name} row {}: not the clean run to the bit", answer.row);
@@ -92,7 +91,7 @@ fn the_ends_are_the_checkpoints_as_they_are_and_the_variant_replayed_is_itself()
         // Other vectors at the same places, and none.
         for weights in Weights::ALL {
             for latents in [Source::Base, Source::Variant, Source::Oracle] {
-                for (row, answer) in of(weights, latents).iter().filter(|(_, a)| a.outcome != "error") {
+                for (row, answer) in of(weights, latents).iter().filter(|(_, a)| a.outcome != Outcome::Error) {
                     let clean = &free[row];
                     assert_eq!((answer.steps_context, answer.steps_target), (clean.steps_context, clean.steps_target));
                     let replayed = clean.generated.len().min(answer.generated.len()).min(4 + answer.steps_context + answer.steps_target);
@@ -105,7 +104,7 @@ fn the_ends_are_the_checkpoints_as_they_are_and_the_variant_replayed_is_itself()
         }
         // Without the block the text begins with what is not of the block: the answer, or a word that this tiny
         // model puts before it. The markers are every token that was read.
-        for (row, answer) in of(Weights::Variant, Source::None).iter().filter(|(_, a)| a.outcome != "error") {
+        for (row, answer) in of(Weights::Variant, Source::None).iter().filter(|(_, a)| a.outcome != Outcome::Error) {
             let begins = answer.text.chars().next().is_some_and(|c| !c.is_whitespace());
             assert!(
                 begins && !["<|lvr_end|>", "<|tgt_end|>"].iter().any(|end| answer.text.starts_with(end)),
@@ -114,7 +113,7 @@ fn the_ends_are_the_checkpoints_as_they_are_and_the_variant_replayed_is_itself()
             );
             assert!(name != "lvr" || answer.text.starts_with("<answer>"), "{name} row {row}: {}", answer.text);
         }
-        for (row, answer) in of(Weights::Variant, Source::Markers).iter().filter(|(_, a)| a.outcome != "error") {
+        for (row, answer) in of(Weights::Variant, Source::Markers).iter().filter(|(_, a)| a.outcome != Outcome::Error) {
             assert!(answer.generated.len() < free[row].generated.len() && free[row].text.starts_with(&answer.text[..12]));
         }
         let moved = |a: Source, b: Source| {

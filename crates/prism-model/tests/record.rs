@@ -12,7 +12,7 @@ use prism_model::decode::{Branch, Noise, NoiseSource, Prefix, Strategy, Swap, Tr
 use prism_model::record::{Setup, Summary, record_benchmark, record_sweep};
 use prism_run::records::{self, AlignmentRow, AnswerRow, AttentionRow, ExampleRow, LatentRow, LensRow, MapRow, files};
 use prism_run::table::read_rows;
-use prism_run::{Cancel, Example, Intervention, Progress, Shard, Silent, Stage, vectors};
+use prism_run::{Action, Cancel, Donor, Example, Intervention, Mode, NotedAt, Outcome, Progress, Shard, Silent, Stage, vectors};
 
 fn decode(opened: &Opened, branches: Vec<Branch<'_>>) -> Vec<Trajectory> {
     opened.decoder(8, 48).decode(branches).unwrap()
@@ -49,6 +49,10 @@ fn a_branch_is_the_same_alone_and_in_any_company() {
     assert_eq!(decode(&opened, vec![Branch::new(p, Zero)])[0], company[0]);
     assert_eq!(decode(&opened, vec![Branch::new(p, noise(1.0))])[0], company[2]);
     assert_ne!(company[0].generated, alone[0].generated);
+}
+
+fn branch(text: &str) -> Intervention {
+    text.parse().unwrap()
 }
 
 fn branches() -> Vec<Intervention> {
@@ -145,11 +149,11 @@ fn check_rows(run: &Path, opened: &Opened) {
     assert_eq!(answers.len(), 40 * branches().len());
     for of_example in answers.chunks(branches().len()) {
         let clean = &of_example[0];
-        assert_eq!((clean.intervention.as_str(), clean.changed, clean.perturbation_norm), ("clean", Some(false), Some(0.0)));
+        assert_eq!((clean.intervention, clean.changed, clean.perturbation_norm), (Intervention::CLEAN, Some(false), Some(0.0)));
         for (answer, branch) in of_example.iter().zip(branches()) {
-            assert_eq!((answer.row, answer.intervention.clone()), (clean.row, branch.to_string()));
+            assert_eq!((answer.row, answer.intervention), (clean.row, branch));
             let message = rows[answer.row].message.as_deref().unwrap_or_default();
-            if answer.outcome == "error" {
+            if answer.outcome == Outcome::Error {
                 assert!(message.contains(&format!("{branch}: ")), "{branch}: {message}");
                 continue;
             }
@@ -157,7 +161,7 @@ fn check_rows(run: &Path, opened: &Opened) {
             assert_eq!((steps >= 8, steps == 0), (!branch.action.skips_block(), branch.action.skips_block()), "{branch}");
             assert_eq!(answer.latent_norm.is_some(), !branch.action.skips_block());
             assert_eq!(answer.donor.is_some(), branch.action.donor().is_some());
-            assert_eq!(answer.donor == Some(answer.row), branch.kind() == "sham");
+            assert_eq!(answer.donor == Some(answer.row), branch.action.donor() == Some(Donor::Itself));
             assert_eq!(answer.donor_label.is_some(), answer.donor.is_some());
             let moved = answer.perturbation_norm.is_some_and(|norm| norm > 0.0);
             let reached = branch.scope.stage != Some(Stage::Target) || answer.steps_target > 0;
@@ -170,7 +174,7 @@ fn check_rows(run: &Path, opened: &Opened) {
     // What each did to the latents, step by step.
     let steps: Vec<LatentRow> = read_rows(&folder.join(files::STEPS)).unwrap();
     let of = |row: usize, name: &str| -> Vec<&LatentRow> {
-        steps.iter().filter(|s| (s.row, s.intervention.as_str(), s.stage.as_str()) == (row, name, "context")).collect()
+        steps.iter().filter(|s| (s.row, s.intervention, s.stage) == (row, branch(name), Stage::Context)).collect()
     };
     for row in 0..40 {
         let clean = of(row, "clean");
@@ -193,28 +197,28 @@ fn check_rows(run: &Path, opened: &Opened) {
         assert!(oracle.iter().zip(&forced).take(2).all(|(o, f)| o.norm == f.norm), "forced for two steps");
     }
     let constant: std::collections::BTreeSet<u64> =
-        steps.iter().filter(|s| s.intervention == "constant" && s.stage == "context").map(|s| s.norm.to_bits()).collect();
+        steps.iter().filter(|s| s.intervention == Action::Constant.into() && s.stage == Stage::Context).map(|s| s.norm.to_bits()).collect();
     assert_eq!(constant.len(), 1, "one vector for all examples and steps");
     let attention: Vec<AttentionRow> = read_rows(&folder.join(files::ATTENTION)).unwrap();
-    assert!(attention.iter().any(|a| a.place == "answer") && attention.iter().any(|a| a.place == "context"));
+    assert!(attention.iter().any(|a| a.place == NotedAt::Answer) && attention.iter().any(|a| a.place == NotedAt::Context));
     for a in &attention {
         assert!((a.image + a.text + a.latents + a.generated - 1.0).abs() < 1e-4, "{a:?}");
         assert!(a.region.is_none_or(|region| region <= a.image + 1e-6));
-        assert_eq!(a.latents > 0.0, a.place == "answer" || a.place == "target" || a.step != Some(0), "{a:?}");
+        assert_eq!(a.latents > 0.0, a.place == NotedAt::Answer || a.place == NotedAt::Target || a.step != Some(0), "{a:?}");
     }
     // A map's sums are the table's means over layers; its cosines are those of the vectors written.
     let maps: Vec<MapRow> = read_rows(&folder.join(files::MAPS)).unwrap();
     for map in &maps {
-        let seen: Vec<&AttentionRow> = attention.iter().filter(|a| (a.row, &a.place, a.step) == (map.row, &map.place, map.step)).collect();
+        let seen: Vec<&AttentionRow> = attention.iter().filter(|a| (a.row, a.place, a.step) == (map.row, map.place, map.step)).collect();
         let mean = seen.iter().map(|a| a.image).sum::<f64>() / seen.len() as f64;
         let on = map.attention.as_ref().unwrap();
         assert_eq!(on.len(), map.height * map.width);
         assert!((on.iter().sum::<f64>() - mean).abs() < 1e-5, "{map:?}");
-        assert_eq!(map.cosine.is_some(), map.place != "answer");
+        assert_eq!(map.cosine.is_some(), map.place != NotedAt::Answer);
         assert!(map.cosine.iter().flatten().all(|c| (-1.000001..=1.000001).contains(c)));
         assert!(seen.iter().all(|a| a.image_entropy.is_none_or(|e| e <= (on.len() as f64).ln() + 1e-6)));
     }
-    assert!(maps.iter().any(|m| m.place == "answer") && maps.iter().any(|m| m.place == "context"));
+    assert!(maps.iter().any(|m| m.place == NotedAt::Answer) && maps.iter().any(|m| m.place == NotedAt::Context));
     let lens: Vec<LensRow> = read_rows(&folder.join(files::LENS)).unwrap();
     assert_eq!(lens.len() % opened.model.config.text.num_hidden_layers, 0);
     assert!(lens.iter().all(|l| l.probability > 0.0 && l.probability <= 1.0 && l.entropy >= 0.0 && !l.token.is_empty()));
@@ -230,7 +234,7 @@ fn check_rows(run: &Path, opened: &Opened) {
     assert_eq!(all["fed.context.7"].rows.len(), 40);
     assert_eq!(all["teacher.context.0"].rows.len(), all["forced.context.0"].rows.len());
     let alignment: Vec<AlignmentRow> = read_rows(&folder.join(files::ALIGNMENT)).unwrap();
-    for mode in ["teacher_forced", "free_running"] {
+    for mode in Mode::ALL {
         let rows: std::collections::BTreeSet<usize> = alignment.iter().filter(|a| a.mode == mode).map(|a| a.row).collect();
         assert_eq!(rows.len(), 7, "{mode}");
     }
@@ -283,7 +287,7 @@ fn a_broken_image_is_an_outcome_not_an_end() {
         assert_eq!(counts.error, 1, "{branch}");
     }
     let rows: Vec<ExampleRow> = read_rows(&records::folder(&folder.path().join("run")).join(files::EXAMPLES)).unwrap();
-    assert_eq!(rows[2].outcome, "error");
+    assert_eq!(rows[2].outcome, Outcome::Error);
     assert!(rows[2].message.as_ref().unwrap().contains("broken.png"));
     assert!(rows.iter().all(|r| r.row == 2 || r.message.is_none()));
 }
@@ -294,7 +298,7 @@ fn a_model_that_never_opens_the_block_is_told_loudly() {
     let folder = tempfile::tempdir().unwrap();
     let summary = run(&Setup { layout: None, ..setup(&opened, 2) }, &examples(6), 1, folder.path());
     for (branch, counts) in &summary.branches {
-        let view = branch.parse::<Intervention>().unwrap().view;
+        let view = branch.view;
         assert_eq!(counts.no_latents, 6, "{branch}");
         assert!(counts.changed == 0 || view.changes_prompt(), "{branch}");
     }

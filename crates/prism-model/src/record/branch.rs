@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use prism_run::random::Stream;
-use prism_run::{Action, Donor, Example, Intervention, RegionBox, Stage, View};
+use prism_run::{Action, Donor, Example, Intervention, Mixture, RegionBox, Stage, View};
 
 use super::Setup;
 use super::donors::Donors;
@@ -106,17 +106,18 @@ impl<'p> Ingredients<'p> {
                 let mut stream = Stream::new(seed, "shuffled latents", &[&example.id]);
                 given(Arc::new(reordered(self.own()?.as_ref(), |order| stream.shuffle(order))))
             }
-            Action::Swap(donor) | Action::Mix { donor, .. } => {
+            Action::Swap(donor) | Action::Mix(Mixture { donor, .. }) => {
                 let latents = match donor {
                     Donor::Itself => self.own()?,
                     _ => self.donors.ok_or_else(unknown)?.choose(example, donor)?,
                 };
                 donor_row = Some(latents.row);
                 match action {
-                    Action::Mix { share, .. } => Box::new(Mix { share, donor: latents }),
+                    Action::Mix(Mixture { share, .. }) => Box::new(Mix { share, donor: latents }),
                     _ => given(latents),
                 }
             }
+            Action::SwapKv(_) => return Err("keys and values cannot be exchanged yet".into()),
             Action::Oracle => given(Arc::new(self.targets(&example.boxes)?)),
             Action::WrongOracle => given(Arc::new(self.targets(&self.elsewhere()?)?)),
             Action::Forced(steps) => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use prism_run::records::{AnswerRow, ExampleRow};
+use prism_run::records::CellRow;
 use prism_run::{Example, Outcome, PathCell, Position, Source, Stage, Weights};
 
 use super::Records;
@@ -104,7 +104,7 @@ impl Group<'_> {
     ///
     /// # Errors
     /// When a model or the tokenizer fails.
-    pub fn records(&self) -> Result<Records> {
+    pub fn records(&self) -> Result<Records<CellRow>> {
         let prompted: Vec<std::result::Result<Prompted, String>> =
             self.examples.iter().map(|example| self.prompt(example).map_err(|e| e.to_string())).collect();
         let mut outcomes: Vec<Outcomes> = prompted.iter().map(|_| Outcomes::new()).collect();
@@ -241,7 +241,7 @@ impl Group<'_> {
         Ok(targets.latents(length))
     }
 
-    fn write(&self, example: &Example, prompted: std::result::Result<&Prompted, &String>, outcomes: &Outcomes, records: &mut Records) {
+    fn write(&self, example: &Example, prompted: std::result::Result<&Prompted, &String>, outcomes: &Outcomes, records: &mut Records<CellRow>) {
         let mut messages: Vec<String> = prompted.err().cloned().into_iter().collect();
         let clean = outcomes.get(&PathCell::of(Weights::Variant, Source::Free)).and_then(|run| run.as_ref().ok());
         for cell in PathCell::all() {
@@ -266,13 +266,13 @@ impl Group<'_> {
                 }
             }
         }
-        let outcome =
-            records.answers.iter().rev().find(|a| a.intervention == "variant/free").map(|a| a.outcome.clone()).unwrap_or_default();
+        let as_it_is = PathCell::of(Weights::Variant, Source::Free);
+        let outcome = records.answers.iter().rev().find(|a| a.intervention == as_it_is).map_or(Outcome::Error, |a| a.outcome);
         let prefix = prompted.ok().map(|both| &both.variant);
-        records.examples.push(ExampleRow { outcome, ..super::example::described(example, prefix, messages) });
+        records.examples.push(super::example::described(example, prefix, outcome, messages));
     }
 
-    fn answer(&self, example: &Example, cell: PathCell, run: &Trajectory, clean: Option<&Trajectory>) -> AnswerRow {
+    fn answer(&self, example: &Example, cell: PathCell, run: &Trajectory, clean: Option<&Trajectory>) -> CellRow {
         let letter = answer::parse(&run.text);
         let forms = self.letters.get(..example.options.len());
         let distribution = gold(example).and_then(|gold| answer::distribution(run.answer_logits.as_deref()?, forms?, gold));
@@ -282,8 +282,8 @@ impl Group<'_> {
         let expected = cell == PathCell::of(Weights::Variant, Source::Free) && has_block;
         let latents = if expected { steps_context + steps_target } else { 1 };
         let is_check = cell == PathCell::of(Weights::Variant, Source::Variant);
-        AnswerRow {
-            outcome: answer::outcome(example, letter, latents).name().to_string(),
+        CellRow {
+            outcome: answer::outcome(example, letter, latents),
             answer: letter.filter(|&l| answer::is_option(example, l)).map(String::from),
             correct: Some(answer::is_correct(example, letter)),
             text: run.text.clone(),
@@ -341,7 +341,7 @@ fn decode<'p>(decoder: Decoder<'p>, asked: Vec<Asked<'p>>, outcomes: &mut [Outco
 }
 
 /// The states of a checkpoint's free run at every layer and after the final norm.
-fn states(records: &mut Records, row: usize, weights: Weights, prefix: &Prefix, run: &Trajectory) {
+fn states(records: &mut Records<CellRow>, row: usize, weights: Weights, prefix: &Prefix, run: &Trajectory) {
     let side = weights.name();
     for position in POSITIONS {
         if let Some(vector) = prefix.probe(position).or_else(|| run.probe(position)) {
@@ -356,13 +356,12 @@ fn states(records: &mut Records, row: usize, weights: Weights, prefix: &Prefix, 
 }
 
 /// The row of a cell that did not run.
-fn unanswered(example: &Example, cell: PathCell, outcome: Outcome) -> AnswerRow {
-    AnswerRow {
+fn unanswered(example: &Example, cell: PathCell, outcome: Outcome) -> CellRow {
+    CellRow {
         row: example.row,
         id: example.id.clone(),
-        intervention: cell.to_string(),
-        donor: None,
-        outcome: outcome.name().to_string(),
+        intervention: cell,
+        outcome,
         answer: None,
         correct: None,
         text: String::new(),
@@ -376,7 +375,5 @@ fn unanswered(example: &Example, cell: PathCell, outcome: Outcome) -> AnswerRow 
         latent_norm: None,
         perturbation_norm: None,
         option_logprobs: None,
-        donor_label: None,
-        donor_margin: None,
     }
 }

@@ -19,6 +19,7 @@
 
 use std::path::Path;
 
+use prism_run::records::CellRow;
 use prism_run::{Cancel, Example, PathCell, Progress, Sight, Source, Weights};
 use rayon::prelude::*;
 
@@ -168,7 +169,7 @@ pub fn record_crossing(
     run: &Path,
     progress: &dyn Progress,
     cancel: &Cancel,
-) -> Result<Records> {
+) -> Result<Records<CellRow>> {
     crossing.check(examples)?;
     let plan = crossing.plan(examples);
     if parts::recorded(run, &plan)? {
@@ -180,7 +181,7 @@ pub fn record_crossing(
     let done: usize = chunks.iter().enumerate().filter(|(i, _)| parts.has(*i)).map(|(_, chunk)| chunk.len()).sum();
     progress.begin("records", "examples", examples.len() as u64, done as u64);
     for (index, chunk) in chunks.iter().enumerate().filter(|(i, _)| !parts.has(*i)) {
-        let groups: Vec<Records> = chunk
+        let groups: Vec<Records<CellRow>> = chunk
             .par_chunks(crossing.group.max(1))
             .map(|group| {
                 cancel.check()?;
@@ -194,6 +195,6 @@ pub fn record_crossing(
         parts.write(index, part)?;
     }
     progress.end();
-    parts.merge(run, chunks.len(), None)?;
+    parts.merge::<CellRow>(run, chunks.len(), None)?;
     Records::read(&prism_run::records::folder(run))
 }

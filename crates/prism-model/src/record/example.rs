@@ -266,13 +266,13 @@ impl<'a> Runner<'a> {
                 // image it is another run, which was not made.
                 Slot::Refused(_) if begun.never_opened() && !branch.view.changes_prompt() => match begun.clean() {
                     Some(clean) => self.answer(example, begun, branch, None, clean),
-                    None => unanswered(example, branch, "error"),
+                    None => unanswered(example, branch, Outcome::Error),
                 },
                 Slot::Refused(reason) => {
                     messages.push(format!("{branch}: {reason}"));
-                    unanswered(example, branch, "error")
+                    unanswered(example, branch, Outcome::Error)
                 }
-                Slot::Waiting => unanswered(example, branch, "error"),
+                Slot::Waiting => unanswered(example, branch, Outcome::Error),
             };
             if let Slot::Done { trajectory, .. } = slot
                 && let Some(reason) = &trajectory.refusal
@@ -340,15 +340,14 @@ impl<'a> Runner<'a> {
         for (branch, slot) in self.branches.iter().zip(&begun.slots) {
             if let Slot::Done { trajectory, .. } = slot {
                 let clean = begun.clean().filter(|_| !branch.is_clean());
-                rows.extend(reader.steps(&branch.to_string(), trajectory, clean)?);
+                rows.extend(reader.steps(*branch, trajectory, clean)?);
             }
         }
         Ok(rows)
     }
 
     fn example_row(&self, prompted: &Prompted<'_>, clean: Option<&AnswerRow>, messages: Vec<String>) -> ExampleRow {
-        let outcome = clean.map_or(Outcome::Error.name().to_string(), |a| a.outcome.clone());
-        ExampleRow { outcome, ..described(prompted.example, prompted.open(), messages) }
+        described(prompted.example, prompted.open(), clean.map_or(Outcome::Error, |a| a.outcome), messages)
     }
 
     /// The answer's distribution, `of` the option taken for gold.
@@ -368,7 +367,7 @@ impl<'a> Runner<'a> {
         let donor_row = donor.map(|(row, _)| row);
         let (steps_context, steps_target) = (trajectory.steps(Stage::Context), trajectory.steps(Stage::Target));
         if trajectory.refusal.is_some() {
-            return AnswerRow { donor: donor_row, steps_context, steps_target, ..unanswered(example, branch, "error") };
+            return AnswerRow { donor: donor_row, steps_context, steps_target, ..unanswered(example, branch, Outcome::Error) };
         }
         let letter = answer::parse(&trajectory.text);
         let distribution = gold(example).and_then(|gold| self.distribution(example, trajectory, gold));
@@ -380,9 +379,9 @@ impl<'a> Runner<'a> {
         AnswerRow {
             row: example.row,
             id: example.id.clone(),
-            intervention: branch.to_string(),
+            intervention: *branch,
             donor: donor_row,
-            outcome: answer::outcome(example, letter, latents).name().to_string(),
+            outcome: answer::outcome(example, letter, latents),
             answer: letter.filter(|&l| answer::is_option(example, l)).map(String::from),
             correct: Some(answer::is_correct(example, letter)),
             text: trajectory.text.clone(),
@@ -395,6 +394,7 @@ impl<'a> Runner<'a> {
             answer_entropy: distribution.as_ref().map(|d| d.entropy),
             latent_norm: trajectory.latent_norm(),
             perturbation_norm: trajectory.perturbation_norm(),
+            strength: None,
             option_logprobs: distribution.map(|d| d.options),
             donor_margin: donors_letter.and_then(|letter| self.distribution(example, trajectory, letter)?.gold_margin),
             donor_label,
@@ -411,8 +411,8 @@ fn index(label: &str) -> Option<usize> {
     }
 }
 
-/// The row of an example, its outcome left for the caller to fill in.
-pub(super) fn described(example: &Example, prefix: Option<&Prefix>, messages: Vec<String>) -> ExampleRow {
+/// The row of an example.
+pub(super) fn described(example: &Example, prefix: Option<&Prefix>, outcome: Outcome, messages: Vec<String>) -> ExampleRow {
     let boxes: Vec<String> = example.boxes.iter().map(|b| format!("[{},{},{},{}]", b.0[0], b.0[1], b.0[2], b.0[3])).collect();
     ExampleRow {
         row: example.row,
@@ -422,14 +422,14 @@ pub(super) fn described(example: &Example, prefix: Option<&Prefix>, messages: Ve
         pair: example.pair.clone(),
         counterfactual: example.counterfactual.clone(),
         prompt: example.prompt.clone(),
-        options: example.options.join("\n"),
+        options: example.options.clone(),
         label: example.label.clone(),
         image: example.images.first().map(|p| p.display().to_string()).unwrap_or_default(),
         images: example.images.len(),
         boxes: format!("[{}]", boxes.join(",")),
         prompt_tokens: prefix.map_or(0, |p| p.prompt_ids.len()),
         visual_tokens: prefix.map_or(0, Prefix::visual_tokens),
-        outcome: String::new(),
+        outcome,
         message: (!messages.is_empty()).then(|| messages.join("; ")),
     }
 }
@@ -456,13 +456,13 @@ fn timing_row(prompted: &Prompted<'_>, begun: &Begun) -> TimingRow {
 }
 
 /// The row of a branch that did not run.
-fn unanswered(example: &Example, branch: &Intervention, outcome: &str) -> AnswerRow {
+fn unanswered(example: &Example, branch: &Intervention, outcome: Outcome) -> AnswerRow {
     AnswerRow {
         row: example.row,
         id: example.id.clone(),
-        intervention: branch.to_string(),
+        intervention: *branch,
         donor: None,
-        outcome: outcome.to_string(),
+        outcome,
         answer: None,
         correct: None,
         text: String::new(),
@@ -475,6 +475,7 @@ fn unanswered(example: &Example, branch: &Intervention, outcome: &str) -> Answer
         answer_entropy: None,
         latent_norm: None,
         perturbation_norm: None,
+        strength: None,
         option_logprobs: None,
         donor_label: None,
         donor_margin: None,

@@ -57,8 +57,7 @@ pub(super) fn layers(row: usize, model: &Model, tokenizer: &Tokenizer, gold: &[u
         let logits = tensor::values(&model.decode_logits(&normed)?)?;
         for (layer, logits) in logits.chunks_exact(logits.len() / inputs.len()).enumerate() {
             let Lens { token, probability, entropy, gold } = Lens::of(logits, gold, tokenizer)?;
-            let stage = place.stage.name().to_string();
-            rows.push(LensRow { row, stage, step: place.step, layer, token, probability, entropy, gold });
+            rows.push(LensRow { row, stage: place.stage, step: place.step, layer, token, probability, entropy, gold });
         }
     }
     Ok(rows)

@@ -1,6 +1,7 @@
 //! Where on the image: how alike each latent of the clean run is to every image token, and
 //! how much each noted forward attends to it.
 
+use prism_run::NotedAt;
 use prism_run::records::MapRow;
 
 use super::notes::cosine;
@@ -21,8 +22,8 @@ pub(super) fn maps(row: usize, prefix: &Prefix, merge: usize, clean: &Trajectory
     let mut rows = Vec::new();
     for (i, forward) in clean.forwards.iter().enumerate() {
         let (place, step) = match forward.place {
-            Some(place) => (place.stage.name(), Some(place.step)),
-            None if clean.answer_forward == Some(i) => ("answer", None),
+            Some(place) => (NotedAt::from(place.stage), Some(place.step)),
+            None if clean.answer_forward == Some(i) => (NotedAt::Answer, None),
             None => continue,
         };
         let mut start = 0;
@@ -36,7 +37,7 @@ pub(super) fn maps(row: usize, prefix: &Prefix, merge: usize, clean: &Trajectory
             let cosine = fed.and_then(|fed| features.iter().map(|feature| cosine(fed, feature)).collect());
             rows.push(MapRow {
                 row,
-                place: place.to_string(),
+                place,
                 step,
                 image,
                 height,

@@ -3,11 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use prism_run::records::{AlignmentRow, AnswerRow, AttentionRow, ExampleRow, LatentRow, LensRow, MapRow, files};
+use prism_run::records::{AlignmentRow, AttentionRow, ExampleRow, LatentRow, LensRow, MapRow, files};
 use prism_run::stream::{RowReader, RowWriter};
 use prism_run::table::Row;
 use prism_run::vectors;
 
+use super::rows::Answered;
 use crate::error::{Error, Result};
 
 /// Writes the records of `folders` into `into`, sorted by the example's row; gives the number
@@ -15,7 +16,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// When two hold the same example, one is damaged, or `into` cannot be written.
-pub(super) fn merge(folders: &[PathBuf], into: &Path) -> Result<usize> {
+pub(super) fn merge<A: Answered>(folders: &[PathBuf], into: &Path) -> Result<usize> {
     let mut sources = Vec::new();
     let mut rows = Vec::new();
     for folder in folders {
@@ -31,7 +32,7 @@ pub(super) fn merge(folders: &[PathBuf], into: &Path) -> Result<usize> {
     // A folder is opened when its first example is due: of many parts few are open at a time.
     sources.sort_by_key(|source| source.first);
     table(&sources, into, files::EXAMPLES, |r: &ExampleRow| r.row)?;
-    table(&sources, into, files::ANSWERS, |r: &AnswerRow| r.row)?;
+    table(&sources, into, files::ANSWERS, |r: &A| r.row())?;
     table(&sources, into, files::ALIGNMENT, |r: &AlignmentRow| r.row)?;
     table(&sources, into, files::STEPS, |r: &LatentRow| r.row)?;
     table(&sources, into, files::ATTENTION, |r: &AttentionRow| r.row)?;

@@ -52,7 +52,7 @@ use prism_run::{Cancel, Donor, Example, Intervention, Outcome, Progress, Shard, 
 use self::donors::{Declared, Donors};
 use self::example::Runner;
 use self::parts::Parts;
-pub use self::rows::Records;
+pub use self::rows::{Answered, Records};
 use self::sweep::{Arm, Recording};
 use self::views::Views;
 use crate::decode::{ControlTokens, Decoder, Strategy};
@@ -127,30 +127,29 @@ pub struct Summary {
     /// Examples.
     pub examples: usize,
     /// Counts per intervention, in the order they ran.
-    pub branches: Vec<(String, Counts)>,
+    pub branches: Vec<(Intervention, Counts)>,
 }
 
 impl Summary {
     /// Counts what the finished records of `run` hold.
     fn read(run: &Path, branches: &[Intervention]) -> Result<Self> {
         let folder = records::folder(run);
-        let names: Vec<String> = branches.iter().map(Intervention::to_string).collect();
-        let mut all: Vec<Counts> = vec![Counts::default(); names.len()];
+        let mut all: Vec<Counts> = vec![Counts::default(); branches.len()];
         for answer in RowReader::<AnswerRow>::open(&folder.join(records::files::ANSWERS))? {
             let answer = answer?;
-            let Some(counts) = names.iter().position(|name| *name == answer.intervention).and_then(|i| all.get_mut(i)) else { continue };
-            match Outcome::from_name(&answer.outcome) {
-                Some(Outcome::Scored) => counts.scored += 1,
-                Some(Outcome::NoAnswer) => counts.no_answer += 1,
-                Some(Outcome::NoLatents) => counts.no_latents += 1,
-                Some(Outcome::Error) | None => counts.error += 1,
+            let Some(counts) = branches.iter().position(|branch| *branch == answer.intervention).and_then(|i| all.get_mut(i)) else { continue };
+            match answer.outcome {
+                Outcome::Scored => counts.scored += 1,
+                Outcome::NoAnswer => counts.no_answer += 1,
+                Outcome::NoLatents => counts.no_latents += 1,
+                Outcome::Error => counts.error += 1,
             }
             counts.correct += usize::from(answer.correct == Some(true));
             counts.changed += usize::from(answer.changed == Some(true));
         }
         let examples = RowReader::<ExampleRow>::open(&folder.join(records::files::EXAMPLES))?;
         let examples = examples.collect::<prism_run::Result<Vec<_>>>()?.len();
-        Ok(Self { examples, branches: names.into_iter().zip(all).collect() })
+        Ok(Self { examples, branches: branches.iter().copied().zip(all).collect() })
     }
 
     /// Counts of the clean run.
@@ -251,7 +250,7 @@ pub fn record_sweep(
     progress.end();
     for arm in arms {
         let whole = (!setup.shard.is_whole()).then_some(&arm.whole);
-        arm.parts.merge(arm.run, chunks.len(), whole)?;
+        arm.parts.merge::<AnswerRow>(arm.run, chunks.len(), whole)?;
         if let Some(summary) = summaries.get_mut(arm.index) {
             *summary = Some(Summary::read(arm.run, &branches)?);
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use prism_run::records::{AttentionRow, LatentRow};
-use prism_run::{Position, Stage};
+use prism_run::{Intervention, NotedAt, Position, Stage};
 
 use super::Records;
 use super::lens::Lens;
@@ -31,7 +31,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// When the tokenizer or the model fails.
-    pub fn steps(&self, intervention: &str, branch: &Trajectory, clean: Option<&Trajectory>) -> Result<Vec<LatentRow>> {
+    pub fn steps(&self, intervention: Intervention, branch: &Trajectory, clean: Option<&Trajectory>) -> Result<Vec<LatentRow>> {
         let mut rows = Vec::new();
         let mut before: Option<(Stage, &[f32])> = None;
         for (place, forward) in branch.latent_forwards() {
@@ -49,8 +49,8 @@ impl Reader<'_> {
             };
             rows.push(LatentRow {
                 row: self.row,
-                intervention: intervention.to_string(),
-                stage: place.stage.name().to_string(),
+                intervention,
+                stage: place.stage,
                 step: place.step,
                 norm: norm(fed),
                 clean_cosine: twin.and_then(|twin| cosine(fed, twin)),
@@ -87,8 +87,8 @@ pub(super) fn attention(row: usize, prefix: &Prefix, clean: &Trajectory, region:
     let mut rows = Vec::new();
     for (i, forward) in clean.forwards.iter().enumerate() {
         let (place, step) = match forward.place {
-            Some(place) => (place.stage.name(), Some(place.step)),
-            None if clean.answer_forward == Some(i) => ("answer", None),
+            Some(place) => (NotedAt::from(place.stage), Some(place.step)),
+            None if clean.answer_forward == Some(i) => (NotedAt::Answer, None),
             None => continue,
         };
         let Some(seen) = &forward.attention else { continue };
@@ -102,7 +102,7 @@ pub(super) fn attention(row: usize, prefix: &Prefix, clean: &Trajectory, region:
             let (latents, generated) = (on(&looked_back), on(&others));
             rows.push(AttentionRow {
                 row,
-                place: place.to_string(),
+                place,
                 step,
                 layer,
                 image: on_image,

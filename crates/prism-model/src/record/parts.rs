@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use prism_run::folder::{PartialFolder, hash_bytes, write_atomic};
+use prism_run::records::AnswerRow;
 use prism_run::vectors::{self, Vectors};
 use prism_run::{Stage, records};
 
 use super::merge::merge;
-use super::rows::Records;
+use super::rows::{Answered, Records};
 use crate::decode::Latents;
 use crate::error::{Error, Result};
 
@@ -92,7 +93,7 @@ impl Parts {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(&self, index: usize, mut part: Records) -> Result<()> {
+    pub fn write<A: Answered>(&self, index: usize, mut part: Records<A>) -> Result<()> {
         part.sort();
         let folder = PartialFolder::create(&self.path(index))?;
         part.write_timing(folder.path())?;
@@ -148,10 +149,10 @@ impl Parts {
     ///
     /// # Errors
     /// When a part is absent or damaged, or the records cannot be written.
-    pub fn merge(self, run: &Path, count: usize, whole: Option<&serde_json::Value>) -> Result<()> {
+    pub fn merge<A: Answered>(self, run: &Path, count: usize, whole: Option<&serde_json::Value>) -> Result<()> {
         let parts: Vec<PathBuf> = (0..count).map(|index| self.path(index)).collect();
         let folder = PartialFolder::create(&records::folder(run))?;
-        merge(&parts, folder.path())?;
+        merge::<A>(&parts, folder.path())?;
         // Records that know their plan are not made again for the same one.
         let plan = self.folder.join(PLAN);
         std::fs::copy(&plan, folder.path().join(PLAN)).map_err(|e| Error::io("cannot write", &plan, e))?;
@@ -167,7 +168,7 @@ impl Parts {
 
 /// Writes the times of all `folders` into `run`.
 fn write_timing(folders: &[PathBuf], run: &Path) -> Result<()> {
-    let mut times = Records::default();
+    let mut times = Records::<AnswerRow>::default();
     for folder in folders {
         times.timing.extend(super::rows::timing(folder)?);
     }
@@ -198,7 +199,7 @@ pub fn join(run: &Path, shards: &[PathBuf]) -> Result<usize> {
     let Some((plan, _)) = plan else { return Err(Error::input("shards", "are none", "name the shards' run folders")) };
     let folder = PartialFolder::create(&records::folder(run))?;
     let of_shards: Vec<PathBuf> = shards.iter().map(|shard| records::folder(shard)).collect();
-    let examples = merge(&of_shards, folder.path())?;
+    let examples = merge::<AnswerRow>(&of_shards, folder.path())?;
     write_atomic(&folder.path().join(PLAN), plan.as_bytes())?;
     write_timing(shards, run)?;
     folder.finish()?;
@@ -228,8 +229,8 @@ mod tests {
         parts.write(1, part(&[0, 3])).unwrap();
         let parts = Parts::open(dir.path(), &json!({"seed": 1})).unwrap();
         assert!(parts.has(0) && parts.has(1) && !parts.has(2));
-        parts.merge(dir.path(), 2, None).unwrap();
-        let merged = Records::read(&records::folder(dir.path())).unwrap();
+        parts.merge::<AnswerRow>(dir.path(), 2, None).unwrap();
+        let merged = Records::<AnswerRow>::read(&records::folder(dir.path())).unwrap();
         assert_eq!(merged.vectors["latent_last"].rows, [0, 1, 3, 4]);
         assert_eq!(merged.vectors["latent_last"].vector(3), [4.0, 0.5]);
         let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();

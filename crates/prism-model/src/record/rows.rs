@@ -4,19 +4,37 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use prism_run::folder::names;
-use prism_run::records::{AlignmentRow, AnswerRow, AttentionRow, ExampleRow, LatentRow, LensRow, MapRow, TimingRow, files};
-use prism_run::table::{read_rows, write_rows};
+use prism_run::records::{AlignmentRow, AnswerRow, AttentionRow, CellRow, ExampleRow, LatentRow, LensRow, MapRow, TimingRow, files};
+use prism_run::table::{Row, read_rows, write_rows};
 use prism_run::vectors::{self, Vectors};
 
 use crate::error::Result;
 
+/// A row of `answers.parquet`: an audit's or a crossing's.
+pub trait Answered: Row {
+    /// Row of the example.
+    fn row(&self) -> usize;
+}
+
+impl Answered for AnswerRow {
+    fn row(&self) -> usize {
+        self.row
+    }
+}
+
+impl Answered for CellRow {
+    fn row(&self) -> usize {
+        self.row
+    }
+}
+
 /// Rows and vectors of some examples: a part, or the whole.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Records {
+#[derive(Debug, Clone, PartialEq)]
+pub struct Records<A = AnswerRow> {
     /// One per example.
     pub examples: Vec<ExampleRow>,
-    /// One per example and intervention.
-    pub answers: Vec<AnswerRow>,
+    /// One per example and intervention, or cell of a crossing.
+    pub answers: Vec<A>,
     /// One per latent position.
     pub alignment: Vec<AlignmentRow>,
     /// One per latent step of every branch.
@@ -33,9 +51,25 @@ pub struct Records {
     pub timing: Vec<TimingRow>,
 }
 
-impl Records {
+impl<A> Default for Records<A> {
+    fn default() -> Self {
+        Self {
+            examples: Vec::new(),
+            answers: Vec::new(),
+            alignment: Vec::new(),
+            steps: Vec::new(),
+            attention: Vec::new(),
+            maps: Vec::new(),
+            lens: Vec::new(),
+            vectors: BTreeMap::new(),
+            timing: Vec::new(),
+        }
+    }
+}
+
+impl<A: Answered> Records<A> {
     /// Appends another's rows.
-    pub fn extend(&mut self, other: Records) {
+    pub fn extend(&mut self, other: Self) {
         self.examples.extend(other.examples);
         self.answers.extend(other.answers);
         self.alignment.extend(other.alignment);
@@ -60,7 +94,7 @@ impl Records {
     /// Orders everything by the example's row; what belongs to one example keeps its order.
     pub fn sort(&mut self) {
         self.examples.sort_by_key(|r| r.row);
-        self.answers.sort_by_key(|r| r.row);
+        self.answers.sort_by_key(Answered::row);
         self.alignment.sort_by_key(|r| r.row);
         self.steps.sort_by_key(|r| r.row);
         self.attention.sort_by_key(|r| r.row);
