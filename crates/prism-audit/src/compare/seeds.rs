@@ -77,7 +77,7 @@ fn one(variant: &str, name: &str, intervention: Intervention, answers: &[&Answer
         found.reason = Some("the seeds share fewer than two clusters of items".into());
         return found;
     }
-    let stream = |what: &str| Stream::new(u64::from(settings.seed), what, &[variant, intervention]);
+    let stream = |what: &str| Stream::new(u64::from(settings.seed), what, &[variant, &intervention.to_string()]);
     if let Some(both) = two_way(&table.scaled()) {
         let bounds = both.interval(0.95);
         found.mean = Some(both.mean);

@@ -15,7 +15,6 @@ use super::cells::Answers;
 use crate::AuditSettings;
 use crate::clusters::Clusters;
 use crate::findings::EffectFinding;
-use crate::pairs::right;
 use crate::power::POWER;
 use crate::responses::Difference;
 use crate::statistics::adjust::holm;
@@ -101,7 +100,7 @@ pub fn findings(named: &Named, answers: &Answers<'_>, clusters: &Clusters, setti
 /// The gold letter's margin and whether the answer is right, at a cell of an example.
 fn at(answers: &Answers<'_>, cell: PathCell, row: usize) -> Option<Outcome> {
     let answer = answers.get(&cell)?.get(&row)?;
-    Some((f64::from(u8::from(right(answer))), answer.gold_margin))
+    Some((f64::from(u8::from(answer.correct == Some(true))), answer.gold_margin))
 }
 
 fn simple(
