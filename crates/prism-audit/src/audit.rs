@@ -58,6 +58,16 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
     let judged = verdict::judge(&branches, &examples, &clusters, settings);
     let mut concluded = judged.conclusion;
     concluded.spread_over_norm = geometry::spread_over_norm(&findings.geometry);
+    if let Some(budget) = manifest.step_budget() {
+        (concluded.steps_context, concluded.steps_target) = (budget.by_stage.context, budget.by_stage.target);
+        concluded.inside_lengths = budget.inside();
+        let outside = budget.outside();
+        concluded.qualifier = match (concluded.qualifier.take(), outside) {
+            (Some(opened), Some(outside)) => Some(format!("{opened}; {outside}")),
+            (opened, outside) => opened.or(outside),
+        };
+        findings.warnings.extend(budget.warnings().into_iter().map(|text| WarningFinding { about: "step budget".into(), text }));
+    }
     (findings.verdict, findings.categories, findings.conclusion) = (judged.verdicts, judged.categories, vec![concluded]);
     findings.table1 = vec![summary::summarise(&manifest, &examples, gap.as_ref(), &findings)];
     for (verdict, line) in findings.verdict.iter_mut().flat_map(|v| findings.table1.first().map(|line| (v, line))) {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use prism_run::records::{AnswerRow, ExampleRow};
-use prism_run::{Action, Intervention, Outcome};
+use prism_run::Outcome;
 
 /// What a probe predicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
