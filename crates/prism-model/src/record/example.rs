@@ -10,6 +10,7 @@ use prism_run::{Example, Intervention, Outcome, Stage, View};
 use super::branch::{Ingredients, Ready};
 use super::donors::Donors;
 use super::notes::{self, Reader};
+use super::strength::Measured;
 use super::views::Views;
 use super::{Records, Setup};
 use super::{lens, maps};
@@ -47,6 +48,8 @@ pub(super) struct Runner<'a> {
     /// Rows whose alignment is measured.
     pub aligned: &'a BTreeSet<usize>,
     pub letters: &'a [Vec<u32>],
+    /// Whether keys and values of clean runs are kept: some branch exchanges them.
+    pub keys_values: bool,
 }
 
 /// How far one branch of one example is.
@@ -165,6 +168,8 @@ pub(super) struct Begun {
     slots: Vec<Slot>,
     /// Clean latents, when the example ran.
     pub latents: Option<Arc<Latents>>,
+    /// Clean keys and values, where they are kept.
+    pub keys_values: Option<Arc<Latents>>,
     /// Time in decoding, and forwards made.
     decode: Duration,
     forwards: usize,
@@ -193,11 +198,15 @@ impl<'a> Runner<'a> {
     /// Every branch of the group that can run by now, side by side. Without `donors`, swaps wait.
     pub fn begin(&self, group: &[Prompted<'_>], donors: Option<&Donors>) -> Result<Vec<Begun>> {
         let waiting = || self.branches.iter().map(|_| Slot::Waiting).collect();
-        let mut all: Vec<Begun> =
-            group.iter().map(|_| Begun { slots: waiting(), latents: None, decode: Duration::ZERO, forwards: 0 }).collect();
+        let mut all: Vec<Begun> = group
+            .iter()
+            .map(|_| Begun { slots: waiting(), latents: None, keys_values: None, decode: Duration::ZERO, forwards: 0 })
+            .collect();
         self.run_waiting(group, &mut all, donors)?;
         for (prompted, begun) in group.iter().zip(&mut all) {
-            begun.latents = begun.clean().map(|t| Arc::new(t.latents(prompted.example.row)));
+            let Some(Slot::Done { trajectory, .. }) = begun.slots.first_mut() else { continue };
+            begun.latents = Some(Arc::new(trajectory.latents(prompted.example.row)));
+            begun.keys_values = self.keys_values.then(|| Arc::new(trajectory.take_keys_values(prompted.example.row)));
         }
         Ok(all)
     }
@@ -214,7 +223,7 @@ impl<'a> Runner<'a> {
         let mut places: Vec<(usize, usize, Option<usize>)> = Vec::new();
         let mut branches: Vec<Branch<'_>> = Vec::new();
         for (i, (prompted, begun)) in group.iter().zip(all.iter()).enumerate() {
-            let made = Ingredients { setup: self.setup, strategy: self.strategy, prompted, begun, donors };
+            let made = Ingredients { setup: self.setup, strategy: self.strategy, prompted, begun, keys_values: self.keys_values, donors };
             for (k, (intervention, slot)) in self.branches.iter().zip(&begun.slots).enumerate() {
                 if !matches!(slot, Slot::Waiting) {
                     continue;
@@ -261,7 +270,11 @@ impl<'a> Runner<'a> {
         let mut messages: Vec<String> = prompted.failure.iter().cloned().collect();
         for (branch, slot) in self.branches.iter().zip(&begun.slots) {
             let row = match slot {
-                Slot::Done { donor, trajectory } => self.answer(example, begun, branch, donor.map(|row| (row, donors)), trajectory),
+                Slot::Done { donor, trajectory } => {
+                    let strength = Measured { begun, donors, donor: *donor }.strength(branch, trajectory);
+                    let row = self.answer(example, begun, branch, donor.map(|row| (row, donors)), trajectory);
+                    AnswerRow { strength: strength.filter(|_| row.outcome != Outcome::Error), ..row }
+                }
                 // Without a block there is no site: the branch is the clean run, and says so. Under another view of the
                 // image it is another run, which was not made.
                 Slot::Refused(_) if begun.never_opened() && !branch.view.changes_prompt() => match begun.clean() {
