@@ -7,7 +7,8 @@ use prism_run::{Action, Donor, Example, Intervention, Mixture, RegionBox, Stage,
 
 use super::Setup;
 use super::donors::Donors;
-use super::example::{Begun, Prompted};
+use super::example::Begun;
+use super::prompted::Prompted;
 use crate::alignment::Targets;
 use crate::decode::{
     Block, Branch, Course, Eviction, Exchange, FirstRepeat, FromPool, Hook, Latents, LayerHook, Mix, Noise, NoiseSource, NormMatched,

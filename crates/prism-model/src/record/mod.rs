@@ -35,6 +35,7 @@ mod maps;
 mod merge;
 mod notes;
 pub mod parts;
+mod prompted;
 pub mod rows;
 mod strength;
 mod sweep;

@@ -10,8 +10,9 @@ use prism_run::{Cancel, Example, Intervention, Progress};
 use rayon::prelude::*;
 
 use super::donors::{CleanRuns, Declared, Donors};
-use super::example::{Begun, Prompted, Runner};
+use super::example::{Begun, Runner};
 use super::parts::Parts;
+use super::prompted::Prompted;
 use super::views::Views;
 use super::{Records, Setup};
 use crate::clock;
