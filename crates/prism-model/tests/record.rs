@@ -10,7 +10,7 @@ use std::sync::Arc;
 use golden::{Opened, examples};
 use prism_model::decode::{Branch, Noise, NoiseSource, Prefix, Strategy, Swap, Trajectory, Untouched, Zero};
 use prism_model::record::{Setup, Summary, record_benchmark, record_sweep};
-use prism_run::records::{self, AlignmentRow, AnswerRow, AttentionRow, ExampleRow, LatentRow, LensRow, MapRow, files};
+use prism_run::records::{self, AlignmentRow, AnswerRow, AttentionRow, ExampleRow, LatentRow, LensRow, MapRow, digests, files};
 use prism_run::table::read_rows;
 use prism_run::{Action, Cancel, Donor, Example, Intervention, Mode, NotedAt, Outcome, Progress, Shard, Silent, Stage, vectors};
 
@@ -58,7 +58,8 @@ fn branch(text: &str) -> Intervention {
 fn branches() -> Vec<Intervention> {
     let others = "sham relative:0.5 norm-matched mean constant draw first reversed shuffled swap:3 swap:same-answer swap:other-answer \
                   mix:0.5 oracle oracle-other forced:2 remove evict markers format zero/target zero/step=1 zero/layer=1 clean@image-hidden \
-                  zero@image-hidden clean@image-none clean@image-grey clean@image-other clean@image-shuffled";
+                  zero@image-hidden clean@image-none clean@image-grey clean@image-other clean@image-shuffled sham-kv swap-kv swap-kv:3 \
+                  swap-kv:other-answer swap-kv/target swap-kv/step=1 swap-kv@image-hidden sham-kv@image-none";
     Intervention::paper_six().into_iter().chain(others.split_whitespace().map(|text| text.parse().unwrap())).collect()
 }
 
@@ -88,11 +89,11 @@ fn run(setup: &Setup<'_>, examples: &[Example], threads: usize, folder: &Path) -
     pool.install(|| record_benchmark(setup, examples, folder, &Silent, &Cancel::default())).unwrap()
 }
 
-fn bytes(run: &Path) -> BTreeMap<&'static str, Vec<u8>> {
-    let read = |name| (name, std::fs::read(records::folder(run).join(name)).unwrap());
-    [files::EXAMPLES, files::ANSWERS, files::ALIGNMENT, files::STEPS, files::ATTENTION, files::MAPS, files::LENS, files::LATENTS]
-        .map(read)
-        .into()
+/// Every file of the records, digests and plan among them.
+fn bytes(run: &Path) -> BTreeMap<String, Vec<u8>> {
+    assert_eq!(digests::check(run).unwrap(), Some(vec![]));
+    let entries = std::fs::read_dir(records::folder(run)).unwrap().map(|entry| entry.unwrap());
+    entries.map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap())).collect()
 }
 
 /// Asks to stop after some examples.
@@ -165,10 +166,16 @@ fn check_rows(run: &Path, opened: &Opened) {
             assert_eq!(answer.donor_label.is_some(), answer.donor.is_some());
             let moved = answer.perturbation_norm.is_some_and(|norm| norm > 0.0);
             let reached = branch.scope.stage != Some(Stage::Target) || answer.steps_target > 0;
-            assert_eq!(moved, branch.action.replaces() && !branch.is_sham() && reached, "{branch}");
+            assert_eq!(moved, branch.action.replaces() && !branch.action.is_idle() && reached, "{branch}");
+            let measured = branch.action.replaces() && branch.scope.layer.is_none() && reached;
+            assert_eq!(answer.strength.is_some(), measured, "{branch}");
+            // The example's own vectors are at no distance from themselves, whatever is hidden.
+            let own = branch.action.donor() == Some(Donor::Itself) || branch.is_sham();
+            assert_eq!(answer.strength == Some(0.0), measured && own, "{branch}: {:?}", answer.strength);
         }
-        let sham = &of_example[6];
-        assert_eq!((&sham.generated, sham.gold_margin, sham.perturbation_norm), (&clean.generated, clean.gold_margin, Some(0.0)));
+        for sham in of_example.iter().filter(|answer| answer.intervention.is_sham()) {
+            assert_eq!((&sham.generated, sham.gold_margin, sham.perturbation_norm), (&clean.generated, clean.gold_margin, Some(0.0)));
+        }
         assert!(clean.gold_logprob.is_some_and(|l| l <= 0.0));
     }
     // What each did to the latents, step by step.

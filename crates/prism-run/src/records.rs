@@ -11,6 +11,10 @@
 //! | `maps.parquet` | example x noted forward x image |
 //! | `lens.parquet` | example x latent step x layer, where layers were asked for |
 //! | `latents.safetensors` | probe position: `[rows, hidden]` and the rows ([`crate::vectors`]) |
+//!
+//! `digests.json` says what all of them held when the model run ended ([`digests`]).
+
+pub mod digests;
 
 use std::path::{Path, PathBuf};
 
@@ -110,12 +114,21 @@ table_row! {
         pub answer_entropy: Option<f64>,
         /// Mean L2 norm of the vectors actually fed back.
         pub latent_norm: Option<f64>,
-        /// Mean L2 norm of what the intervention added or removed.
+        /// Mean L2 norm of what the intervention added or removed: in the vector fed, for `swap-kv` in the keys
+        /// (not turned) and values of all layers together.
         pub perturbation_norm: Option<f64>,
-        /// Strength squared: mean over latent steps and dimensions of the squared distance between what was put in and
-        /// what this example had there in its clean run, each dimension over its spread (standard deviation over the
-        /// donor pool at that stage and step; dimensions without spread are left out). For `swap-kv` over the keys and
-        /// values of all layers. Absent where nothing was put in, or no dimension has spread.
+        /// Strength squared: the mean of `((put - own) / spread)^2` over all pairs of a latent step and a dimension.
+        ///
+        /// `put`: the vector this branch was fed there. `own`: what the example's clean run (`clean`, whatever
+        /// the branch's view of the image) was fed at that stage and step. `spread`: standard deviation (n - 1) of
+        /// the dimension at that stage and step over the clean runs of the donor pool's members that ran the step;
+        /// beyond the last step that at least two ran, that of this one. The step counts over all blocks of the
+        /// stage. For `swap-kv` all three are of keys (before the rotary turn) and values of all layers, a dimension
+        /// each, and `put` is the donor's.
+        ///
+        /// Counted are the steps on which the branch acts (its scope; the first `N` of `forced:N`) and that the clean
+        /// run has too; dimensions whose spread is 0 are left out. Absent where nothing is counted: for `clean` and
+        /// what leaves the block out or hides it, within a layer, or where no dimension has spread.
         pub strength: Option<f64>,
         /// Log-probability of every option letter there (nats, over the whole vocabulary).
         pub option_logprobs: Option<Vec<f64>>,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use prism_run::Stage;
 
+use super::exchange::Exchange;
 use super::site::Hook;
 use super::strategy::Place;
 
@@ -75,6 +76,8 @@ pub struct Notes {
     pub layers: bool,
     /// The logits of the latent forwards.
     pub logits: bool,
+    /// Keys and values of the latent forwards, as [`super::exchange`] keeps them.
+    pub keys_values: bool,
 }
 
 /// The course of one branch; the ordinary one by default.
@@ -88,6 +91,8 @@ pub struct Course<'a> {
     pub hide_image: bool,
     /// A hook inside the model.
     pub layer: Option<LayerHook<'a>>,
+    /// Keys and values of latent positions that another run gives.
+    pub exchange: Option<Exchange>,
     /// What is written down.
     pub notes: Notes,
 }

@@ -12,7 +12,8 @@ use safetensors::tensor::Dtype;
 use super::site::{Hook, Refusal, Side, Site};
 use crate::error::{Error, Result};
 
-/// The vectors an example fed back in its clean run, by stage and step.
+/// The vectors an example fed back in its clean run, by stage and step; or, in the same order, its keys and
+/// values ([`super::exchange`]).
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Latents {
     /// Row of the example in its benchmark.
@@ -24,6 +25,15 @@ pub struct Latents {
 }
 
 impl Latents {
+    /// Adds the next step of a stage. The free stage has none.
+    pub fn push(&mut self, stage: Stage, vector: Vec<f32>) {
+        match stage {
+            Stage::Context => self.context.push(vector),
+            Stage::Target => self.target.push(vector),
+            Stage::Free => {}
+        }
+    }
+
     /// The vectors of one stage.
     pub fn stage(&self, stage: Stage) -> &[Vec<f32>] {
         match stage {

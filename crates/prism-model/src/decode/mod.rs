@@ -14,7 +14,9 @@
 //! | [`course`] | what stands in the place of the block, what is hidden, what is noted |
 //! | [`site`] | sites and the hook trait |
 //! | [`intervention`], [`replacement`] | zero, noise, swap and the rest as hooks |
+//! | [`exchange`] | keys and values of latent positions given by another run |
 //! | [`statistics`] | what a pool of clean runs says about latents |
+//! | [`spread`] | how much it varies, and how strong an intervention is against that |
 //! | [`trajectory`] | what a branch did; the probe vectors |
 //! | [`answer`] | answer parsing, outcomes, the answer's distribution |
 //!
@@ -24,21 +26,25 @@
 pub mod answer;
 pub mod control;
 pub mod course;
+pub mod exchange;
 pub mod intervention;
 pub mod prefix;
 pub mod replacement;
 mod row;
 pub mod site;
+pub mod spread;
 pub mod statistics;
 pub mod strategy;
 pub mod trajectory;
 
 pub use control::{ControlTokens, Start, detect};
 pub use course::{Block, Course, Eviction, LayerHook, Notes, Written};
+pub use exchange::Exchange;
 pub use intervention::{Latents, Noise, NoiseFile, NoiseSource, Swap, Zero};
 pub use prefix::{Prefiller, Prefix};
 pub use replacement::{FirstRepeat, FromPool, Mix, NormMatched, RelativeNoise, Scoped, Typical};
 pub use site::{Hook, Refusal, Side, Site, Untouched};
+pub use spread::{Spread, Strength};
 pub use statistics::LatentStatistics;
 pub use strategy::{Feed, Place, Sequence, Strategy};
 pub use trajectory::{Attention, Forward, Trajectory};

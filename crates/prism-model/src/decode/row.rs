@@ -56,6 +56,8 @@ struct Seen {
     /// Heads summed in the last layer seen.
     heads: usize,
     layers: Vec<Vec<f32>>,
+    /// Keys and values, layer by layer.
+    keys_values: Vec<f32>,
 }
 
 impl<'a> Row<'a> {
@@ -124,12 +126,14 @@ impl<'a> Row<'a> {
     pub fn push(&mut self, place: Option<Place>, state: &[f32]) {
         self.latent += usize::from(place.is_some());
         let (fed, perturbation) = self.fed.take().unzip();
-        let Seen { mut attention, heads, layers } = std::mem::take(&mut self.seen);
+        let Seen { mut attention, heads, layers, keys_values } = std::mem::take(&mut self.seen);
         let scale = 1.0 / heads.max(1) as f32;
         attention.iter_mut().flatten().for_each(|weight| *weight *= scale);
         let attention = (!attention.is_empty()).then(|| Attention { layers: attention, keys: self.held.clone() });
         let layers = (!layers.is_empty()).then_some(layers);
-        self.trajectory.forwards.push(Forward { place, state: state.to_vec(), fed, perturbation, attention, layers, logits: None });
+        let keys_values = (!keys_values.is_empty()).then_some(keys_values);
+        let state = state.to_vec();
+        self.trajectory.forwards.push(Forward { place, state, fed, perturbation, attention, layers, keys_values, logits: None });
     }
 
     /// Hides in row `row` of the cache what the next forward may not see: what the checkpoint
@@ -198,6 +202,33 @@ impl Watcher for Watched<'_, '_> {
         }
         if row.noted && row.course.notes.layers {
             row.seen.layers.push(x.to_vec());
+        }
+    }
+
+    fn wants_keys_values(&self, row: usize) -> bool {
+        let wanted = |row: &Row<'_>, place| {
+            (row.noted && row.course.notes.keys_values) || row.course.exchange.as_ref().is_some_and(|exchange| exchange.holds(place))
+        };
+        self.0.get(row).is_some_and(|row| row.place().is_some_and(|place| wanted(row, place)))
+    }
+
+    fn keys_values(&mut self, layer: usize, row: usize, keys: &mut [f32], values: &mut [f32]) {
+        let Some((row, place)) = self.0.get_mut(row).and_then(|row| row.place().map(|place| (row, place))) else { return };
+        if let Some(exchange) = row.course.exchange.as_ref().filter(|exchange| exchange.holds(place)) {
+            match exchange.put(place, layer, keys, values) {
+                Ok(squares) => {
+                    if let Some((_, perturbation)) = &mut row.fed {
+                        *perturbation = perturbation.hypot(squares.sqrt());
+                    }
+                }
+                Err(Refusal(message)) => {
+                    row.trajectory.refusal.get_or_insert(message);
+                }
+            }
+        }
+        if row.noted && row.course.notes.keys_values {
+            row.seen.keys_values.extend_from_slice(keys);
+            row.seen.keys_values.extend_from_slice(values);
         }
     }
 

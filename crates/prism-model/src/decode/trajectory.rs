@@ -15,12 +15,16 @@ pub struct Forward {
     pub state: Vec<f32>,
     /// The fed-back vector it read, `[hidden]`, after the hook; latent forwards only.
     pub fed: Option<Vec<f32>>,
-    /// L2 norm of what the hook changed in that vector; latent forwards only.
+    /// L2 norm of what the hook changed in that vector, or an exchange in the keys and values of
+    /// all layers; latent forwards only.
     pub perturbation: Option<f64>,
     /// Its attention weights. Where asked for.
     pub attention: Option<Attention>,
     /// Input of every layer, `[layer][hidden]`. Where asked for.
     pub layers: Option<Vec<Vec<f32>>>,
+    /// Its keys, not turned, and values in every layer, as [`super::exchange`] keeps them; latent
+    /// forwards only. Where asked for.
+    pub keys_values: Option<Vec<f32>>,
     /// Its logits `[vocab]`. Where asked for.
     pub logits: Option<Vec<f32>>,
 }
@@ -85,6 +89,18 @@ impl Trajectory {
         Latents { row, context: of(Stage::Context), target: of(Stage::Target) }
     }
 
+    /// Keys and values of the latent forwards, by stage and step: what `swap-kv` takes from a clean
+    /// run in which they were noted. They are moved out.
+    pub fn take_keys_values(&mut self, row: usize) -> Latents {
+        let mut taken = Latents { row, ..Latents::default() };
+        for forward in &mut self.forwards {
+            if let (Some(place), Some(vector)) = (forward.place, forward.keys_values.take()) {
+                taken.push(place.stage, vector);
+            }
+        }
+        taken
+    }
+
     /// Mean L2 norm of the vectors actually fed back.
     pub fn latent_norm(&self) -> Option<f64> {
         average(self.latent_forwards().filter_map(|(_, f)| f.fed.as_deref()).map(norm))
@@ -142,7 +158,7 @@ mod tests {
     fn forward(stage: Option<Stage>, step: usize, value: f32) -> Forward {
         let place = stage.map(|stage| Place { stage, block: 0, step, block_step: step });
         let (fed, perturbation) = (place.map(|_| vec![-value]), place.map(|_| 0.5));
-        Forward { place, state: vec![value], fed, perturbation, attention: None, layers: None, logits: None }
+        Forward { place, state: vec![value], fed, perturbation, attention: None, layers: None, keys_values: None, logits: None }
     }
 
     #[test]

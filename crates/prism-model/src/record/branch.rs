@@ -7,11 +7,12 @@ use prism_run::{Action, Donor, Example, Intervention, Mixture, RegionBox, Stage,
 
 use super::Setup;
 use super::donors::Donors;
-use super::example::{Begun, Prompted};
+use super::example::Begun;
+use super::prompted::Prompted;
 use crate::alignment::Targets;
 use crate::decode::{
-    Block, Branch, Course, Eviction, FirstRepeat, FromPool, Hook, Latents, LayerHook, Mix, Noise, NoiseSource, NormMatched, Notes, Prefix,
-    RelativeNoise, Scoped, Strategy, Swap, Typical, Untouched, Zero,
+    Block, Branch, Course, Eviction, Exchange, FirstRepeat, FromPool, Hook, Latents, LayerHook, Mix, Noise, NoiseSource, NormMatched,
+    Notes, Prefix, RelativeNoise, Scoped, Strategy, Swap, Typical, Untouched, Zero,
 };
 
 /// Whether a branch can run by now.
@@ -35,6 +36,8 @@ pub(super) struct Ingredients<'p> {
     pub strategy: Strategy,
     pub prompted: &'p Prompted<'p>,
     pub begun: &'p Begun,
+    /// Whether the clean run notes keys and values for others.
+    pub keys_values: bool,
     /// Absent while they are not known.
     pub donors: Option<&'p Donors>,
 }
@@ -64,7 +67,8 @@ impl<'p> Ingredients<'p> {
                 branch.course.hide_image = view == View::ImageHidden;
                 if intervention.is_clean() {
                     let vectors = self.setup.vectors;
-                    branch.course.notes = Notes { attention: vectors, layers: self.setup.layers, logits: vectors };
+                    branch.course.notes =
+                        Notes { attention: vectors, layers: self.setup.layers, logits: vectors, keys_values: self.keys_values };
                 }
                 Ready::Runs { branch, donor }
             }
@@ -106,18 +110,22 @@ impl<'p> Ingredients<'p> {
                 let mut stream = Stream::new(seed, "shuffled latents", &[&example.id]);
                 given(Arc::new(reordered(self.own()?.as_ref(), |order| stream.shuffle(order))))
             }
-            Action::Swap(donor) | Action::Mix(Mixture { donor, .. }) => {
+            Action::Swap(donor) | Action::SwapKv(donor) | Action::Mix(Mixture { donor, .. }) => {
                 let latents = match donor {
                     Donor::Itself => self.own()?,
                     _ => self.donors.ok_or_else(unknown)?.choose(example, donor)?,
                 };
                 donor_row = Some(latents.row);
                 match action {
+                    Action::SwapKv(_) => {
+                        let donor = self.keys_values(latents.row)?;
+                        ordinary.exchange = Some(Exchange { donor, scope: intervention.scope });
+                        Box::new(Untouched)
+                    }
                     Action::Mix(Mixture { share, .. }) => Box::new(Mix { share, donor: latents }),
                     _ => given(latents),
                 }
             }
-            Action::SwapKv(_) => return Err("keys and values cannot be exchanged yet".into()),
             Action::Oracle => given(Arc::new(self.targets(&example.boxes)?)),
             Action::WrongOracle => given(Arc::new(self.targets(&self.elsewhere()?)?)),
             Action::Forced(steps) => {
@@ -150,6 +158,13 @@ impl<'p> Ingredients<'p> {
     /// The example's own clean latents.
     fn own(&self) -> Result<Arc<Latents>, String> {
         self.begun.latents.clone().ok_or_else(|| "the clean run failed".to_string())
+    }
+
+    /// Clean keys and values of the donor at `row`, which may be the example itself.
+    fn keys_values(&self, row: usize) -> Result<Arc<Latents>, String> {
+        let of_others = || self.donors.and_then(|donors| donors.keys_values(row));
+        let found = if row == self.prompted.example.row { self.begun.keys_values.as_ref() } else { of_others() };
+        found.cloned().ok_or_else(|| format!("the keys and values of row {row} are not known"))
     }
 
     /// What the clean run wrote from the end of its last block up to `<answer>`.

@@ -242,7 +242,13 @@ impl Group<'_> {
         Ok(targets.latents(length))
     }
 
-    fn write(&self, example: &Example, prompted: std::result::Result<&Prompted, &String>, outcomes: &Outcomes, records: &mut Records<CellRow>) {
+    fn write(
+        &self,
+        example: &Example,
+        prompted: std::result::Result<&Prompted, &String>,
+        outcomes: &Outcomes,
+        records: &mut Records<CellRow>,
+    ) {
         let mut messages: Vec<String> = prompted.err().cloned().into_iter().collect();
         let clean = outcomes.get(&PathCell::of(Weights::Variant, Source::Free)).and_then(|run| run.as_ref().ok());
         for cell in PathCell::all() {

@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 use prism_run::random::Stream;
 use prism_run::{Donor, Example, Intervention};
 
-use crate::decode::{LatentStatistics, Latents};
+use crate::decode::{LatentStatistics, Latents, Spread};
 
 /// Members of the pool, as in the paper.
 pub const POOL: usize = 64;
@@ -56,7 +56,8 @@ impl Declared {
             declared.partner = examples.iter().filter_map(partner).filter(|(row, partner)| row != partner).collect();
             declared.rows.extend(declared.partner.values());
         }
-        if branches.iter().any(|b| b.action.donor().is_some_and(Donor::is_of_pool) || b.action.needs_pool_statistics()) {
+        // The pool gives latents, and the spread against which whatever is put in is measured.
+        if branches.iter().any(|b| b.action.replaces() && b.scope.layer.is_none()) {
             declared.rows.extend(&declared.pool);
         }
         declared.rows.extend(branches.iter().filter_map(|b| match b.action.donor() {
@@ -84,26 +85,55 @@ fn same_image(examples: &[Example], seed: u64) -> BTreeMap<usize, usize> {
     examples.iter().filter_map(drawn).collect()
 }
 
-/// Clean latents of the declared donors.
+/// What clean runs leave for others, by row.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CleanRuns {
+    /// The vectors they were fed.
+    pub latents: BTreeMap<usize, Arc<Latents>>,
+    /// Keys and values of their latent positions; of nobody where no branch exchanges them.
+    pub keys_values: BTreeMap<usize, Arc<Latents>>,
+}
+
+/// Clean runs of the declared donors.
 #[derive(Debug, Default)]
 pub struct Donors {
     /// Who may give.
-    pub declared: Arc<Declared>,
-    /// Clean latents by row.
-    pub latents: BTreeMap<usize, Arc<Latents>>,
+    declared: Arc<Declared>,
+    clean: CleanRuns,
     statistics: OnceLock<Arc<LatentStatistics>>,
+    spread: OnceLock<Spread>,
+    keys_values_spread: OnceLock<Spread>,
 }
 
 impl Donors {
     /// The donors, their latents known.
-    pub fn new(declared: Arc<Declared>, latents: BTreeMap<usize, Arc<Latents>>) -> Self {
-        Self { declared, latents, statistics: OnceLock::new() }
+    pub fn new(declared: Arc<Declared>, clean: CleanRuns) -> Self {
+        Self { declared, clean, ..Self::default() }
+    }
+
+    /// The pool's members among clean runs, in the order of their rows.
+    fn of_pool(&self, runs: &BTreeMap<usize, Arc<Latents>>) -> Vec<Arc<Latents>> {
+        self.declared.pool.iter().filter_map(|row| runs.get(row).cloned()).collect()
     }
 
     /// What the pool's latents are like.
     pub fn statistics(&self) -> Arc<LatentStatistics> {
-        let of_pool = || self.declared.pool.iter().filter_map(|row| self.latents.get(row).cloned()).collect::<Vec<_>>();
-        self.statistics.get_or_init(|| Arc::new(LatentStatistics::of(&of_pool()))).clone()
+        self.statistics.get_or_init(|| Arc::new(LatentStatistics::of(&self.of_pool(&self.clean.latents)))).clone()
+    }
+
+    /// How much the vectors fed vary over the pool.
+    pub fn spread(&self) -> &Spread {
+        self.spread.get_or_init(|| Spread::of(&self.of_pool(&self.clean.latents)))
+    }
+
+    /// How much keys and values vary over the pool.
+    pub fn keys_values_spread(&self) -> &Spread {
+        self.keys_values_spread.get_or_init(|| Spread::of(&self.of_pool(&self.clean.keys_values)))
+    }
+
+    /// Clean keys and values of the donor at `row`.
+    pub fn keys_values(&self, row: usize) -> Option<&Arc<Latents>> {
+        self.clean.keys_values.get(&row)
     }
 
     /// Gold letter of the example at `row`.
@@ -139,7 +169,7 @@ impl Donors {
     }
 
     fn named(&self, row: usize, what: &str) -> Result<Arc<Latents>, String> {
-        match self.latents.get(&row) {
+        match self.clean.latents.get(&row) {
             Some(latents) if !latents.is_empty() => Ok(latents.clone()),
             Some(_) => Err(format!("{what} row {row}, never opened the latent block")),
             None => Err(format!("{what} row {row}, is not in the benchmark or could not be run")),
@@ -150,7 +180,7 @@ impl Donors {
         let mut rows: Vec<usize> = self.declared.pool.iter().copied().filter(|row| *row != example.row && allowed(*row)).collect();
         Stream::new(self.declared.seed, "donor", &[&example.id]).shuffle(&mut rows);
         let mut best: Option<&Arc<Latents>> = None;
-        for latents in rows.iter().filter_map(|row| self.latents.get(row)) {
+        for latents in rows.iter().filter_map(|row| self.clean.latents.get(row)) {
             if latents.stages() > best.map_or(0, |b| b.stages()) {
                 best = Some(latents);
             }
@@ -196,7 +226,7 @@ mod tests {
             (*row, Arc::new(latents))
         };
         let latents = declared.rows.iter().map(latents).collect();
-        Donors::new(Arc::new(declared), latents)
+        Donors::new(Arc::new(declared), CleanRuns { latents, ..CleanRuns::default() })
     }
 
     #[test]
@@ -208,8 +238,15 @@ mod tests {
         assert_eq!(rows(swap, 1), rows(swap, 1));
         assert_ne!(rows(swap, 1), rows(swap, 2));
         assert_eq!(rows(Action::Mean.into(), 1), rows(swap, 1));
-        assert!(rows(Action::Zero.into(), 1).is_empty());
-        assert_eq!(rows(self::swap(Donor::Row(7)), 1), BTreeSet::from([7]));
+        // Whatever puts something in is measured against the pool's spread.
+        assert_eq!(rows(Action::Zero.into(), 1), rows(swap, 1));
+        let pool = rows(swap, 1);
+        let outside = (0..200).find(|row| !pool.contains(row)).unwrap();
+        let with = rows(self::swap(Donor::Row(outside)), 1);
+        assert!(with.len() == POOL + 1 && with.contains(&outside));
+        for text in ["clean", "remove", "evict", "zero/layer=1", "clean@image-none"] {
+            assert!(rows(text.parse().unwrap(), 1).is_empty(), "{text}");
+        }
     }
 
     #[test]

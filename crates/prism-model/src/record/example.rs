@@ -1,6 +1,6 @@
 //! A group of examples through all branches, and the rows that come of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use prism_run::{Example, Intervention, Outcome, Stage, View};
 use super::branch::{Ingredients, Ready};
 use super::donors::Donors;
 use super::notes::{self, Reader};
-use super::views::Views;
+use super::prompted::Prompted;
+use super::strength::Measured;
 use super::{Records, Setup};
 use super::{lens, maps};
 use crate::alignment::Targets;
 use crate::clock;
 use crate::decode::answer::{self, Distribution};
-use crate::decode::{Branch, Decoder, Latents, Prefiller, Prefix, Strategy, Trajectory};
+use crate::decode::{Branch, Decoder, Latents, Prefix, Strategy, Trajectory};
 use crate::error::Result;
-use crate::model::Model;
 use crate::tokenizer::Tokenizer;
 
 /// Ids of each letter's one-token spellings, A to Z: with and without a space before it.
@@ -47,6 +47,8 @@ pub(super) struct Runner<'a> {
     /// Rows whose alignment is measured.
     pub aligned: &'a BTreeSet<usize>,
     pub letters: &'a [Vec<u32>],
+    /// Whether keys and values of clean runs are kept: some branch exchanges them.
+    pub keys_values: bool,
 }
 
 /// How far one branch of one example is.
@@ -59,112 +61,14 @@ enum Slot {
     Refused(String),
 }
 
-/// What an example took so far.
-#[derive(Debug, Clone, Copy, Default)]
-struct Times {
-    image: Duration,
-    vision: Duration,
-    prefill: Duration,
-    prefills: usize,
-}
-
-impl Times {
-    /// An example's prefix under a view; what it took is added.
-    fn prefix(&mut self, setup: &Setup<'_>, views: &Views<'_>, example: &Example, view: View) -> Result<Prefix> {
-        let Setup { model, prompter, preprocessor, .. } = *setup;
-        let layers = setup.layers && view == View::Open;
-        let prefiller = Prefiller { model, prompter, preprocessor, layers };
-        let (prefix, took, spent) = clock::timed(|| views.prefix(prefiller, example, view));
-        self.vision += spent.vision;
-        self.prefill += spent.prefill;
-        self.image += took.saturating_sub(spent.vision + spent.prefill);
-        self.prefills += 1;
-        prefix
-    }
-}
-
-/// An example with its vision pass and prefill, which all branches of all arms share.
-pub(super) struct Prompted<'e> {
-    pub example: &'e Example,
-    /// Absent when the example failed, or when it was dropped to save memory.
-    prefix: Option<std::result::Result<Prefix, String>>,
-    /// Other views of it, or why there is none.
-    views: BTreeMap<View, std::result::Result<Prefix, String>>,
-    /// Why the example cannot be run at all.
-    failure: Option<String>,
-    times: Times,
-}
-
-impl<'e> Prompted<'e> {
-    /// Runs vision tower and prefill of every example of a group.
-    pub fn group(setup: &Setup<'_>, views: &Views<'_>, group: &[&'e Example]) -> Vec<Self> {
-        let prompted = |&example: &&'e Example| {
-            let mut times = Times::default();
-            match times.prefix(setup, views, example, View::Open) {
-                Ok(prefix) => {
-                    let mut prompted = Self { example, prefix: Some(Ok(prefix)), views: BTreeMap::new(), failure: None, times };
-                    prompted.look(setup, views);
-                    prompted
-                }
-                Err(e) => Self { example, prefix: None, views: BTreeMap::new(), failure: Some(e.to_string()), times },
-            }
-        };
-        group.iter().map(prompted).collect()
-    }
-
-    /// Makes the other views; one that cannot be made fails its own branches only.
-    fn look(&mut self, setup: &Setup<'_>, views: &Views<'_>) {
-        for &view in &views.list {
-            let made = self.times.prefix(setup, views, self.example, view).map_err(|e| format!("{}: {e}", view.name()));
-            self.views.insert(view, made);
-        }
-    }
-
-    /// The prompt under a view, or why it could not be made; `None` when the example failed or
-    /// its prompt was dropped.
-    pub fn prefix(&self, view: View) -> Option<&std::result::Result<Prefix, String>> {
-        if view.changes_prompt() { self.views.get(&view) } else { self.prefix.as_ref() }
-    }
-
-    /// The prompt with the image as it is.
-    fn open(&self) -> Option<&Prefix> {
-        self.prefix.as_ref().and_then(|prefix| prefix.as_ref().ok())
-    }
-
-    /// Roughly what the prefixes hold in memory.
-    pub fn prefix_bytes(&self, model: &Model) -> usize {
-        self.prefix.iter().chain(self.views.values()).filter_map(|made| made.as_ref().ok()).map(|made| Self::bytes(made, model)).sum()
-    }
-
-    fn bytes(prefix: &Prefix, model: &Model) -> usize {
-        let text = &model.config.text;
-        let kv = 2 * text.num_hidden_layers * text.num_key_value_heads * text.head_dim();
-        (prefix.prompt_ids.len() * kv + prefix.visual_tokens() * text.hidden_size) * model.dtype.size_in_bytes()
-    }
-
-    /// Forgets the prefix.
-    pub fn drop_prefix(&mut self) {
-        self.prefix = None;
-        self.views.clear();
-    }
-
-    /// Makes a dropped prefix again; whether there was one to make.
-    pub fn restore_prefix(&mut self, setup: &Setup<'_>, views: &Views<'_>) -> Result<bool> {
-        let dropped = self.prefix.is_none() && self.failure.is_none();
-        if dropped {
-            self.prefix = Some(Ok(self.times.prefix(setup, views, self.example, View::Open)?));
-            self.look(setup, views);
-        }
-        Ok(dropped)
-    }
-}
-
 /// One arm's branches of an example, of which those without unknown donors have run.
 pub(super) struct Begun {
     /// One per branch.
     slots: Vec<Slot>,
     /// Clean latents, when the example ran.
     pub latents: Option<Arc<Latents>>,
+    /// Clean keys and values, where they are kept.
+    pub keys_values: Option<Arc<Latents>>,
     /// Time in decoding, and forwards made.
     decode: Duration,
     forwards: usize,
@@ -193,11 +97,15 @@ impl<'a> Runner<'a> {
     /// Every branch of the group that can run by now, side by side. Without `donors`, swaps wait.
     pub fn begin(&self, group: &[Prompted<'_>], donors: Option<&Donors>) -> Result<Vec<Begun>> {
         let waiting = || self.branches.iter().map(|_| Slot::Waiting).collect();
-        let mut all: Vec<Begun> =
-            group.iter().map(|_| Begun { slots: waiting(), latents: None, decode: Duration::ZERO, forwards: 0 }).collect();
+        let mut all: Vec<Begun> = group
+            .iter()
+            .map(|_| Begun { slots: waiting(), latents: None, keys_values: None, decode: Duration::ZERO, forwards: 0 })
+            .collect();
         self.run_waiting(group, &mut all, donors)?;
         for (prompted, begun) in group.iter().zip(&mut all) {
-            begun.latents = begun.clean().map(|t| Arc::new(t.latents(prompted.example.row)));
+            let Some(Slot::Done { trajectory, .. }) = begun.slots.first_mut() else { continue };
+            begun.latents = Some(Arc::new(trajectory.latents(prompted.example.row)));
+            begun.keys_values = self.keys_values.then(|| Arc::new(trajectory.take_keys_values(prompted.example.row)));
         }
         Ok(all)
     }
@@ -214,7 +122,7 @@ impl<'a> Runner<'a> {
         let mut places: Vec<(usize, usize, Option<usize>)> = Vec::new();
         let mut branches: Vec<Branch<'_>> = Vec::new();
         for (i, (prompted, begun)) in group.iter().zip(all.iter()).enumerate() {
-            let made = Ingredients { setup: self.setup, strategy: self.strategy, prompted, begun, donors };
+            let made = Ingredients { setup: self.setup, strategy: self.strategy, prompted, begun, keys_values: self.keys_values, donors };
             for (k, (intervention, slot)) in self.branches.iter().zip(&begun.slots).enumerate() {
                 if !matches!(slot, Slot::Waiting) {
                     continue;
@@ -261,7 +169,11 @@ impl<'a> Runner<'a> {
         let mut messages: Vec<String> = prompted.failure.iter().cloned().collect();
         for (branch, slot) in self.branches.iter().zip(&begun.slots) {
             let row = match slot {
-                Slot::Done { donor, trajectory } => self.answer(example, begun, branch, donor.map(|row| (row, donors)), trajectory),
+                Slot::Done { donor, trajectory } => {
+                    let strength = Measured { begun, donors, donor: *donor }.strength(branch, trajectory);
+                    let row = self.answer(example, begun, branch, donor.map(|row| (row, donors)), trajectory);
+                    AnswerRow { strength: strength.filter(|_| row.outcome != Outcome::Error), ..row }
+                }
                 // Without a block there is no site: the branch is the clean run, and says so. Under another view of the
                 // image it is another run, which was not made.
                 Slot::Refused(_) if begun.never_opened() && !branch.view.changes_prompt() => match begun.clean() {

@@ -35,16 +35,7 @@ pub(super) fn maps(row: usize, prefix: &Prefix, merge: usize, clean: &Trajectory
             let (Some(features), Some(in_prompt)) = (features.get(here.clone()), in_prompt.get(here)) else { continue };
             let fed = forward.fed.as_deref().filter(|_| forward.place.is_some());
             let cosine = fed.and_then(|fed| features.iter().map(|feature| cosine(fed, feature)).collect());
-            rows.push(MapRow {
-                row,
-                place,
-                step,
-                image,
-                height,
-                width,
-                cosine,
-                attention: attention(forward, in_prompt),
-            });
+            rows.push(MapRow { row, place, step, image, height, width, cosine, attention: attention(forward, in_prompt) });
         }
     }
     Ok(rows)

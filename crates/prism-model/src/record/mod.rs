@@ -6,8 +6,8 @@
 //! whole, so a killed recording goes on where it stopped, and are merged at the end,
 //! sorted by row: the bytes depend on neither threads, nor groups, nor interruptions.
 //!
-//! Swaps, and what is drawn from the latents' distribution, need clean latents of other
-//! examples. The declared donors ([`donors`]) come
+//! Swaps, what is drawn from the latents' distribution, and the strength of whatever is put in
+//! need clean latents of other examples. The declared donors ([`donors`]) come
 //! first: their branches without donor run at once, and when all are done their
 //! latents serve everyone, themselves included; of the first donors, as many as a pool has
 //! and more, none is decoded twice.
@@ -35,7 +35,9 @@ mod maps;
 mod merge;
 mod notes;
 pub mod parts;
+mod prompted;
 pub mod rows;
+mod strength;
 mod sweep;
 mod views;
 
@@ -137,7 +139,9 @@ impl Summary {
         let mut all: Vec<Counts> = vec![Counts::default(); branches.len()];
         for answer in RowReader::<AnswerRow>::open(&folder.join(records::files::ANSWERS))? {
             let answer = answer?;
-            let Some(counts) = branches.iter().position(|branch| *branch == answer.intervention).and_then(|i| all.get_mut(i)) else { continue };
+            let Some(counts) = branches.iter().position(|branch| *branch == answer.intervention).and_then(|i| all.get_mut(i)) else {
+                continue;
+            };
             match answer.outcome {
                 Outcome::Scored => counts.scored += 1,
                 Outcome::NoAnswer => counts.no_answer += 1,
@@ -207,6 +211,7 @@ pub fn record_sweep(
         check_strategy(setup, *strategy)?;
     }
     let branches = checked(setup, examples)?;
+    let keys_values = branches.iter().any(|branch| branch.action.gives_keys_values());
     let declared = Arc::new(Declared::new(examples, &branches, setup.seed, setup.pool));
     let own: Vec<&Example> = examples.iter().enumerate().filter(|(place, _)| setup.shard.holds(*place)).map(|(_, e)| e).collect();
     let (first, rest): (Vec<&Example>, Vec<&Example>) = own.iter().copied().partition(|e| declared.rows.contains(&e.row));
@@ -233,9 +238,9 @@ pub fn record_sweep(
         done += chunks.iter().enumerate().filter(|(i, _)| parts.has(*i)).map(|(_, (_, chunk))| chunk.len()).sum::<usize>();
         let donors = match (declared.rows.is_empty(), parts.donors()?) {
             (true, _) => Some(Donors::default()),
-            (false, known) => known.map(|latents| Donors::new(declared.clone(), latents)),
+            (false, known) => known.map(|clean| Donors::new(declared.clone(), clean)),
         };
-        let runner = Runner { setup, strategy: *strategy, branches: &branches, aligned: &aligned, letters: &letters };
+        let runner = Runner { setup, strategy: *strategy, branches: &branches, aligned: &aligned, letters: &letters, keys_values };
         arms.push(Arm { index, run, whole, runner, parts, donors });
     }
     progress.begin("records", "examples", all as u64, done as u64);
@@ -315,7 +320,7 @@ fn checked(setup: &Setup<'_>, examples: &[Example]) -> Result<Vec<Intervention>>
 }
 
 /// Of the records' tables; raised when one changes, so that older records are made again.
-const FORMAT: usize = 3;
+const FORMAT: usize = 4;
 
 /// What the parts are parts of; the group's size is not in it, it changes nothing.
 fn plan(setup: &Setup<'_>, strategy: Strategy, branches: &[Intervention], examples: &[Example]) -> serde_json::Value {

@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use prism_run::folder::{PartialFolder, hash_bytes, write_atomic};
-use prism_run::records::AnswerRow;
+use prism_run::records::{AnswerRow, digests};
 use prism_run::vectors::{self, Vectors};
 use prism_run::{Stage, records};
 
+use super::donors::CleanRuns;
 use super::merge::merge;
 use super::rows::{Answered, Records};
 use crate::decode::Latents;
@@ -25,6 +26,8 @@ const PLAN: &str = "plan.json";
 const WHOLE: &str = "whole.json";
 const DONORS: &str = "donors.safetensors";
 const DONOR_ROWS: &str = "donors.json";
+/// Before the stage in the names of keys and values; vectors fed are named by their stage alone.
+const KEYS_VALUES: &str = "keys_values.";
 
 fn parts_folder(run: &Path) -> PathBuf {
     records::folder(run).with_extension("parts")
@@ -101,47 +104,52 @@ impl Parts {
         Ok(folder.finish()?)
     }
 
-    /// Keeps the donors' clean latents.
+    /// Keeps what the donors' clean runs left.
     ///
     /// # Errors
-    /// When they cannot be written.
-    pub fn write_donors(&self, donors: &BTreeMap<usize, Arc<Latents>>) -> Result<()> {
+    /// When it cannot be written.
+    pub fn write_donors(&self, donors: &CleanRuns) -> Result<()> {
         let mut all: BTreeMap<String, Vectors> = BTreeMap::new();
-        for (row, latents) in donors {
-            for stage in [Stage::Context, Stage::Target] {
-                for vector in latents.stage(stage) {
-                    all.entry(stage.name().to_string()).or_default().push(*row as i64, vector);
+        for (prefix, runs) in [("", &donors.latents), (KEYS_VALUES, &donors.keys_values)] {
+            for (row, latents) in runs {
+                for stage in [Stage::Context, Stage::Target] {
+                    for vector in latents.stage(stage) {
+                        all.entry(format!("{prefix}{stage}")).or_default().push(*row as i64, vector);
+                    }
                 }
             }
         }
         vectors::write(&self.folder.join(DONORS), &all)?;
         // Written last: it says that the donors are known, those without latents included.
-        let rows: Vec<usize> = donors.keys().copied().collect();
+        let rows: [Vec<usize>; 2] = [&donors.latents, &donors.keys_values].map(|runs| runs.keys().copied().collect());
         Ok(write_atomic(&self.folder.join(DONOR_ROWS), format!("{rows:?}").as_bytes())?)
     }
 
-    /// The donors' clean latents, if they were kept.
+    /// What the donors' clean runs left, if it was kept.
     ///
     /// # Errors
     /// When the file is damaged.
-    pub fn donors(&self) -> Result<Option<BTreeMap<usize, Arc<Latents>>>> {
+    pub fn donors(&self) -> Result<Option<CleanRuns>> {
         let path = self.folder.join(DONOR_ROWS);
         let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
         let remedy = "delete the folder that holds it and run the same command again";
-        let rows: Vec<usize> = serde_json::from_str(&text).map_err(|e| Error::content(&path, e.to_string(), remedy))?;
-        let mut donors: BTreeMap<usize, Latents> = rows.into_iter().map(|row| (row, Latents { row, ..Latents::default() })).collect();
-        for (stage, all) in vectors::read(&self.folder.join(DONORS))? {
+        let rows: [Vec<usize>; 2] = serde_json::from_str(&text).map_err(|e| Error::content(&path, e.to_string(), remedy))?;
+        let empty = |rows: Vec<usize>| rows.into_iter().map(|row| (row, Latents { row, ..Latents::default() })).collect::<BTreeMap<_, _>>();
+        let [mut fed, mut keys_values] = rows.map(empty);
+        for (name, all) in vectors::read(&self.folder.join(DONORS))? {
+            let (runs, stage) = match name.strip_prefix(KEYS_VALUES) {
+                Some(stage) => (&mut keys_values, stage),
+                None => (&mut fed, name.as_str()),
+            };
+            let Some(stage) = Stage::from_name(stage) else { continue };
             for (i, row) in all.rows.iter().enumerate() {
-                let Some(latents) = usize::try_from(*row).ok().and_then(|row| donors.get_mut(&row)) else { continue };
-                let vector = all.vector(i).to_vec();
-                match Stage::from_name(&stage) {
-                    Some(Stage::Context) => latents.context.push(vector),
-                    Some(Stage::Target) => latents.target.push(vector),
-                    _ => {}
+                if let Some(latents) = usize::try_from(*row).ok().and_then(|row| runs.get_mut(&row)) {
+                    latents.push(stage, all.vector(i).to_vec());
                 }
             }
         }
-        Ok(Some(donors.into_iter().map(|(row, latents)| (row, Arc::new(latents))).collect()))
+        let [latents, keys_values] = [fed, keys_values].map(|runs| runs.into_iter().map(|(row, run)| (row, Arc::new(run))).collect());
+        Ok(Some(CleanRuns { latents, keys_values }))
     }
 
     /// Puts `count` parts together, sorted by row, as `run`'s records, and removes the parts.
@@ -159,6 +167,7 @@ impl Parts {
         if let Some(whole) = whole {
             write_atomic(&folder.path().join(WHOLE), hash(whole).as_bytes())?;
         }
+        digests::write(folder.path())?;
         write_timing(&parts, run)?;
         folder.finish()?;
         std::fs::remove_dir_all(&self.folder).map_err(|e| Error::io("cannot remove", &self.folder, e))?;
@@ -201,6 +210,7 @@ pub fn join(run: &Path, shards: &[PathBuf]) -> Result<usize> {
     let of_shards: Vec<PathBuf> = shards.iter().map(|shard| records::folder(shard)).collect();
     let examples = merge::<AnswerRow>(&of_shards, folder.path())?;
     write_atomic(&folder.path().join(PLAN), plan.as_bytes())?;
+    digests::write(folder.path())?;
     write_timing(shards, run)?;
     folder.finish()?;
     Ok(examples)
@@ -230,6 +240,7 @@ mod tests {
         let parts = Parts::open(dir.path(), &json!({"seed": 1})).unwrap();
         assert!(parts.has(0) && parts.has(1) && !parts.has(2));
         parts.merge::<AnswerRow>(dir.path(), 2, None).unwrap();
+        assert_eq!(digests::check(dir.path()).unwrap(), Some(vec![]));
         let merged = Records::<AnswerRow>::read(&records::folder(dir.path())).unwrap();
         assert_eq!(merged.vectors["latent_last"].rows, [0, 1, 3, 4]);
         assert_eq!(merged.vectors["latent_last"].vector(3), [4.0, 0.5]);
@@ -253,8 +264,12 @@ mod tests {
         let parts = Parts::open(dir.path(), &json!(1)).unwrap();
         assert!(parts.donors().unwrap().is_none());
         let full = Latents { row: 3, context: vec![vec![1.0, 2.0], vec![3.0, 4.0]], target: vec![vec![5.0, 6.0]] };
-        let donors: BTreeMap<_, _> = [full, Latents { row: 8, ..Latents::default() }].into_iter().map(|l| (l.row, Arc::new(l))).collect();
-        parts.write_donors(&donors).unwrap();
-        assert_eq!(parts.donors().unwrap().unwrap(), donors);
+        let keys_values = Latents { row: 3, context: vec![vec![7.0], vec![8.0]], target: vec![vec![9.0]] };
+        let by_row = |full| [full, Latents { row: 8, ..Latents::default() }].into_iter().map(|l| (l.row, Arc::new(l))).collect();
+        for keys_values in [by_row(keys_values), BTreeMap::new()] {
+            let donors = CleanRuns { latents: by_row(full.clone()), keys_values };
+            parts.write_donors(&donors).unwrap();
+            assert_eq!(parts.donors().unwrap().unwrap(), donors);
+        }
     }
 }

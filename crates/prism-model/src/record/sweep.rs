@@ -1,7 +1,7 @@
 //! The arms of a sweep, side by side: a group of examples is prompted once, then every
 //! arm that lacks its part decodes its own branches from the shared prefixes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use prism_run::{Cancel, Example, Intervention, Progress};
 use rayon::prelude::*;
 
-use super::donors::{Declared, Donors};
-use super::example::{Begun, Prompted, Runner};
+use super::donors::{CleanRuns, Declared, Donors};
+use super::example::{Begun, Runner};
 use super::parts::Parts;
+use super::prompted::Prompted;
 use super::views::Views;
 use super::{Records, Setup};
 use crate::clock;
-use crate::decode::Latents;
 use crate::error::{Error, Result};
 
 /// Bytes of prefixes kept for donors until all donors are known; the rest is prefilled again.
@@ -104,16 +104,16 @@ impl Recording<'_> {
         let kept = AtomicUsize::new(0);
         let mut waiting: Vec<(usize, Vec<Waiting<'_>>)> = Vec::new();
         let runners: Vec<&Runner<'_>> = arms.iter().map(|arm| &arm.runner).collect();
-        let mut latents = self.foreign(&runners, foreign)?;
+        let mut clean = self.foreign(&runners, foreign)?;
         for (index, chunk) in chunks {
             let groups: Vec<Waiting<'_>> =
                 self.groups(chunk).into_par_iter().map(|group| self.begin(&runners, &group, &kept)).collect::<Result<_>>()?;
-            collect(&mut latents, &groups);
+            collect(&mut clean, &groups);
             waiting.push((*index, groups));
         }
-        for (arm, latents) in arms.iter_mut().zip(latents) {
-            arm.parts.write_donors(&latents)?;
-            arm.donors = Some(Donors::new(declared.clone(), latents));
+        for (arm, clean) in arms.iter_mut().zip(clean) {
+            arm.parts.write_donors(&clean)?;
+            arm.donors = Some(Donors::new(declared.clone(), clean));
         }
         let arms: Vec<&Arm<'_>> = arms.iter().map(|arm| &**arm).collect();
         for (index, groups) in waiting {
@@ -147,11 +147,11 @@ impl Recording<'_> {
         Ok(())
     }
 
-    /// Clean latents, by arm, of donors whose records are another shard's or are made later.
-    fn foreign(&self, runners: &[&Runner<'_>], donors: &[&Example]) -> Result<Vec<BTreeMap<usize, Arc<Latents>>>> {
-        let mut latents: Vec<BTreeMap<usize, Arc<Latents>>> = runners.iter().map(|_| BTreeMap::new()).collect();
+    /// Clean runs, by arm, of donors whose records are another shard's or are made later.
+    fn foreign(&self, runners: &[&Runner<'_>], donors: &[&Example]) -> Result<Vec<CleanRuns>> {
+        let mut all: Vec<CleanRuns> = runners.iter().map(|_| CleanRuns::default()).collect();
         if donors.is_empty() {
-            return Ok(latents);
+            return Ok(all);
         }
         self.progress.say(&format!("{} donors belong to other shards or wait for too many others: they are run clean first", donors.len()));
         let unaligned = BTreeSet::new();
@@ -162,8 +162,8 @@ impl Recording<'_> {
         let full = AtomicUsize::new(KEPT_PREFIXES);
         let groups: Vec<Waiting<'_>> =
             self.groups(donors).into_par_iter().map(|group| self.begin(&clean, &group, &full)).collect::<Result<_>>()?;
-        collect(&mut latents, &groups);
-        Ok(latents)
+        collect(&mut all, &groups);
+        Ok(all)
     }
 
     /// The first half of a group of donors; prefixes beyond the memory set aside are dropped.
@@ -184,12 +184,15 @@ impl Recording<'_> {
     }
 }
 
-/// Adds the groups' clean latents to those of their arms.
-fn collect(latents: &mut [BTreeMap<usize, Arc<Latents>>], groups: &[Waiting<'_>]) {
+/// Adds the groups' clean runs to those of their arms.
+fn collect(clean: &mut [CleanRuns], groups: &[Waiting<'_>]) {
     for Waiting { group, begun } in groups {
-        for (latents, begun) in latents.iter_mut().zip(begun) {
-            let of_group = group.iter().zip(begun);
-            latents.extend(of_group.filter_map(|(prompted, begun)| Some((prompted.example.row, begun.latents.clone()?))));
+        for (clean, begun) in clean.iter_mut().zip(begun) {
+            for (prompted, begun) in group.iter().zip(begun) {
+                let row = prompted.example.row;
+                clean.latents.extend(begun.latents.clone().map(|latents| (row, latents)));
+                clean.keys_values.extend(begun.keys_values.clone().map(|keys_values| (row, keys_values)));
+            }
         }
     }
 }

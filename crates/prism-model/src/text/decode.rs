@@ -99,9 +99,14 @@ impl Work {
         for (y, (weight, bias)) in [(&mut self.q, &layer.q_proj), (&mut self.k, &layer.k_proj), (&mut self.v, &layer.v_proj)] {
             weight.decode(y, false, &self.normed, Some(&host(bias)?), rows)?;
         }
+        let (width, kv) = (heads * d, kv_heads * d);
+        for (r, (keys, values)) in self.k.chunks_exact_mut(kv).zip(self.v.chunks_exact_mut(kv)).enumerate() {
+            if watcher.wants_keys_values(r) {
+                watcher.keys_values(i, r, keys, values);
+            }
+        }
         elementwise::rotate(&mut self.q, &rotary.cos, &rotary.sin, rotary.half, heads, 1.0);
         elementwise::rotate(&mut self.k, &rotary.cos, &rotary.sin, rotary.half, kv_heads, 1.0);
-        let (width, kv) = (heads * d, kv_heads * d);
         for (r, row) in cache.rows.iter_mut().enumerate() {
             let suffix = &mut row.suffix[i];
             suffix.keys.extend_from_slice(&self.k[r * kv..(r + 1) * kv]);
@@ -150,7 +155,13 @@ fn composed_row(model: &TextModel, embed: &Tensor, (r, row): (usize, &mut Row), 
             watcher.layer(i, r, &mut input);
             x = Tensor::from_vec(input, x.shape(), x.device())?.to_dtype(x.dtype())?;
         }
-        let (q, k, v) = layer.project(&x, config)?;
+        let (q, mut k, mut v) = layer.project(&x, config)?;
+        if watcher.wants_keys_values(r) {
+            let (mut keys, mut values) = (tensor::values(&k)?, tensor::values(&v)?);
+            watcher.keys_values(i, r, &mut keys, &mut values);
+            k = Tensor::from_vec(keys, k.shape(), k.device())?.to_dtype(k.dtype())?;
+            v = Tensor::from_vec(values, v.shape(), v.device())?.to_dtype(v.dtype())?;
+        }
         let (q, k) = (composed::rotate(&q, &rotary)?, composed::rotate(&k, &rotary)?);
         let suffix = &mut row.suffix[i];
         suffix.keys.extend(tensor::values(&k)?);
