@@ -32,11 +32,16 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
         let path = folder.join(files::EXAMPLES);
         return Err(prism_run::Error::content(&path, "holds no example", "audit a benchmark with at least one example").into());
     }
+    let digests = records::digests::check(run)?;
     let answers_path = folder.join(files::ANSWERS);
     let answers: Vec<AnswerRow> = read_rows(&answers_path)?;
     let branches = pairs::branches(&answers_path, &examples, &answers)?;
 
     let mut findings = Findings::default();
+    if let Some(edited) = digests.filter(|names| !names.is_empty()) {
+        let text = format!("THE RECORDS WERE CHANGED after they were written: {}; these findings are of what lies there now", edited.join(", "));
+        findings.warnings.push(WarningFinding { about: "records".into(), text });
+    }
     let alignment_path = folder.join(files::ALIGNMENT);
     if alignment_path.exists() {
         findings.alignment = alignment::align(&read_rows::<AlignmentRow>(&alignment_path)?);

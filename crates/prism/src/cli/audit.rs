@@ -48,9 +48,19 @@ pub struct AuditArguments {
     /// Most new tokens, latent steps included
     #[arg(long, default_value_t = 512)]
     pub max_new_tokens: usize,
-    /// Interventions, besides the clean run
-    #[arg(long, value_delimiter = ',', default_value = "zero,noise:0.1,noise:0.3,noise:1,swap")]
+    /// Interventions, besides the clean run [default: the content set, the presence set, the shams
+    /// and the paper's zero, noise and swap; with --compat paper the paper's alone]
+    #[arg(long, value_delimiter = ',')]
     pub interventions: Vec<Intervention>,
+    /// The content set, declared before the run: what decides whether the answers use what the
+    /// latents say [default: swap:other-answer, swap-kv:other-answer, draw, mean, and
+    /// swap:counterfactual where it is run]
+    #[arg(long, value_delimiter = ',')]
+    pub content: Vec<Intervention>,
+    /// The presence set, declared before the run: what decides whether the block is needed
+    /// [default: remove, markers]
+    #[arg(long, value_delimiter = ',')]
+    pub presence: Vec<Intervention>,
     /// Keep the probe positions' vectors at the input of every layer, for probes layer by layer
     #[arg(long)]
     pub layers: bool,

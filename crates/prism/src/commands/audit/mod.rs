@@ -4,6 +4,7 @@
 //! `prism eval` is the same with the clean run alone, and a shard is the same up to its
 //! records: `prism merge` joins them and computes the findings.
 
+pub mod account;
 pub mod difference;
 mod plan;
 mod subject;
@@ -81,10 +82,17 @@ fn tell(plan: &AuditPlan, arm: &Audited, several: bool, context: &Context) -> an
         context.printer.result(&format!("{text}; `prism merge` joins the shards when all are there"));
         return context.printer.result_json(&serde_json::json!({ "shard": shard, "examples": arm.recorded, "folder": arm.out }));
     }
-    context.printer.result(&describe(plan.kind, &arm.findings));
+    let manifest = Manifest::read(&arm.out)?;
+    context.printer.result(&describe(plan.kind, account::compat(&manifest), &arm.findings));
     match several {
-        true => context.printer.result_json(&serde_json::json!({"steps": arm.steps, "run": arm.out, "findings": arm.findings}))?,
-        false => context.printer.result_json(&arm.findings)?,
+        true => {
+            let mut told = account::verdict(&manifest, &arm.findings)?;
+            told.insert("steps".into(), serde_json::json!(arm.steps));
+            told.insert("run".into(), serde_json::json!(arm.out));
+            told.insert("findings".into(), serde_json::to_value(&arm.findings)?);
+            context.printer.result_json(&told)?;
+        }
+        false => context.printer.result_json(&account::account(&manifest, &arm.findings)?)?,
     }
     if plan.report {
         let page = arm.out.join(prism_run::folder::names::REPORT);
@@ -321,9 +329,9 @@ fn records(
     };
     // What is refused leaves the folders as they are.
     record::check(&setup, &arms.iter().map(|arm| arm.chosen.strategy).collect::<Vec<_>>(), examples)?;
-    let tested = plan.interventions.iter().filter(|i| !i.is_clean() && !i.is_sham()).count();
-    if tested > 0 {
-        context.printer.narrate(&prism_audit::power::planned(examples.len(), tested, &plan.settings).in_words());
+    if plan.interventions.iter().any(|i| plan.settings.content.contains(i)) {
+        let independent = prism_audit::clusters::Clusters::of_examples(examples).worth();
+        context.printer.narrate(&prism_audit::power::planned(examples.len(), independent, &plan.settings).in_words());
     }
     arms.iter().for_each(|arm| arm.chosen.say(context));
     for arm in arms {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use prism_audit::AuditSettings;
 use prism_audit::settings::Compat;
 use prism_model::record;
-use prism_run::{Action, Intervention, Shard, Steps, Variant};
+use prism_run::{Action, Donor, Intervention, Shard, Steps, Variant};
 
 use super::subject;
 use crate::Context;
@@ -144,7 +144,17 @@ impl AuditPlan {
             settings = settings.paper();
         }
         settings.floors = arguments.floor.into_iter().collect();
+        if !arguments.content.is_empty() {
+            settings.content = arguments.content;
+        }
+        if !arguments.presence.is_empty() {
+            settings.presence = arguments.presence;
+        }
         settings.check()?;
+        let interventions = match arguments.interventions.is_empty() {
+            true => interventions(&settings),
+            false => arguments.interventions,
+        };
         let selection = Selection::resolve(arguments.selection, context)?;
         if arguments.report && !selection.shard.is_whole() {
             anyhow::bail!(Refused(format!("--report: shard {} makes no page; give --report to `prism merge`", selection.shard)));
@@ -161,7 +171,7 @@ impl AuditPlan {
             decoding: Decoding::resolve(&arguments.decoding, arguments.max_new_tokens)?,
             steps: distinct(arguments.steps)?,
             headline: None,
-            interventions: arguments.interventions,
+            interventions,
             layers: arguments.layers,
             seed: arguments.seed,
             pool: record::donors::POOL,
@@ -218,6 +228,25 @@ impl AuditPlan {
             several => several.iter().map(|k| (Some(*k), of_shard(self.out.join(arm(*k))))).collect(),
         }
     }
+}
+
+/// What an audit runs where nothing is said: what decides, the shams, and the paper's corruptions. Partners of an
+/// example exist in few benchmarks: their exchange is run where it is asked for.
+fn interventions(settings: &AuditSettings) -> Vec<Intervention> {
+    let paper = Intervention::paper_six();
+    if settings.compat == Compat::Paper {
+        return paper;
+    }
+    let partner = |i: &Intervention| i.action.donor() == Some(Donor::Counterfactual);
+    let deciding = settings.content.iter().chain(&settings.presence).copied().filter(|i| !partner(i));
+    let shams = [Action::Swap(Donor::Itself), Action::SwapKv(Donor::Itself)].map(Intervention::from);
+    let mut all: Vec<Intervention> = Vec::new();
+    for intervention in deciding.chain(shams).chain(paper).filter(|i| !i.is_clean()) {
+        if !all.contains(&intervention) {
+            all.push(intervention);
+        }
+    }
+    all
 }
 
 /// Folder of one K of a sweep.
