@@ -5,12 +5,13 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::steps::{python, step, target};
-use crate::{browser, dependencies};
+use crate::{browser, dependencies, vocabulary};
 
 /// Runs every check.
 pub fn run() -> anyhow::Result<()> {
     step("format", "cargo", &["fmt", "--all", "--check"])?;
     dependencies::run()?;
+    vocabulary::run()?;
     spelling()?;
     step("tests and doc tests", "cargo", &["test", "--release", "--workspace"])?;
     step("clippy", "cargo", &["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"])?;

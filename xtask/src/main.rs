@@ -7,6 +7,7 @@ mod check;
 mod dependencies;
 mod oracle;
 mod steps;
+mod vocabulary;
 
 use anyhow::bail;
 
@@ -16,7 +17,7 @@ Checks, oracles and benchmarks of the workspace
 Usage: cargo xtask <COMMAND>
 
 Commands:
-  check                             Format, dependencies, spelling, tests, doc tests, clippy, browser: what has to pass
+  check                             Format, dependencies, vocabulary, spelling, tests, doc tests, clippy, browser: what has to pass
   browser                           The report and the explorer in Chromium (needs Node.js, npm and Chromium)
   dependencies                      Licences, origins and features of every dependency
   oracle [FILTER]                   Makes the expected numbers again (needs the Python of oracle/requirements.txt);

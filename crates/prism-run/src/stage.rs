@@ -1,5 +1,4 @@
-//! The stages of a latent block (method, section 3), the forwards that are looked at, and the
-//! places vectors are compared at.
+//! The stages of a latent block (method, section 3), and what was fed there.
 
 crate::words! {
     /// Part of a latent block. Single-stage variants have only [`Stage::Target`].
@@ -14,100 +13,11 @@ crate::words! {
 }
 
 crate::words! {
-    /// A forward of the clean run that is looked at: a latent step's, by its stage, or the answer's.
-    pub enum NotedAt, "place" {
-        /// A latent forward of the context stage.
-        Context = "context",
-        /// A forward of the free stage.
-        Free = "free",
-        /// A latent forward of the target stage.
-        Target = "target",
-        /// The forward that produces the answer token.
-        Answer = "answer",
-    }
-}
-
-impl From<Stage> for NotedAt {
-    fn from(stage: Stage) -> Self {
-        match stage {
-            Stage::Context => NotedAt::Context,
-            Stage::Free => NotedAt::Free,
-            Stage::Target => NotedAt::Target,
-        }
-    }
-}
-
-impl NotedAt {
-    /// The stage; `None` for the answer.
-    pub fn stage(self) -> Option<Stage> {
-        match self {
-            NotedAt::Context => Some(Stage::Context),
-            NotedAt::Free => Some(Stage::Free),
-            NotedAt::Target => Some(Stage::Target),
-            NotedAt::Answer => None,
-        }
-    }
-}
-
-crate::words! {
     /// What a latent was fed when its alignment was measured.
     pub enum Mode, "alignment mode" {
         /// The teacher's embeddings, as in training.
         TeacherForced = "teacher_forced",
         /// The model's own latents, as at inference.
         FreeRunning = "free_running",
-    }
-}
-
-crate::words! {
-    /// A cloud of vectors over the examples.
-    pub enum Cloud, "mode" {
-        /// Latents as decoded.
-        FreeRunning = "free_running",
-        /// Latents at the teacher's inputs.
-        TeacherForced = "teacher_forced",
-        /// What they are trained towards.
-        TeacherTarget = "teacher_target",
-    }
-}
-
-impl Cloud {
-    /// First word of the names of its vectors in the records.
-    pub fn prefix(self) -> &'static str {
-        match self {
-            Cloud::FreeRunning => "fed",
-            Cloud::TeacherForced => "forced",
-            Cloud::TeacherTarget => "teacher",
-        }
-    }
-}
-
-crate::words! {
-    /// How far from the image a change has come.
-    pub enum ArrivesAt, "place" {
-        /// Mean state over the image tokens.
-        Visual = "visual_mean",
-        /// Mean state over the question's tokens.
-        Question = "question_mean",
-        /// A latent step of the context stage.
-        Context = "context",
-        /// A step of the free stage.
-        Free = "free",
-        /// A latent step of the target stage.
-        Target = "target",
-        /// The state that produces the answer.
-        AnswerState = "answer_state",
-        /// The answer itself.
-        Answer = "answer",
-    }
-}
-
-impl From<Stage> for ArrivesAt {
-    fn from(stage: Stage) -> Self {
-        match stage {
-            Stage::Context => ArrivesAt::Context,
-            Stage::Free => ArrivesAt::Free,
-            Stage::Target => ArrivesAt::Target,
-        }
     }
 }
