@@ -77,7 +77,7 @@ fn shards_joined_are_the_bytes_of_the_whole_and_a_changed_file_shows() {
 }
 
 /// Clean vectors of an example, by stage and step.
-fn fed<'a>(all: &'a BTreeMap<String, Vectors>, row: usize, stage: Stage) -> Vec<&'a [f32]> {
+fn fed(all: &BTreeMap<String, Vectors>, row: usize, stage: Stage) -> Vec<&[f32]> {
     let at = |step: usize| {
         let of = all.get(&format!("fed.{stage}.{step}"))?;
         of.rows.iter().position(|r| *r == row as i64).map(|i| of.vector(i))

@@ -70,7 +70,9 @@ mod tests {
         let folder = crate::records::folder(dir.path());
         let put = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
         std::fs::create_dir(&folder).unwrap();
-        ["a", "b", "c"].map(|name| put(name, name));
+        for name in ["a", "b", "c"] {
+            put(name, name);
+        }
         assert_eq!(check(dir.path()).unwrap(), None, "records of an older version");
         write(&folder).unwrap();
         let first = std::fs::read_to_string(folder.join(DIGESTS)).unwrap();
