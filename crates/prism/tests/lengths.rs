@@ -1,17 +1,17 @@
 //! The lengths a checkpoint was trained with, and the K of a run: told, taken as the default,
 //! and refused, on copies of the golden checkpoints.
 
-use std::path::{Path, PathBuf};
+#[path = "../../../tests/golden.rs"]
+mod reference;
+
+use std::path::Path;
 use std::process::{Command, Output};
 
 use prism_run::records::AnswerRow;
 use prism_run::table::read_rows;
+use reference::golden;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-fn golden() -> PathBuf {
-    std::env::var_os("PRISM_GOLDEN").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden"), PathBuf::from)
-}
 
 /// A copy of a golden checkpoint whose `config.json` says with what lengths it was trained.
 fn trained(name: &str, lengths: &Value) -> TempDir {
