@@ -65,7 +65,7 @@ fn one(run: &Path, manifest: &Manifest, findings: &Findings) -> CurveFinding {
     CurveFinding {
         run: run.display().to_string(),
         training_step: checkpoint.and_then(|name| name.strip_prefix("checkpoint-")?.parse().ok()),
-        steps: setting("steps").and_then(|steps| usize::try_from(steps.as_u64()?).ok()),
+        steps: manifest.steps_by_stage().and_then(|steps| steps.target),
         examples: line.map_or(0, |line| line.examples),
         opened: line.and_then(|line| line.opened),
         parsed: (all > 0).then(|| parsed as f64 / all as f64),
