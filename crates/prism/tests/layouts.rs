@@ -167,14 +167,14 @@ fn an_audit_of_several_images_a_question_has_every_branch_and_category() {
     let output = prism(folder.path(), &[&arguments[..], &more].concat());
     // Whether the block opens on questions that it never saw is the model's affair; that it is told is ours.
     let records = Records::read(&records::folder(&folder.path().join("run"))).unwrap();
-    let opened = records.answers.iter().filter(|a| a.intervention == "clean" && a.steps_target > 0).count();
+    let opened = records.answers.iter().filter(|a| a.intervention.is_clean() && a.steps_target > 0).count();
     assert_eq!(output.status.code(), Some(if opened > 0 { 0 } else { 4 }), "{}", message(&output));
     assert_eq!((records.examples.len(), records.answers.len()), (10, 40));
     for branch in ["clean", "zero", "swap", "sham"] {
-        assert_eq!(records.answers.iter().filter(|answer| answer.intervention == branch).count(), 10, "{branch}");
+        assert_eq!(records.answers.iter().filter(|answer| answer.intervention.to_string() == branch).count(), 10, "{branch}");
     }
     let generated = |branch: &str| -> Vec<&Vec<i64>> {
-        records.answers.iter().filter(|answer| answer.intervention == branch).map(|answer| &answer.generated).collect()
+        records.answers.iter().filter(|answer| answer.intervention.to_string() == branch).map(|answer| &answer.generated).collect()
     };
     assert_eq!(generated("clean"), generated("sham"));
     let tokens = |id: &str| records.examples.iter().find(|e| e.id == id).unwrap().visual_tokens;

@@ -20,6 +20,7 @@ use prism_model::tensor::Trainable;
 use prism_model::tokenizer::Tokenizer;
 use prism_run::folder::{self, names};
 use prism_run::manifest::Manifest;
+use prism_run::records::CellRow;
 use prism_run::{Example, Protocol, Steps};
 
 use super::audit::{GROUP, LARGE, difference};
@@ -113,7 +114,7 @@ fn cross(
     examples: &[Example],
     manifest: &mut Manifest,
     context: &Context,
-) -> anyhow::Result<(Records, weights::Drift)> {
+) -> anyhow::Result<(Records<CellRow>, weights::Drift)> {
     let protocol: Option<Protocol> = plan.decoding.protocol(&trained.checkpoint)?;
     let opened = Opened::open(&trained.checkpoint, protocol.as_ref(), plan.pixels, Trainable::No, &context.hardware)?;
     let steps = plan.steps_for(protocol.as_ref());
