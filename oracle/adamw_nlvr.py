@@ -1,6 +1,6 @@
 """Ten AdamW steps of N-LVR in PyTorch, noise included: no golden run of them exists.
 
-    PRISM_GOLDEN=../shared/golden python oracle/adamw_nlvr.py
+    python oracle/adamw_nlvr.py
 
 Written with torch 2.15 (CPU), transformers 4.54.0, numpy 2.4.6. The loop of `adamw_spread.py`,
 which reproduces the golden steps of the other variants to the bit, on the golden N-LVR
@@ -10,7 +10,6 @@ checkpoint and the packs of the golden LVR steps, with N(0, 0.3^2) added to the 
 """
 
 import json
-import os
 from pathlib import Path
 
 import numpy
@@ -26,7 +25,7 @@ SIGMA, LR, CLIP = 0.3, 1e-3, 1.0
 
 def main():
     torch.set_num_threads(1)
-    variant = Variant(Path(os.environ.get("PRISM_GOLDEN", ROOT / "../shared/golden")), "nlvr", steps="lvr")
+    variant = Variant("nlvr", steps="lvr")
     model = variant.model()
     model.model.visual.requires_grad_(False)
     named = {n: p for n, p in model.named_parameters() if p.requires_grad}

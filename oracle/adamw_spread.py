@@ -1,6 +1,6 @@
 """How far ten AdamW steps of PyTorch itself lie from the golden ones, and why.
 
-    PRISM_GOLDEN=../shared/golden python oracle/adamw_spread.py [VARIANT ...]   (default: plvr2 plvr3 lvr dlvr)
+    python oracle/adamw_spread.py [VARIANT ...]   (default: plvr2 plvr3 lvr dlvr)
 
 Written with torch 2.15 (CPU), transformers 4.54.0; two minutes on one core. The objective is
 built here from the method alone, on transformers' Qwen2.5-VL. In order it shows
@@ -23,9 +23,7 @@ import contextlib
 import functools
 import json
 import math
-import os
 import sys
-from pathlib import Path
 from unittest import mock
 
 import torch
@@ -34,6 +32,8 @@ import transformers.models.qwen2_5_vl.modeling_qwen2_5_vl as qwen
 from PIL import Image
 from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration, __version__
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
+
+from golden import GOLDEN
 
 LVR, CONTEXT, FREE, TARGET = ("lvr", 1.0), ("ctx", 1.5), ("free", None), ("tgt", 1.0)
 STAGES = {"lvr": [LVR], "nlvr": [LVR], "dlvr": [LVR], "plvr2": [CONTEXT, TARGET], "plvr3": [CONTEXT, FREE, TARGET]}
@@ -67,18 +67,18 @@ def scaled(box, by):
 class Variant:
     """A golden checkpoint, its samples and what is known of its ten steps."""
 
-    def __init__(self, golden, name, steps=None):
-        self.name, self.golden, self.folder = name, golden, golden / "checkpoints" / name
-        self.records = json.loads((golden / "examples/data.json").read_text())
+    def __init__(self, name, steps=None):
+        self.name, self.folder = name, GOLDEN / "checkpoints" / name
+        self.records = json.loads((GOLDEN / "examples/data.json").read_text())
         self.tokenizer, self.processor = AutoTokenizer.from_pretrained(self.folder), Qwen2VLImageProcessor.from_pretrained(self.folder)
         self.latent, self.free, self.end = (self.tokenizer.convert_tokens_to_ids(f"<|{t}|>") for t in ("lvr", "free", "lvr_latent_end"))
-        self.steps = json.loads((golden / f"expected/adamw10_{steps or name}.json").read_text())["steps"]
+        self.steps = json.loads((GOLDEN / f"expected/adamw10_{steps or name}.json").read_text())["steps"]
 
     @functools.cache
     def sample(self, index):
         record = self.records[index]
         encode = lambda text: self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        image = self.processor(images=[Image.open(self.golden / "examples" / record["image"][0])], return_tensors="pt")
+        image = self.processor(images=[Image.open(GOLDEN / "examples" / record["image"][0])], return_tensors="pt")
         h, w = image["image_grid_thw"][0, 1:].tolist()
         asked, answer = (turn["value"] for turn in record["conversations"])
         asked = asked.replace("<image>\n", "<|vision_start|>" + "<|image_pad|>" * (h * w // 4) + "<|vision_end|>")
@@ -214,13 +214,12 @@ def explain(variant):
 
 
 def main():
-    golden = Path(os.environ.get("PRISM_GOLDEN", Path(__file__).resolve().parent.parent / "../shared/golden"))
     names = sys.argv[1:] or ["plvr2", "plvr3", "lvr", "dlvr"]
     torch.set_num_threads(1)
     print("torch", torch.__version__, "transformers", __version__)
     for name in names:
-        variant = Variant(golden, name)
-        for pack in json.loads((golden / f"expected/train_{name}.json").read_text()):
+        variant = Variant(name)
+        for pack in json.loads((GOLDEN / f"expected/train_{name}.json").read_text()):
             model = variant.model()
             terms = variant.losses(model, pack["rows"])
             terms["total"].backward()

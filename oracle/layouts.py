@@ -1,13 +1,12 @@
 """What transformers answers to the small MMVP and BLINK of oracle/benchmarks.py: greedy, with the golden base model.
 
-Usage: PRISM_GOLDEN=<golden data> python oracle/layouts.py      (transformers 4.54.0, torch 2.15, pandas 3.1, Pillow 13.0)
+Usage: python oracle/layouts.py      (transformers 4.54.0, torch 2.15, pandas 3.1, Pillow 13.0)
 Writes crates/prism/tests/fixtures/layouts.json: for each benchmark and question the number of images and of prompt
 tokens, and the generated ids. The prompt is the one the harness writes, behind its images in order. The model sees
 little; what is held against it is that the same tokens come out.
 """
 import io
 import json
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -18,9 +17,11 @@ from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
 from transformers.models.qwen2_vl.video_processing_qwen2_vl import Qwen2VLVideoProcessor
 
+from golden import GOLDEN
+
 root = Path(__file__).resolve().parent.parent
 fixtures = root / "crates/prism-data/tests/fixtures/benchmarks"
-checkpoint = Path(os.environ.get("PRISM_GOLDEN", root.parent / "shared/golden")) / "checkpoints/base"
+checkpoint = GOLDEN / "checkpoints/base"
 NEW_TOKENS = 24
 torch.set_num_threads(1)
 

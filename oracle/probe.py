@@ -1,13 +1,12 @@
 """Expected values of the probe's fits beyond what the golden data holds.
 
-Run:  PRISM_GOLDEN=.../golden python oracle/probe.py   (scikit-learn, numpy, safetensors)
+Run:  python oracle/probe.py   (scikit-learn, numpy, safetensors)
 For every golden case: scikit-learn's iterations at its default tolerance, and the
 out-of-fold cross-entropy at tol = 1e-10, both in double precision.
 Writes oracle/expected/probe.json with the versions that produced it.
 """
 
 import json
-import os
 import pathlib
 
 import numpy as np
@@ -17,10 +16,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
+from golden import GOLDEN
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-GOLDEN = pathlib.Path(os.environ.get("PRISM_GOLDEN", ROOT.parent / "shared/golden")) / "expected"
-features = load_file(GOLDEN / "probe_features.safetensors")
-folds = json.loads((GOLDEN / "probe_folds.json").read_text())["cases"]
+EXPECTED = GOLDEN / "expected"
+features = load_file(EXPECTED / "probe_features.safetensors")
+folds = json.loads((EXPECTED / "probe_folds.json").read_text())["cases"]
 
 
 def cross_validate(x, y, k, tol, cap):

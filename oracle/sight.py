@@ -1,6 +1,6 @@
 """What control arms may see, and their own latents, in PyTorch: pack `one` of the golden LVR checkpoint.
 
-    PRISM_GOLDEN=../shared/golden python oracle/sight.py
+    python oracle/sight.py
 
 Written with torch 2.15 (CPU), transformers 4.54.0. The attention masks are written out here
 from the definition, one query at a time, and given to Hugging Face's language model as they
@@ -12,7 +12,6 @@ of every parameter's gradient, and some gradients whole, to
 """
 
 import json
-import os
 import pathlib
 
 import torch
@@ -21,8 +20,9 @@ import transformers
 from safetensors.torch import load_file, save_file
 from transformers import Qwen2_5_VLForConditionalGeneration
 
+from golden import GOLDEN
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-GOLDEN = pathlib.Path(os.environ.get("PRISM_GOLDEN", ROOT / "../shared/golden"))
 OUT = ROOT / "crates/prism-model/tests/fixtures"
 CASES = [("bottleneck", False), ("blindfold", False), ("open", True), ("bottleneck", True)]
 WHOLE = ["layers.0.self_attn.k_proj.weight", "layers.1.self_attn.v_proj.bias", "layers.0.self_attn.q_proj.bias", "layers.1.mlp.up_proj.weight"]

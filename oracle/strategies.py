@@ -1,6 +1,6 @@
 """The three exits of a latent block (steps, latent, token), in PyTorch on golden checkpoints.
 
-    PRISM_GOLDEN=../shared/golden python oracle/strategies.py
+    python oracle/strategies.py
 
 Written with torch 2.15 (CPU, f32, sdpa), transformers 4.54.0, Pillow 13. A greedy loop
 over Hugging Face's own model and key/value cache, on the golden `lvr` (one stage) and
@@ -22,7 +22,6 @@ Writes crates/prism-model/tests/fixtures/strategies.json and strategies.safetens
 import copy
 import json
 import math
-import os
 import pathlib
 
 import torch
@@ -32,8 +31,9 @@ from safetensors.torch import save_file
 from torch.nn import functional
 from transformers import AutoProcessor, DynamicCache, Qwen2_5_VLForConditionalGeneration
 
+from golden import GOLDEN
+
 root = pathlib.Path(__file__).resolve().parent.parent
-golden = pathlib.Path(os.environ.get("PRISM_GOLDEN", root / "../shared/golden"))
 fixtures = root / "crates/prism-model/tests/fixtures"
 torch.set_num_threads(1)
 ROWS, BUDGET, LONG = 16, 40, 12
@@ -45,7 +45,7 @@ DISTANCES = {
     "mae": lambda x, y: functional.l1_loss(x, y).item(),
     "cosine": lambda x, y: 1 - functional.cosine_similarity(x, y, dim=-1).item(),
 }
-examples = json.loads((golden / "examples/data.json").read_text())[:ROWS]
+examples = json.loads((GOLDEN / "examples/data.json").read_text())[:ROWS]
 
 
 class Prompt:
@@ -57,7 +57,7 @@ class Prompt:
             tokenize=False,
             add_generation_prompt=True,
         )
-        images = [Image.open(golden / "examples" / name).convert("RGB") for name in example["image"]]
+        images = [Image.open(GOLDEN / "examples" / name).convert("RGB") for name in example["image"]]
         inputs = processor(text=[text], images=images, return_tensors="pt")
         self.ids, grid = inputs["input_ids"], inputs["image_grid_thw"]
         embeds = model.model.get_input_embeddings()(self.ids).clone()
@@ -133,7 +133,7 @@ fixture = {"torch": torch.__version__, "transformers": transformers.__version__,
 tensors = {}
 with torch.no_grad():
     for variant in ["lvr", "plvr2"]:
-        folder = golden / "checkpoints" / variant
+        folder = GOLDEN / "checkpoints" / variant
         model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, torch_dtype=torch.float32, attn_implementation="sdpa").eval()
         processor = AutoProcessor.from_pretrained(folder, use_fast=False)
         config = json.loads((folder / "config.json").read_text())
@@ -142,7 +142,7 @@ with torch.no_grad():
         blocks = [("lvr", "target", 1)] + ([("ctx", "context", 2), ("tgt", "target", 1)] if config["plvr_mode"] else [])
         starts = {config[f"{name}_start_id"]: {"stage": stage, "times": n, "end": config[f"{name}_end_id"]} for name, stage, n in blocks}
         prompts = [Prompt(model, processor, example) for example in examples]
-        stored = json.loads((golden / f"expected/decode_{variant}_k8.json").read_text())["rows"][0]
+        stored = json.loads((GOLDEN / f"expected/decode_{variant}_k8.json").read_text())["rows"][0]
         assert prompts[0].ids[0].tolist() == stored["prompt_ids"]
 
         # Rows that tell states apart: random in the coordinates in which the states of a

@@ -5,10 +5,9 @@ embeddings (image and latent rows filled with the reference's visual embeddings)
 the rotary positions, every layer's hidden states and the logits, all from
 Hugging Face transformers in f32 on the CPU.
 
-    PRISM_GOLDEN=../shared/golden python oracle/text_parity.py
+    python oracle/text_parity.py
 """
 import json
-import os
 import pathlib
 
 import torch
@@ -16,17 +15,18 @@ import transformers
 from safetensors.torch import load_file, save_file
 from transformers import Qwen2_5_VLForConditionalGeneration
 
+from golden import GOLDEN
+
 root = pathlib.Path(__file__).resolve().parent.parent
-golden = pathlib.Path(os.environ.get("PRISM_GOLDEN", root / "../shared/golden"))
 out = root / "crates/prism-model/tests/fixtures"
 out.mkdir(parents=True, exist_ok=True)
 torch.set_num_threads(1)
 
 for variant in ["lvr", "nlvr", "dlvr", "plvr2", "plvr3"]:
-    folder = golden / "checkpoints" / variant
+    folder = GOLDEN / "checkpoints" / variant
     model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, torch_dtype=torch.float32, attn_implementation="sdpa").eval()
-    pack = json.load(open(golden / "expected" / f"train_{variant}.json"))[0]
-    tensors = load_file(golden / "expected" / f"train_{variant}.safetensors")
+    pack = json.load(open(GOLDEN / "expected" / f"train_{variant}.json"))[0]
+    tensors = load_file(GOLDEN / "expected" / f"train_{variant}.safetensors")
     ids = torch.tensor(pack["input_ids"]).reshape(1, -1)
     grid = torch.tensor(pack["image_grid_thw"])
     lvr_id = json.load(open(folder / "config.json"))["lvr_id"]

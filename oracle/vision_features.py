@@ -1,10 +1,9 @@
 """Visual tokens of a golden checkpoint for several image shapes, by transformers.
 
-Usage: PRISM_GOLDEN=../shared/golden python oracle/vision_features.py
+Usage: python oracle/vision_features.py
 Writes crates/prism-model/tests/fixtures/vision_features.safetensors.
 Pixels are drawn from numpy's PCG64 and stored as bytes' worth of f32 so that both sides read the same numbers.
 """
-import os
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,10 @@ import transformers
 from safetensors.torch import save_file
 from transformers import Qwen2_5_VLForConditionalGeneration
 
-golden = Path(os.environ.get("PRISM_GOLDEN", Path(__file__).resolve().parent.parent / "../shared/golden"))
+from golden import GOLDEN
+
 out = Path(__file__).resolve().parent.parent / "crates/prism-model/tests/fixtures/vision_features.safetensors"
-model = Qwen2_5_VLForConditionalGeneration.from_pretrained(golden / "checkpoints/base", torch_dtype=torch.float32).eval()
+model = Qwen2_5_VLForConditionalGeneration.from_pretrained(GOLDEN / "checkpoints/base", torch_dtype=torch.float32).eval()
 # Square, one token, one row of windows, a tall strip, sides that are no whole number of windows.
 grids = torch.tensor([[1, 12, 12], [1, 2, 2], [1, 2, 30], [1, 34, 2], [1, 10, 14], [1, 8, 16]])
 rng = np.random.default_rng(7)

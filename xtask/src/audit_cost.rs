@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::Context;
 use serde_json::Value;
 
-use crate::steps::{capture, python, root};
+use crate::steps::{capture, python, root, target};
 
 /// Besides the clean run: those of `oracle/bench_audit.py`.
 const BRANCHES: &str = "zero,noise:0.1,noise:0.3,noise:1,relative:0.5,norm-matched,mean,constant,first,reversed,shuffled,sham,swap,\
@@ -20,8 +20,8 @@ const EXAMPLES: [usize; 3] = [100, 400, 1600];
 /// Times a cost is measured; the least counts.
 const REPEATS: usize = 3;
 
-/// Where records of the bench go.
-const OUT: &str = "target/bench-audit";
+/// Where records of the bench go, in the target folder.
+const OUT: &str = "bench-audit";
 
 /// Prints all of it.
 pub fn run(without_torch: bool) -> anyhow::Result<()> {
@@ -66,10 +66,10 @@ struct Cost {
 }
 
 fn run_prism(verb: &str, checkpoint: &Path, benchmark: &Path, examples: usize, more: &[&str]) -> anyhow::Result<Cost> {
-    let out = root().join(OUT);
+    let out = target(OUT);
     let _ = std::fs::remove_dir_all(&out);
     let (limit, begun) = (examples.to_string(), Instant::now());
-    let output = std::process::Command::new(root().join("target/release/prism"))
+    let output = std::process::Command::new(target("release/prism"))
         .args([verb, "--timing", "--max-new-tokens", "64", "--steps", "8", "--limit", &limit])
         .arg("--checkpoint")
         .arg(checkpoint)
@@ -79,7 +79,7 @@ fn run_prism(verb: &str, checkpoint: &Path, benchmark: &Path, examples: usize, m
         .arg(&out)
         .args(more)
         .output()
-        .context("cannot start target/release/prism")?;
+        .context("cannot start release/prism")?;
     let seconds = begun.elapsed().as_secs_f64();
     let narration = String::from_utf8_lossy(&output.stderr);
     anyhow::ensure!(output.status.success(), "prism {verb} failed: {narration}");
@@ -95,7 +95,7 @@ fn peak(line: &str) -> Option<f64> {
 
 /// Peak memory of records as examples are added, on a world of the study's kind.
 fn memory(study: &Path, checkpoint: &Path) -> anyhow::Result<()> {
-    let world = root().join("target/bench-world");
+    let world = PathBuf::from(target("bench-world"));
     let most = EXAMPLES.last().copied().unwrap_or_default();
     let config = std::fs::read_to_string(study.join("world/world.toml"))?;
     let keys = [("train_images", 2), ("train_questions", 2), ("test_questions", most)];
@@ -103,10 +103,10 @@ fn memory(study: &Path, checkpoint: &Path) -> anyhow::Result<()> {
         Some((key, value)) => format!("{key} = {value}\n"),
         None => format!("{line}\n"),
     };
-    let recipe = root().join("target/bench-world.toml");
+    let recipe = target("bench-world.toml");
     std::fs::write(&recipe, config.lines().map(line).collect::<String>())?;
-    let (recipe, folder) = (recipe.to_string_lossy(), world.to_string_lossy());
-    capture("target/release/prism", &["world", "--quiet", "--config", &recipe, "--out", &folder])?;
+    let folder = world.to_string_lossy();
+    capture(&target("release/prism"), &["world", "--quiet", "--config", &recipe, "--out", &folder])?;
     for examples in EXAMPLES {
         let cost = run_prism("audit", checkpoint, &world.join("test.jsonl"), examples, &["--records-only"])?;
         let peak = cost.peak.map_or("unknown".into(), |peak| format!("{peak:.0} MiB"));
@@ -124,8 +124,8 @@ fn beside_python(checkpoint: &Path, benchmark: &Path) -> anyhow::Result<()> {
         ours = ours.min(run_prism("audit", checkpoint, benchmark, SIDE_BY_SIDE, &more)?.seconds);
     }
     let ours = 1e3 * ours / SIDE_BY_SIDE as f64;
-    let records = root().join(OUT).join("records");
-    let (checkpoint, benchmark, records) = (checkpoint.to_string_lossy(), benchmark.to_string_lossy(), records.to_string_lossy());
+    let records = target(OUT) + "/records";
+    let (checkpoint, benchmark) = (checkpoint.to_string_lossy(), benchmark.to_string_lossy());
     let told = capture(&python(), &["oracle/bench_audit.py", &checkpoint, &benchmark, &SIDE_BY_SIDE.to_string(), &records])?;
     for line in told.lines().filter(|line| line.starts_with('{')) {
         let row: Value = serde_json::from_str(line)?;

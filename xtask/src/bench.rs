@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::audit_cost;
-use crate::steps::{capture, python, step};
-
-/// Folder of the preprocessing bench, below the root.
-const PHOTO: &str = "target/bench-preprocess";
+use crate::steps::{capture, python, step, target};
 
 /// Runs our benches and the PyTorch ones alternately and prints all with their ratio; or what
 /// an audit costs, alone.
@@ -17,20 +14,22 @@ pub fn run(without_torch: bool, audit_only: bool) -> anyhow::Result<()> {
     if audit_only {
         return audit_cost::run(without_torch);
     }
+    let example = |name: &str| target(&format!("release/examples/{name}"));
+    let photo = target("bench-preprocess");
     let mut ours: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     let mut theirs: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for _ in 0..3 {
-        collect(&mut ours, &capture("target/release/examples/bench_engine", &[])?)?;
-        collect(&mut ours, &capture("target/release/examples/bench_probe", &[])?)?;
+        collect(&mut ours, &capture(&example("bench_engine"), &[])?)?;
+        collect(&mut ours, &capture(&example("bench_probe"), &[])?)?;
         if !without_torch {
             collect(&mut theirs, &capture(&python(), &["oracle/bench_torch.py"])?)?;
             collect(&mut theirs, &capture(&python(), &["oracle/bench_probe.py"])?)?;
             // Its script makes the photo that both read.
-            collect(&mut theirs, &capture(&python(), &["oracle/bench_preprocess.py", PHOTO])?)?;
-            collect(&mut ours, &capture("target/release/examples/bench_preprocess", &[PHOTO])?)?;
+            collect(&mut theirs, &capture(&python(), &["oracle/bench_preprocess.py", &photo])?)?;
+            collect(&mut ours, &capture(&example("bench_preprocess"), &[&photo])?)?;
         }
     }
-    collect(&mut ours, &capture("target/release/examples/bench_probe", &["all"])?)?;
+    collect(&mut ours, &capture(&example("bench_probe"), &["all"])?)?;
     println!("{:<34} {:>12} {:>12} {:>8}", "measure (best of 3)", "prism", "Python", "ratio");
     for (name, values) in &ours {
         let higher = name.contains("tokens/s");

@@ -5,13 +5,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::steps::{root, step};
-
-/// Folder of the runs and pictures, below the root.
-const RUNS: &str = "target/browser";
-
-/// The study's tables as the command line writes them, to be held against those saved from the page.
-const TABLES: &str = "target/browser/tables";
+use crate::steps::{step, step_with, target};
 
 /// Runs the browser's tests. A machine without Node.js or Chromium is told so, and fails
 /// where they are required (`required`, or in continuous integration).
@@ -23,16 +17,19 @@ pub fn run(required: bool) -> anyhow::Result<()> {
         eprintln!("== browser: NOT RUN: {absent}; Debian: apt-get install nodejs npm chromium, then cargo xtask browser");
         return Ok(());
     }
-    let study = format!("{RUNS}/study");
-    let _ = std::fs::remove_dir_all(root().join(RUNS));
+    let (runs, prism) = (target("browser"), target("release/prism"));
+    // The study's tables as the command line writes them are held against those saved from the page.
+    let (study, tables) = (format!("{runs}/study"), format!("{runs}/tables"));
+    let _ = std::fs::remove_dir_all(&runs);
     // The binary that the tests have just been run on; another profile would compile everything again.
     step("browser: build", "cargo", &["test", "--release", "--workspace", "--no-run", "--quiet"])?;
     step("browser: the report's pages", "cargo", &["test", "--release", "--workspace", "--quiet", "--test", "rich"])?;
-    step("browser: study", "target/release/prism", &["study", "tests/browser/study.toml", "--quiet", "--out", &study])?;
-    let saved = ["report", study.as_str(), "--tables", TABLES, "--quiet"];
-    step("browser: the study's tables as files", "target/release/prism", &saved)?;
+    step("browser: study", &prism, &["study", "tests/browser/study.toml", "--quiet", "--out", &study])?;
+    step("browser: the study's tables as files", &prism, &["report", &study, "--tables", &tables, "--quiet"])?;
     step("browser: set-up", "npm", &["ci", "--prefix", "tests/browser", "--no-audit", "--no-fund", "--ignore-scripts"])?;
-    step("browser", "npm", &["test", "--prefix", "tests/browser"])
+    let pages = target("tmp/rich");
+    let places = [("PRISM_BROWSER_RUNS", runs.as_str()), ("PRISM_STRAINED_PAGES", &pages), ("PRISM_BINARY", &prism)];
+    step_with("browser", "npm", &["test", "--prefix", "tests/browser"], &places)
 }
 
 /// What is missing here.

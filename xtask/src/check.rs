@@ -1,18 +1,20 @@
-//! Everything that has to pass, in the order that fails fastest.
+//! Everything that has to pass. The tests come before clippy: they share what `cargo run --release`
+//! has compiled, and clippy looks through every dependency anew.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 
-use crate::steps::{python, root, step};
-use crate::{browser, dependencies};
+use crate::steps::{python, step, target};
+use crate::{browser, dependencies, vocabulary};
 
 /// Runs every check.
 pub fn run() -> anyhow::Result<()> {
     step("format", "cargo", &["fmt", "--all", "--check"])?;
     dependencies::run()?;
+    vocabulary::run()?;
     spelling()?;
-    step("clippy", "cargo", &["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     step("tests and doc tests", "cargo", &["test", "--release", "--workspace"])?;
+    step("clippy", "cargo", &["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     browser::run(false)
 }
 
@@ -22,11 +24,10 @@ fn spelling() -> anyhow::Result<()> {
     if here {
         return step("spelling", "typos", &[]);
     }
-    let environment: PathBuf = root().join("target/typos");
-    let program = environment.join("bin/typos");
-    if !program.exists() {
-        step("spelling set-up", &python(), &["-m", "venv", &environment.to_string_lossy()])?;
-        step("spelling set-up", &environment.join("bin/pip").to_string_lossy(), &["install", "-q", "typos==1.52.0"])?;
+    let program = target("typos/bin/typos");
+    if !Path::new(&program).exists() {
+        step("spelling set-up", &python(), &["-m", "venv", &target("typos")])?;
+        step("spelling set-up", &target("typos/bin/pip"), &["install", "-q", "typos==1.52.0"])?;
     }
-    step("spelling", &program.to_string_lossy(), &[])
+    step("spelling", &program, &[])
 }

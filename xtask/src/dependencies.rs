@@ -1,4 +1,7 @@
-//! Licences and origins of every dependency, from `cargo metadata`.
+//! Licences and origins of every dependency, from `cargo metadata`, and that one set of their
+//! features serves every build.
+
+use std::collections::BTreeSet;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
@@ -48,8 +51,43 @@ pub fn run() -> anyhow::Result<()> {
     if !faults.is_empty() {
         bail!("dependencies refused:\n  {}", faults.join("\n  "));
     }
+    one_set_of_features()?;
     eprintln!("== dependencies: ok, {} packages", packages.len());
     Ok(())
+}
+
+/// Refuses a package that `cargo run --release` or `cargo xtask` would compile with other features than
+/// the tests do: it, and everything that depends on it, would be compiled twice.
+fn one_set_of_features() -> anyhow::Result<()> {
+    let tests = features(&["--workspace", "--edges", "normal,build,dev"])?;
+    let builds = [("prism", "crates/prism/Cargo.toml"), ("xtask", "xtask/Cargo.toml")];
+    let mut faults = Vec::new();
+    for (package, manifest) in builds {
+        let other = features(&["--package", package, "--edges", "normal,build"])?.into_iter().filter(|line| !tests.contains(line));
+        faults.extend(other.map(|line| {
+            let name = line.split([' ', '|']).next().unwrap_or_default();
+            let theirs = tests.iter().filter(|line| line.split(' ').next() == Some(name));
+            let theirs: Vec<&str> = theirs.map(|line| line.split('|').nth(1).unwrap_or_default()).collect();
+            format!("{line} for {package}; the tests have {}: name the features in {manifest}", theirs.join(" or "))
+        }));
+    }
+    if !faults.is_empty() {
+        bail!("one dependency with two sets of features is compiled twice:\n  {}", faults.join("\n  "));
+    }
+    Ok(())
+}
+
+/// Lines `name version|features` of what a selection of packages compiles.
+fn features(selection: &[&str]) -> anyhow::Result<BTreeSet<String>> {
+    let shown = ["tree", "--locked", "--prefix", "none", "--no-dedupe", "--format", "{p}|{f}"];
+    let text = capture("cargo", &[&shown[..], selection].concat())?;
+    // A package of the workspace has its folder after its version, and a macro says so.
+    let plain = |line: &str| {
+        let (package, features) = line.rsplit_once('|')?;
+        let mut words = package.split(' ');
+        Some(format!("{} {}|{features}", words.next()?, words.next()?))
+    };
+    Ok(text.lines().filter_map(plain).collect())
 }
 
 /// Whether an SPDX expression (`A OR B`, `A AND B`, one level of brackets) can be met.

@@ -7,46 +7,42 @@ mod check;
 mod dependencies;
 mod oracle;
 mod steps;
+mod vocabulary;
 
-use clap::{Parser, Subcommand};
+use anyhow::bail;
 
-#[derive(Parser)]
-#[command(name = "xtask", about = "Checks, oracles and benchmarks of the workspace")]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
+const USAGE: &str = "\
+Checks, oracles and benchmarks of the workspace
 
-#[derive(Subcommand)]
-enum Command {
-    /// Format, clippy, dependencies, spelling, tests, doc tests, browser: what has to pass.
-    Check,
-    /// The report and the explorer in Chromium (needs Node.js, npm and Chromium).
-    Browser,
-    /// Licences and origins of every dependency.
-    Dependencies,
-    /// Runs the generators of expected numbers again (needs the Python of oracle/requirements.txt).
-    Oracle {
-        /// Only generators whose name contains this.
-        filter: Option<String>,
-    },
-    /// Speed beside PyTorch and scikit-learn, and the cost of an audit.
-    Bench {
-        /// Skip the Python side.
-        #[arg(long)]
-        without_torch: bool,
-        /// Only the cost of an audit, on the study in runs/study-tiny.
-        #[arg(long)]
-        audit: bool,
-    },
-}
+Usage: cargo xtask <COMMAND>
 
+Commands:
+  check                             Format, dependencies, vocabulary, spelling, tests, doc tests, clippy, browser: what has to pass
+  browser                           The report and the explorer in Chromium (needs Node.js, npm and Chromium)
+  dependencies                      Licences, origins and features of every dependency
+  oracle [FILTER]                   Makes the expected numbers again (needs the Python of oracle/requirements.txt);
+                                    only generators whose name contains FILTER
+  bench [--without-torch] [--audit] Speed beside PyTorch and scikit-learn, and the cost of an audit; without the
+                                    Python side; only the audit, on the study in runs/study-tiny
+";
+
+/// Parsed by hand: an argument parser would be compiled once more before the first check.
 fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {
-        Command::Check => check::run(),
-        Command::Browser => browser::run(true),
-        Command::Dependencies => dependencies::run(),
-        Command::Oracle { filter } => oracle::run(filter.as_deref()),
-        Command::Bench { without_torch, audit } => bench::run(without_torch, audit),
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["check"] => check::run(),
+        ["browser"] => browser::run(true),
+        ["dependencies"] => dependencies::run(),
+        ["oracle"] => oracle::run(None),
+        ["oracle", filter] if !filter.starts_with('-') => oracle::run(Some(filter)),
+        ["bench", ref flags @ ..] if flags.iter().all(|flag| ["--without-torch", "--audit"].contains(flag)) => {
+            bench::run(flags.contains(&"--without-torch"), flags.contains(&"--audit"))
+        }
+        ["-h" | "--help" | "help"] => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        _ => bail!("unknown command or argument: {}\n\n{USAGE}", arguments.join(" ")),
     }
 }

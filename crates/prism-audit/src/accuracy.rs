@@ -108,7 +108,7 @@ pub fn pair_findings(examples: &[ExampleRow], branches: &[Branch<'_>]) -> Vec<Pa
             let found = by_pair(items);
             let bounds = wilson(found.share.correct, found.share.total, 0.95);
             PairFinding {
-                intervention: branch.name.to_string(),
+                intervention: branch.intervention,
                 pairs: found.share.total,
                 correct: found.share.correct,
                 accuracy: found.share.accuracy(),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use prism_run::Stage;
+use prism_run::{Mode, Stage};
 use prism_run::records::AlignmentRow;
 
 use crate::findings::AlignmentFinding;
@@ -34,21 +34,20 @@ impl Sums {
 /// One finding per mode and stage: mean over examples of the example's mean over
 /// positions. Values that are not finite are left out and counted in `reason`.
 pub fn align(rows: &[AlignmentRow]) -> Vec<AlignmentFinding> {
-    let mut groups: BTreeMap<(usize, &str, &str), BTreeMap<usize, Sums>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Mode, Stage), BTreeMap<usize, Sums>> = BTreeMap::new();
     for row in rows {
-        let key = (rank(&row.mode), row.mode.as_str(), row.stage.as_str());
-        groups.entry(key).or_default().entry(row.row).or_default().add(row);
+        groups.entry((row.mode, row.stage)).or_default().entry(row.row).or_default().add(row);
     }
     groups
         .into_iter()
-        .map(|((_, mode, stage), examples)| {
+        .map(|((mode, stage), examples)| {
             let of_group = || rows.iter().filter(|r| r.mode == mode && r.stage == stage);
             let undefined = of_group().filter(|r| !r.cosine.is_finite()).count();
             let means = |column: usize| -> Vec<f64> { examples.values().filter_map(|sums| sums.mean(column)).collect() };
             let cosines = means(0);
             AlignmentFinding {
-                mode: mode.to_string(),
-                stage: stage.to_string(),
+                mode,
+                stage,
                 examples: examples.len(),
                 positions: of_group().count(),
                 cosine: mean(&cosines),
@@ -66,12 +65,8 @@ pub fn align(rows: &[AlignmentRow]) -> Vec<AlignmentFinding> {
 }
 
 /// The mean cosine of a mode at the target stage, the paper's column.
-pub fn target_cosine(findings: &[AlignmentFinding], mode: &str) -> Option<f64> {
-    findings.iter().find(|f| f.mode == mode && f.stage == Stage::Target.name()).and_then(|f| f.cosine)
-}
-
-fn rank(mode: &str) -> usize {
-    ["teacher_forced", "free_running"].iter().position(|m| *m == mode).unwrap_or(2)
+pub fn target_cosine(findings: &[AlignmentFinding], mode: Mode) -> Option<f64> {
+    findings.iter().find(|f| f.mode == mode && f.stage == Stage::Target).and_then(|f| f.cosine)
 }
 
 fn mean(values: &[f64]) -> Option<f64> {
@@ -82,11 +77,11 @@ fn mean(values: &[f64]) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn row(row: usize, mode: &str, stage: &str, step: usize, cosine: f64) -> AlignmentRow {
+    fn row(row: usize, mode: Mode, step: usize, cosine: f64) -> AlignmentRow {
         AlignmentRow {
             row,
-            mode: mode.into(),
-            stage: stage.into(),
+            mode,
+            stage: Stage::Target,
             region: 0,
             step,
             cosine,
@@ -100,10 +95,10 @@ mod tests {
     #[test]
     fn an_example_counts_once_however_long_its_block() {
         let rows = [
-            row(0, "teacher_forced", "target", 0, 0.2),
-            row(0, "teacher_forced", "target", 1, 0.4),
-            row(1, "teacher_forced", "target", 0, 0.9),
-            row(1, "free_running", "target", 0, f64::NAN),
+            row(0, Mode::TeacherForced, 0, 0.2),
+            row(0, Mode::TeacherForced, 1, 0.4),
+            row(1, Mode::TeacherForced, 0, 0.9),
+            row(1, Mode::FreeRunning, 0, f64::NAN),
         ];
         let found = align(&rows);
         assert_eq!(found.len(), 2);
@@ -111,6 +106,6 @@ mod tests {
         assert_eq!((found[0].examples, found[0].positions, found[0].norm_ratio), (2, 3, Some(1.5)));
         assert_eq!((found[1].cosine, found[1].cosine_sd), (None, None));
         assert!(found[1].reason.as_deref().unwrap().contains("no cosine"));
-        assert!((target_cosine(&found, "teacher_forced").unwrap() - 0.6).abs() < 1e-12);
+        assert!((target_cosine(&found, Mode::TeacherForced).unwrap() - 0.6).abs() < 1e-12);
     }
 }

@@ -14,7 +14,7 @@ use crate::latents::sets::Named;
 use crate::latents::{attention, geometry, lens, projection, retrieval};
 use crate::pairs::Branch;
 use crate::responses::{counterfactual, donors, dose, steps, visibility};
-use crate::{AuditSettings, Result, accuracy, alignment, conclusion, faithfulness, pairs, probe, summary, verdict};
+use crate::{AuditSettings, Result, accuracy, alignment, faithfulness, pairs, probe, summary, verdict};
 
 /// Reads the run's records, computes every finding and writes `findings/`.
 ///
@@ -32,11 +32,16 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
         let path = folder.join(files::EXAMPLES);
         return Err(prism_run::Error::content(&path, "holds no example", "audit a benchmark with at least one example").into());
     }
+    let digests = records::digests::check(run)?;
     let answers_path = folder.join(files::ANSWERS);
     let answers: Vec<AnswerRow> = read_rows(&answers_path)?;
     let branches = pairs::branches(&answers_path, &examples, &answers)?;
 
     let mut findings = Findings::default();
+    if let Some(edited) = digests.filter(|names| !names.is_empty()) {
+        let text = format!("THE RECORDS WERE CHANGED after they were written: {}; these findings are of what lies there now", edited.join(", "));
+        findings.warnings.push(WarningFinding { about: "records".into(), text });
+    }
     let alignment_path = folder.join(files::ALIGNMENT);
     if alignment_path.exists() {
         findings.alignment = alignment::align(&read_rows::<AlignmentRow>(&alignment_path)?);
@@ -55,8 +60,20 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
     answers_to(&mut findings, &branches, &examples, &clusters, settings);
     of_latents(&mut findings, &folder, &examples, &answers, &clusters, settings)?;
     findings.pairs = accuracy::pair_findings(&examples, &branches);
-    findings.verdict = verdict::verdicts(&branches, &clusters, settings);
-    findings.conclusion = vec![conclusion::conclude(&findings.verdict)];
+    let judged = verdict::judge(&branches, &examples, &clusters, settings);
+    let mut concluded = judged.conclusion;
+    concluded.spread_over_norm = geometry::spread_over_norm(&findings.geometry);
+    if let Some(budget) = manifest.step_budget() {
+        (concluded.steps_context, concluded.steps_target) = (budget.by_stage.context, budget.by_stage.target);
+        concluded.inside_lengths = budget.inside();
+        let outside = budget.outside();
+        concluded.qualifier = match (concluded.qualifier.take(), outside) {
+            (Some(opened), Some(outside)) => Some(format!("{opened}; {outside}")),
+            (opened, outside) => opened.or(outside),
+        };
+        findings.warnings.extend(budget.warnings().into_iter().map(|text| WarningFinding { about: "step budget".into(), text }));
+    }
+    (findings.verdict, findings.categories, findings.conclusion) = (judged.verdicts, judged.categories, vec![concluded]);
     findings.table1 = vec![summary::summarise(&manifest, &examples, gap.as_ref(), &findings)];
     for (verdict, line) in findings.verdict.iter_mut().flat_map(|v| findings.table1.first().map(|line| (v, line))) {
         verdict.variant.clone_from(&line.variant);
@@ -89,7 +106,7 @@ fn of_latents(
     let path = folder.join(files::LATENTS);
     let vectors = if path.exists() { vectors::read(&path)? } else { Named::default() };
     // Of every other branch there are as many rows again, and nothing here reads them.
-    let steps = rows_where(folder, files::STEPS, |row: &LatentRow| row.intervention == "clean")?;
+    let steps = rows_where(folder, files::STEPS, |row: &LatentRow| row.intervention.is_clean())?;
     findings.geometry = geometry::geometry(&vectors, &steps);
     findings.retrieval = retrieval::retrieval(&vectors);
     findings.lens = lens::lens(&steps, &rows_of::<LensRow>(folder, files::LENS)?);

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use prism_run::records::ExampleRow;
+use prism_run::{Example, Outcome};
 
 use crate::statistics::bootstrap::Cluster;
 
@@ -44,6 +45,37 @@ impl Clusters {
         joined("counterfactual", &|e| std::iter::once(e.id.clone()).chain(e.counterfactual.clone()).collect());
         let of = examples.iter().enumerate().map(|(i, e)| (e.row, root(&mut parent, i))).collect();
         Self { of, joined_by: joined_by.join(", ") }
+    }
+
+    /// The clusters of examples that have not run yet.
+    pub fn of_examples(examples: &[Example]) -> Self {
+        let row = |e: &Example| ExampleRow {
+            row: e.row,
+            id: e.id.clone(),
+            question_id: String::new(),
+            category: None,
+            pair: e.pair.clone(),
+            counterfactual: e.counterfactual.clone(),
+            prompt: String::new(),
+            options: Vec::new(),
+            label: String::new(),
+            image: e.images.first().map(|path| path.display().to_string()).unwrap_or_default(),
+            images: e.images.len(),
+            boxes: String::new(),
+            prompt_tokens: 0,
+            visual_tokens: 0,
+            outcome: Outcome::Scored,
+            message: None,
+        };
+        Self::of(&examples.iter().map(row).collect::<Vec<_>>())
+    }
+
+    /// How many independent examples these are worth: n squared over the sum of the squared cluster sizes.
+    pub fn worth(&self) -> usize {
+        let mut sizes: BTreeMap<usize, usize> = BTreeMap::new();
+        self.of.values().for_each(|number| *sizes.entry(*number).or_default() += 1);
+        let (n, squares) = (self.of.len(), sizes.values().map(|size| size * size).sum::<usize>());
+        (n * n).checked_div(squares).unwrap_or(0)
     }
 
     /// `n` examples, rows 0 to `n - 1`, each for itself.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use prism_run::manifest::Manifest;
+use prism_run::{Cloud, Intervention, Stage};
 
 use crate::compare::items;
 use crate::findings::{CurveFinding, GeometryFinding};
@@ -59,12 +60,12 @@ fn one(run: &Path, manifest: &Manifest, findings: &Findings) -> CurveFinding {
     let setting = |key: &str| manifest.settings.get(key);
     let checkpoint = setting("checkpoint").and_then(|path| path.as_str()).and_then(|path| Path::new(path).file_name()?.to_str());
     let latents = |of: fn(&GeometryFinding) -> Option<f64>| {
-        mean(findings.geometry.iter().filter(|g| g.mode == "free_running" && g.stage == "target").filter_map(of))
+        mean(findings.geometry.iter().filter(|g| g.mode == Cloud::FreeRunning && g.stage == Stage::Target).filter_map(of))
     };
     CurveFinding {
         run: run.display().to_string(),
         training_step: checkpoint.and_then(|name| name.strip_prefix("checkpoint-")?.parse().ok()),
-        steps: setting("steps").and_then(|steps| usize::try_from(steps.as_u64()?).ok()),
+        steps: manifest.steps_by_stage().and_then(|steps| steps.target),
         examples: line.map_or(0, |line| line.examples),
         opened: line.and_then(|line| line.opened),
         parsed: (all > 0).then(|| parsed as f64 / all as f64),
@@ -82,14 +83,16 @@ fn one(run: &Path, manifest: &Manifest, findings: &Findings) -> CurveFinding {
         effective_rank: latents(|g| g.effective_rank),
         end_cosine: latents(|g| g.end_cosine),
         delta_zero: line.and_then(|line| line.delta_truncate),
-        conclusion: line.map(|line| line.conclusion.clone()).unwrap_or_default(),
+        word: line.map(|line| line.word),
+        presence: line.map(|line| line.presence),
+        inside_lengths: findings.conclusion.first().and_then(|c| c.inside_lengths),
         reason: None,
     }
 }
 
 /// Changes of the clean answers from the first run to this one, on the examples both have.
 fn pair(finding: &mut CurveFinding, first: &items::Answers, here: &items::Answers) {
-    let (Some(before), Some(after)) = (first.scores.get("clean"), here.scores.get("clean")) else { return };
+    let (Some(before), Some(after)) = (first.scores.get(&Intervention::CLEAN), here.scores.get(&Intervention::CLEAN)) else { return };
     let changes: Vec<(&str, f64)> = after.iter().filter_map(|(id, score)| Some((id.as_str(), score - before.get(id)?))).collect();
     if changes.is_empty() {
         finding.reason = Some("changes: no example is in both runs".into());
@@ -138,7 +141,7 @@ pub fn describe(found: &[CurveFinding]) -> String {
                 number(f.effective_rank, 1),
                 number(f.end_cosine, 3),
                 points(f.delta_zero),
-                f.conclusion.clone(),
+                f.word.map_or_else(|| "n/a".to_string(), |word| word.to_string()),
             ]
         })
         .collect();
@@ -161,7 +164,7 @@ mod tests {
     /// Questions in pairs of one image, `pairs` of them, with the scores of the two.
     fn answers(pairs: &[(f64, f64)]) -> items::Answers {
         let mut found = items::Answers::default();
-        let scores = found.scores.entry("clean".into()).or_default();
+        let scores = found.scores.entry(Intervention::CLEAN).or_default();
         for (i, (a, b)) in pairs.iter().enumerate() {
             for (part, score) in [("a", a), ("b", b)] {
                 scores.insert(format!("{i}{part}"), *score);

@@ -1,7 +1,7 @@
 //! Faithfulness findings (method, section 7): what an intervention on the latents
 //! does to the outcomes, on the same examples, by category.
 
-use prism_run::Outcome;
+use prism_run::{Intervention, Outcome};
 use prism_run::random::Stream;
 use prism_run::records::AnswerRow;
 
@@ -40,11 +40,11 @@ fn one(branch: &Branch<'_>, category: &str, clusters: &Clusters, settings: &Audi
     let rows: Vec<&AnswerRow> = branch.rows.iter().filter(|(_, c)| belongs(*c)).map(|(r, _)| *r).collect();
     let pairs: Vec<Pair<'_>> = branch.pairs.iter().filter(|p| belongs(p.category)).copied().collect();
     let n = pairs.len();
-    let outcomes = |outcome: Outcome| rows.iter().filter(|r| r.outcome == outcome.name()).count();
+    let outcomes = |outcome: Outcome| rows.iter().filter(|r| r.outcome == outcome).count();
     let correct = pairs.iter().filter(|p| right(p.other)).count();
     let bounds = wilson(correct, n, 0.95);
     let mut finding = FaithfulnessFinding {
-        intervention: branch.name.to_string(),
+        intervention: branch.intervention,
         category: category.to_string(),
         examples: n,
         correct,
@@ -157,8 +157,8 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 pub fn warnings(branches: &[Branch<'_>], findings: &[FaithfulnessFinding]) -> Vec<WarningFinding> {
     let mut texts = Vec::new();
     let clean = branches.iter().find(|b| b.is_clean());
-    let overall = |name: &str| findings.iter().find(|f| f.intervention == name && f.category == ALL);
-    if let Some(finding) = clean.and_then(|b| overall(b.name)) {
+    let overall = |of: Intervention| findings.iter().find(|f| f.intervention == of && f.category == ALL);
+    if let Some(finding) = clean.and_then(|b| overall(b.intervention)) {
         match finding.opened {
             Some(0.0) => texts.push(format!(
                 "NO LATENTS RAN: the latent block opened in none of {} examples, so no intervention was tested; deltas are absent",
@@ -189,25 +189,25 @@ pub fn warnings(branches: &[Branch<'_>], findings: &[FaithfulnessFinding]) -> Ve
     }
     let clean_pairs = clean.map_or(0, |b| b.pairs.len());
     for branch in branches.iter().filter(|b| !b.is_clean()) {
-        let Some(finding) = overall(branch.name) else { continue };
+        let Some(finding) = overall(branch.intervention) else { continue };
         if finding.lost_unparsed > 0 {
             texts.push(format!(
                 "{}: {} of the {} answers lost could not be parsed any more: a damaged format, not necessarily another choice",
-                branch.name, finding.lost_unparsed, finding.lost
+                branch.intervention, finding.lost_unparsed, finding.lost
             ));
         }
         if finding.examples < clean_pairs {
             let missing = clean_pairs - finding.examples;
-            texts.push(format!("{missing} examples of the clean run lack an outcome under {}", branch.name));
+            texts.push(format!("{missing} examples of the clean run lack an outcome under {}", branch.intervention));
         }
         let ran = branch.pairs.iter().any(|p| opened(p.clean));
         if branch.is_sham() && finding.changed > 0 {
             texts.push(format!(
                 "{} changed {} outputs although it replaces nothing: the hook itself is not neutral, no delta can be trusted",
-                branch.name, finding.changed
+                branch.intervention, finding.changed
             ));
         } else if !branch.is_sham() && ran && finding.changed == 0 {
-            texts.push(format!("{} changed not one generated token in {} examples", branch.name, finding.examples));
+            texts.push(format!("{} changed not one generated token in {} examples", branch.intervention, finding.examples));
         }
     }
     texts.into_iter().map(|text| WarningFinding { about: "faithfulness".into(), text }).collect()

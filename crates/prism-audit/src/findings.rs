@@ -7,6 +7,7 @@
 //! | `faithfulness.parquet` | intervention x category |
 //! | `pairs.parquet` | intervention, for a benchmark with pairs |
 //! | `verdict.parquet` | intervention |
+//! | `categories.parquet` | decisive intervention x category |
 //! | `conclusion.parquet` | run |
 //! | `visibility.parquet` | view of the image x intervention: necessity and sufficiency |
 //! | `dose.parquet` | family and amount of a graded intervention |
@@ -41,7 +42,7 @@ pub mod verdict;
 
 use std::path::{Path, PathBuf};
 
-pub use conclusion::ConclusionFinding;
+pub use conclusion::{CategoryFinding, ConclusionFinding};
 pub use curve::CurveFinding;
 pub use faithfulness::FaithfulnessFinding;
 pub use latents::{AttentionFinding, GeometryFinding, LensFinding, ProjectionFinding, RetrievalFinding};
@@ -53,62 +54,18 @@ pub use validity::ValidityFinding;
 pub use verdict::VerdictFinding;
 
 use prism_run::table::{Row, read_rows, write_rows};
-use prism_run::table_row;
+use prism_run::{Intervention, Mode, Need, Stage, Verdict, table_row};
 
 use crate::Result;
-
-/// File names inside `findings/`.
-pub mod files {
-    /// [`super::AlignmentFinding`].
-    pub const ALIGNMENT: &str = "alignment.parquet";
-    /// [`super::ProbeFinding`].
-    pub const PROBE: &str = "probe.parquet";
-    /// [`super::FaithfulnessFinding`].
-    pub const FAITHFULNESS: &str = "faithfulness.parquet";
-    /// [`super::PairFinding`].
-    pub const PAIRS: &str = "pairs.parquet";
-    /// [`super::VerdictFinding`].
-    pub const VERDICT: &str = "verdict.parquet";
-    /// [`super::ConclusionFinding`].
-    pub const CONCLUSION: &str = "conclusion.parquet";
-    /// [`super::VariantSummary`].
-    pub const TABLE1: &str = "table1.parquet";
-    /// [`super::ComparisonFinding`].
-    pub const COMPARISON: &str = "comparison.parquet";
-    /// [`super::SeedFinding`].
-    pub const SEEDS: &str = "seeds.parquet";
-    /// [`super::VisibilityFinding`].
-    pub const VISIBILITY: &str = "visibility.parquet";
-    /// [`super::DoseFinding`].
-    pub const DOSE: &str = "dose.parquet";
-    /// [`super::StepFinding`].
-    pub const STEPS: &str = "steps.parquet";
-    /// [`super::DonorFinding`].
-    pub const DONORS: &str = "donors.parquet";
-    /// [`super::CounterfactualFinding`].
-    pub const COUNTERFACTUAL: &str = "counterfactual.parquet";
-    /// [`super::GeometryFinding`].
-    pub const GEOMETRY: &str = "geometry.parquet";
-    /// [`super::RetrievalFinding`].
-    pub const RETRIEVAL: &str = "retrieval.parquet";
-    /// [`super::LensFinding`].
-    pub const LENS: &str = "lens.parquet";
-    /// [`super::AttentionFinding`].
-    pub const ATTENTION: &str = "attention.parquet";
-    /// [`super::ProjectionFinding`].
-    pub const PROJECTION: &str = "projection.parquet";
-    /// [`super::WarningFinding`].
-    pub const WARNINGS: &str = "warnings.parquet";
-}
 
 table_row! {
     /// Alignment of latents and teacher targets (method, section 5): mean over
     /// examples of each example's mean over latent positions.
     pub struct AlignmentFinding {
         /// `teacher_forced` or `free_running`.
-        pub mode: String,
+        pub mode: Mode,
         /// `context` or `target`.
-        pub stage: String,
+        pub stage: Stage,
         /// Examples with at least one position.
         pub examples: usize,
         /// Latent positions over all examples.
@@ -182,10 +139,12 @@ table_row! {
         pub delta_noise_10: Option<f64>,
         /// Delta under swap.
         pub delta_swap: Option<f64>,
-        /// The verdicts of its interventions in words.
-        pub verdict: String,
-        /// The verdict of the run, e.g. `load-bearing`.
-        pub conclusion: String,
+        /// The run's word: is what its latents say used?
+        pub word: Verdict,
+        /// Whether its block is needed.
+        pub presence: Need,
+        /// Both in one sentence.
+        pub sentence: String,
     }
 }
 
@@ -237,7 +196,7 @@ table_row! {
     /// Pair accuracy: a pair counts only when all of its questions are right.
     pub struct PairFinding {
         /// Textual form of the intervention; `clean` is the baseline.
-        pub intervention: String,
+        pub intervention: Intervention,
         /// Pairs that ran whole.
         pub pairs: usize,
         /// Pairs right as a whole.
@@ -265,62 +224,92 @@ table_row! {
     }
 }
 
-/// Everything one audit found.
-#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Findings {
+/// Declares [`Findings`]: constants, files, reader and writer follow from the one list.
+macro_rules! tables {
+    ($($(#[$meta:meta])* $field:ident, $constant:ident: $row:ty = $file:literal;)+) => {
+        /// File names inside `findings/`.
+        pub mod files {
+            $(#[doc = concat!("Table of [`super::", stringify!($row), "`].")] pub const $constant: &str = $file;)+
+            /// All of them, in the order of a report.
+            pub const ALL: [&str; [$($file),+].len()] = [$($file),+];
+        }
+
+        /// Everything one audit found.
+        #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+        pub struct Findings {
+            $($(#[$meta])* pub $field: Vec<$row>,)+
+        }
+
+        impl Findings {
+            fn write_tables(&self, folder: &Path) -> Result<()> {
+                $(put(folder, $file, &self.$field)?;)+
+                Ok(())
+            }
+
+            fn read_tables(folder: &Path) -> Result<Self> {
+                Ok(Self { $($field: take(folder, $file)?,)+ })
+            }
+        }
+    };
+}
+
+tables! {
     /// Alignment by mode and stage.
-    pub alignment: Vec<AlignmentFinding>,
+    alignment, ALIGNMENT: AlignmentFinding = "alignment.parquet";
     /// Probes by position.
-    pub probe: Vec<ProbeFinding>,
+    probe, PROBE: ProbeFinding = "probe.parquet";
     /// Interventions by category.
-    pub faithfulness: Vec<FaithfulnessFinding>,
+    faithfulness, FAITHFULNESS: FaithfulnessFinding = "faithfulness.parquet";
     /// Pair accuracy by intervention; empty for a benchmark without pairs.
     #[serde(default)]
-    pub pairs: Vec<PairFinding>,
-    /// Verdict per intervention; in a comparison those of every run, adjusted together.
-    pub verdict: Vec<VerdictFinding>,
+    pairs, PAIRS: PairFinding = "pairs.parquet";
+    /// What each intervention shows; in a comparison those of every run.
+    verdict, VERDICT: VerdictFinding = "verdict.parquet";
+    /// Decisive interventions by category.
+    #[serde(default)]
+    categories, CATEGORIES: CategoryFinding = "categories.parquet";
     /// Verdict per run.
     #[serde(default)]
-    pub conclusion: Vec<ConclusionFinding>,
+    conclusion, CONCLUSION: ConclusionFinding = "conclusion.parquet";
     /// Table 1: one row for an audit, all rows for a comparison.
-    pub table1: Vec<VariantSummary>,
+    table1, TABLE1: VariantSummary = "table1.parquet";
     /// Table 2; empty for a single audit.
-    pub comparison: Vec<ComparisonFinding>,
+    comparison, COMPARISON: ComparisonFinding = "comparison.parquet";
     /// Variants over their training seeds; empty for a single audit, and where no variant has several.
     #[serde(default)]
-    pub seeds: Vec<SeedFinding>,
+    seeds, SEEDS: SeedFinding = "seeds.parquet";
     /// Necessity and sufficiency, by view of the image; empty where none was run.
     #[serde(default)]
-    pub visibility: Vec<VisibilityFinding>,
+    visibility, VISIBILITY: VisibilityFinding = "visibility.parquet";
     /// Graded interventions by amount.
     #[serde(default)]
-    pub doses: Vec<DoseFinding>,
+    doses, DOSE: DoseFinding = "dose.parquet";
     /// Interventions on part of the block.
     #[serde(default)]
-    pub steps: Vec<StepFinding>,
-    /// Swaps: whether answers follow the donor.
+    steps, STEPS: StepFinding = "steps.parquet";
+    /// Exchanges: whether answers follow the donor.
     #[serde(default)]
-    pub donors: Vec<DonorFinding>,
+    donors, DONORS: DonorFinding = "donors.parquet";
     /// Counterfactual partners by place; empty for a benchmark without.
     #[serde(default)]
-    pub counterfactual: Vec<CounterfactualFinding>,
+    counterfactual, COUNTERFACTUAL: CounterfactualFinding = "counterfactual.parquet";
     /// Geometry of the latents by mode and step.
     #[serde(default)]
-    pub geometry: Vec<GeometryFinding>,
+    geometry, GEOMETRY: GeometryFinding = "geometry.parquet";
     /// Latents beside their teacher targets, by mode and step.
     #[serde(default)]
-    pub retrieval: Vec<RetrievalFinding>,
+    retrieval, RETRIEVAL: RetrievalFinding = "retrieval.parquet";
     /// Logit lens by step and layer.
     #[serde(default)]
-    pub lens: Vec<LensFinding>,
+    lens, LENS: LensFinding = "lens.parquet";
     /// Attention by forward and layer.
     #[serde(default)]
-    pub attention: Vec<AttentionFinding>,
+    attention, ATTENTION: AttentionFinding = "attention.parquet";
     /// Latents of the clean run in a plane: points to draw, no result to print.
     #[serde(skip)]
-    pub projection: Vec<ProjectionFinding>,
+    projection, PROJECTION: ProjectionFinding = "projection.parquet";
     /// Warnings.
-    pub warnings: Vec<WarningFinding>,
+    warnings, WARNINGS: WarningFinding = "warnings.parquet";
 }
 
 /// The findings folder of a run.
@@ -336,26 +325,7 @@ impl Findings {
     /// When a file cannot be written.
     pub fn write(&self, run: &Path) -> Result<()> {
         let partial = prism_run::folder::PartialFolder::create(&folder(run))?;
-        put(partial.path(), files::ALIGNMENT, &self.alignment)?;
-        put(partial.path(), files::PROBE, &self.probe)?;
-        put(partial.path(), files::FAITHFULNESS, &self.faithfulness)?;
-        put(partial.path(), files::PAIRS, &self.pairs)?;
-        put(partial.path(), files::VERDICT, &self.verdict)?;
-        put(partial.path(), files::CONCLUSION, &self.conclusion)?;
-        put(partial.path(), files::TABLE1, &self.table1)?;
-        put(partial.path(), files::COMPARISON, &self.comparison)?;
-        put(partial.path(), files::SEEDS, &self.seeds)?;
-        put(partial.path(), files::VISIBILITY, &self.visibility)?;
-        put(partial.path(), files::DOSE, &self.doses)?;
-        put(partial.path(), files::STEPS, &self.steps)?;
-        put(partial.path(), files::DONORS, &self.donors)?;
-        put(partial.path(), files::COUNTERFACTUAL, &self.counterfactual)?;
-        put(partial.path(), files::GEOMETRY, &self.geometry)?;
-        put(partial.path(), files::RETRIEVAL, &self.retrieval)?;
-        put(partial.path(), files::LENS, &self.lens)?;
-        put(partial.path(), files::ATTENTION, &self.attention)?;
-        put(partial.path(), files::PROJECTION, &self.projection)?;
-        put(partial.path(), files::WARNINGS, &self.warnings)?;
+        self.write_tables(partial.path())?;
         partial.finish()?;
         Ok(())
     }
@@ -370,28 +340,7 @@ impl Findings {
             let cause = "has no findings";
             return Err(prism_run::Error::content(run, cause, "run `prism audit` on this folder first").into());
         }
-        Ok(Self {
-            alignment: take(&folder, files::ALIGNMENT)?,
-            probe: take(&folder, files::PROBE)?,
-            faithfulness: take(&folder, files::FAITHFULNESS)?,
-            pairs: take(&folder, files::PAIRS)?,
-            verdict: take(&folder, files::VERDICT)?,
-            conclusion: take(&folder, files::CONCLUSION)?,
-            table1: take(&folder, files::TABLE1)?,
-            comparison: take(&folder, files::COMPARISON)?,
-            seeds: take(&folder, files::SEEDS)?,
-            visibility: take(&folder, files::VISIBILITY)?,
-            doses: take(&folder, files::DOSE)?,
-            steps: take(&folder, files::STEPS)?,
-            donors: take(&folder, files::DONORS)?,
-            counterfactual: take(&folder, files::COUNTERFACTUAL)?,
-            geometry: take(&folder, files::GEOMETRY)?,
-            retrieval: take(&folder, files::RETRIEVAL)?,
-            lens: take(&folder, files::LENS)?,
-            attention: take(&folder, files::ATTENTION)?,
-            projection: take(&folder, files::PROJECTION)?,
-            warnings: take(&folder, files::WARNINGS)?,
-        })
+        Self::read_tables(&folder)
     }
 }
 

@@ -12,7 +12,6 @@ pub mod alignment;
 pub mod audit;
 pub mod clusters;
 pub mod compare;
-pub mod conclusion;
 pub mod curve;
 pub mod error;
 pub mod faithfulness;

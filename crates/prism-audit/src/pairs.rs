@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use prism_run::records::{AnswerRow, ExampleRow};
-use prism_run::{Action, Donor, Intervention, Outcome, View};
+use prism_run::{Action, Intervention, Outcome, View};
 
 use crate::Result;
 
@@ -27,10 +27,8 @@ pub struct Pair<'a> {
 /// All answers of one intervention.
 #[derive(Debug, Clone)]
 pub struct Branch<'a> {
-    /// Textual form of the intervention.
-    pub name: &'a str,
-    /// Its parsed form; absent when another version wrote a form unknown here.
-    pub intervention: Option<Intervention>,
+    /// The intervention.
+    pub intervention: Intervention,
     /// Examples that ran both clean and here, in row order.
     pub pairs: Vec<Pair<'a>>,
     /// Every answer row of the intervention with its category, failures included.
@@ -62,70 +60,65 @@ pub fn gained(pair: &Pair<'_>) -> bool {
     !right(pair.clean) && right(pair.other)
 }
 
-/// An intervention's textual form without the view of the image it was run under (`@...`).
-pub fn base(name: &str) -> &str {
-    name.split_once('@').map_or(name, |(base, _)| base)
+/// Whether letter or parse state differ: what `unchanged` counts.
+pub fn answer_changed(pair: &Pair<'_>) -> bool {
+    pair.clean.answer != pair.other.answer
 }
 
 impl Branch<'_> {
     /// Whether it only checks that the hook changes nothing.
     pub fn is_sham(&self) -> bool {
-        self.intervention.is_some_and(|intervention| intervention.is_sham())
+        self.intervention.is_sham()
     }
 
     /// Whether it is the baseline.
     pub fn is_clean(&self) -> bool {
-        self.intervention.is_some_and(|intervention| intervention.is_clean())
+        self.intervention.is_clean()
     }
 }
 
 /// The branch beside the clean run under its own view of the image: `None` where that was not run. A branch in full view, and
 /// the clean run under a view, stand beside the clean run in full view.
 pub fn within_view<'a>(branch: &Branch<'a>, branches: &[Branch<'a>]) -> Option<Branch<'a>> {
-    let Some(own) = branch.intervention.filter(|i| i.view != View::Open && i.action != Action::Clean) else {
+    let own = branch.intervention;
+    if own.view == View::Open || own.action == Action::Clean {
         return Some(branch.clone());
-    };
-    let is_baseline = |b: &&Branch<'_>| b.intervention.is_some_and(|i| i.action == Action::Clean && i.view == own.view);
-    let baseline = branches.iter().find(is_baseline)?;
+    }
+    let baseline = branches.iter().find(|b| b.intervention == own.baseline())?;
     let clean: BTreeMap<usize, &AnswerRow> = baseline.pairs.iter().map(|p| (p.other.row, p.other)).collect();
     let pairs = branch.pairs.iter().filter_map(|p| Some(Pair { clean: clean.get(&p.other.row)?, ..*p })).collect();
     Some(Branch { pairs, ..branch.clone() })
 }
 
-/// Groups the answers by intervention (clean, zero, noise by amount, swaps, others by name,
-/// sham, other views) and pairs each with the clean answers.
+/// Groups the answers by intervention, in table order, and pairs each with the clean answers.
 ///
 /// # Errors
-/// When `path` (the answers file, named in messages) holds an unknown outcome, an
+/// When `path` (the answers file, named in messages) holds an
 /// example that is not in the benchmark, an answer twice, or no clean run.
 pub fn branches<'a>(path: &Path, examples: &'a [ExampleRow], answers: &'a [AnswerRow]) -> Result<Vec<Branch<'a>>> {
     let bad = |cause: String| prism_run::Error::content(path, cause, "delete the records folder and run the audit again");
     let categories: BTreeMap<usize, Option<&str>> = examples.iter().map(|e| (e.row, e.category.as_deref())).collect();
     let labels: BTreeMap<usize, &str> = examples.iter().map(|e| (e.row, e.label.as_str())).collect();
-    let mut by_name: BTreeMap<(u8, u64, &str), BTreeMap<usize, &AnswerRow>> = BTreeMap::new();
+    let mut by_name: BTreeMap<Intervention, BTreeMap<usize, &AnswerRow>> = BTreeMap::new();
     for answer in answers {
-        if Outcome::from_name(&answer.outcome).is_none() {
-            return Err(bad(format!("row {}: unknown outcome `{}`", answer.row, answer.outcome)).into());
-        }
         if !categories.contains_key(&answer.row) {
             return Err(bad(format!("row {} is not among the examples", answer.row)).into());
         }
-        let branch = by_name.entry(order(&answer.intervention)).or_default();
+        let branch = by_name.entry(answer.intervention).or_default();
         if branch.insert(answer.row, answer).is_some() {
             return Err(bad(format!("row {} answers twice under `{}`", answer.row, answer.intervention)).into());
         }
     }
-    let Some(clean) = by_name.get(&order("clean")).cloned() else {
+    let Some(clean) = by_name.get(&Intervention::CLEAN).cloned() else {
         return Err(bad("holds no clean run to compare with".into()).into());
     };
     let category = |row: usize| categories.get(&row).copied().flatten();
     let label = |row: usize| labels.get(&row).copied().unwrap_or_default();
-    let usable = |answer: &AnswerRow| answer.outcome != Outcome::Error.name();
+    let usable = |answer: &AnswerRow| answer.outcome != Outcome::Error;
     Ok(by_name
         .into_iter()
-        .map(|((_, _, name), rows)| Branch {
-            name,
-            intervention: name.parse().ok(),
+        .map(|(intervention, rows)| Branch {
+            intervention,
             pairs: rows
                 .values()
                 .filter_map(|other| {
@@ -136,23 +129,4 @@ pub fn branches<'a>(path: &Path, examples: &'a [ExampleRow], answers: &'a [Answe
             rows: rows.into_values().map(|answer| (answer, category(answer.row))).collect(),
         })
         .collect())
-}
-
-/// Sort key of an intervention: kind, then amount, then text; other views of the image last.
-fn order(name: &str) -> (u8, u64, &str) {
-    let Ok(intervention) = name.parse::<Intervention>() else { return (9, 0, name) };
-    if intervention.view != View::Open {
-        return (8, 0, name);
-    }
-    // The bits of a non-negative number sort as the number does.
-    match intervention.action {
-        Action::Clean => (0, 0, name),
-        Action::Zero => (1, 0, name),
-        Action::Noise(sigma) => (2, sigma.to_bits(), name),
-        Action::RelativeNoise(share) => (3, share.to_bits(), name),
-        Action::Swap(Donor::Random) => (4, 0, name),
-        Action::Swap(Donor::Row(row)) => (5, row as u64, name),
-        Action::Swap(Donor::Itself) => (7, 0, name),
-        _ => (6, 0, name),
-    }
 }

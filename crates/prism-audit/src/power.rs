@@ -1,12 +1,17 @@
-//! What a benchmark of this size can show, told before the run starts.
+//! What a benchmark of this size can show, said before the run starts.
 //!
-//! Nothing of the run is known yet, so the discordance is assumed: the share of examples
-//! right in one of the two runs only.
+//! Nothing of the run is known yet, so two things are assumed: of latents that nothing reads
+//! an exchange changes one answer in a hundred; and in a run that loses, one answer in ten is
+//! right in one run only. The plan is the rule's own arithmetic, so what it promises and what a
+//! run prints cannot disagree.
 
 use crate::AuditSettings;
-use crate::statistics::equivalence::{detectable_difference, needed_for_equivalence};
+use crate::statistics::clopper_pearson::needed_for_unchanged;
+use crate::statistics::equivalence::detectable_difference;
 
-/// Discordance assumed: about what published corruptions of this kind show.
+/// Share of changed answers assumed where nothing reads the latents.
+pub const ASSUMED: f64 = 0.01;
+/// Discordance assumed where accuracy falls.
 pub const DISCORDANCE: f64 = 0.10;
 /// Power the sizes are computed for.
 pub const POWER: f64 = 0.8;
@@ -16,61 +21,60 @@ pub const POWER: f64 = 0.8;
 pub struct Planned {
     /// Examples.
     pub examples: usize,
-    /// Interventions tested as one family.
+    /// Independent examples they are worth: clusters, where examples form clusters.
+    pub independent: usize,
+    /// Tests of the content family.
     pub tests: usize,
-    /// Assumed discordance.
-    pub discordance: f64,
-    /// Smallest |change of accuracy| shown with that power by one test alone; `None` when
+    /// Smallest loss of accuracy shown with that power as the first of the family; `None` when
     /// even all discordant examples on one side would not show it.
     pub detectable: Option<f64>,
-    /// The same at alpha over the number of tests, the first step of Holm's adjustment.
-    pub detectable_in_family: Option<f64>,
-    /// Examples the equivalence test needs.
-    pub needed: usize,
-    /// The equivalence margin.
+    /// Independent examples `bypassed` needs.
+    pub needed: Option<usize>,
+    /// The margin.
     pub margin: f64,
     /// The level.
     pub alpha: f64,
 }
 
-/// The sizes for `examples` examples under `tests` interventions.
-pub fn planned(examples: usize, tests: usize, settings: &AuditSettings) -> Planned {
-    let at = |alpha: f64| detectable_difference(examples, DISCORDANCE, alpha, POWER);
+/// The sizes for `examples` examples worth `independent` ones.
+pub fn planned(examples: usize, independent: usize, settings: &AuditSettings) -> Planned {
+    let tests = settings.content.len();
     Planned {
         examples,
+        independent,
         tests,
-        discordance: DISCORDANCE,
-        detectable: at(settings.alpha),
-        detectable_in_family: at(settings.alpha / tests.max(1) as f64),
-        needed: needed_for_equivalence(DISCORDANCE, settings.equivalence_margin, settings.alpha, POWER),
+        detectable: detectable_difference(examples, DISCORDANCE, settings.alpha / tests.max(1) as f64, POWER),
+        needed: needed_for_unchanged(ASSUMED, settings.equivalence_margin, settings.alpha, POWER),
         margin: settings.equivalence_margin,
         alpha: settings.alpha,
     }
 }
 
 impl Planned {
+    /// Whether `bypassed` can be expected of latents that nothing reads.
+    pub fn can_show_bypass(&self) -> bool {
+        self.needed.is_some_and(|needed| self.independent >= needed)
+    }
+
     /// One line.
     pub fn in_words(&self) -> String {
-        let points = |value: Option<f64>| {
-            value.map_or("no change of any size".to_string(), |v| format!("a change of at least {:.1} points", 100.0 * v))
+        let loss = self.detectable.map_or("no loss of any size".to_string(), |v| format!("a loss of {:.1} points or more", 100.0 * v));
+        let enough = match (self.needed, self.can_show_bypass()) {
+            (None, _) => format!("a margin of {:.1} points cannot show `bypassed`", 100.0 * self.margin),
+            (Some(needed), true) => format!("enough for `bypassed` where nothing reads the latents (it takes {needed})"),
+            (Some(needed), false) => format!("too few for `bypassed`, which takes {needed} even where nothing reads the latents"),
         };
-        let enough = if self.examples < self.needed {
-            "too few to expect `bypassed`"
-        } else {
-            "enough to expect `bypassed` of latents nothing reads"
+        let worth = match self.independent == self.examples {
+            true => String::new(),
+            false => format!(" in {} clusters", self.independent),
         };
         format!(
-            "{} examples can show (if {:.0} % are right in one run only; {:.0} % power, alpha {}): {} by one test, \
-             {} as the first of {} adjusted; no change beyond ±{:.1} points takes {}: {enough}",
+            "{} examples{worth}: {enough}; of latents that are used they show {loss} ({:.0} % power, {} tests, alpha {}, margin {:.1} points)",
             self.examples,
-            100.0 * self.discordance,
             100.0 * POWER,
-            self.alpha,
-            points(self.detectable),
-            points(self.detectable_in_family),
             self.tests,
+            self.alpha,
             100.0 * self.margin,
-            self.needed,
         )
     }
 }
@@ -80,13 +84,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_tests_show_less_and_the_line_says_what_is_needed() {
-        let vstar = planned(191, 5, &AuditSettings::default());
-        assert!(vstar.detectable.unwrap() < vstar.detectable_in_family.unwrap(), "{vstar:?}");
-        assert_eq!(vstar.needed, 343);
-        let line = vstar.in_words();
-        assert!(line.contains("takes 343: too few") && !line.contains('\n'), "{line}");
-        assert!(planned(400, 5, &AuditSettings::default()).in_words().contains("enough"));
-        assert!(planned(20, 5, &AuditSettings::default()).in_words().contains("no change of any size"), "twenty show nothing");
+    fn the_line_says_what_is_needed() {
+        let settings = AuditSettings::default();
+        let vstar = planned(191, 191, &settings);
+        assert_eq!(vstar.needed, Some(124));
+        assert!(vstar.in_words().contains("enough for `bypassed`") && !vstar.in_words().contains('\n'), "{}", vstar.in_words());
+        let few = planned(100, 100, &settings);
+        assert!(few.in_words().contains("too few for `bypassed`"), "{}", few.in_words());
+        assert!(planned(600, 100, &settings).in_words().contains("in 100 clusters"));
+        assert!(planned(20, 20, &settings).in_words().contains("no loss of any size"), "twenty show nothing");
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use prism_run::{Action, Donor, Intervention, Role};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -56,14 +57,20 @@ pub struct AuditSettings {
     pub control_draws: usize,
     /// Bootstrap replicates.
     pub replicates: usize,
-    /// Equivalence margin in accuracy (0.05 = five points): `bypassed` is said only
-    /// when the effect is shown to be smaller than this.
+    /// The margin, a share (0.05 = five points): of accuracy in equivalence tests and losses,
+    /// of the answers that change in `unchanged`.
     pub equivalence_margin: f64,
-    /// Smallest change of the latents, as a share of their norm, that tests anything:
-    /// below it an intervention without effect is `too weak to test`.
-    pub strength_floor: f64,
-    /// Family-wise error rate of `changes the answer`, and the level of the equivalence test.
+    /// Least strength, in units of the latents' natural spread over examples, that tests
+    /// anything: below it an intervention is `too weak`. Random donors have about 1.4.
+    pub least_strength: f64,
+    /// Largest share of a category's answers that may change unseen where `not used` is said.
+    pub category_margin: f64,
+    /// Family-wise error rate of losses and gains, and the level of bounds and equivalence tests.
     pub alpha: f64,
+    /// The declared content set: is what the latents say used? Both kinds of exchange must be in it.
+    pub content: Vec<Intervention>,
+    /// The declared presence set: is the block needed?
+    pub presence: Vec<Intervention>,
     /// Runs whose vectors are floors of the probes, by name: the base model, a randomly
     /// initialised one, on the same examples.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -84,11 +91,26 @@ impl Default for AuditSettings {
             control_draws: 50,
             replicates: 5000,
             equivalence_margin: 0.05,
-            strength_floor: 0.05,
+            least_strength: 0.5,
+            category_margin: 0.2,
             alpha: 0.05,
+            content: content_set(),
+            presence: presence_set(),
             floors: BTreeMap::new(),
         }
     }
+}
+
+/// The content set where none is declared. Partners of the example count only where they exist,
+/// are strong enough, and are as many as `unchanged` needs.
+pub fn content_set() -> Vec<Intervention> {
+    let donors = [Action::Swap(Donor::OtherAnswer), Action::SwapKv(Donor::OtherAnswer), Action::Draw, Action::Mean];
+    donors.into_iter().chain([Action::Swap(Donor::Counterfactual)]).map(Intervention::from).collect()
+}
+
+/// The presence set where none is declared.
+pub fn presence_set() -> Vec<Intervention> {
+    [Action::Remove, Action::Markers].map(Intervention::from).to_vec()
 }
 
 impl AuditSettings {
@@ -137,8 +159,26 @@ impl AuditSettings {
         if !(self.equivalence_margin > 0.0 && self.equivalence_margin < 1.0) {
             return refuse("equivalence_margin", self.equivalence_margin.to_string(), "not a share", "give a number between 0 and 1");
         }
-        if !(self.strength_floor >= 0.0 && self.strength_floor < 1.0) {
-            return refuse("strength_floor", self.strength_floor.to_string(), "not a share", "give a number from 0 to below 1");
+        if !(self.least_strength >= 0.0 && self.least_strength < 1.0) {
+            return refuse("least_strength", self.least_strength.to_string(), "out of range", "give a number from 0 to below 1");
+        }
+        if !(self.category_margin >= self.equivalence_margin && self.category_margin < 1.0) {
+            let remedy = "give a share of at least the equivalence margin";
+            return refuse("category_margin", self.category_margin.to_string(), "below the margin, or no share", remedy);
+        }
+        let told = |set: &[Intervention]| set.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let decides = |role: Role| role.is_exchange() || role == Role::Resamples;
+        if let Some(stranger) = self.content.iter().find(|i| !decides(i.role())) {
+            let remedy = "name exchanges (swap, swap-kv, with their donors), draw and mean, on the whole block and with the image in view";
+            return refuse("content", stranger.to_string(), "cannot show whether what latents say is used", remedy);
+        }
+        let has = |role: Role| self.content.iter().any(|i| i.role() == role);
+        if !(has(Role::ExchangesVectors) && has(Role::ExchangesKeysValues)) {
+            let remedy = "declare an exchange of vectors (swap:other-answer) and one of keys and values (swap-kv:other-answer)";
+            return refuse("content", told(&self.content), "lacks one of the two kinds of exchange", remedy);
+        }
+        if let Some(stranger) = self.presence.iter().find(|i| i.role() != Role::LeavesOut) {
+            return refuse("presence", stranger.to_string(), "does not leave the block out", "name remove, markers or format");
         }
         if !(self.alpha > 0.0 && self.alpha < 0.5) {
             return refuse("alpha", self.alpha.to_string(), "not an error rate", "give a number between 0 and 0.5");

@@ -4,23 +4,23 @@ use std::collections::BTreeMap;
 
 use prism_run::manifest::Manifest;
 use prism_run::records::ExampleRow;
-use prism_run::{Action, Donor, Intervention, Outcome, Position};
+use prism_run::{Action, Donor, Intervention, Mode, Need, Outcome, Position, Verdict};
 
 use crate::alignment::target_cosine;
 use crate::faithfulness::ALL;
 use crate::findings::{FaithfulnessFinding, Findings, VariantSummary};
 use crate::probe::{Gap, is_own};
-use crate::verdict;
 
 /// The line of Table 1 that these findings make.
 pub fn summarise(manifest: &Manifest, examples: &[ExampleRow], gap: Option<&Gap>, findings: &Findings) -> VariantSummary {
     let overall = |action: Action| -> Option<&FaithfulnessFinding> {
-        let name = Intervention::from(action).to_string();
-        findings.faithfulness.iter().find(|f| f.intervention == name && f.category == ALL)
+        let intervention = Intervention::from(action);
+        findings.faithfulness.iter().find(|f| f.intervention == intervention && f.category == ALL)
     };
     let delta = |action| overall(action).and_then(|f| f.delta);
     let probed = |position: Position| findings.probe.iter().find(|p| is_own(p, position)).and_then(|p| p.accuracy);
     let clean = overall(Action::Clean);
+    let concluded = findings.conclusion.first();
     let variant = manifest.variant.clone().unwrap_or_else(|| "model".into());
     VariantSummary {
         name: manifest.name.clone().unwrap_or_else(|| variant.clone()),
@@ -28,8 +28,8 @@ pub fn summarise(manifest: &Manifest, examples: &[ExampleRow], gap: Option<&Gap>
         seed: manifest.seed.and_then(|s| i64::try_from(s).ok()),
         benchmark: manifest.benchmark.clone().unwrap_or_default(),
         examples: clean.map_or(0, |f| f.examples),
-        cosine: target_cosine(&findings.alignment, "teacher_forced"),
-        cosine_free: target_cosine(&findings.alignment, "free_running"),
+        cosine: target_cosine(&findings.alignment, Mode::TeacherForced),
+        cosine_free: target_cosine(&findings.alignment, Mode::FreeRunning),
         accuracy: clean.and_then(|f| f.accuracy),
         accuracy_low: clean.and_then(|f| f.accuracy_low),
         accuracy_high: clean.and_then(|f| f.accuracy_high),
@@ -46,8 +46,9 @@ pub fn summarise(manifest: &Manifest, examples: &[ExampleRow], gap: Option<&Gap>
         delta_noise_03: delta(Action::Noise(0.3)),
         delta_noise_10: delta(Action::Noise(1.0)),
         delta_swap: delta(Action::Swap(Donor::Random)),
-        verdict: verdict::in_words(&findings.verdict),
-        conclusion: findings.conclusion.first().map_or_else(String::new, |c| c.verdict.clone()),
+        word: concluded.map_or(Verdict::Undecided, |c| c.word),
+        presence: concluded.map_or(Need::NotDefined, |c| c.presence),
+        sentence: concluded.map_or_else(String::new, |c| c.sentence.clone()),
     }
 }
 
@@ -78,7 +79,7 @@ pub fn type_floor(examples: &[ExampleRow]) -> Option<f64> {
 }
 
 fn runnable(examples: &[ExampleRow]) -> impl Iterator<Item = &ExampleRow> {
-    examples.iter().filter(|e| e.outcome != Outcome::Error.name())
+    examples.iter().filter(|e| e.outcome != Outcome::Error)
 }
 
 fn labels<'a>(examples: impl Iterator<Item = &'a ExampleRow>) -> BTreeMap<&'a str, usize> {
@@ -118,7 +119,7 @@ mod tests {
         assert_eq!(majority(&all), Some(27.0 / 53.0));
         assert_eq!(type_floor(&[]), None);
         // An example that could not be run is no example.
-        all[20].outcome = Outcome::Error.name().into();
+        all[20].outcome = Outcome::Error;
         assert_eq!(type_floor(&all), Some(29.0 / 52.0));
     }
 }

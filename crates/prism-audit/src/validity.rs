@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use prism_run::Sight;
+use prism_run::{Sight, Verdict};
 use prism_run::manifest::Manifest;
 use prism_run::random::Stream;
 use prism_run::records::{self, AnswerRow, ExampleRow, files};
@@ -13,20 +13,19 @@ use prism_run::table::read_rows;
 use rayon::prelude::*;
 
 use crate::clusters::Clusters;
-use crate::conclusion::{self, LOAD_BEARING};
 use crate::findings::ValidityFinding;
 use crate::pairs::{Branch, branches};
-use crate::verdict::{BYPASSED, verdicts};
+use crate::verdict::judge as judged;
 use crate::{AuditSettings, Result};
 
 /// Random halves of the questions that every control is judged by again.
 pub const HALVES: usize = 200;
 
 /// What the verdict of an arm must be, by what it was trained to see.
-pub fn expected(sight: Sight) -> Option<&'static str> {
+pub fn expected(sight: Sight) -> Option<Verdict> {
     match sight {
-        Sight::Bottleneck => Some(LOAD_BEARING),
-        Sight::Blindfold => Some(BYPASSED),
+        Sight::Bottleneck => Some(Verdict::LoadBearing),
+        Sight::Blindfold => Some(Verdict::Bypassed),
         Sight::Open => None,
     }
 }
@@ -43,13 +42,13 @@ pub fn judge(run: &Path, sight: Sight, settings: &AuditSettings) -> Result<Valid
     let answers: Vec<AnswerRow> = read_rows(&path)?;
     let branches = branches(&path, &examples, &answers)?;
     let clusters = Clusters::of(&examples);
-    let concluded = conclusion::conclude(&verdicts(&branches, &clusters, settings));
-    let expected = expected(sight).unwrap_or_default();
+    let concluded = judged(&branches, &examples, &clusters, settings).conclusion;
+    let expected = expected(sight).unwrap_or(Verdict::Undecided);
     // The halves are judged by tests and intervals that need no more draws than this.
     let quicker = AuditSettings { replicates: settings.replicates.min(1000), ..settings.clone() };
     let wrong = (0..HALVES).into_par_iter().filter(|&half| {
         let kept = half_of(&clusters, &examples, half);
-        conclusion::conclude(&verdicts(&only(&branches, &kept), &clusters, &quicker)).verdict != expected
+        judged(&only(&branches, &kept), &examples, &clusters, &quicker).conclusion.word != expected
     });
     let halves_wrong = wrong.count();
     let shams: Vec<_> = branches.iter().filter(|b| b.is_sham()).flat_map(|b| &b.pairs).collect();
@@ -57,9 +56,9 @@ pub fn judge(run: &Path, sight: Sight, settings: &AuditSettings) -> Result<Valid
     Ok(ValidityFinding {
         variant: manifest.variant.clone().unwrap_or_default(),
         seed: manifest.seed.and_then(|seed| i64::try_from(seed).ok()),
-        sight: sight.name().to_string(),
-        expected: expected.to_string(),
-        holds: concluded.verdict == expected,
+        sight,
+        expected,
+        holds: concluded.word == expected,
         accuracy: clean.and_then(|b| crate::responses::share(b.pairs.iter().map(|p| crate::pairs::right(p.other)))),
         examples: clean.map_or(0, |b| b.pairs.len()),
         halves: HALVES,
@@ -67,7 +66,8 @@ pub fn judge(run: &Path, sight: Sight, settings: &AuditSettings) -> Result<Valid
         shams: shams.len(),
         shams_changed: shams.iter().filter(|pair| !same(pair.clean, pair.other)).count(),
         reason: concluded.reason.or(Some(concluded.rule)),
-        verdict: concluded.verdict,
+        word: concluded.word,
+        presence: concluded.presence,
     })
 }
 
@@ -94,7 +94,6 @@ fn half_of(clusters: &Clusters, examples: &[ExampleRow], half: usize) -> BTreeSe
 
 fn only<'a>(branches: &[Branch<'a>], rows: &BTreeSet<usize>) -> Vec<Branch<'a>> {
     let of = |branch: &Branch<'a>| Branch {
-        name: branch.name,
         intervention: branch.intervention,
         pairs: branch.pairs.iter().filter(|p| rows.contains(&p.clean.row)).copied().collect(),
         rows: branch.rows.iter().filter(|(r, _)| rows.contains(&r.row)).copied().collect(),

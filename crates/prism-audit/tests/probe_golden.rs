@@ -1,19 +1,19 @@
 //! The probe against scikit-learn and the release's probe script: golden folds,
 //! accuracies and cross-entropies; iterations and tight fits from `oracle/probe.py`.
 
-use std::path::{Path, PathBuf};
+#[path = "../../../tests/golden.rs"]
+mod reference;
+
+use std::path::PathBuf;
 
 use prism_audit::AuditSettings;
 use prism_audit::probe::paper::probe;
 use prism_audit::probe::{Matrix, stratified_folds};
 use serde_json::Value;
 
-/// The golden folder: `PRISM_GOLDEN`, or `shared/golden` beside the project.
+/// The expected numbers of the reference data.
 fn golden() -> PathBuf {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden");
-    let folder = std::env::var_os("PRISM_GOLDEN").map_or(beside, PathBuf::from);
-    assert!(folder.is_dir(), "golden data not found: looked at {} (set PRISM_GOLDEN to its folder)", folder.display());
-    folder.join("expected")
+    reference::golden().join("expected")
 }
 
 fn json(name: &str) -> Value {

@@ -1,9 +1,13 @@
 //! Readers: what they read, and what they say about input they refuse.
 
+#[path = "../../../tests/golden.rs"]
+mod reference;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use prism_data::{Benchmark, read_benchmark, read_partners, read_training, training_files};
+use reference::golden;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -265,14 +269,6 @@ fn training_refusals_name_the_record_and_the_remedy() {
     assert_says(&read_training(&nowhere, None).unwrap_err().to_string(), &["cannot read", "nowhere.json"]);
     let meta = write(&dir, "meta.json", json!([{"ds_name": "x", "data_path": "gone.json", "image_folder": "."}]).to_string());
     assert_says(&refusal(read_training(&meta, None), &meta), &[", record 0: the list", "gone.json does not exist", "correct `data_path`"]);
-}
-
-/// Golden data: env `PRISM_GOLDEN`, else `shared/golden` beside the project.
-fn golden() -> PathBuf {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden");
-    let folder = std::env::var_os("PRISM_GOLDEN").map_or(beside, PathBuf::from);
-    assert!(folder.is_dir(), "golden data is not at {}; set PRISM_GOLDEN to its folder", folder.display());
-    folder
 }
 
 #[test]

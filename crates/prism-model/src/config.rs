@@ -8,7 +8,7 @@ mod read;
 
 use std::path::Path;
 
-use prism_run::Sight;
+use prism_run::{Sight, TrainedLengths, lengths};
 use serde_json::{Map, Value, json};
 
 use crate::{Error, Result};
@@ -225,6 +225,23 @@ impl Config {
     /// What the positions of a sequence may see, in training and at inference (`latent_sight`).
     pub fn latent_sight(&self) -> Sight {
         self.latent.sight
+    }
+
+    /// With how many latents its blocks were trained (`latent_lengths`, [`lengths::KEY`]); `None` where
+    /// the checkpoint does not say.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the key holds no lengths, or lengths that cannot be.
+    pub fn latent_lengths(&self) -> Result<Option<TrainedLengths>> {
+        let read = |value| {
+            TrainedLengths::read(value).map_err(|cause| Error::Config {
+                path: "config.json".into(),
+                key: lengths::KEY.into(),
+                cause,
+                remedy: "take the key out, or copy config.json from the checkpoint again".into(),
+            })
+        };
+        self.key(lengths::KEY).map(read).transpose()
     }
 
     /// Whether latent steps read the embedding of `<|lvr|>` instead of a state fed back (`latent_feedback`).

@@ -65,7 +65,7 @@ fn every_block_is_left_where_the_reference_leaves_it() {
             let head = case["head"].as_str().unwrap();
             opened.model.text.lm_head = if head == "own" { own.clone() } else { Matrix::Tensor(lively.clone()) };
             opened.model.latent_end = Some(tensors[&format!("{variant}.{head}.end")].to_dtype(DType::F32).unwrap());
-            let strategy = Strategy { steps: case["steps"].as_u64().unwrap() as usize, max_new_tokens, exit: exit(case) };
+            let strategy = Strategy { exit: exit(case), ..Strategy::of_steps(case["steps"].as_u64().unwrap() as usize, max_new_tokens) };
             let runs = opened.decoder_of(strategy).decode(prefixes.iter().map(|p| Branch::new(p, Untouched)).collect()).unwrap();
             assert_eq!(runs.len(), case["generated"].as_array().unwrap().len());
             for (row, run) in runs.iter().enumerate() {

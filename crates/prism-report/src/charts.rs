@@ -152,8 +152,7 @@ mod tests {
         insta::assert_json_snapshot!("cosine_accuracy", cosine_accuracy::spec(&scatter, "cosine"));
         let effect = |run, delta| corruption::Effect {
             run,
-            intervention: "zero".into(),
-            key: "zero",
+            intervention: prism_run::Action::Zero.into(),
             delta,
             low: Some(-0.25),
             high: Some(0.25),
@@ -162,7 +161,7 @@ mod tests {
         };
         insta::assert_json_snapshot!("corruption", corruption::spec(&[effect(run(&a), -0.125), effect(run(&b), 0.0)], Some(0.0625)));
         let gap = [gap_response::Point { run: run(&a), gap: 0.25, delta: -0.125, low: Some(-0.25), high: Some(0.0) }];
-        insta::assert_json_snapshot!("gap_response", gap_response::spec(&gap, "zero", "zero"));
+        insta::assert_json_snapshot!("gap_response", gap_response::spec(&gap, prism_run::Action::Zero.into()));
         let probe = [probes::Point {
             run: run(&a),
             position: "answer state (a)".into(),
@@ -183,7 +182,7 @@ mod tests {
     fn nothing_to_draw_is_no_chart() {
         assert!(cosine_accuracy::spec(&[], "cosine").is_none());
         assert!(corruption::spec(&[], None).is_none());
-        assert!(gap_response::spec(&[], "zero", "zero").is_none());
+        assert!(gap_response::spec(&[], prism_run::Action::Zero.into()).is_none());
         assert!(probes::spec(&[], None).is_none() && probes::layers(&run(&VariantStyle::new(0, "lvr", "LVR")), &[], [0.0, 1.0]).is_none());
         assert!(training::spec(&[], "ce").is_none());
     }

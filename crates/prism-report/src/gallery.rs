@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use prism_run::records::{self, AnswerRow, ExampleRow, files};
 use prism_run::table::read_rows;
+use prism_run::{Intervention, Outcome};
 
 use crate::study::{Audit, Part};
 
@@ -28,7 +29,7 @@ pub struct Answer {
     /// Whether it is right.
     pub correct: Option<bool>,
     /// How it ended.
-    pub outcome: String,
+    pub outcome: Outcome,
     /// Whether the generated tokens differ from the clean run's.
     pub changed: Option<bool>,
     /// The generated text, cut.
@@ -42,8 +43,8 @@ pub struct Answer {
 pub struct Flip {
     /// Index of the run into the part's audits.
     pub run: usize,
-    /// Textual form of the intervention.
-    pub intervention: String,
+    /// The intervention.
+    pub intervention: Intervention,
     /// The clean answer.
     pub from: Option<String>,
     /// The answer under the intervention.
@@ -60,7 +61,7 @@ pub struct Shown {
     /// Where it changes between right and wrong, in the order of runs and interventions.
     pub flipped: Vec<Flip>,
     /// Per run (index into the part's audits): intervention to answer.
-    pub answers: BTreeMap<usize, BTreeMap<String, Answer>>,
+    pub answers: BTreeMap<usize, BTreeMap<Intervention, Answer>>,
 }
 
 /// The chosen examples and how they were chosen.
@@ -145,12 +146,12 @@ pub fn choose(part: &Part, most: usize, left_out: &mut Vec<String>) -> Gallery {
 
 /// The examples chosen, in the order shown: most flips first.
 fn chosen(all: Vec<ExampleRow>, flips: &BTreeMap<String, Vec<Flip>>, most: usize) -> Vec<ExampleRow> {
-    type Kind<'a> = (usize, &'a str, bool, bool);
-    fn kind(f: &Flip) -> Kind<'_> {
-        (f.run, f.intervention.as_str(), f.gained, f.to.is_none())
+    type Kind = (usize, Intervention, bool, bool);
+    fn kind(f: &Flip) -> Kind {
+        (f.run, f.intervention, f.gained, f.to.is_none())
     }
-    let of = |e: &ExampleRow| -> Vec<Kind<'_>> { flips.get(&e.id).map_or_else(Vec::new, |f| f.iter().map(kind).collect()) };
-    let mut open: BTreeSet<Kind<'_>> = flips.values().flatten().map(kind).collect();
+    let of = |e: &ExampleRow| -> Vec<Kind> { flips.get(&e.id).map_or_else(Vec::new, |f| f.iter().map(kind).collect()) };
+    let mut open: BTreeSet<Kind> = flips.values().flatten().map(kind).collect();
     let count = |e: &ExampleRow| flips.get(&e.id).map_or(0, Vec::len);
     let mut taken = vec![false; all.len()];
     for _ in 0..most {
@@ -172,11 +173,11 @@ fn chosen(all: Vec<ExampleRow>, flips: &BTreeMap<String, Vec<Flip>>, most: usize
 fn listed(examples: &BTreeMap<String, ExampleRow>, flips: &BTreeMap<String, Vec<Flip>>) -> Vec<(String, Flip)> {
     /// Row and id of the example, and its flip.
     type Flipped<'a> = (usize, &'a str, &'a Flip);
-    let mut by_pair: BTreeMap<(usize, &str), Vec<Flipped<'_>>> = BTreeMap::new();
+    let mut by_pair: BTreeMap<(usize, Intervention), Vec<Flipped<'_>>> = BTreeMap::new();
     for (id, of) in flips {
         let row = examples.get(id).map_or(usize::MAX, |e| e.row);
         for flip in of {
-            by_pair.entry((flip.run, flip.intervention.as_str())).or_default().push((row, id, flip));
+            by_pair.entry((flip.run, flip.intervention)).or_default().push((row, id, flip));
         }
     }
     let each = (MOST_FLIPS / by_pair.len().max(1)).max(2);
@@ -202,14 +203,14 @@ fn read_answers(audit: &Audit) -> Result<Vec<AnswerRow>, prism_run::Error> {
 
 fn find_flips(run: usize, answers: &[AnswerRow], flips: &mut BTreeMap<String, Vec<Flip>>) {
     let clean: BTreeMap<&str, (&AnswerRow, bool)> =
-        answers.iter().filter(|a| a.intervention == "clean").filter_map(|a| Some((a.id.as_str(), (a, a.correct?)))).collect();
+        answers.iter().filter(|a| a.intervention.is_clean()).filter_map(|a| Some((a.id.as_str(), (a, a.correct?)))).collect();
     for a in answers {
         if let (Some((before, was)), Some(is)) = (clean.get(a.id.as_str()), a.correct)
             && *was != is
         {
             flips.entry(a.id.clone()).or_default().push(Flip {
                 run,
-                intervention: a.intervention.clone(),
+                intervention: a.intervention,
                 from: before.answer.clone(),
                 to: a.answer.clone(),
                 gained: is,
@@ -219,7 +220,7 @@ fn find_flips(run: usize, answers: &[AnswerRow], flips: &mut BTreeMap<String, Ve
 }
 
 /// What the card needs of an answer, with at most `room` bytes of its text, under its intervention.
-fn keep(answer: AnswerRow, room: usize) -> (String, Answer) {
+fn keep(answer: AnswerRow, room: usize) -> (Intervention, Answer) {
     let most = LONGEST_TEXT.min(room);
     let end = answer.text.char_indices().nth(most).map_or(answer.text.len(), |(end, _)| end);
     let cut = answer.text[end..].chars().count();

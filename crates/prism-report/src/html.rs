@@ -55,6 +55,11 @@ pub fn plain(text: &str) -> String {
     text.chars().map(|c| if is_control(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// A word of a table as it is read, e.g. `teacher-forced`.
+pub fn dashed(word: impl std::fmt::Display) -> String {
+    word.to_string().replace('_', "-")
+}
+
 /// At most `most` characters of a text from a file, and how many were cut.
 pub fn clipped(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {

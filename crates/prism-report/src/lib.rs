@@ -13,13 +13,16 @@
 //! The same inputs give the same bytes: the page holds no clock and no path but
 //! those it was given.
 
+pub mod change;
 pub mod charts;
+pub mod chips;
 pub mod curves;
 pub mod example;
 pub mod explorer;
 pub mod export;
 pub mod gallery;
 pub mod html;
+pub mod interventions;
 pub mod number;
 pub mod page;
 pub mod sections;

@@ -32,6 +32,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use prism_run::Intervention;
 use serde_json::Value;
 
 use crate::charts::Run;
@@ -172,10 +173,10 @@ fn marks_of(spec: &Value) -> usize {
 }
 
 /// The start of a run's row in a table, its header cell included. `first` is the run's first
-/// row there; `intervention` the textual form of the one the row is of. By these attributes
+/// row there; `intervention` the one the row is of. By these attributes
 /// the page's script filters.
-pub fn row_start(study: &Study, part: &Part, audit: &Audit, first: bool, intervention: Option<&str>) -> String {
-    let of = intervention.map_or_else(String::new, |i| format!(" data-intervention=\"{}\"", escape(i)));
+pub fn row_start(study: &Study, part: &Part, audit: &Audit, first: bool, intervention: Option<Intervention>) -> String {
+    let of = intervention.map_or_else(String::new, |i| format!(" data-intervention=\"{i}\""));
     format!(
         "<tr class=\"{}\" data-variant=\"{}\" data-run=\"{}\"{of}>{}",
         if first { "first" } else { "again" },

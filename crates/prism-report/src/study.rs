@@ -4,16 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use prism_audit::Findings;
-use prism_audit::findings::{ConclusionFinding, FaithfulnessFinding, VariantSummary};
+use prism_audit::findings::{ConclusionFinding, FaithfulnessFinding, VariantSummary, VerdictFinding};
 use prism_run::manifest::Manifest;
-use prism_run::{Action, Intervention, Scope, Variant, View};
+use prism_run::{Intervention, Variant};
 
+use crate::change::{self, ALL, Change};
 use crate::charts::theme::VariantStyle;
 use crate::html::{clipped, plain};
-use crate::{Error, ReportInputs};
-
-/// The category of rows that speak of the whole benchmark.
-pub const ALL: &str = "all";
+use crate::{Error, ReportInputs, interventions};
 
 /// Longest name of a variant or a benchmark printed, in characters.
 const LONGEST_NAME: usize = 60;
@@ -42,33 +40,31 @@ impl Audit {
         self.findings.table1.first()
     }
 
-    /// What the run allows to be said of its latents; `None` where no intervention was run.
+    /// The verdict of the run, as its audit found it; `None` where no intervention was run.
     pub fn conclusion(&self) -> Option<&ConclusionFinding> {
         self.findings.conclusion.first()
     }
 
     /// The row of an intervention over the whole benchmark.
-    pub fn effect(&self, intervention: &str) -> Option<&FaithfulnessFinding> {
-        self.findings.faithfulness.iter().find(|f| f.category == ALL && f.intervention == intervention)
+    pub fn effect(&self, intervention: Intervention) -> Option<&FaithfulnessFinding> {
+        change::effect(&self.findings, intervention)
     }
 
-    /// The change under an intervention; `None` when no latent ran, for then
-    /// nothing was changed and a zero would be no finding.
-    pub fn delta(&self, intervention: &str) -> Option<f64> {
-        let f = self.effect(intervention)?;
-        if self.is_silent() { None } else { f.delta.filter(|d| d.is_finite()) }
+    /// The row of the clean run over the whole benchmark.
+    pub fn clean(&self) -> Option<&FaithfulnessFinding> {
+        self.effect(Intervention::CLEAN)
     }
 
-    /// The change under an intervention on the examples its verdict reads, those whose
-    /// block opened; `None` when no latent ran. The sham has no verdict: all examples.
-    pub fn change(&self, intervention: &str) -> Option<Change> {
-        let delta = self.delta(intervention)?;
-        if let Some(v) = self.findings.verdict.iter().find(|v| v.intervention == intervention) {
-            let delta = v.delta.filter(|d| d.is_finite())?;
-            return Some(Change { delta, low: v.delta_low, high: v.delta_high, gained: v.gained, lost: v.lost });
-        }
-        let f = self.effect(intervention)?;
-        Some(Change { delta, low: f.delta_low, high: f.delta_high, gained: f.gained, lost: f.lost })
+    /// What each intervention shows, as pages list them.
+    pub fn verdicts(&self) -> Vec<&VerdictFinding> {
+        let mut all: Vec<&VerdictFinding> = self.findings.verdict.iter().collect();
+        all.sort_by_key(|v| interventions::place(v.intervention));
+        all
+    }
+
+    /// The change under an intervention ([`change::change`]).
+    pub fn change(&self, intervention: Intervention) -> Option<Change> {
+        change::change(&self.findings, intervention)
     }
 
     /// The interval of the clean accuracy when it reaches down to what the commonest label of each
@@ -81,28 +77,13 @@ impl Audit {
 
     /// Whether the latent block never opened.
     pub fn is_silent(&self) -> bool {
-        self.effect("clean").is_some_and(|c| c.opened == Some(0.0))
+        change::is_silent(&self.findings)
     }
 
     /// Examples of the clean run.
     pub fn examples(&self) -> Option<usize> {
-        self.effect("clean").map(|c| c.examples).or_else(|| self.summary().map(|s| s.examples))
+        self.clean().map(|c| c.examples).or_else(|| self.summary().map(|s| s.examples))
     }
-}
-
-/// A change of accuracy with its interval, all from the same examples.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Change {
-    /// Accuracy minus clean accuracy.
-    pub delta: f64,
-    /// 95 % interval.
-    pub low: Option<f64>,
-    /// 95 % interval.
-    pub high: Option<f64>,
-    /// Wrong clean, right under the intervention.
-    pub gained: usize,
-    /// Right clean, wrong under the intervention.
-    pub lost: usize,
 }
 
 /// The audits of one benchmark.
@@ -115,22 +96,18 @@ pub struct Part {
 }
 
 impl Part {
-    /// Interventions other than clean: those on the whole block with the image in view, then
-    /// those on part of it, then those under another view; each in the order they were run.
-    pub fn interventions(&self) -> Vec<String> {
-        let mut all: Vec<String> = Vec::new();
-        for row in self.audits.iter().flat_map(|a| &a.findings.faithfulness) {
-            if row.category == ALL && row.intervention != "clean" && !all.contains(&row.intervention) {
-                all.push(row.intervention.clone());
-            }
-        }
-        all.sort_by_key(|i| if is_whole(i) { 0 } else { 1 + usize::from(!prism_audit::conclusion::is_main(i)) });
+    /// Interventions other than clean, as pages list them ([`interventions::place`]).
+    pub fn interventions(&self) -> Vec<Intervention> {
+        let rows = self.audits.iter().flat_map(|a| &a.findings.faithfulness).filter(|row| row.category == ALL);
+        let mut all: Vec<Intervention> = rows.map(|row| row.intervention).filter(|i| !i.is_clean()).collect();
+        all.sort_by_key(|i| interventions::place(*i));
+        all.dedup();
         all
     }
 
     /// Those of [`Part::interventions`] on the whole block, with the image in view.
-    pub fn whole_interventions(&self) -> Vec<String> {
-        self.interventions().into_iter().filter(|i| is_whole(i)).collect()
+    pub fn whole_interventions(&self) -> Vec<Intervention> {
+        self.interventions().into_iter().filter(Intervention::is_whole).collect()
     }
 
     /// Indices of the variants it holds, in order, each once.
@@ -255,13 +232,6 @@ impl Study {
         }
         for part in &mut parts {
             part.audits.sort_by_key(|a| (a.variant, a.seed));
-            // Tests that stand on one page are one family, as in a comparison of these runs.
-            prism_audit::verdict::adjust(&mut part.audits.iter_mut().flat_map(|a| &mut a.findings.verdict).collect::<Vec<_>>());
-            for audit in part.audits.iter_mut().filter(|a| !a.findings.verdict.is_empty()) {
-                let concluded = prism_audit::conclusion::conclude(&audit.findings.verdict);
-                audit.findings.conclusion =
-                    vec![ConclusionFinding { variant: variants[audit.variant].id.clone(), seed: audit.seed, ..concluded }];
-            }
         }
         let mut trainings: Vec<Training> = trainings
             .into_iter()
@@ -286,6 +256,14 @@ impl Study {
         Ok(Self { parts, variants, comparison, base, recipe, trainings })
     }
 
+    /// p of an intervention of a run adjusted over all runs of the comparison, where there is one. No word rests on it.
+    pub fn across(&self, audit: &Audit, intervention: Intervention) -> Option<f64> {
+        let (_, findings) = self.comparison.as_ref()?;
+        let id = &self.style(audit).id;
+        let of = |v: &&VerdictFinding| v.variant == *id && v.seed == audit.seed && v.intervention == intervention;
+        findings.verdict.iter().find(of)?.across_holm_p
+    }
+
     /// The style of an audit's variant.
     pub fn style(&self, audit: &Audit) -> &VariantStyle {
         &self.variants[audit.variant]
@@ -303,22 +281,5 @@ fn folder_name(folder: &Path) -> String {
 fn remember(names: &mut Vec<(String, String)>, id: &str, name: &str) {
     if !names.iter().any(|(known, _)| known == id) {
         names.push((id.to_string(), clipped(&plain(name), LONGEST_NAME)));
-    }
-}
-
-/// Whether an intervention is on the whole block with the image in view.
-fn is_whole(text: &str) -> bool {
-    match text.parse::<Intervention>() {
-        Ok(Intervention { scope, view, .. }) => scope == Scope::default() && view == View::Open,
-        Err(_) => true,
-    }
-}
-
-/// An intervention as the page prints it.
-pub fn intervention_label(text: &str) -> String {
-    match text.parse::<Intervention>() {
-        Ok(Intervention { action: Action::Noise(sigma), scope, view: View::Open }) => format!("noise σ {sigma}{scope}"),
-        Ok(other) => other.to_string(),
-        Err(_) => text.to_string(),
     }
 }

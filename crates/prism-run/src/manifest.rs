@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, folder};
+use crate::steps::keys;
+use crate::{Error, Result, StageSteps, StepBudget, Steps, TrainedLengths, folder};
 
 /// Version of the run folder's layout.
 pub const SCHEMA: u32 = 1;
@@ -84,5 +85,86 @@ impl Manifest {
         let mut text = serde_json::to_string_pretty(self).map_err(|e| Error::content(&path, e.to_string(), "report this as a bug"))?;
         text.push('\n');
         folder::write_atomic(&path, text.as_bytes())
+    }
+
+    /// K as it was asked for; `None` for a run without one, or of a setting that is not K.
+    pub fn steps(&self) -> Option<Steps> {
+        self.setting(keys::STEPS)
+    }
+
+    /// Latent steps of a block, by stage; `None` in manifests of before they were written.
+    pub fn steps_by_stage(&self) -> Option<StageSteps> {
+        self.setting(keys::BY_STAGE)
+    }
+
+    /// The lengths of training that the checkpoint told; `None` where they are unknown.
+    pub fn trained_lengths(&self) -> Option<TrainedLengths> {
+        TrainedLengths::read(self.settings.get(keys::TRAINED)?).ok()
+    }
+
+    /// Whether the run is one of a sweep at another K than the one declared before.
+    pub fn is_exploratory(&self) -> bool {
+        self.settings.get(keys::EXPLORATORY) == Some(&serde_json::Value::Bool(true))
+    }
+
+    /// The step budget; `None` for a run without one, or of before it was written stage by stage.
+    pub fn step_budget(&self) -> Option<StepBudget> {
+        let exit = self.settings.get("exit").and_then(|exit| exit.get("kind")).and_then(|kind| kind.as_str());
+        Some(StepBudget {
+            steps: self.steps()?,
+            by_stage: self.steps_by_stage()?,
+            trained: self.trained_lengths(),
+            own_exit: exit.is_some_and(|kind| kind != "steps"),
+            exploratory: self.is_exploratory(),
+        })
+    }
+
+    fn setting<'de, T: Deserialize<'de>>(&'de self, key: &str) -> Option<T> {
+        T::deserialize(self.settings.get(key)?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(settings: serde_json::Value) -> Manifest {
+        let whole = serde_json::json!({"schema": 1, "kind": "audit", "version": "0", "command": [], "commit": "", "host": "",
+            "device": "", "dtype": "", "threads": 1, "inputs": {}, "settings": settings, "started": ""});
+        serde_json::from_value(whole).unwrap()
+    }
+
+    #[test]
+    fn the_step_budget_comes_back_as_it_was_written() {
+        let target = serde_json::json!({"target": {"least": 1, "low": 1, "median": 2, "high": 4, "greatest": 4, "blocks": 9}});
+        let budget = StepBudget {
+            steps: Steps::Fixed(8),
+            by_stage: StageSteps { context: None, target: Some(8) },
+            trained: Some(TrainedLengths::read(&target).unwrap()),
+            own_exit: false,
+            exploratory: true,
+        };
+        let mut manifest = with(serde_json::json!({"exit": {"kind": "steps"}}));
+        budget.write(&mut manifest.settings);
+        assert_eq!(manifest.step_budget(), Some(budget));
+        assert_eq!(manifest.settings["steps"], 8);
+        assert_eq!(manifest.settings["steps_by_stage"], serde_json::json!({"target": 8}));
+        assert!(manifest.settings["outside_trained_lengths"].as_str().unwrap().starts_with("K = 8 lies outside"));
+        let inside = StepBudget { steps: Steps::Trained, by_stage: StageSteps { context: None, target: Some(2) }, ..budget };
+        StepBudget { exploratory: false, ..inside }.write(&mut manifest.settings);
+        assert_eq!((manifest.settings["steps"].as_str(), manifest.is_exploratory()), (Some("trained"), false));
+        assert!(!manifest.settings.contains_key("outside_trained_lengths"));
+        assert_eq!(manifest.step_budget().unwrap().inside(), Some(true));
+    }
+
+    #[test]
+    fn an_older_manifest_has_no_step_budget() {
+        assert_eq!(with(serde_json::json!({"steps": 8})).step_budget(), None);
+        assert_eq!(with(serde_json::json!({"steps": 8})).steps(), Some(Steps::Fixed(8)));
+        let damaged = serde_json::json!({"steps": "soon", "steps_by_stage": 3, "trained_lengths": {}});
+        let damaged = with(damaged);
+        assert_eq!((damaged.steps(), damaged.steps_by_stage(), damaged.trained_lengths()), (None, None, None));
+        let token = with(serde_json::json!({"steps": 8, "steps_by_stage": {"target": 8}, "exit": {"kind": "token", "cap": null}}));
+        assert!(token.step_budget().unwrap().own_exit);
     }
 }

@@ -1,4 +1,4 @@
-//! The stages of a latent block (method, section 3), and the forwards that are looked at.
+//! The stages of a latent block (method, section 3), and what was fed there.
 
 crate::words! {
     /// Part of a latent block. Single-stage variants have only [`Stage::Target`].
@@ -9,42 +9,6 @@ crate::words! {
         Free = "free",
         /// The annotated region.
         Target = "target",
-    }
-}
-
-crate::words! {
-    /// A forward of the clean run that is looked at: a latent step's, by its stage, or the answer's.
-    pub enum NotedAt, "place" {
-        /// A latent forward of the context stage.
-        Context = "context",
-        /// A forward of the free stage.
-        Free = "free",
-        /// A latent forward of the target stage.
-        Target = "target",
-        /// The forward that produces the answer token.
-        Answer = "answer",
-    }
-}
-
-impl From<Stage> for NotedAt {
-    fn from(stage: Stage) -> Self {
-        match stage {
-            Stage::Context => NotedAt::Context,
-            Stage::Free => NotedAt::Free,
-            Stage::Target => NotedAt::Target,
-        }
-    }
-}
-
-impl NotedAt {
-    /// The stage; `None` for the answer.
-    pub fn stage(self) -> Option<Stage> {
-        match self {
-            NotedAt::Context => Some(Stage::Context),
-            NotedAt::Free => Some(Stage::Free),
-            NotedAt::Target => Some(Stage::Target),
-            NotedAt::Answer => None,
-        }
     }
 }
 

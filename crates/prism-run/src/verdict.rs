@@ -107,3 +107,15 @@ impl From<Content> for Verdict {
         }
     }
 }
+
+crate::words! {
+    /// Tests that are adjusted together.
+    pub enum Family, "family" {
+        /// The declared content set: the first question.
+        Content = "content",
+        /// The declared presence set: the second question.
+        Presence = "presence",
+        /// Everything else, one family for each view of the image; it explains and decides nothing.
+        Explanatory = "explanatory",
+    }
+}

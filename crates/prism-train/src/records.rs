@@ -53,10 +53,10 @@ impl<'a> RecordTask<'a> {
     /// language alone, under the name `name`.
     ///
     /// # Errors
-    /// There are no records, or the checkpoint's tokenizer does not fit its model.
+    /// There are no records, an image of theirs cannot be read, or the checkpoint's tokenizer does not fit its model.
     pub fn new(
         name: &str,
-        opened: Opened,
+        mut opened: Opened,
         records: &'a [TrainingRecord],
         variant: Option<&Variant>,
         config: &'a TrainConfig,
@@ -69,6 +69,9 @@ impl<'a> RecordTask<'a> {
         let layout = variant.map(|variant| layout(variant, &prompter));
         let preprocessor = opened.preprocessor()?;
         let samples = Samples::new(records, prompter, preprocessor, layout, config.feature_cache / 4);
+        if variant.is_some() {
+            opened.set_lengths(samples.trained_lengths(&Workers::new(config.worker_count())?)?)?;
+        }
         Ok(Self {
             name: name.to_owned(),
             corpus: samples.digest(),

@@ -6,8 +6,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use prism_model::preprocess::{Grid, Preprocessor};
 use prism_model::prompt::{BlockLayout, Prompter, TrainingSample};
-use prism_run::{Sight, Stages, TrainingRecord, folder};
+use prism_run::{Sight, Stage, Stages, TrainedLengths, TrainingRecord, folder};
 
+use crate::workers::Workers;
 use crate::{Error, Result};
 
 /// For records without regions, where no block is ever laid out.
@@ -73,6 +74,30 @@ impl<'a> Samples<'a> {
             kept.0 += bytes;
         }
         Ok(sample)
+    }
+
+    /// The lengths of the latent blocks of all records, each counted once: what a training of any
+    /// number of steps draws from, so that they are the same after a resume. `None` without blocks.
+    ///
+    /// # Errors
+    /// An image cannot be read, or a record does not fit the layout.
+    pub fn trained_lengths(&self, workers: &Workers) -> Result<Option<TrainedLengths>> {
+        let indices: Vec<usize> = (0..self.records.len()).filter(|&index| !self.records[index].boxes.is_empty()).collect();
+        if self.layout.is_none_or(|layout| layout.stages == Stages::None) {
+            return Ok(None);
+        }
+        Ok(TrainedLengths::of(workers.map(&indices, |&index| self.blocks(index))?.concat()))
+    }
+
+    /// Stage and length of each latent block of a record. Of its images only the sizes are read.
+    fn blocks(&self, index: usize) -> Result<Vec<(Stage, usize)>> {
+        let record = &self.records[index];
+        let (Some(layout), [image]) = (self.layout, record.images.as_slice()) else {
+            // A record that has no place for its boxes is refused as it is in training.
+            return Ok(self.get(index)?.runs.iter().map(|run| (run.stage, run.at.len())).collect());
+        };
+        let merge = self.preprocessor.config.merge_size;
+        Ok(layout.blocks(&record.boxes, self.preprocessor.grid_of(image)?, merge))
     }
 
     fn lay_out(&self, record: &TrainingRecord) -> Result<TrainingSample> {

@@ -8,7 +8,7 @@ use prism_model::tensor::{DType, Device, Trainable};
 use prism_model::tokenizer::{files, latent};
 use prism_model::{Config, Model};
 use prism_run::folder::{PartialFolder, write_atomic};
-use prism_run::{LatentInput, LatentLoss, Stages, Variant};
+use prism_run::{LatentInput, LatentLoss, Stages, TrainedLengths, Variant, lengths};
 use serde_json::{Value, json};
 
 use crate::config::TrainConfig;
@@ -76,6 +76,19 @@ impl Opened {
         set_pixels(&files.path().join(PROCESSOR), config)?;
         prism_model::checkpoint::write_config(files.path(), &model.config)?;
         Ok(Self { model, files })
+    }
+
+    /// Writes with what lengths of blocks the model is trained into its configuration, where an
+    /// audit finds them; without blocks, those that a base had are taken out.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn set_lengths(&mut self, trained: Option<TrainedLengths>) -> Result<()> {
+        if trained.is_none() && self.model.config.key(lengths::KEY).is_none() {
+            return Ok(());
+        }
+        self.model.config = self.model.config.with([(lengths::KEY.into(), trained.map_or(Value::Null, |trained| json!(trained)))])?;
+        Ok(prism_model::checkpoint::write_config(self.files.path(), &self.model.config)?)
     }
 
     /// Folder with the tokenizer, processor and configuration files.

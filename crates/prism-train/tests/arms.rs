@@ -10,7 +10,7 @@ use common::{PIXELS, golden, records};
 use prism_model::Config;
 use prism_model::prompt::Prompter;
 use prism_model::tensor::{DType, Device, Trainable};
-use prism_run::{Cancel, Progress, Sight, Variant};
+use prism_run::{Cancel, Lengths, Progress, Sight, Stage, TrainedLengths, Variant};
 use prism_train::start::{Opened, Opening};
 use prism_train::trainer::{Outcome, Surroundings};
 use prism_train::{Result, TrainConfig, TrainRequest, Workers, log, told, train};
@@ -98,6 +98,40 @@ fn what_an_arm_sees_stands_in_its_configuration() {
         let message = config.with([(key.to_owned(), value)]).unwrap_err().to_string();
         assert!(message.contains(key), "{message}");
     }
+}
+
+#[test]
+fn the_lengths_of_training_stand_in_the_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = golden().join("checkpoints/base");
+    let one = TrainConfig { steps: 1, ..config(2) };
+    let trained = |id: &str, base: &Path| run(&folder.path().join(id), &Variant::load(id).unwrap(), &one, base, 99).unwrap().checkpoint;
+    let lengths = |checkpoint: &Path| Config::open(checkpoint).unwrap().latent_lengths().unwrap();
+    for id in ["lvr", "p-lvr-2", "p-lvr-3"] {
+        let checkpoint = trained(id, &base);
+        // Every record laid out as in training, though one step has seen six of them.
+        let prompter = Prompter::from_dir(&checkpoint).unwrap();
+        let preprocessor = prism_model::preprocess::Preprocessor::from_dir(&checkpoint).unwrap();
+        let layout = prism_train::records::layout(&Variant::load(id).unwrap(), &prompter);
+        let mut blocks: Vec<(Stage, usize)> = Vec::new();
+        for record in &records() {
+            let grids = [preprocessor.grid_of(&record.images[0]).unwrap()];
+            blocks.extend(prompter.sample(record, &grids, &layout).unwrap().runs.iter().map(|run| (run.stage, run.at.len())));
+        }
+        let expected = TrainedLengths::of(blocks).unwrap();
+        assert_eq!(lengths(&checkpoint), Some(expected), "{id}");
+        assert_eq!(expected.context.is_some(), id != "lvr");
+        let (boxes, target) = (records().iter().map(|r| r.boxes.len()).sum::<usize>(), expected.target.unwrap());
+        assert!(target.blocks == boxes && target.least < target.greatest, "{target}");
+    }
+    let four = Lengths { least: 4, low: 4, median: 4, high: 4, greatest: 4, blocks: records().iter().map(|r| r.boxes.len()).sum() };
+    let dummy = trained("dummy-tokens", &base);
+    assert_eq!(lengths(&dummy), Some(TrainedLengths { context: None, target: Some(four) }));
+    // An arm without a block does not inherit its base's, nor does the file of one from the base say anything.
+    assert_eq!(lengths(&trained("no-latents", &dummy)), None);
+    let other = folder.path().join("other");
+    let plain = run(&other, &Variant::load("no-latents").unwrap(), &one, &base, 99).unwrap().checkpoint;
+    assert!(!std::fs::read_to_string(plain.join("config.json")).unwrap().contains("latent_lengths"));
 }
 
 #[test]

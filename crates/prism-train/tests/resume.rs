@@ -68,6 +68,9 @@ fn killed_and_resumed_is_the_same_to_the_byte() {
     let resumed = run(&broken, "n-lvr", 2, 99, None).unwrap();
     assert!(whole.checkpoint.ends_with("checkpoint-20") && resumed.checkpoint.ends_with("checkpoint-20"));
     assert!(weights(&whole.checkpoint) == weights(&resumed.checkpoint));
+    let configuration = |checkpoint: &Path| std::fs::read_to_string(checkpoint.join("config.json")).unwrap();
+    assert_eq!(configuration(&whole.checkpoint), configuration(&resumed.checkpoint));
+    assert!(configuration(&whole.checkpoint).contains("\"latent_lengths\""), "with the lengths it was trained with");
     let steps = log::read(&straight.join("log.jsonl")).unwrap();
     let again = log::read(&broken.join("log.jsonl")).unwrap();
     assert_eq!(

@@ -1,19 +1,19 @@
 //! `prism doctor` and `prism inspect` over good and bad checkpoints: all that is wrong in
 //! one message, before anything is run.
 
+#[path = "../../../tests/golden.rs"]
+mod reference;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use reference::golden;
 use serde_json::Value;
 use tempfile::TempDir;
 
 fn shipped() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/base-tiny")
-}
-
-fn golden() -> PathBuf {
-    std::env::var_os("PRISM_GOLDEN").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden"), PathBuf::from)
 }
 
 fn prism(arguments: &[&str]) -> Output {

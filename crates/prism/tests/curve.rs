@@ -1,13 +1,13 @@
 //! `prism curve` over a sweep, and the untrained model that is a floor.
 
-use std::path::{Path, PathBuf};
+#[path = "../../../tests/golden.rs"]
+mod reference;
+
+use std::path::Path;
 use std::process::{Command, Output};
 
+use reference::golden;
 use serde_json::Value;
-
-fn golden() -> PathBuf {
-    std::env::var_os("PRISM_GOLDEN").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden"), PathBuf::from)
-}
 
 fn prism(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_prism"));

@@ -1,11 +1,16 @@
 //! One audit with every kind of branch gives the same findings whatever the batch size, the
 //! number of threads and of shards, and after being killed at a random moment.
 
+#[path = "../../../tests/golden.rs"]
+mod reference;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use reference::golden;
 
 /// Every family of intervention, cut to stage, step and layer, under every view of the image.
 const INTERVENTIONS: &str = "sham,zero,remove,evict,markers,format,noise:0.3,relative:0.5,norm-matched,mean,constant,draw,first,reversed,\
@@ -14,10 +19,6 @@ clean@image-hidden,zero@image-hidden,clean@image-none,clean@image-grey,clean@ima
 
 /// More than a part of the records holds, so that a killed run has something to go on from.
 const EXAMPLES: &str = "40";
-
-fn golden() -> PathBuf {
-    std::env::var_os("PRISM_GOLDEN").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden"), PathBuf::from)
-}
 
 fn audit(out: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_prism"));

@@ -1,6 +1,9 @@
 //! Audits and evaluations of published layouts, made small: MMVP with its pairs and BLINK
 //! with several images a question, from the files to the printed accuracy.
 
+#[path = "../../../tests/golden.rs"]
+mod reference;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,11 +11,8 @@ use std::process::{Command, Output};
 
 use prism_model::record::Records;
 use prism_run::records;
+use reference::golden;
 use serde_json::Value;
-
-fn golden() -> PathBuf {
-    std::env::var_os("PRISM_GOLDEN").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden"), PathBuf::from)
-}
 
 fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)

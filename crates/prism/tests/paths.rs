@@ -1,15 +1,15 @@
 //! `prism paths` over the golden checkpoints: the tables, the same bytes with other threads, and
 //! what is refused.
 
+#[path = "../../../tests/golden.rs"]
+mod reference;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use reference::golden;
 use serde_json::Value;
-
-fn golden() -> PathBuf {
-    std::env::var_os("PRISM_GOLDEN").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden"), PathBuf::from)
-}
 
 fn checkpoint(name: &str) -> PathBuf {
     golden().join("checkpoints").join(name)

@@ -1,16 +1,16 @@
 //! `prism eval`, shards and `prism merge`: the shards together are the run, byte for
 //! byte, and the evaluation is what the reference decoded.
 
+#[path = "../../../tests/golden.rs"]
+mod reference;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use reference::golden;
 use serde_json::Value;
-
-fn golden() -> PathBuf {
-    std::env::var_os("PRISM_GOLDEN").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden"), PathBuf::from)
-}
 
 fn prism(verb: &str, variant: &str, out: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_prism"));

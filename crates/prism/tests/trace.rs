@@ -1,14 +1,13 @@
 //! `prism trace` over the golden checkpoints: the JSON against the reference's decoding,
 //! and the picture as it is drawn.
 
-use std::path::{Path, PathBuf};
+#[path = "../../../tests/golden.rs"]
+mod reference;
+
 use std::process::Command;
 
+use reference::golden;
 use serde_json::Value;
-
-fn golden() -> PathBuf {
-    std::env::var_os("PRISM_GOLDEN").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden"), PathBuf::from)
-}
 
 fn trace(variant: &str, rows: &str, more: &[&str]) -> String {
     let checkpoint = golden().join("checkpoints").join(variant);

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use prism_run::Intervention;
 use prism_run::random::Stream;
 use prism_run::records::{self, AnswerRow, ExampleRow, files};
 use prism_run::table::read_rows;
@@ -14,7 +15,7 @@ use crate::pairs::{branches, right};
 
 /// What one run scored on each item: by intervention, then by the item's id. `clean`
 /// holds right answers (1 or 0), an intervention the change against clean (-1, 0, 1).
-pub type Scores = BTreeMap<String, BTreeMap<String, f64>>;
+pub type Scores = BTreeMap<Intervention, BTreeMap<String, f64>>;
 
 /// One run's scores, and the cluster of each item.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -40,7 +41,7 @@ pub fn read(run: &Path) -> Result<Option<Answers>> {
     let mut scores = Scores::new();
     for branch in branches(&path, &examples, &answers)? {
         let share = |answer: &AnswerRow| f64::from(u8::from(right(answer)));
-        let of = scores.entry(branch.name.to_string()).or_default();
+        let of = scores.entry(branch.intervention).or_default();
         for pair in &branch.pairs {
             let base = if branch.is_clean() { 0.0 } else { share(pair.clean) };
             of.insert(pair.clean.id.clone(), share(pair.other) - base);
@@ -61,10 +62,10 @@ pub struct Items {
 
 impl Items {
     /// Joins the runs on their items; `None` when a run has no such scores.
-    pub fn join(runs: &[&Answers], intervention: &str) -> Option<Self> {
+    pub fn join(runs: &[&Answers], intervention: Intervention) -> Option<Self> {
         let mut clusters: BTreeMap<&str, Vec<(f64, usize)>> = BTreeMap::new();
         for (i, run) in runs.iter().enumerate() {
-            for (id, score) in run.scores.get(intervention)? {
+            for (id, score) in run.scores.get(&intervention)? {
                 let cluster = clusters.entry(run.clusters.get(id)?).or_insert_with(|| vec![(0.0, 0); runs.len()]);
                 cluster[i].0 += score;
                 cluster[i].1 += 1;
@@ -94,7 +95,7 @@ mod tests {
     fn answers(scores: &[f64], pairs: bool) -> Answers {
         let id = |i: usize| format!("e{i}");
         Answers {
-            scores: BTreeMap::from([("clean".into(), scores.iter().enumerate().map(|(i, s)| (id(i), *s)).collect())]),
+            scores: BTreeMap::from([(Intervention::CLEAN, scores.iter().enumerate().map(|(i, s)| (id(i), *s)).collect())]),
             clusters: (0..scores.len()).map(|i| (id(i), if pairs { format!("p{}", i / 2) } else { id(i) })).collect(),
         }
     }
@@ -108,14 +109,14 @@ mod tests {
     fn runs_share_their_items_and_pairs_stay_together() {
         let scores: Vec<f64> = (0..100).map(|i| f64::from(u8::from(i % 4 < 2))).collect();
         let (one, two) = (answers(&scores, false), answers(&scores, false));
-        let items = Items::join(&[&one, &two], "clean").unwrap();
+        let items = Items::join(&[&one, &two], Intervention::CLEAN).unwrap();
         let mut stream = Stream::new(1, "test", &[]);
         let drawn: Vec<Vec<Option<f64>>> = (0..2000).map(|_| items.redraw(&mut stream)).collect();
         assert!(drawn.iter().all(|d| d[0] == d[1]), "equal runs differ in no replicate");
         let single = spread(drawn.iter().map(|d| d[0].unwrap()));
         assert!((single - 0.05).abs() < 0.004, "sqrt(0.25 / 100), {single}");
         let paired = answers(&scores, true);
-        let items = Items::join(&[&paired], "clean").unwrap();
+        let items = Items::join(&[&paired], Intervention::CLEAN).unwrap();
         let paired = spread((0..2000).map(|_| items.redraw(&mut stream)[0].unwrap()));
         assert!((paired - 0.0707).abs() < 0.006, "pairs that agree count half, {paired}");
         assert_eq!(Items::join(&[&one], "zero"), None);

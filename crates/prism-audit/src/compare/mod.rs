@@ -21,7 +21,7 @@ use crate::faithfulness::ALL;
 use crate::findings::{Findings, VariantSummary, WarningFinding};
 use crate::statistics::clusters;
 use crate::{AuditSettings, Error, Result};
-use crate::{conclusion, verdict};
+use crate::verdict;
 
 pub use points::{Effect, Run, Unit};
 pub use seeds::table as seed_table;
@@ -63,19 +63,12 @@ pub fn compare(runs: &[PathBuf], settings: &AuditSettings) -> Result<Findings> {
         }
     }
     let differences = same::check(folders, &manifests)?;
-    verdict::adjust(&mut runs.iter_mut().flat_map(|r| &mut r.verdicts).collect::<Vec<_>>());
-    let mut conclusions = Vec::new();
-    for run in &mut runs {
-        run.summary.verdict = verdict::in_words(&run.verdicts);
-        let mut concluded = conclusion::conclude(&run.verdicts);
-        concluded.variant.clone_from(&run.summary.variant);
-        concluded.seed = run.summary.seed;
-        run.summary.conclusion.clone_from(&concluded.verdict);
-        conclusions.push(concluded);
-    }
+    // A run's word is made from the run alone; the adjustment over all runs stands beside it.
+    verdict::adjust_across(runs.iter_mut().flat_map(|r| &mut r.verdicts));
     let mut findings = Findings { table1: runs.iter().map(|r| r.summary.clone()).collect(), ..Findings::default() };
     findings.verdict = runs.iter().flat_map(|r| r.verdicts.iter().cloned()).collect();
-    findings.conclusion = conclusions;
+    findings.conclusion = runs.iter().flat_map(|r| r.conclusion.iter().cloned()).collect();
+    findings.categories = runs.iter().flat_map(|r| r.categories.iter().cloned()).collect();
     findings.seeds = seeds::seeds(&runs, settings);
     let mut units = vec![Unit::SeedMean];
     if points::variants(&runs).len() < runs.len() {
@@ -106,9 +99,9 @@ fn read(folder: &Path) -> Result<Run> {
         .faithfulness
         .iter()
         .filter(|f| f.category == ALL && f.delta.is_some())
-        .map(|f| (f.intervention.clone(), Effect { examples: f.examples, gained: f.gained, lost: f.lost }))
+        .map(|f| (f.intervention, Effect { examples: f.examples, gained: f.gained, lost: f.lost }))
         .collect();
-    Ok(Run { summary: summary.clone(), effects, verdicts: findings.verdict, answers: items::read(folder)? })
+    Ok(Run { summary: summary.clone(), effects, verdicts: findings.verdict, categories: findings.categories, conclusion: findings.conclusion, answers: items::read(folder)? })
 }
 
 fn warnings(runs: &[Run]) -> Vec<WarningFinding> {

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use prism_run::random::Stream;
+use prism_run::{Action, Donor, Intervention};
 
 use super::items::{Answers, Items};
-use crate::findings::{VariantSummary, VerdictFinding};
+use crate::findings::{CategoryFinding, ConclusionFinding, VariantSummary, VerdictFinding};
 use crate::statistics::binomial_bootstrap::binomial;
 
 /// Discordant counts of one intervention in one run.
@@ -25,9 +26,13 @@ pub struct Run {
     /// Its line of Table 1.
     pub summary: VariantSummary,
     /// Its interventions, by textual form.
-    pub effects: BTreeMap<String, Effect>,
-    /// Its verdicts.
+    pub effects: BTreeMap<Intervention, Effect>,
+    /// What its interventions show.
     pub verdicts: Vec<VerdictFinding>,
+    /// Its decisive interventions by category.
+    pub categories: Vec<CategoryFinding>,
+    /// Its verdict.
+    pub conclusion: Vec<ConclusionFinding>,
     /// Its answers item by item, when the records are there.
     pub answers: Option<Answers>,
 }
@@ -35,7 +40,7 @@ pub struct Run {
 /// The items behind a column of Table 1, joined over the runs; `None` when a run lacks
 /// them, or the column is not a share of items.
 pub fn items(runs: &[Run], column: &str) -> Option<Items> {
-    let intervention = if column == "accuracy" { "clean" } else { intervention(column)? };
+    let intervention = if column == "accuracy" { Intervention::CLEAN } else { intervention(column)? };
     let answers: Vec<&Answers> = runs.iter().map(|r| r.answers.as_ref()).collect::<Option<_>>()?;
     Items::join(&answers, intervention)
 }
@@ -126,7 +131,7 @@ impl Point {
                 let n = run.summary.examples;
                 return Some(binomial(stream, n, as_found) as f64 / n.max(1) as f64);
             }
-            let Some(effect) = intervention(column).and_then(|name| run.effects.get(name)) else { return Some(as_found) };
+            let Some(effect) = intervention(column).and_then(|name| run.effects.get(&name)) else { return Some(as_found) };
             let n = effect.examples.max(1) as f64;
             let (gained, lost) = (effect.gained as f64 / n, effect.lost as f64 / n);
             let sum: i64 = (0..effect.examples)
@@ -146,15 +151,16 @@ impl Point {
 }
 
 /// The intervention behind a delta column.
-fn intervention(column: &str) -> Option<&'static str> {
-    Some(match column {
-        "delta_truncate" => "zero",
-        "delta_noise_01" => "noise:0.1",
-        "delta_noise_03" => "noise:0.3",
-        "delta_noise_10" => "noise:1",
-        "delta_swap" => "swap",
+fn intervention(column: &str) -> Option<Intervention> {
+    let action = match column {
+        "delta_truncate" => Action::Zero,
+        "delta_noise_01" => Action::Noise(0.1),
+        "delta_noise_03" => Action::Noise(0.3),
+        "delta_noise_10" => Action::Noise(1.0),
+        "delta_swap" => Action::Swap(Donor::Random),
         _ => return None,
-    })
+    };
+    Some(action.into())
 }
 
 /// A column of Table 1 by name.

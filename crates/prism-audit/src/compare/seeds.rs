@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use prism_run::Intervention;
 use prism_run::random::Stream;
 
 use super::items::Answers;
@@ -30,20 +31,20 @@ pub fn seeds(runs: &[Run], settings: &AuditSettings) -> Vec<SeedFinding> {
             let answers: Option<Vec<&Answers>> = runs.iter().map(|r| r.answers.as_ref()).collect();
             let Some(answers) = answers else {
                 let reason = "a seed's records are absent".to_string();
-                return vec![SeedFinding { reason: Some(reason), ..empty(&point.variant, &point.name, "clean", runs.len()) }];
+                return vec![SeedFinding { reason: Some(reason), ..empty(&point.variant, &point.name, Intervention::CLEAN, runs.len()) }];
             };
             let shared = answers[0].scores.keys().filter(|name| answers.iter().all(|a| a.scores.contains_key(*name)));
-            shared.map(|name| one(&point.variant, &point.name, name, &answers, settings)).collect()
+            shared.map(|name| one(&point.variant, &point.name, *name, &answers, settings)).collect()
         })
         .collect()
 }
 
-fn empty(variant: &str, name: &str, intervention: &str, seeds: usize) -> SeedFinding {
+fn empty(variant: &str, name: &str, intervention: Intervention, seeds: usize) -> SeedFinding {
     SeedFinding {
         variant: variant.into(),
         name: name.into(),
-        quantity: if intervention == "clean" { "accuracy".into() } else { "delta".into() },
-        intervention: intervention.into(),
+        quantity: if intervention.is_clean() { "accuracy".into() } else { "delta".into() },
+        intervention,
         seeds,
         items: 0,
         clusters: 0,
@@ -67,7 +68,7 @@ fn empty(variant: &str, name: &str, intervention: &str, seeds: usize) -> SeedFin
     }
 }
 
-fn one(variant: &str, name: &str, intervention: &str, answers: &[&Answers], settings: &AuditSettings) -> SeedFinding {
+fn one(variant: &str, name: &str, intervention: Intervention, answers: &[&Answers], settings: &AuditSettings) -> SeedFinding {
     let mut found = empty(variant, name, intervention, answers.len());
     let table = Table::of(answers, intervention);
     found.items = table.sizes.iter().sum();
@@ -76,7 +77,7 @@ fn one(variant: &str, name: &str, intervention: &str, answers: &[&Answers], sett
         found.reason = Some("the seeds share fewer than two clusters of items".into());
         return found;
     }
-    let stream = |what: &str| Stream::new(u64::from(settings.seed), what, &[variant, intervention]);
+    let stream = |what: &str| Stream::new(u64::from(settings.seed), what, &[variant, &intervention.to_string()]);
     if let Some(both) = two_way(&table.scaled()) {
         let bounds = both.interval(0.95);
         found.mean = Some(both.mean);
@@ -96,7 +97,7 @@ fn one(variant: &str, name: &str, intervention: &str, answers: &[&Answers], sett
 }
 
 /// Fills in the random-effects summary.
-fn summarize(table: &Table, intervention: &str, found: &mut SeedFinding) {
+fn summarize(table: &Table, intervention: Intervention, found: &mut SeedFinding) {
     let each: Vec<(f64, f64)> = (0..table.sums.len()).filter_map(|seed| table.of_seed(seed, intervention)).collect();
     let (effects, variances): (Vec<f64>, Vec<f64>) = each.into_iter().unzip();
     found.tau2_dersimonian_laird = random_effects(&effects, &variances, Between::DerSimonianLaird).map(|r| r.tau2);
@@ -121,8 +122,8 @@ struct Table {
 }
 
 impl Table {
-    fn of(answers: &[&Answers], intervention: &str) -> Self {
-        let scores: Vec<&BTreeMap<String, f64>> = answers.iter().filter_map(|a| a.scores.get(intervention)).collect();
+    fn of(answers: &[&Answers], intervention: Intervention) -> Self {
+        let scores: Vec<&BTreeMap<String, f64>> = answers.iter().filter_map(|a| a.scores.get(&intervention)).collect();
         let mut clusters: BTreeMap<&str, (Vec<f64>, usize)> = BTreeMap::new();
         let mut squares = vec![0.0; scores.len()];
         let Some((first, clusters_of)) = scores.first().zip(answers.first().map(|a| &a.clusters)) else {
@@ -160,12 +161,12 @@ impl Table {
 
     /// One seed's mean and its variance, clusters together. A seed in which no item differs
     /// from another would have none: it then gets that of one item more, half of it each way.
-    fn of_seed(&self, seed: usize, intervention: &str) -> Option<(f64, f64)> {
+    fn of_seed(&self, seed: usize, intervention: Intervention) -> Option<(f64, f64)> {
         let clusters: Vec<Cluster> = self.sums.get(seed)?.iter().copied().zip(self.sizes.iter().copied()).collect();
         let found = cluster_mean(&clusters)?;
         let n = self.items();
-        let added = if intervention == "clean" { (n * found.mean + 0.5) / (n + 1.0) } else { (self.squares[seed] + 1.0) / (n + 2.0) };
-        let smoothed = if intervention == "clean" { added * (1.0 - added) / n } else { (added - found.mean.powi(2)) / n };
+        let added = if intervention.is_clean() { (n * found.mean + 0.5) / (n + 1.0) } else { (self.squares[seed] + 1.0) / (n + 2.0) };
+        let smoothed = if intervention.is_clean() { added * (1.0 - added) / n } else { (added - found.mean.powi(2)) / n };
         Some((found.mean, if found.error > 0.0 { found.error.powi(2) } else { smoothed }))
     }
 }
@@ -196,7 +197,7 @@ pub fn table(rows: &[SeedFinding]) -> String {
                 r.seeds.to_string(),
                 r.items.to_string(),
                 r.clusters.to_string(),
-                if r.quantity == "accuracy" { r.quantity.clone() } else { r.intervention.clone() },
+                if r.quantity == "accuracy" { r.quantity.clone() } else { r.intervention.to_string() },
                 signed(percent(r.mean), 1),
                 interval(percent(r.low), percent(r.high), 1),
                 interval(percent(r.items_low), percent(r.items_high), 1),

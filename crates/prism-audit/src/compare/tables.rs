@@ -33,7 +33,7 @@ pub fn table1(rows: &[VariantSummary]) -> String {
                 points(r.delta_noise_03),
                 points(r.delta_noise_10),
                 points(r.delta_swap),
-                r.conclusion.clone(),
+                r.word.to_string(),
             ]
         })
         .collect();

@@ -1,6 +1,6 @@
 //! Runs in a row: over training, or over the step budget.
 
-use prism_run::table_row;
+use prism_run::{Need, Verdict, table_row};
 
 table_row! {
     /// One run of a row of runs on the same examples; changes are against the first.
@@ -45,8 +45,12 @@ table_row! {
         pub end_cosine: Option<f64>,
         /// Change of accuracy under `zero`.
         pub delta_zero: Option<f64>,
-        /// Verdict of the run.
-        pub conclusion: String,
+        /// The run's word.
+        pub word: Option<Verdict>,
+        /// Whether its block is needed.
+        pub presence: Option<Need>,
+        /// Whether K lies inside the lengths of training; absent where those are unknown.
+        pub inside_lengths: Option<bool>,
         /// Why numbers are absent.
         pub reason: Option<String>,
     }

@@ -1,13 +1,13 @@
 //! What an intervention does to outcomes.
 
-use prism_run::table_row;
+use prism_run::{Intervention, table_row};
 
 table_row! {
     /// Outcomes under one intervention (method, section 7), paired with the clean
     /// run of the same examples.
     pub struct FaithfulnessFinding {
         /// Textual form of the intervention, e.g. `noise:0.3`.
-        pub intervention: String,
+        pub intervention: Intervention,
         /// `all`, or a category of the benchmark.
         pub category: String,
         /// Examples that ran both clean and under the intervention.

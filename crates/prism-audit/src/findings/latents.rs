@@ -1,14 +1,14 @@
 //! What the latents themselves are like, and where the model looks at them.
 
-use prism_run::table_row;
+use prism_run::{Cloud, NotedAt, Stage, table_row};
 
 table_row! {
     /// The cloud of latents at one step, over examples.
     pub struct GeometryFinding {
         /// `free_running` (as decoded), `teacher_forced`, or `teacher_target` (what they are trained towards).
-        pub mode: String,
+        pub mode: Cloud,
         /// `context` or `target`.
-        pub stage: String,
+        pub stage: Stage,
         /// Step within the stage, from 0.
         pub step: usize,
         /// Vectors.
@@ -45,9 +45,9 @@ table_row! {
     /// whether a latent finds its own target among all examples'.
     pub struct RetrievalFinding {
         /// `free_running` or `teacher_forced`.
-        pub mode: String,
+        pub mode: Cloud,
         /// `context` or `target`.
-        pub stage: String,
+        pub stage: Stage,
         /// Step within the stage, from 0.
         pub step: usize,
         /// Latents with a target.
@@ -86,7 +86,7 @@ table_row! {
     /// Logit lens of one latent step over examples.
     pub struct LensFinding {
         /// `context` or `target`.
-        pub stage: String,
+        pub stage: Stage,
         /// Step within the stage, from 0.
         pub step: usize,
         /// Decoder layer whose input it is; absent after the last layer.
@@ -108,7 +108,7 @@ table_row! {
     /// Where one forward of the clean run looks in one layer, mean over examples and heads.
     pub struct AttentionFinding {
         /// `answer`, or the stage of a latent forward.
-        pub place: String,
+        pub place: NotedAt,
         /// Step within the stage; absent for `answer`.
         pub step: Option<usize>,
         /// Decoder layer, from 0.
@@ -148,7 +148,7 @@ table_row! {
         /// Row of the example.
         pub row: usize,
         /// `context` or `target`.
-        pub stage: String,
+        pub stage: Stage,
         /// Step within the stage, from 0.
         pub step: usize,
         /// First component.

@@ -1,15 +1,15 @@
 //! What answers do under graded, partial and crossed interventions.
 
-use prism_run::table_row;
+use prism_run::{ArrivesAt, Intervention, Stage, View, table_row};
 
 table_row! {
     /// Necessity and sufficiency: one intervention crossed with one view of the image. All
     /// numbers are over the examples that ran in all four cells.
     pub struct VisibilityFinding {
         /// What the answer sees of the image: `image-hidden`, `image-none`, ...
-        pub view: String,
+        pub view: View,
         /// What was done to the latents; `clean` for the view's effect alone.
-        pub intervention: String,
+        pub intervention: Intervention,
         /// Examples that ran in every cell.
         pub examples: usize,
         /// Accuracy: image as it is, latents as they are.
@@ -69,7 +69,7 @@ table_row! {
         /// `noise` (per-dimension sigma), `relative` (share of the measured spread) or `mix` (share of the donor).
         pub family: String,
         /// Textual form; `clean` for no dose.
-        pub intervention: String,
+        pub intervention: Intervention,
         /// The dose; 0 for the clean run.
         pub amount: f64,
         /// Examples that ran both clean and here.
@@ -105,11 +105,11 @@ table_row! {
     /// An intervention on part of the block: some steps, one stage, or one layer's input.
     pub struct StepFinding {
         /// The action alone, e.g. `zero`.
-        pub action: String,
+        pub action: Intervention,
         /// Textual form.
-        pub intervention: String,
+        pub intervention: Intervention,
         /// Only in this stage.
-        pub stage: Option<String>,
+        pub stage: Option<Stage>,
         /// First step, from 0; absent for all.
         pub first_step: Option<usize>,
         /// Last step, itself included.
@@ -141,7 +141,7 @@ table_row! {
     /// Whether answers follow the donor whose latents were swapped in.
     pub struct DonorFinding {
         /// Textual form of the swap or mix.
-        pub intervention: String,
+        pub intervention: Intervention,
         /// Examples whose donor has another gold letter, one that is among their own options.
         pub examples: usize,
         /// Left out: the donor has the same letter, none, or one that is no option here.
@@ -189,7 +189,7 @@ table_row! {
     /// counterfactual partners, from the image to the latents to the answer.
     pub struct CounterfactualFinding {
         /// Where: `visual_mean`, `question_mean`, a stage of the block, `answer_state`, or `answer`.
-        pub place: String,
+        pub place: ArrivesAt,
         /// Step within the stage.
         pub step: Option<usize>,
         /// Pairs of partners that both have the vector (for `answer`: both ran).

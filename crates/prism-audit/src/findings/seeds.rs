@@ -1,6 +1,6 @@
 //! Several training seeds of one variant.
 
-use prism_run::table_row;
+use prism_run::{Intervention, table_row};
 
 table_row! {
     /// One number of a variant over its training seeds, on the items all of them answered.
@@ -12,7 +12,7 @@ table_row! {
         /// `accuracy` (of the clean run) or `delta` (of an intervention against it).
         pub quantity: String,
         /// Textual form of the intervention.
-        pub intervention: String,
+        pub intervention: Intervention,
         /// Training seeds.
         pub seeds: usize,
         /// Items every seed answered.

@@ -1,6 +1,6 @@
 //! Control runs, judged.
 
-use prism_run::table_row;
+use prism_run::{Need, Sight, Verdict, table_row};
 
 table_row! {
     /// One control run, judged.
@@ -10,11 +10,13 @@ table_row! {
         /// Training seed.
         pub seed: Option<i64>,
         /// What its positions may see: `bottleneck` or `blindfold`.
-        pub sight: String,
-        /// The verdict it must have.
-        pub expected: String,
-        /// The verdict it has.
-        pub verdict: String,
+        pub sight: Sight,
+        /// The word it must have.
+        pub expected: Verdict,
+        /// The word it has.
+        pub word: Verdict,
+        /// Whether its block is needed, as found.
+        pub presence: Need,
         /// Whether they are the same.
         pub holds: bool,
         /// Clean accuracy.

@@ -1,16 +1,23 @@
-//! The verdict of an intervention.
+//! What one intervention shows.
 
-use prism_run::table_row;
+use prism_run::{Class, Effect, Family, Intervention, Role, table_row};
 
 table_row! {
-    /// What one intervention allows to be said, by [`crate::verdict::RULE`].
+    /// What one intervention shows, by the rule of [`crate::verdict`]. Every number is over the
+    /// examples that ran both ways and whose block opened in the clean run.
     pub struct VerdictFinding {
         /// Variant id of the run.
         pub variant: String,
         /// Training seed of the run.
         pub seed: Option<i64>,
-        /// Textual form of the intervention.
-        pub intervention: String,
+        /// The intervention.
+        pub intervention: Intervention,
+        /// What it can show.
+        pub class: Class,
+        /// What follows from it.
+        pub role: Role,
+        /// The family its tests are adjusted in.
+        pub family: Family,
         /// Whether a clean run under the same view of the image was made.
         pub baseline: bool,
         /// Examples it reads: both ran, and the block opened in the clean run.
@@ -23,12 +30,24 @@ table_row! {
         pub lost: usize,
         /// Those lost because no answer could be parsed any more.
         pub lost_unparsed: usize,
-        /// Examples whose generated tokens differ from the clean run's.
-        pub changed: usize,
+        /// Examples whose letter or parse state differs from the clean run's.
+        pub changed_answers: usize,
+        /// Their share.
+        pub changed: Option<f64>,
+        /// One-sided upper bound of that share at `1 - alpha` (Clopper and Pearson; with clusters, of the mean over
+        /// clusters of each cluster's share).
+        pub changed_bound: Option<f64>,
+        /// Examples whose generated tokens differ.
+        pub outputs_changed: usize,
+        /// Root mean square distance of what was put in from the same example's clean latents, each dimension over its
+        /// natural spread; absent where nothing is put in or it was not recorded.
+        pub strength: Option<f64>,
+        /// Below this it is `too weak`; declared beforehand.
+        pub strength_floor: f64,
+        /// Whether what was put in is what was there, in every example: the latents are the same for all.
+        pub nothing_to_exchange: bool,
         /// Mean norm of what the intervention changed in the latents, over their mean norm in the clean run.
         pub relative_change: Option<f64>,
-        /// The floor of that, declared beforehand.
-        pub relative_floor: f64,
         /// Accuracy minus clean accuracy on those examples.
         pub delta: Option<f64>,
         /// Score 95 % interval of the delta.
@@ -39,7 +58,7 @@ table_row! {
         pub equivalence_low: Option<f64>,
         /// Upper end of the same interval.
         pub equivalence_high: Option<f64>,
-        /// Exact p of the equivalence test, the larger of its two sides.
+        /// Exact p of the equivalence test of accuracy, the larger of its two sides.
         pub equivalence_p: Option<f64>,
         /// The margin fixed beforehand.
         pub margin: f64,
@@ -66,6 +85,13 @@ table_row! {
         pub choice_low: Option<f64>,
         /// Upper end of the same.
         pub choice_high: Option<f64>,
+        /// Exact p of the equivalence test over those.
+        pub choice_equivalence_p: Option<f64>,
+        /// Whether accuracy is equivalent within the margin: interval inside, exact p below alpha, with clusters the
+        /// cluster-robust interval too.
+        pub accuracy_equivalent: bool,
+        /// Whether the choice is, by the same tests.
+        pub choice_equivalent: bool,
         /// Change of accuracy over all `examples`, where an answer that cannot be parsed is read leniently
         /// ([`crate::lenient`]): a second look, which no verdict rests on.
         pub lenient_delta: Option<f64>,
@@ -79,20 +105,21 @@ table_row! {
         pub lenient_unread: usize,
         /// That adjusted over the family (Holm).
         pub choice_holm_p: Option<f64>,
-        /// Tests the two adjustments are over: the interventions of this run under the same view of
-        /// the image, or in a comparison those of all its runs.
-        pub family: usize,
+        /// Tests the adjustments are over: those of this run in the same family.
+        pub tests: usize,
         /// Adjusted over the family (Holm).
         pub holm_p: Option<f64>,
         /// Adjusted over the family (Benjamini-Hochberg).
         pub benjamini_hochberg_p: Option<f64>,
+        /// In a comparison: adjusted over the same family of all its runs (Holm). No word rests on it.
+        pub across_holm_p: Option<f64>,
         /// Smallest |delta| this many examples would show as a change (80 % power, two-sided), at the discordance seen.
         pub detectable: Option<f64>,
         /// Examples the equivalence test would need at the discordance seen (80 % power, no true effect).
         pub needed: Option<usize>,
-        /// `changes the answer`, `breaks the form`, `bypassed`, `undecided`, `too weak to test` or `no latents ran`.
-        pub verdict: String,
-        /// The verdict's figures in words.
+        /// What it shows.
+        pub verdict: Effect,
+        /// The figures in words.
         pub reason: Option<String>,
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use prism_run::NotedAt;
 use prism_run::records::AttentionRow;
 
 use crate::clusters::Clusters;
@@ -12,22 +13,21 @@ use crate::statistics::cluster_robust::cluster_mean;
 
 /// One finding per place, step and layer; latent steps first, in their order.
 pub fn attention(rows: &[AttentionRow], clusters: &Clusters) -> Vec<AttentionFinding> {
-    let order = |place: &str| ["context", "target"].iter().position(|stage| *stage == place).unwrap_or(2);
-    let mut groups: BTreeMap<(usize, &str, Option<usize>, usize), Vec<&AttentionRow>> = BTreeMap::new();
+    let mut groups: BTreeMap<(NotedAt, Option<usize>, usize), Vec<&AttentionRow>> = BTreeMap::new();
     for row in rows {
-        groups.entry((order(&row.place), row.place.as_str(), row.step, row.layer)).or_default().push(row);
+        groups.entry((row.place, row.step, row.layer)).or_default().push(row);
     }
-    groups.into_iter().map(|((_, place, step, layer), rows)| one(place, step, layer, &rows, clusters)).collect()
+    groups.into_iter().map(|((place, step, layer), rows)| one(place, step, layer, &rows, clusters)).collect()
 }
 
-fn one(place: &str, step: Option<usize>, layer: usize, rows: &[&AttentionRow], clusters: &Clusters) -> AttentionFinding {
+fn one(place: NotedAt, step: Option<usize>, layer: usize, rows: &[&AttentionRow], clusters: &Clusters) -> AttentionFinding {
     let interval = |values: &[(usize, f64)]| cluster_mean(&clusters.sums(values.iter().copied()))?.interval(0.95);
     let enrichment: Vec<(usize, f64)> = rows.iter().filter_map(|r| Some((r.row, enrichment(r)?))).collect();
     let latents: Vec<(usize, f64)> = rows.iter().map(|r| (r.row, r.latents)).collect();
     let (of_latents, of_enrichment) = (interval(&latents), interval(&enrichment));
     let average = |of: &dyn Fn(&AttentionRow) -> Option<f64>| mean(rows.iter().filter_map(|row| of(row)));
     AttentionFinding {
-        place: place.to_string(),
+        place,
         step,
         layer,
         examples: rows.len(),

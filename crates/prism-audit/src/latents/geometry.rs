@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use prism_run::{Cloud, Stage};
 use prism_run::records::LatentRow;
 
 use super::sets::{MOST, Named, Set, centred, norm, normalised, sets};
@@ -12,22 +13,19 @@ use crate::probe::matrix::{Matrix, transposed_times};
 use crate::responses::mean;
 use crate::statistics::percentile::deviation;
 
-/// Modes and the vectors they are of.
-const MODES: [(&str, &str); 3] = [("free_running", "fed"), ("teacher_forced", "forced"), ("teacher_target", "teacher")];
-
 /// One finding per mode, stage and step.
 pub fn geometry(vectors: &Named, steps: &[LatentRow]) -> Vec<GeometryFinding> {
-    let mut cosines: BTreeMap<(&str, usize), [Vec<f64>; 2]> = BTreeMap::new();
-    for row in steps.iter().filter(|row| row.intervention == "clean") {
-        let [end, previous] = cosines.entry((row.stage.as_str(), row.step)).or_default();
+    let mut cosines: BTreeMap<(Stage, usize), [Vec<f64>; 2]> = BTreeMap::new();
+    for row in steps.iter().filter(|row| row.intervention.is_clean()) {
+        let [end, previous] = cosines.entry((row.stage, row.step)).or_default();
         end.extend(row.end_cosine);
         previous.extend(row.previous_cosine);
     }
     let mut found = Vec::new();
-    for (mode, prefix) in MODES {
-        for set in sets(vectors, prefix) {
+    for mode in Cloud::ALL {
+        for set in sets(vectors, mode.prefix()) {
             let mut finding = of(&set, mode);
-            if let (true, Some([end, previous])) = (prefix == "fed", cosines.get(&(set.stage.name(), set.step))) {
+            if let (Cloud::FreeRunning, Some([end, previous])) = (mode, cosines.get(&(set.stage, set.step))) {
                 finding.end_cosine = mean(end.iter().copied());
                 finding.previous_cosine = mean(previous.iter().copied());
             }
@@ -40,9 +38,15 @@ pub fn geometry(vectors: &Named, steps: &[LatentRow]) -> Vec<GeometryFinding> {
 /// Root mean square over dimensions of the clean latents' standard deviation over examples,
 /// mean over steps; and their width. `None` where no step has two latents.
 pub fn spread(vectors: &Named) -> Option<(f64, usize)> {
-    let sets = sets(vectors, "fed");
+    let sets = sets(vectors, Cloud::FreeRunning.prefix());
     let width = sets.first()?.matrix.columns;
     Some((mean(sets.iter().filter_map(|set| spread_of(&centred(&set.matrix))))?, width))
+}
+
+/// The spread over the norm of the latents as decoded, mean over stages and steps.
+pub fn spread_over_norm(findings: &[GeometryFinding]) -> Option<f64> {
+    let of_norm = |g: &GeometryFinding| Some(g.spread? * (g.width as f64).sqrt() / g.norm.filter(|norm| *norm > 0.0)?);
+    mean(findings.iter().filter(|g| g.mode == Cloud::FreeRunning).filter_map(of_norm))
 }
 
 fn spread_of(centred: &Matrix) -> Option<f64> {
@@ -50,12 +54,12 @@ fn spread_of(centred: &Matrix) -> Option<f64> {
     Some((centred.values.iter().map(|v| v * v).sum::<f64>() / freedom / centred.columns.max(1) as f64).sqrt())
 }
 
-fn of(set: &Set, mode: &str) -> GeometryFinding {
+fn of(set: &Set, mode: Cloud) -> GeometryFinding {
     let n = set.rows.len();
     let norms: Vec<f64> = (0..n).map(|i| norm(set.matrix.row(i))).collect();
     let mut finding = GeometryFinding {
-        mode: mode.to_string(),
-        stage: set.stage.name().to_string(),
+        mode,
+        stage: set.stage,
         step: set.step,
         vectors: n,
         width: set.matrix.columns,

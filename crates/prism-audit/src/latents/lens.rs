@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use prism_run::Stage;
 use prism_run::records::{LatentRow, LensRow};
 
 use crate::findings::LensFinding;
@@ -20,24 +21,24 @@ struct Group<'a> {
 
 /// One finding per stage, step and layer; `None` among layers, after the last, comes last.
 pub fn lens(steps: &[LatentRow], within: &[LensRow]) -> Vec<LensFinding> {
-    let mut groups: BTreeMap<(&str, usize, usize), Group<'_>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Stage, usize, usize), Group<'_>> = BTreeMap::new();
     for row in within {
-        let group = groups.entry((&row.stage, row.step, row.layer)).or_default();
+        let group = groups.entry((row.stage, row.step, row.layer)).or_default();
         group.tokens.push(&row.token);
         group.entropy.push(row.entropy);
         group.probability.push(row.probability);
         group.gold.extend(row.gold);
     }
-    for row in steps.iter().filter(|row| row.intervention == "clean") {
+    for row in steps.iter().filter(|row| row.intervention.is_clean()) {
         let (Some(token), Some(entropy), Some(probability)) = (&row.lens_token, row.lens_entropy, row.lens_probability) else { continue };
-        let group = groups.entry((&row.stage, row.step, usize::MAX)).or_default();
+        let group = groups.entry((row.stage, row.step, usize::MAX)).or_default();
         group.tokens.push(token);
         group.entropy.push(entropy);
         group.probability.push(probability);
         group.gold.extend(row.lens_gold);
     }
-    let finding = |((stage, step, layer), group): ((&str, usize, usize), Group<'_>)| LensFinding {
-        stage: stage.to_string(),
+    let finding = |((stage, step, layer), group): ((Stage, usize, usize), Group<'_>)| LensFinding {
+        stage,
         step,
         layer: Some(layer).filter(|layer| *layer != usize::MAX),
         examples: group.tokens.len(),

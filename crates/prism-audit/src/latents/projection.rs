@@ -14,9 +14,9 @@ const ROUNDS: usize = 200;
 /// One row per latent of the clean run, stage by stage. Empty where a stage has no spread.
 pub fn projection(vectors: &Named, examples: &[ExampleRow], answers: &[AnswerRow]) -> Vec<ProjectionFinding> {
     let labels: BTreeMap<i64, &str> = examples.iter().map(|e| (e.row as i64, e.label.as_str())).collect();
-    let clean = answers.iter().filter(|a| a.intervention == "clean");
+    let clean = answers.iter().filter(|a| a.intervention.is_clean());
     let letters: BTreeMap<i64, Option<&String>> = clean.map(|a| (a.row as i64, a.answer.as_ref())).collect();
-    let all = sets(vectors, "fed");
+    let all = sets(vectors, prism_run::Cloud::FreeRunning.prefix());
     let mut found = Vec::new();
     for stage in [prism_run::Stage::Context, prism_run::Stage::Target] {
         let of_stage: Vec<&Set> = all.iter().filter(|set| set.stage == stage).collect();
@@ -29,7 +29,7 @@ pub fn projection(vectors: &Named, examples: &[ExampleRow], answers: &[AnswerRow
             let Ok(example) = usize::try_from(row) else { continue };
             found.push(ProjectionFinding {
                 row: example,
-                stage: stage.name().to_string(),
+                stage,
                 step,
                 x: dot(cloud.row(i), &x_axis),
                 y: dot(cloud.row(i), &y_axis),
@@ -40,7 +40,7 @@ pub fn projection(vectors: &Named, examples: &[ExampleRow], answers: &[AnswerRow
             });
         }
     }
-    found.sort_by_key(|p| (p.row, p.stage != "context", p.step));
+    found.sort_by_key(|p| (p.row, p.stage != prism_run::Stage::Context, p.step));
     found
 }
 

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use prism_run::Cloud;
+
 use super::sets::{MOST, Named, Set, centred, norm, normalised, sets};
 use super::whitening::Whitening;
 use crate::findings::RetrievalFinding;
@@ -13,10 +15,10 @@ use crate::statistics::wilson::wilson;
 
 /// One finding per mode, stage and step that has targets.
 pub fn retrieval(vectors: &Named) -> Vec<RetrievalFinding> {
-    let targets = sets(vectors, "teacher");
+    let targets = sets(vectors, Cloud::TeacherTarget.prefix());
     let mut found = Vec::new();
-    for (mode, prefix) in [("free_running", "fed"), ("teacher_forced", "forced")] {
-        for latents in sets(vectors, prefix) {
+    for mode in [Cloud::FreeRunning, Cloud::TeacherForced] {
+        for latents in sets(vectors, mode.prefix()) {
             if let Some(targets) = targets.iter().find(|t| (t.stage, t.step) == (latents.stage, latents.step)) {
                 found.push(one(mode, &latents, targets));
             }
@@ -25,7 +27,7 @@ pub fn retrieval(vectors: &Named) -> Vec<RetrievalFinding> {
     found
 }
 
-fn one(mode: &str, latents: &Set, targets: &Set) -> RetrievalFinding {
+fn one(mode: Cloud, latents: &Set, targets: &Set) -> RetrievalFinding {
     let of_row: BTreeMap<i64, usize> = targets.rows.iter().enumerate().map(|(i, row)| (*row, i)).collect();
     let mut paired: Vec<(usize, usize)> = latents.rows.iter().enumerate().filter_map(|(i, row)| Some((i, *of_row.get(row)?))).collect();
     if paired.len() > MOST {
@@ -43,8 +45,8 @@ fn one(mode: &str, latents: &Set, targets: &Set) -> RetrievalFinding {
     let bounds = plain.as_ref().and_then(|_| wilson(hits, n, 0.95));
     let among = |cosines: &Option<Cosines>, most: usize| cosines.as_ref().and_then(|c| share(c.ranks.iter().map(|rank| *rank < most)));
     RetrievalFinding {
-        mode: mode.to_string(),
-        stage: latents.stage.name().to_string(),
+        mode,
+        stage: latents.stage,
         step: latents.step,
         pairs: n,
         cosine: plain.as_ref().map(|c| c.own),

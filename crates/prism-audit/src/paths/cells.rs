@@ -2,25 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use prism_run::records::{AnswerRow, ExampleRow};
+use prism_run::records::{CellRow, ExampleRow};
 use prism_run::{Outcome, PathCell, Source, Weights};
 
 use super::Named;
 use crate::findings::{PathFinding, WarningFinding};
-use crate::pairs::right;
 use crate::responses::mean;
 use crate::statistics::wilson::wilson;
 
 /// Answers that ran, by cell and row of the example.
-pub type Answers<'a> = BTreeMap<PathCell, BTreeMap<usize, &'a AnswerRow>>;
+pub type Answers<'a> = BTreeMap<PathCell, BTreeMap<usize, &'a CellRow>>;
 
 /// The answers of a crossing that ran; failures and absent cells are left out.
-pub fn answers(rows: &[AnswerRow]) -> Answers<'_> {
+pub fn answers(rows: &[CellRow]) -> Answers<'_> {
     let mut found = Answers::new();
     for row in rows.iter().filter(|row| row.correct.is_some()) {
-        if let Ok(cell) = row.intervention.parse() {
-            found.entry(cell).or_default().insert(row.row, row);
-        }
+        found.entry(row.intervention).or_default().insert(row.row, row);
     }
     found
 }
@@ -30,9 +27,9 @@ pub fn findings(named: &Named, examples: &[ExampleRow], answers: &Answers<'_>) -
     PathCell::all().map(|cell| one(named, cell, examples, answers.get(&cell))).collect()
 }
 
-fn one(named: &Named, cell: PathCell, examples: &[ExampleRow], ran: Option<&BTreeMap<usize, &AnswerRow>>) -> PathFinding {
-    let ran: Vec<&AnswerRow> = ran.into_iter().flatten().map(|(_, answer)| *answer).collect();
-    let (n, correct) = (ran.len(), ran.iter().filter(|answer| right(answer)).count());
+fn one(named: &Named, cell: PathCell, examples: &[ExampleRow], ran: Option<&BTreeMap<usize, &CellRow>>) -> PathFinding {
+    let ran: Vec<&CellRow> = ran.into_iter().flatten().map(|(_, answer)| *answer).collect();
+    let (n, correct) = (ran.len(), ran.iter().filter(|answer| answer.correct == Some(true)).count());
     let bounds = wilson(correct, n, 0.95);
     let is_check = cell == PathCell::of(Weights::Variant, Source::Variant);
     PathFinding {
@@ -83,7 +80,7 @@ pub fn warnings(named: &Named, examples: &[ExampleRow], answers: &Answers<'_>) -
         }
     }
     if let Some(free) = of(Weights::Variant, Source::Free) {
-        let closed = free.values().filter(|answer| answer.outcome == Outcome::NoLatents.name()).count();
+        let closed = free.values().filter(|answer| answer.outcome == Outcome::NoLatents).count();
         if closed > 0 {
             texts.push(format!(
                 "the variant's block did not open in {closed} of {} examples: they have no latents to cross",

@@ -15,7 +15,6 @@ use super::cells::Answers;
 use crate::AuditSettings;
 use crate::clusters::Clusters;
 use crate::findings::EffectFinding;
-use crate::pairs::right;
 use crate::power::POWER;
 use crate::responses::Difference;
 use crate::statistics::adjust::holm;
@@ -101,7 +100,7 @@ pub fn findings(named: &Named, answers: &Answers<'_>, clusters: &Clusters, setti
 /// The gold letter's margin and whether the answer is right, at a cell of an example.
 fn at(answers: &Answers<'_>, cell: PathCell, row: usize) -> Option<Outcome> {
     let answer = answers.get(&cell)?.get(&row)?;
-    Some((f64::from(u8::from(right(answer))), answer.gold_margin))
+    Some((f64::from(u8::from(answer.correct == Some(true))), answer.gold_margin))
 }
 
 fn simple(
@@ -275,18 +274,18 @@ pub fn in_words(found: &[EffectFinding]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use prism_run::records::AnswerRow;
+    use prism_run::Outcome as End;
+    use prism_run::records::CellRow;
 
     use super::super::cells::answers;
     use super::*;
 
-    fn answer(cell: PathCell, row: usize, right: bool) -> AnswerRow {
-        AnswerRow {
+    fn answer(cell: PathCell, row: usize, right: bool) -> CellRow {
+        CellRow {
             row,
             id: row.to_string(),
-            intervention: cell.to_string(),
-            donor: None,
-            outcome: "scored".into(),
+            intervention: cell,
+            outcome: End::Scored,
             answer: Some("A".into()),
             correct: Some(right),
             text: String::new(),
@@ -300,20 +299,18 @@ mod tests {
             latent_norm: None,
             perturbation_norm: None,
             option_logprobs: None,
-            donor_label: None,
-            donor_margin: None,
         }
     }
 
     /// Examples 0 to 39; how many of them are right in a cell, from the first on.
-    fn crossing(right: impl Fn(PathCell) -> Option<usize>) -> Vec<AnswerRow> {
+    fn crossing(right: impl Fn(PathCell) -> Option<usize>) -> Vec<CellRow> {
         PathCell::all()
             .filter_map(|cell| Some((cell, right(cell)?)))
             .flat_map(|(cell, n)| (0..40).map(move |row| answer(cell, row, row < n)))
             .collect()
     }
 
-    fn found(rows: &[AnswerRow]) -> Vec<EffectFinding> {
+    fn found(rows: &[CellRow]) -> Vec<EffectFinding> {
         let named = Named { name: "LVR".into(), seed: None };
         findings(&named, &answers(rows), &Clusters::alone(40), &AuditSettings::default())
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use prism_run::records::{AnswerRow, ExampleRow};
-use prism_run::{Action, Intervention, Outcome};
+use prism_run::Outcome;
 
 /// What a probe predicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,17 +59,16 @@ impl<'a> Question<'a> {
 
 /// The examples that ran, by row.
 pub fn questions<'a>(examples: &'a [ExampleRow], answers: &'a [AnswerRow]) -> BTreeMap<i64, Question<'a>> {
-    let clean = Intervention::from(Action::Clean).to_string();
-    let said: BTreeMap<usize, &AnswerRow> = answers.iter().filter(|a| a.intervention == clean).map(|a| (a.row, a)).collect();
+    let said: BTreeMap<usize, &AnswerRow> = answers.iter().filter(|a| a.intervention.is_clean()).map(|a| (a.row, a)).collect();
     examples
         .iter()
-        .filter(|e| e.outcome != Outcome::Error.name())
+        .filter(|e| e.outcome != Outcome::Error)
         .map(|e| {
             let answer = said.get(&e.row);
             let question = Question {
                 gold: &e.label,
                 category: e.category.as_deref().unwrap_or_default(),
-                options: if e.options.is_empty() { 0 } else { e.options.lines().count() },
+                options: e.options.len(),
                 answer: answer.and_then(|a| a.answer.as_deref()),
                 correct: answer.and_then(|a| a.correct),
             };

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use prism_run::random::Stream;
+use prism_run::{ArrivesAt, Cloud};
 use prism_run::records::{AnswerRow, ExampleRow};
 
 use super::{mean, share};
@@ -27,10 +28,10 @@ pub fn counterfactuals(
         return Vec::new();
     }
     let mut found = Vec::new();
-    let single = |name: &str| vectors.get(name).map(|v| (name.to_string(), None, v.rows.clone(), matrix(v)));
-    let before = ["visual_mean", "question_mean"].into_iter().filter_map(single);
-    let steps = sets(vectors, "fed").into_iter().map(|set| (set.stage.name().to_string(), Some(set.step), set.rows, set.matrix));
-    for (place, step, rows, values) in before.chain(steps).chain(single("answer_state")) {
+    let single = |place: ArrivesAt| vectors.get(place.name()).map(|v| (place, None, v.rows.clone(), matrix(v)));
+    let before = [ArrivesAt::Visual, ArrivesAt::Question].into_iter().filter_map(single);
+    let steps = sets(vectors, Cloud::FreeRunning.prefix()).into_iter().map(|set| (ArrivesAt::from(set.stage), Some(set.step), set.rows, set.matrix));
+    for (place, step, rows, values) in before.chain(steps).chain(single(ArrivesAt::AnswerState)) {
         found.push(at(place, step, &rows, &values, &partners, settings));
     }
     found.push(of_answers(&partners, examples, answers));
@@ -50,7 +51,7 @@ fn partners(examples: &[ExampleRow]) -> Vec<(i64, i64)> {
     found
 }
 
-fn empty(place: String, step: Option<usize>, pairs: usize) -> CounterfactualFinding {
+fn empty(place: ArrivesAt, step: Option<usize>, pairs: usize) -> CounterfactualFinding {
     CounterfactualFinding {
         place,
         step,
@@ -67,7 +68,7 @@ fn empty(place: String, step: Option<usize>, pairs: usize) -> CounterfactualFind
 }
 
 fn at(
-    place: String,
+    place: ArrivesAt,
     step: Option<usize>,
     rows: &[i64],
     values: &Matrix,
@@ -121,7 +122,7 @@ fn at(
 /// What becomes of the change in the end.
 fn of_answers(partners: &[(i64, i64)], examples: &[ExampleRow], answers: &[AnswerRow]) -> CounterfactualFinding {
     let labels: BTreeMap<i64, &str> = examples.iter().map(|e| (e.row as i64, e.label.as_str())).collect();
-    let clean = answers.iter().filter(|a| a.intervention == "clean" && a.outcome != prism_run::Outcome::Error.name());
+    let clean = answers.iter().filter(|a| a.intervention.is_clean() && a.outcome != prism_run::Outcome::Error);
     let letters: BTreeMap<i64, Option<&str>> = clean.map(|a| (a.row as i64, a.answer.as_deref())).collect();
     let ran: Vec<[(Option<&str>, &str); 2]> = partners
         .iter()
@@ -130,7 +131,7 @@ fn of_answers(partners: &[(i64, i64)], examples: &[ExampleRow], answers: &[Answe
             Some([one(a)?, one(b)?])
         })
         .collect();
-    let mut finding = empty("answer".into(), None, ran.len());
+    let mut finding = empty(ArrivesAt::Answer, None, ran.len());
     finding.answers_differ = share(ran.iter().map(|[(a, _), (b, _)]| a != b));
     finding.both_right = share(ran.iter().map(|pair| pair.iter().all(|(letter, gold)| *letter == Some(*gold))));
     if ran.is_empty() {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use prism_run::records::{AnswerRow, ExampleRow};
-use prism_run::{Action, Scope};
+use prism_run::Scope;
 
 use super::{Difference, by_row, share};
 use crate::AuditSettings;
@@ -16,8 +16,8 @@ use crate::pairs::Branch;
 pub fn donors(branches: &[Branch<'_>], examples: &[ExampleRow], clusters: &Clusters, settings: &AuditSettings) -> Vec<DonorFinding> {
     let labels: BTreeMap<usize, &str> = examples.iter().map(|e| (e.row, e.label.as_str())).collect();
     let swaps = branches.iter().filter(|b| {
-        let gives = |action| matches!(action, Action::Swap(_) | Action::Mix { .. });
-        b.intervention.is_some_and(|i| gives(i.action) && !i.is_sham() && i.scope == Scope::default())
+        let i = b.intervention;
+        i.action.donor().is_some() && !i.action.is_idle() && i.scope == Scope::default()
     });
     swaps.map(|branch| one(branch, branches, &labels, clusters, settings)).collect()
 }
@@ -30,9 +30,7 @@ fn one(
     settings: &AuditSettings,
 ) -> DonorFinding {
     // Under another view the baseline is the clean run under that view.
-    let view = branch.intervention.map(|i| i.view);
-    let is_baseline = |b: &&Branch<'_>| b.intervention.is_some_and(|i| i.action == Action::Clean && Some(i.view) == view);
-    let clean = branches.iter().find(is_baseline).map(by_row).unwrap_or_default();
+    let clean = branches.iter().find(|b| b.intervention == branch.intervention.baseline()).map(by_row).unwrap_or_default();
     let mut used: Vec<(&AnswerRow, &AnswerRow, &str, &str)> = Vec::new();
     let mut left_out = 0;
     for pair in &branch.pairs {
@@ -56,7 +54,7 @@ fn one(
         (transfer.low, transfer.high) = (None, None);
     }
     DonorFinding {
-        intervention: branch.name.to_string(),
+        intervention: branch.intervention,
         examples: used.len(),
         left_out,
         donor_rate: share(used.iter().map(|(a, _, d, _)| said(a, d))),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use prism_run::{Action, Donor, Intervention, Scope, View};
+use prism_run::{Action, Donor, Mixture};
 
 use super::share;
 use crate::faithfulness::ALL;
@@ -16,19 +16,19 @@ pub fn doses(faithfulness: &[FaithfulnessFinding], spread: Option<(f64, usize)>)
     let whole = || faithfulness.iter().filter(|f| f.category == ALL && f.examples > 0);
     let mut families: BTreeMap<&str, Vec<(f64, &FaithfulnessFinding)>> = BTreeMap::new();
     for finding in whole() {
-        let Ok(intervention) = finding.intervention.parse::<Intervention>() else { continue };
-        if intervention.scope != Scope::default() || intervention.view != View::Open {
+        let intervention = finding.intervention;
+        if !intervention.is_whole() {
             continue;
         }
         let (family, amount) = match intervention.action {
             Action::Noise(sigma) => ("noise", sigma),
             Action::RelativeNoise(share) => ("relative", share),
-            Action::Mix { share, donor: Donor::Random } => ("mix", share),
+            Action::Mix(Mixture { share, donor: Donor::Random }) => ("mix", share),
             _ => continue,
         };
         families.entry(family).or_default().push((amount, finding));
     }
-    let clean = whole().find(|f| f.intervention == "clean");
+    let clean = whole().find(|f| f.intervention.is_clean());
     let mut found = Vec::new();
     for (family, mut amounts) in families {
         amounts.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -51,10 +51,10 @@ fn one(
     };
     let change = of.perturbation_norm;
     let a_dimension = spread.and_then(|(_, width)| Some(change? / (width as f64).sqrt()));
-    let is_clean = of.intervention == "clean";
+    let is_clean = of.intervention.is_clean();
     DoseFinding {
         family: family.to_string(),
-        intervention: of.intervention.clone(),
+        intervention: of.intervention,
         amount,
         examples: of.examples,
         spread: spread.map(|(spread, _)| spread),

@@ -13,7 +13,7 @@ pub fn partial(faithfulness: &[FaithfulnessFinding]) -> Vec<StepFinding> {
     let parsed: Vec<(Intervention, &FaithfulnessFinding)> = faithfulness
         .iter()
         .filter(|f| f.category == ALL && f.examples > 0)
-        .filter_map(|f| Some((f.intervention.parse::<Intervention>().ok()?, f)))
+        .map(|f| (f.intervention, f))
         .filter(|(i, _)| i.view == View::Open)
         .collect();
     let is_partial = |i: &Intervention| i.scope != Scope::default();
@@ -23,8 +23,8 @@ pub fn partial(faithfulness: &[FaithfulnessFinding]) -> Vec<StepFinding> {
         .map(|(i, f)| (*i, one(*i, f)))
         .collect();
     found.sort_by(|(a, x), (b, y)| {
-        let place = |i: &Intervention| (i.scope.layer, i.scope.stage.map(|s| s.name()), i.scope.steps);
-        (&x.action, place(a)).cmp(&(&y.action, place(b)))
+        let place = |i: &Intervention| (i.scope.layer, i.scope.stage, i.scope.steps);
+        (x.action, place(a)).cmp(&(y.action, place(b)))
     });
     found.into_iter().map(|(_, finding)| finding).collect()
 }
@@ -32,9 +32,9 @@ pub fn partial(faithfulness: &[FaithfulnessFinding]) -> Vec<StepFinding> {
 fn one(intervention: Intervention, f: &FaithfulnessFinding) -> StepFinding {
     let Scope { stage, steps, layer } = intervention.scope;
     StepFinding {
-        action: Intervention::from(intervention.action).to_string(),
-        intervention: f.intervention.clone(),
-        stage: stage.map(|stage| stage.name().to_string()),
+        action: Intervention::from(intervention.action),
+        intervention: f.intervention,
+        stage,
         first_step: steps.map(|(first, _)| first),
         last_step: steps.map(|(_, last)| last),
         layer,

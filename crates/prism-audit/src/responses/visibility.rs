@@ -22,11 +22,11 @@ pub fn visibility(
     clusters: &Clusters,
     settings: &AuditSettings,
 ) -> Vec<VisibilityFinding> {
-    let find = |wanted: Intervention| branches.iter().find(|b| b.intervention == Some(wanted)).map(by_row);
+    let find = |wanted: Intervention| branches.iter().find(|b| b.intervention == wanted).map(by_row);
     let Some(open_clean) = find(Intervention::CLEAN) else { return Vec::new() };
     let labels: BTreeMap<usize, &str> = examples.iter().map(|e| (e.row, e.label.as_str())).collect();
     let mut found = Vec::new();
-    let under = branches.iter().filter_map(|b| b.intervention).filter(|i| i.view != View::Open);
+    let under = branches.iter().map(|b| b.intervention).filter(|i| i.view != View::Open);
     let mut viewed: Vec<Intervention> = under.collect();
     // The view alone leads its group.
     viewed.sort_by_key(|i| (i.view, i.action != Action::Clean));
@@ -63,8 +63,8 @@ impl Cells<'_, '_> {
         let twin = Intervention { view: View::Open, ..intervention };
         let needed = [Some(self.open_clean), self.open_damaged.as_ref(), self.view_clean.as_ref(), self.view_damaged.as_ref()];
         let mut finding = VisibilityFinding {
-            view: intervention.view.name().to_string(),
-            intervention: twin.to_string(),
+            view: intervention.view,
+            intervention: twin,
             examples: 0,
             open_clean: None,
             open_damaged: None,
@@ -92,7 +92,7 @@ impl Cells<'_, '_> {
             reason: None,
         };
         if self.view_clean.is_none() || (!alone && self.open_damaged.is_none()) {
-            let view = finding.view.clone();
+            let view = finding.view;
             finding.reason = Some(format!("a cell is missing: run `{twin}` and `clean@{view}` too"));
             return finding;
         }

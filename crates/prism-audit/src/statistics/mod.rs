@@ -8,6 +8,7 @@ pub mod adjust;
 pub mod bca;
 pub mod binomial_bootstrap;
 pub mod bootstrap;
+pub mod clopper_pearson;
 pub mod cluster_robust;
 pub mod clusters;
 pub mod correlation;

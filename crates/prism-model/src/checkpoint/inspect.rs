@@ -104,6 +104,9 @@ pub fn inspect(folder: &Path) -> Result<Inspection> {
             (None, None)
         }
     };
+    if let Some(Err(nonsense)) = config.as_ref().map(Config::latent_lengths) {
+        faults.push(nonsense.to_string());
+    }
     if let (Some(config), Some(preprocessor)) = (&config, &preprocessor) {
         faults.extend(misfits(config, &preprocessor.config));
     }

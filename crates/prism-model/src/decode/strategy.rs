@@ -30,7 +30,7 @@
 use std::collections::VecDeque;
 
 use prism_run::protocol::{Exit, Length};
-use prism_run::{Sight, Stage};
+use prism_run::{Budget, Protocol, Sight, Stage, StageSteps};
 
 use super::control::{ControlTokens, Start};
 use super::course::Block;
@@ -38,9 +38,9 @@ use super::course::Block;
 /// Budget and exit of a decode; greedy, no sampling.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Strategy {
-    /// K, from which a protocol tells the length of a block: for LVR `K` forwards of a
-    /// target block and `2 K` of a context block.
-    pub steps: usize,
+    /// How long a block lasts: K, of which the protocol makes the length of each block (for
+    /// P-LVR K in the target stage and 2 K in the context stage), or a number for each stage.
+    pub steps: Budget,
     /// Tokens generated at most, those of the block included; at least one is.
     pub max_new_tokens: usize,
     /// When a block is left.
@@ -48,14 +48,19 @@ pub struct Strategy {
 }
 
 impl Strategy {
-    /// Blocks of their full length.
+    /// Blocks of their full length at K = `steps`.
     pub fn of_steps(steps: usize, max_new_tokens: usize) -> Self {
-        Self { steps, max_new_tokens, exit: Exit::Steps }
+        Self { steps: Budget::Steps(steps), max_new_tokens, exit: Exit::Steps }
     }
 
-    /// Most latent forwards of a block of that length.
-    pub fn limit(self, length: Length) -> usize {
-        self.exit.cap().unwrap_or(length.of(self.steps))
+    /// Most latent forwards of a block of that stage and declared length.
+    pub fn limit(self, stage: Stage, length: Length) -> usize {
+        self.exit.cap().unwrap_or(self.steps.of(stage, length))
+    }
+
+    /// Most latent forwards of a block, by stage of the protocol.
+    pub fn by_stage(self, protocol: &Protocol) -> StageSteps {
+        StageSteps::of(protocol, |stage, length| self.limit(stage, length))
     }
 }
 
@@ -227,7 +232,7 @@ impl<'a> Sequence<'a> {
         }
         match (opens, &self.block) {
             (Some(Start { stage, end, length, .. }), Block::Ordinary) => {
-                let left = if leaves(end) { 0 } else { self.strategy.limit(length) };
+                let left = if leaves(end) { 0 } else { self.strategy.limit(stage, length) };
                 let progress = self.progress(stage);
                 *progress = Progress { blocks: progress.blocks + usize::from(left > 0), taken: 0, left, end, ..*progress };
             }

@@ -54,6 +54,14 @@ impl BlockLayout {
         Self { latent_end, ..self }
     }
 
+    /// Stage and length of each latent block that the regions become in an image of that grid: what
+    /// [`TrainingSample::runs`] has, without laying a record out. `merge`: patches on a merged token's side.
+    pub fn blocks(&self, regions: &[RegionBox], grid: Grid, merge: usize) -> Vec<(Stage, usize)> {
+        let stages = self.stages.list().iter().copied().filter(|stage| *stage != Stage::Free);
+        let length = |region, stage| self.steps.unwrap_or_else(|| regions::tokens(self.region(region, stage), grid, merge).len());
+        regions.iter().flat_map(|&region| stages.clone().map(move |stage| (stage, length(region, stage)))).collect()
+    }
+
     /// The box of a stage.
     pub fn region(&self, target: RegionBox, stage: Stage) -> RegionBox {
         if stage == Stage::Context { target.scaled(self.context_scale) } else { target }

@@ -187,7 +187,7 @@ impl<'p> Ingredients<'p> {
         let targets = Targets::new(self.setup.prompter, layout, &example, prefix).map_err(|e| e.to_string())?;
         let length = |stage: Stage| {
             let start = self.setup.tokens.starts.iter().find(|start| start.stage == stage);
-            start.map_or(0, |start| self.strategy.limit(start.length))
+            start.map_or(0, |start| self.strategy.limit(start.stage, start.length))
         };
         Ok(targets.latents(length))
     }

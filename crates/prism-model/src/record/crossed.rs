@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use prism_run::protocol::Exit;
 use prism_run::records::CellRow;
 use prism_run::{Example, Outcome, PathCell, Position, Source, Stage, Weights};
 
@@ -132,7 +133,7 @@ impl Group<'_> {
         }
         // The base's own latents come first: its run under the replay makes them.
         let tokens = self.base_tokens();
-        let steps = Strategy::of_steps(self.crossing.variant.strategy.steps, self.crossing.variant.strategy.max_new_tokens);
+        let steps = Strategy { exit: Exit::Steps, ..self.crossing.variant.strategy };
         let replayer = |weights| {
             let side = self.side(weights);
             let tokens = if weights == Weights::Base { &tokens } else { side.tokens };
@@ -236,7 +237,7 @@ impl Group<'_> {
         let targets = Targets::new(variant.prompter, layout, example, prefix).map_err(|e| e.to_string())?;
         let length = |stage: Stage| {
             let start = variant.tokens.starts.iter().find(|start| start.stage == stage);
-            start.map_or(0, |start| variant.strategy.limit(start.length))
+            start.map_or(0, |start| variant.strategy.limit(start.stage, start.length))
         };
         Ok(targets.latents(length))
     }

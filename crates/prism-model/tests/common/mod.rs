@@ -1,5 +1,8 @@
-//! Where the golden data is, and how it is read.
+//! How the golden data is read.
 #![allow(dead_code)]
+
+#[path = "../../../../tests/golden.rs"]
+mod reference;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,13 +12,7 @@ pub const VARIANTS: [&str; 5] = ["lvr", "nlvr", "dlvr", "plvr2", "plvr3"];
 
 /// A file of the golden data.
 pub fn golden(name: &str) -> PathBuf {
-    let places =
-        [std::env::var_os("PRISM_GOLDEN").map(PathBuf::from), Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden"))];
-    let places: Vec<PathBuf> = places.into_iter().flatten().collect();
-    match places.iter().find(|place| place.join("README.md").exists()) {
-        Some(place) => place.join(name),
-        None => panic!("no golden data: looked in {places:?}; set PRISM_GOLDEN"),
-    }
+    reference::golden().join(name)
 }
 
 /// A fixture of this repository's oracles.

@@ -1,8 +1,9 @@
-//! Where the golden data is, and how its examples are read.
+//! How the examples of the golden data are read.
 
 #![allow(dead_code, missing_docs)]
 
-use std::path::{Path, PathBuf};
+#[path = "../../../../tests/golden.rs"]
+mod reference;
 
 use prism_model::Model;
 use prism_model::decode::{ControlTokens, Decoder, Prefiller, Strategy, detect};
@@ -10,16 +11,10 @@ use prism_model::preprocess::Preprocessor;
 use prism_model::prompt::{BlockLayout, Prompter};
 use prism_model::tensor::{DType, Device, Trainable};
 use prism_run::{Example, RegionBox, Stages};
+pub use reference::golden as folder;
 use serde_json::Value;
 
 pub const VARIANTS: [&str; 5] = ["lvr", "nlvr", "dlvr", "plvr2", "plvr3"];
-
-pub fn folder() -> PathBuf {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden");
-    let places: Vec<PathBuf> = std::env::var_os("PRISM_GOLDEN").map(PathBuf::from).into_iter().chain([beside]).collect();
-    let found = places.iter().find(|p| p.join("expected").is_dir());
-    found.unwrap_or_else(|| panic!("no golden data in {places:?}: set PRISM_GOLDEN to its folder")).clone()
-}
 
 pub fn expected(name: &str) -> Value {
     let path = folder().join("expected").join(name);

@@ -1,9 +1,12 @@
 //! The corruption profile: change of accuracy under each intervention, with its
-//! paired interval (method, section 7), as a forest plot.
+//! paired interval (method, section 7), as a forest plot in the order of the classes,
+//! the first row of a class bearing its name.
 
+use prism_run::{Class, Intervention};
 use serde_json::{Value, json};
 
 use super::{Run, chart, colour, shape, styles_of, theme, told, tooltip, with_interval};
+use crate::interventions::place;
 use crate::number::points;
 
 /// One run under one intervention.
@@ -11,10 +14,8 @@ use crate::number::points;
 pub struct Effect<'a> {
     /// Whose.
     pub run: Run<'a>,
-    /// The intervention as printed.
-    pub intervention: String,
-    /// Its textual form.
-    pub key: &'a str,
+    /// The intervention.
+    pub intervention: Intervention,
     /// Accuracy minus clean accuracy.
     pub delta: f64,
     /// 95 % interval of the paired difference.
@@ -33,12 +34,13 @@ pub fn spec(effects: &[Effect<'_>], margin: Option<f64>) -> Option<Value> {
         return None;
     }
     let styles = styles_of(effects.iter().map(|e| e.run.style));
-    let mut interventions: Vec<&str> = Vec::new();
+    let mut interventions: Vec<Intervention> = effects.iter().map(|e| e.intervention).collect();
+    interventions.sort_by_key(|i| place(*i));
+    interventions.dedup();
+    let rows = rows(&interventions);
+    let named = |i: Intervention| rows.iter().find(|(known, _)| *known == i).map_or("", |(_, name)| name.as_str());
     let mut runs: Vec<&str> = Vec::new();
     for e in effects {
-        if !interventions.contains(&e.intervention.as_str()) {
-            interventions.push(&e.intervention);
-        }
         if !runs.contains(&e.run.label.as_str()) {
             runs.push(&e.run.label);
         }
@@ -46,12 +48,12 @@ pub fn spec(effects: &[Effect<'_>], margin: Option<f64>) -> Option<Value> {
     let data: Vec<Value> = effects
         .iter()
         .map(|e| {
-            e.run.mark(json!({"intervention": e.intervention, "intervention_id": e.key, "delta": e.delta * 100.0,
+            e.run.mark(json!({"intervention": e.intervention, "row": named(e.intervention), "intervention_id": e.intervention, "delta": e.delta * 100.0,
                 "low": e.low.map(|v| v * 100.0), "high": e.high.map(|v| v * 100.0), "gained": e.gained, "lost": e.lost}))
         })
         .collect();
-    let y = json!({"field": "intervention", "type": "nominal", "sort": interventions, "title": null,
-        "scale": {"paddingInner": 0.28, "paddingOuter": 0.14}, "axis": {"domain": false, "ticks": false, "labelFontSize": 12.5, "labelColor": theme::INK}});
+    let y = json!({"field": "row", "type": "nominal", "sort": rows.iter().map(|(_, name)| name).collect::<Vec<_>>(), "title": null,
+        "scale": {"paddingInner": 0.28, "paddingOuter": 0.14}, "axis": {"domain": false, "ticks": false, "labelFontSize": 12.5, "labelColor": theme::INK, "labelLimit": 260}});
     let offset = json!({"field": "run", "type": "nominal", "sort": runs, "scale": {"paddingInner": 0, "paddingOuter": 0}});
     let title = ["change in accuracy, points", "(left of 0 it hurts, right of 0 it helps)"];
     let x = |field: &str| json!({"field": field, "type": "quantitative", "title": title, "scale": {"nice": true}});
@@ -79,4 +81,15 @@ pub fn spec(effects: &[Effect<'_>], margin: Option<f64>) -> Option<Value> {
         data.into(),
         json!({"layer": layers}),
     ))
+}
+
+/// Each intervention with what its row is called: the first of a class bears the class.
+fn rows(interventions: &[Intervention]) -> Vec<(Intervention, String)> {
+    let mut last: Option<Class> = None;
+    let mut named = |i: &Intervention| {
+        let class = i.class();
+        let first = last.replace(class) != Some(class);
+        (*i, if first { format!("{class} · {i}") } else { i.to_string() })
+    };
+    interventions.iter().map(&mut named).collect()
 }

@@ -1,5 +1,6 @@
 //! Numbers with intervals, one row a question and one mark a run: a forest plot.
 
+use prism_run::Intervention;
 use serde_json::{Value, json};
 
 use super::{Run, chart, colour, shape, styles_of, theme, told, tooltip, with_interval, wrapped};
@@ -15,8 +16,8 @@ pub struct Mark<'a> {
     pub run: Run<'a>,
     /// The row it stands in, as printed.
     pub row: String,
-    /// Textual form of the intervention it is of, if of one.
-    pub key: Option<String>,
+    /// The intervention it is of, if of one.
+    pub key: Option<Intervention>,
     /// The number.
     pub value: f64,
     /// 95 % interval.
@@ -64,8 +65,8 @@ pub fn spec(marks: &[Mark<'_>], look: &Look<'_>) -> Option<Value> {
         .map(|m| {
             let mark = json!({"row": m.row, "value": m.value * look.scale, "low": scaled(m.low), "high": scaled(m.high)});
             let mut mark = m.run.mark(mark);
-            if let (Some(key), Some(mark)) = (&m.key, mark.as_object_mut()) {
-                mark.insert("intervention_id".into(), key.as_str().into());
+            if let (Some(key), Some(mark)) = (m.key, mark.as_object_mut()) {
+                mark.insert("intervention_id".into(), key.to_string().into());
             }
             mark
         })

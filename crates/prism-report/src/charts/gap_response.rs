@@ -1,5 +1,6 @@
 //! Decodability gap against the response to one intervention (method, sections 6 to 8).
 
+use prism_run::Intervention;
 use serde_json::{Value, json};
 
 use super::{Run, chart, colour, quantity, shape, styles_of, theme, told, tooltip, with_interval};
@@ -20,8 +21,8 @@ pub struct Point<'a> {
     pub high: Option<f64>,
 }
 
-/// The chart for the intervention of that textual form, printed as `intervention`.
-pub fn spec(points: &[Point<'_>], key: &str, intervention: &str) -> Option<Value> {
+/// The chart for one intervention.
+pub fn spec(points: &[Point<'_>], intervention: Intervention) -> Option<Value> {
     if points.is_empty() {
         return None;
     }
@@ -29,7 +30,7 @@ pub fn spec(points: &[Point<'_>], key: &str, intervention: &str) -> Option<Value
     let data: Vec<Value> = points
         .iter()
         .map(|p| {
-            p.run.mark(json!({"intervention_id": key, "gap": p.gap * 100.0, "delta": p.delta * 100.0,
+            p.run.mark(json!({"intervention_id": intervention, "gap": p.gap * 100.0, "delta": p.delta * 100.0,
                 "low": p.low.map(|v| v * 100.0), "high": p.high.map(|v| v * 100.0)}))
         })
         .collect();

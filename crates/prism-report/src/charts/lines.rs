@@ -1,5 +1,6 @@
 //! A number along steps, layers or doses: one line a run, with the interval of each point.
 
+use prism_run::Intervention;
 use serde_json::{Value, json};
 
 use super::{Run, chart, colour, shape, styles_of, theme, told, tooltip, with_interval};
@@ -27,8 +28,8 @@ pub struct Point {
     pub low: Option<f64>,
     /// 95 % interval.
     pub high: Option<f64>,
-    /// Textual form of the intervention it is of, if of one.
-    pub key: Option<String>,
+    /// The intervention it is of, if of one.
+    pub key: Option<Intervention>,
 }
 
 /// What the chart is of.
@@ -72,8 +73,8 @@ pub fn spec(lines: &[Line<'_>], look: &Look<'_>) -> Option<Value> {
         .map(|(l, p)| {
             let mut mark =
                 l.run.mark(json!({"line": l.name, "x": p.x, "y": p.y * look.scale, "low": scaled(p.low), "high": scaled(p.high)}));
-            if let (Some(key), Some(mark)) = (&p.key, mark.as_object_mut()) {
-                mark.insert("intervention_id".into(), key.as_str().into());
+            if let (Some(key), Some(mark)) = (p.key, mark.as_object_mut()) {
+                mark.insert("intervention_id".into(), key.to_string().into());
             }
             mark
         })

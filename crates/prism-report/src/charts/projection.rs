@@ -1,6 +1,7 @@
 //! The latents of one run in the plane of their first two principal components: the colour
 //! is the step, the shape the letter answered.
 
+use prism_run::Stage;
 use serde_json::{Value, json};
 
 use super::{Run, chart, theme, told, tooltip};
@@ -34,7 +35,7 @@ pub struct Point {
 }
 
 /// The chart of one run and stage; `shares` are the variances along the two axes.
-pub fn spec(run: &Run<'_>, stage: &str, points: &[Point], shares: (f64, f64)) -> Option<Value> {
+pub fn spec(run: &Run<'_>, stage: Stage, points: &[Point], shares: (f64, f64)) -> Option<Value> {
     let points: Vec<&Point> = points.iter().filter(|p| p.x.is_finite() && p.y.is_finite()).collect();
     let last = points.iter().map(|p| p.step).max()?;
     let mut answers: Vec<&str> = points.iter().map(|p| p.answer.as_str()).collect();

@@ -1,5 +1,6 @@
 //! Training seeds: every run a dot, their mean a filled mark with its interval.
 
+use prism_run::Intervention;
 use serde_json::{Value, json};
 
 use super::{Run, chart, colour, shape, styles_of, theme, told, tooltip, with_interval};
@@ -21,7 +22,7 @@ pub struct Spread<'a> {
 }
 
 /// The chart of the quantity `title`; `reference` is where a line is drawn across.
-pub fn spec(spreads: &[Spread<'_>], title: &str, key: Option<&str>, reference: Option<f64>) -> Option<Value> {
+pub fn spec(spreads: &[Spread<'_>], title: &str, key: Option<Intervention>, reference: Option<f64>) -> Option<Value> {
     if spreads.iter().all(|s| s.seeds.is_empty()) {
         return None;
     }
@@ -29,7 +30,7 @@ pub fn spec(spreads: &[Spread<'_>], title: &str, key: Option<&str>, reference: O
     let names: Vec<&str> = spreads.iter().map(|s| s.run.label.as_str()).collect();
     let tagged = |mut mark: Value| {
         if let (Some(key), Some(mark)) = (key, mark.as_object_mut()) {
-            mark.insert("intervention_id".into(), key.into());
+            mark.insert("intervention_id".into(), key.to_string().into());
         }
         mark
     };

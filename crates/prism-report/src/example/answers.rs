@@ -2,12 +2,12 @@
 
 use std::fmt::Write;
 
+use prism_run::Outcome;
 use prism_run::records::AnswerRow;
 
 use super::{Example, Links, cut_html};
-use crate::html::escape;
+use crate::chips::no_letter;
 use crate::number::{ABSENT, decimal};
-use crate::study::intervention_label;
 
 /// Longest text shown of an intervention's answer, in characters.
 const LONGEST: usize = 600;
@@ -37,8 +37,8 @@ pub fn html(example: &Example, links: &Links<'_>) -> String {
 }
 
 fn row(example: &Example, answer: &AnswerRow, clean: Option<&AnswerRow>, links: &Links<'_>) -> String {
-    let before = clean.filter(|_| answer.intervention != "clean");
-    let mut out = format!("<tr><th scope=\"row\">{}</th>{}", escape(&intervention_label(&answer.intervention)), cell(answer, before));
+    let before = clean.filter(|_| !answer.intervention.is_clean());
+    let mut out = format!("<tr><th scope=\"row\">{}</th>{}", answer.intervention, cell(answer, before));
     let _ = write!(out, "<td class=\"text\">{}</td>", options(example, answer));
     let against = before.and_then(|c| Some(answer.gold_margin? - c.gold_margin?));
     let signed = against
@@ -57,25 +57,20 @@ fn row(example: &Example, answer: &AnswerRow, clean: Option<&AnswerRow>, links: 
 
 /// The letter, ticked when right and marked against the clean run, as in the report's gallery.
 pub fn cell(answer: &AnswerRow, clean: Option<&AnswerRow>) -> String {
-    let letter = match (answer.answer.as_deref(), answer.outcome.as_str()) {
-        (Some(letter), _) => cut_html(letter, 24),
-        (None, "no_latents") => "○".into(),
-        (None, "error") => "!".into(),
-        (None, _) => "∅".into(),
-    };
+    let letter = answer.answer.as_deref().map_or_else(|| no_letter(answer.outcome).into(), |letter| cut_html(letter, 24));
     let (class, said) = match (clean.and_then(|c| c.correct), answer.correct) {
         (Some(true), Some(false)) => ("lost", "was right, now wrong"),
         (Some(false), Some(true)) => ("gained", "was wrong, now right"),
-        _ if answer.outcome == "error" => ("", "could not be run"),
+        _ if answer.outcome == Outcome::Error => ("", "could not be run"),
         _ if clean.is_some_and(|c| c.answer != answer.answer) => ("moved", "another answer, correctness the same"),
         _ if clean.is_some() && answer.changed == Some(true) => ("reworded", "same answer, other text"),
         _ if clean.is_some() && answer.changed == Some(false) => ("", "unchanged"),
         _ => ("", ""),
     };
-    let said = match (answer.outcome.as_str(), class) {
-        ("no_answer", "lost") => "was right, now no answer parsed",
-        ("no_answer", _) => "no answer could be parsed",
-        ("no_latents", "") => "no latents ran",
+    let said = match (answer.outcome, class) {
+        (Outcome::NoAnswer, "lost") => "was right, now no answer parsed",
+        (Outcome::NoAnswer, _) => "no answer could be parsed",
+        (Outcome::NoLatents, "") => "no latents ran",
         _ => said,
     };
     let tick = if answer.correct == Some(true) { "<i title=\"right\">✓</i>" } else { "" };
@@ -107,7 +102,7 @@ fn donor(example: &Example, answer: &AnswerRow, links: &Links<'_>) -> String {
 }
 
 fn text(answer: &AnswerRow, clean: Option<&AnswerRow>) -> String {
-    if answer.outcome == "error" {
+    if answer.outcome == Outcome::Error {
         return "<small>nothing</small>".into();
     }
     if clean.is_some_and(|c| c.text == answer.text) {

@@ -62,7 +62,7 @@ impl Example {
         let folder = records::folder(run);
         let Some(example) = Self::row(run, row)? else { return Ok(None) };
         let mut answers: Vec<AnswerRow> = read_example(&folder.join(files::ANSWERS), row)?;
-        answers.sort_by_key(|a| a.intervention != "clean");
+        answers.sort_by_key(|a| !a.intervention.is_clean());
         let mut absent = Vec::new();
         Ok(Some(Self {
             example,
@@ -88,17 +88,17 @@ impl Example {
 
     /// The answer of the clean run.
     pub fn clean(&self) -> Option<&AnswerRow> {
-        self.answers.iter().find(|a| a.intervention == "clean")
+        self.answers.iter().find(|a| a.intervention.is_clean())
     }
 
     /// The latent steps of the clean run, in the order they ran.
     pub fn steps(&self) -> impl Iterator<Item = &LatentRow> {
-        self.latents.iter().filter(|l| l.intervention == "clean")
+        self.latents.iter().filter(|l| l.intervention.is_clean())
     }
 
     /// The option letters with their texts.
     pub fn options(&self) -> impl Iterator<Item = (char, &str)> {
-        ('A'..='Z').zip(self.example.options.split('\n').filter(|o| !o.is_empty()))
+        ('A'..='Z').zip(self.example.options.iter().map(String::as_str).filter(|o| !o.is_empty()))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use prism_run::Outcome;
+
 use super::partner::{self, Partner};
 use super::{Example, Links, answers, boxes, cut_html, steps, text};
 use crate::html::escape;
@@ -72,15 +74,15 @@ pub fn options(example: &Example) -> String {
 /// The clean answer in a line.
 fn result(example: &Example) -> String {
     let Some(clean) = example.clean() else { return "<p class=\"absent\">The records hold no clean run of this example.</p>".into() };
-    let words = match (clean.outcome.as_str(), clean.answer.as_deref(), clean.correct) {
-        ("error", _, _) => "It could not be run.".to_string(),
+    let words = match (clean.outcome, clean.answer.as_deref(), clean.correct) {
+        (Outcome::Error, _, _) => "It could not be run.".to_string(),
         (_, Some(letter), Some(true)) => format!("Clean answer <b>{}</b>, right.", cut_html(letter, 24)),
         (_, Some(letter), _) => format!("Clean answer <b>{}</b>, wrong.", cut_html(letter, 24)),
         (_, None, _) => "Clean, no answer could be parsed.".to_string(),
     };
-    let latents = if clean.outcome == "no_latents" { " The latent block never opened." } else { "" };
+    let latents = if clean.outcome == Outcome::NoLatents { " The latent block never opened." } else { "" };
     let flips = example.answers.iter().filter(|a| a.correct.is_some() && clean.correct.is_some() && a.correct != clean.correct).count();
-    let under = example.answers.iter().filter(|a| a.intervention != "clean" && a.outcome != "error").count();
+    let under = example.answers.iter().filter(|a| !a.intervention.is_clean() && a.outcome != Outcome::Error).count();
     format!("<p class=\"result\">{words}{latents} Correctness flips under {flips} of {under} interventions.</p>")
 }
 

@@ -4,8 +4,6 @@
 use std::fmt::Write;
 
 use super::{Example, Links, answers, boxes, cut_html};
-use crate::html::escape;
-use crate::study::intervention_label;
 
 /// What became of the partner.
 pub enum Partner {
@@ -47,11 +45,11 @@ pub fn html(example: &Example, partner: &Partner, links: &Links<'_>) -> String {
     let empty = "<td class=\"text soft\">not run</td>".to_string();
     for answer in &example.answers {
         let other = there.answers.iter().find(|a| a.intervention == answer.intervention);
-        let before = |of: &Example| of.clean().filter(|_| answer.intervention != "clean").cloned();
+        let before = |of: &Example| of.clean().filter(|_| !answer.intervention.is_clean()).cloned();
         let _ = write!(
             out,
             "<tr><th scope=\"row\">{}</th>{}{}</tr>",
-            escape(&intervention_label(&answer.intervention)),
+            answer.intervention,
             answers::cell(answer, before(example).as_ref()),
             other.map_or_else(|| empty.clone(), |a| answers::cell(a, before(there).as_ref()))
         );

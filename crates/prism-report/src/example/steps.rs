@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use prism_run::RegionBox;
+use prism_run::{Mode, NotedAt, Outcome, RegionBox};
 use prism_run::records::{AttentionRow, LatentRow, MapRow};
 
 use super::heat::{self, Ink};
@@ -34,9 +34,9 @@ impl Scales {
 pub fn html(example: &Example, links: &Links<'_>) -> String {
     let steps: Vec<&LatentRow> = example.steps().collect();
     if steps.is_empty() {
-        let why = match example.clean().map(|a| a.outcome.as_str()) {
-            Some("no_latents") => "The latent block never opened on this example: there are no steps.".to_string(),
-            Some("error") => "The example could not be run: there are no steps.".to_string(),
+        let why = match example.clean().map(|a| a.outcome) {
+            Some(Outcome::NoLatents) => "The latent block never opened on this example: there are no steps.".to_string(),
+            Some(Outcome::Error) => "The example could not be run: there are no steps.".to_string(),
             _ => example
                 .absent
                 .iter()
@@ -83,10 +83,10 @@ fn legend(scales: &Scales) -> String {
 }
 
 fn card(example: &Example, links: &Links<'_>, step: &LatentRow, scales: &Scales) -> String {
-    let stage = escape(&step.stage);
+    let stage = step.stage;
     let mut out =
         format!("<li id=\"step-{stage}-{n}\" class=\"step\"><h3><span class=\"chip {stage}\">{stage} {n}</span></h3>", n = step.step);
-    let maps: Vec<&MapRow> = example.maps.iter().filter(|m| m.place == step.stage && m.step == Some(step.step)).collect();
+    let maps: Vec<&MapRow> = example.maps.iter().filter(|m| m.place == NotedAt::from(stage) && m.step == Some(step.step)).collect();
     out.push_str(&maps_html(example, links, &maps, scales, &format!("{} step {}", step.stage, step.step)));
     out.push_str("<dl>");
     let mut line = |name: &str, value: String| {
@@ -115,14 +115,14 @@ fn card(example: &Example, links: &Links<'_>, step: &LatentRow, scales: &Scales)
         );
     }
     let aligned =
-        |mode: &str| example.alignment.iter().find(|a| a.mode == mode && a.stage == step.stage && a.step == step.step).map(|a| a.cosine);
-    if let Some(cosine) = aligned("free_running") {
+        |mode: Mode| example.alignment.iter().find(|a| a.mode == mode && a.stage == step.stage && a.step == step.step).map(|a| a.cosine);
+    if let Some(cosine) = aligned(Mode::FreeRunning) {
         line(
             "to its target",
-            format!("{} as decoded, {} teacher-forced", number::decimal(Some(cosine), 3), number::decimal(aligned("teacher_forced"), 3)),
+            format!("{} as decoded, {} teacher-forced", number::decimal(Some(cosine), 3), number::decimal(aligned(Mode::TeacherForced), 3)),
         );
     }
-    if let Some(shares) = attention(&example.attention, &step.stage, Some(step.step)) {
+    if let Some(shares) = attention(&example.attention, stage.into(), Some(step.step)) {
         line("attention", shares);
     }
     out.push_str("</dl></li>");
@@ -131,8 +131,8 @@ fn card(example: &Example, links: &Links<'_>, step: &LatentRow, scales: &Scales)
 
 /// The forward that produces the answer, when its map was kept.
 fn answer_card(example: &Example, links: &Links<'_>, scales: &Scales) -> String {
-    let maps: Vec<&MapRow> = example.maps.iter().filter(|m| m.place == "answer").collect();
-    let shares = attention(&example.attention, "answer", None);
+    let maps: Vec<&MapRow> = example.maps.iter().filter(|m| m.place == NotedAt::Answer).collect();
+    let shares = attention(&example.attention, NotedAt::Answer, None);
     if maps.is_empty() && shares.is_none() {
         return String::new();
     }
@@ -258,7 +258,7 @@ fn word(token: &str) -> String {
 }
 
 /// Where a forward looks, mean over layers, in percent.
-fn attention(rows: &[AttentionRow], place: &str, step: Option<usize>) -> Option<String> {
+fn attention(rows: &[AttentionRow], place: NotedAt, step: Option<usize>) -> Option<String> {
     let rows: Vec<&AttentionRow> = rows.iter().filter(|a| a.place == place && a.step == step).collect();
     let mean = |of: &dyn Fn(&AttentionRow) -> Option<f64>| {
         let values: Vec<f64> = rows.iter().filter_map(|r| of(r)).collect();

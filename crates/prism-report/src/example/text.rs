@@ -109,7 +109,7 @@ pub fn html(text: &str, steps: &[&LatentRow]) -> String {
                     out,
                     "<a class=\"chip {stage}\" href=\"#step-{stage}-{n}\" title=\"{stage} step {n}, norm {norm}{}\">{stage} {n}<small>{norm}</small></a>",
                     escape(&token),
-                    stage = escape(&step.stage),
+                    stage = step.stage,
                     n = step.step,
                     norm = number::decimal(Some(step.norm), 1)
                 );
@@ -147,12 +147,13 @@ fn marked(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use prism_run::{Intervention, Stage};
 
-    fn step(stage: &str, step: usize, token: &str) -> LatentRow {
+    fn step(stage: Stage, step: usize, token: &str) -> LatentRow {
         LatentRow {
             row: 0,
-            intervention: "clean".into(),
-            stage: stage.into(),
+            intervention: Intervention::CLEAN,
+            stage,
             step,
             norm: 1.0,
             clean_cosine: None,
@@ -168,7 +169,7 @@ mod tests {
     #[test]
     fn latents_stand_where_their_tokens_were_not_read() {
         let text = "a<|ctx_start|> x y z<|ctx_end|><|tgt_start|><|lvr|> B<|tgt_end|>\n<answer> B";
-        let steps = [step("context", 0, " y"), step("context", 1, " z"), step("context", 2, "<|ctx_end|>"), step("target", 0, " B")];
+        let steps = [step(Stage::Context, 0, " y"), step(Stage::Context, 1, " z"), step(Stage::Context, 2, "<|ctx_end|>"), step(Stage::Target, 0, " B")];
         let (parts, found) = parts(text, &steps.iter().collect::<Vec<_>>());
         assert!(found);
         let expected = vec![
@@ -187,8 +188,8 @@ mod tests {
     fn a_block_that_begins_within_another_is_one_row_of_latents() {
         let end = "<|lvr_latent_end|>";
         let text = format!("<|ctx_start|><|tgt_start|>{}<|ctx_end|><|tgt_start|>{}<|tgt_end|>", end.repeat(4), end.repeat(3));
-        let stages = [("context", 0), ("target", 0), ("context", 1), ("target", 1), ("target", 2)];
-        let steps: Vec<LatentRow> = stages.iter().map(|(stage, n)| step(stage, *n, end)).collect();
+        let stages = [(Stage::Context, 0), (Stage::Target, 0), (Stage::Context, 1), (Stage::Target, 1), (Stage::Target, 2)];
+        let steps: Vec<LatentRow> = stages.iter().map(|(stage, n)| step(*stage, *n, end)).collect();
         let (parts, found) = parts(&text, &steps.iter().collect::<Vec<_>>());
         assert!(found);
         let expected = vec![
@@ -207,7 +208,7 @@ mod tests {
     #[test]
     fn text_that_does_not_hold_the_tokens_is_kept_whole() {
         let text = "<|lvr_start|>élan";
-        let steps = [step("target", 0, "other")];
+        let steps = [step(Stage::Target, 0, "other")];
         let (parts, found) = parts(text, &[&steps[0]]);
         assert!(!found);
         assert_eq!(parts, vec![Part::Text("<|lvr_start|>"), Part::Latent(&steps[0], None), Part::Text("élan")]);
@@ -217,7 +218,7 @@ mod tests {
 
     #[test]
     fn hostile_text_is_inert_in_chips_too() {
-        let steps = [step("\"><script>", 0, "<|lvr_end|>")];
+        let steps = [step(Stage::Target, 0, "\"><script>")];
         let page = html("<|lvr_start|>\"><script>alert(1)</script><|lvr_end|>", &[&steps[0]]);
         assert!(!page.contains("<script"), "{page}");
     }

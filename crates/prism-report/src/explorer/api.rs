@@ -74,7 +74,7 @@ pub fn examples(explorer: &Explorer, id: &str, query: &str) -> Reply {
 
 fn line(index: &Index, line: &Line) -> Value {
     let answers: serde_json::Map<String, Value> =
-        index.interventions.iter().zip(&line.marks).filter_map(|(name, mark)| Some((name.clone(), json!(mark.as_ref()?)))).collect();
+        index.interventions.iter().zip(&line.marks).filter_map(|(name, mark)| Some((name.to_string(), json!(mark.as_ref()?)))).collect();
     json!({
         "row": line.row, "id": line.id, "category": line.category, "counterfactual": line.counterfactual,
         "question": line.question, "label": line.label, "outcome": line.outcome, "answers": answers

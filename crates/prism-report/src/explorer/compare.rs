@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use form_urlencoded::{Serializer, parse};
 use prism_audit::Findings;
-use prism_audit::findings::FaithfulnessFinding;
 use prism_audit::statistics::mcnemar::mcnemar_exact;
+use prism_run::Intervention;
 use serde::Serialize;
 
 use super::Explorer;
@@ -17,11 +17,12 @@ use super::home::Summary;
 use super::index::{Index, Line};
 use super::library::{Run, Snapshot};
 use super::reply::Reply;
+use crate::change::change;
 use crate::example::cut_html;
 use crate::html::escape;
+use crate::interventions::place;
 use crate::number::{interval, p_value, percent, points};
 use crate::sections::swatch;
-use crate::study::ALL;
 
 /// Runs compared at once.
 const MOST: usize = 6;
@@ -201,49 +202,43 @@ fn warnings(runs: &[(&Run, Arc<Index>)]) -> String {
 
 /// Accuracy and change under every intervention, one run a row.
 fn effects(snapshot: &Snapshot, runs: &[(&Run, Arc<Index>)]) -> String {
-    let all: Vec<Vec<FaithfulnessFinding>> = runs
-        .iter()
-        .map(|(run, _)| {
-            Findings::read(&run.path).map(|f| f.faithfulness.into_iter().filter(|f| f.category == ALL).collect()).unwrap_or_default()
-        })
-        .collect();
-    let mut names: Vec<&str> = Vec::new();
-    for row in all.iter().flatten().filter(|f| f.intervention != "clean") {
-        if !names.contains(&row.intervention.as_str()) {
-            names.push(&row.intervention);
+    let all: Vec<Findings> = runs.iter().map(|(run, _)| Findings::read(&run.path).unwrap_or_default()).collect();
+    let mut names: Vec<Intervention> = Vec::new();
+    for row in all.iter().flat_map(|f| &f.faithfulness).filter(|f| !f.intervention.is_clean()) {
+        if !names.contains(&row.intervention) {
+            names.push(row.intervention);
         }
     }
+    names.sort_by_key(|i| place(*i));
     let mut out = String::from(
-        "<section><h2>Accuracy and damage</h2><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Accuracy and damage\"><table class=\"wide\"><thead><tr><th scope=\"col\">run</th><th scope=\"col\">n</th><th scope=\"col\">accuracy, %</th><th scope=\"col\">95 %</th><th scope=\"col\" class=\"text\">verdict</th>",
+        "<section><h2>What each shows</h2><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"What each shows\"><table class=\"wide\"><thead><tr><th scope=\"col\">run</th><th scope=\"col\">n</th><th scope=\"col\">accuracy, %</th><th scope=\"col\">95 %</th><th scope=\"col\" class=\"text\">word</th><th scope=\"col\" class=\"text\">block</th>",
     );
     for name in &names {
-        let _ = write!(out, "<th scope=\"col\">{}</th>", heading(name));
+        let _ = write!(out, "<th scope=\"col\">{}</th>", heading(*name));
     }
     out.push_str("</tr></thead><tbody>");
-    for ((run, _), rows) in runs.iter().zip(&all) {
+    for ((run, _), found) in runs.iter().zip(&all) {
         let summary = Summary::read(&run.path);
         let line = summary.line.as_ref();
-        let verdict = summary.conclusion.as_ref().map_or("–", |c| c.verdict.as_str());
         let _ = write!(
             out,
-            "<tr><th scope=\"row\">{}<a href=\"/runs/{}\">{}</a></th><td>{}</td><td>{}</td><td>{}</td><td class=\"text\"><span class=\"word {}\">{}</span></td>",
+            "<tr><th scope=\"row\">{}<a href=\"/runs/{}\">{}</a></th><td>{}</td><td>{}</td><td>{}</td>{}",
             swatch(snapshot.style(run)),
             run.id,
             escape(&snapshot.name(run)),
             line.map_or_else(|| "–".into(), |l| l.examples.to_string()),
             percent(line.and_then(|l| l.accuracy)),
             interval(line.and_then(|l| l.accuracy_low), line.and_then(|l| l.accuracy_high), percent),
-            frame::verdict_class(verdict),
-            escape(verdict)
+            summary.words()
         );
         for name in &names {
-            let row = rows.iter().find(|r| r.intervention == *name).filter(|r| r.opened != Some(0.0));
-            let title = row.map_or_else(|| "not run, or no latents ran".into(), |r| interval(r.delta_low, r.delta_high, points));
-            let _ = write!(out, "<td title=\"{title}\">{}</td>", points(row.and_then(|r| r.delta)));
+            let change = change(found, *name);
+            let title = change.map_or_else(|| "not run, or no latents ran".into(), |c| interval(c.low, c.high, points));
+            let _ = write!(out, "<td title=\"{title}\">{}</td>", points(change.map(|c| c.delta)));
         }
         out.push_str("</tr>");
     }
-    out.push_str("</tbody></table></div><p class=\"rest\">Changes in points of accuracy against each run’s own clean run; hold the pointer over one for its 95 % interval.</p></section>");
+    out.push_str("</tbody></table></div><p class=\"rest\">Words are each run’s own. Changes in points of accuracy against each run’s own clean run, on the questions whose block opened there; hold the pointer over one for its 95 % interval.</p></section>");
     out
 }
 

@@ -2,15 +2,17 @@
 
 use std::fmt::Write;
 
+use prism_run::{Intervention, Outcome};
+
 use super::Explorer;
 use super::filter::{Filter, PER_PAGE, Show};
 use super::frame::{self, Page};
 use super::index::{Index, Line, Mark};
 use super::reply::Reply;
 use super::run::found;
+use crate::chips::no_letter;
 use crate::example::cut_html;
 use crate::html::escape;
-use crate::study::intervention_label;
 
 /// The page.
 pub fn page(explorer: &Explorer, id: &str, query: &str) -> Reply {
@@ -60,8 +62,8 @@ fn table(base: &str, filter: &Filter, index: &Index, shown: &[&Line]) -> String 
         "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Examples\"><table class=\"wide rows answers\"><thead><tr><th scope=\"col\">example</th><th scope=\"col\" class=\"text category\">category</th><th scope=\"col\" class=\"text\">question</th><th scope=\"col\">gold</th>",
     );
     for (i, name) in index.interventions.iter().enumerate() {
-        let here = if filter.under.as_deref() == Some(name) || (i == 0 && filter.right.is_some()) { " class=\"here\"" } else { "" };
-        let _ = write!(out, "<th scope=\"col\"{here}>{}</th>", heading(name));
+        let here = if filter.under == Some(*name) || (i == 0 && filter.right.is_some()) { " class=\"here\"" } else { "" };
+        let _ = write!(out, "<th scope=\"col\"{here}>{}</th>", heading(*name));
     }
     out.push_str("</tr></thead><tbody>");
     for line in shown {
@@ -89,20 +91,14 @@ fn table(base: &str, filter: &Filter, index: &Index, shown: &[&Line]) -> String 
 }
 
 /// An intervention as a narrow column's heading: it may break behind its punctuation.
-pub fn heading(intervention: &str) -> String {
-    let label = intervention_label(intervention).replace("noise ", "");
-    cut_html(&label.replace(':', ":\u{200b}").replace('@', "@\u{200b}"), 60)
+pub fn heading(intervention: Intervention) -> String {
+    escape(&intervention.to_string().replace(':', ":\u{200b}").replace('@', "@\u{200b}"))
 }
 
 /// A mark as in the report's gallery.
 pub fn cell(mark: Option<&Mark>, clean: Option<&Mark>) -> String {
     let Some(mark) = mark else { return "<td class=\"none\" title=\"not run\">–</td>".into() };
-    let letter = match (mark.answer.as_deref(), &*mark.outcome) {
-        (Some(letter), _) => cut_html(letter, 12),
-        (None, "no_latents") => "○".into(),
-        (None, "error") => "!".into(),
-        (None, _) => "∅".into(),
-    };
+    let letter = mark.answer.as_deref().map_or_else(|| no_letter(mark.outcome).into(), |letter| cut_html(letter, 12));
     let is = |show: Show| clean.is_some_and(|c| show.fits(Some(c), mark));
     let (class, title) = if is(Show::Lost) {
         ("lost", " title=\"was right, now wrong\"")
@@ -157,17 +153,17 @@ fn form(base: &str, filter: &Filter, index: &Index) -> String {
     select(
         "outcome",
         "clean outcome",
-        std::iter::once(any("any")).chain(words(index.outcomes())).collect(),
-        filter.outcome.as_deref().unwrap_or_default(),
+        std::iter::once(any("any")).chain(words(index.outcomes().into_iter().map(Outcome::name).collect())).collect(),
+        filter.outcome.map_or("", Outcome::name),
     );
     let right = filter.right.map_or("", |right| if right { "right" } else { "wrong" });
     select("clean", "clean answer", vec![any("any"), ("right".into(), "right".into()), ("wrong".into(), "wrong".into())], right);
-    let interventions = index.interventions.iter().map(|i| (i.clone(), intervention_label(i)));
+    let interventions = index.interventions.iter().map(|i| (i.to_string(), i.to_string()));
     select(
         "under",
         "under",
         std::iter::once(any("any intervention")).chain(interventions).collect(),
-        filter.under.as_deref().unwrap_or_default(),
+        &filter.under.map_or_else(String::new, |i| i.to_string()),
     );
     let shows = Show::ALL.iter().map(|(_, word, text)| ((*word).to_string(), (*text).to_string())).collect();
     select("show", "what it did", shows, Show::ALL.iter().find(|(s, _, _)| *s == filter.show).map_or("", |(_, word, _)| word));

@@ -2,6 +2,7 @@
 //! view has its link.
 
 use form_urlencoded::{Serializer, parse};
+use prism_run::{Intervention, Outcome};
 
 use super::index::{Index, Line, Mark};
 
@@ -50,7 +51,7 @@ impl Show {
             Show::Gained => before == Some(false) && mark.correct == Some(true),
             Show::Moved => mark.correct.is_some() && clean.is_some_and(|c| c.correct.is_some() && c.answer != mark.answer),
             Show::Changed => mark.changed == Some(true),
-            Show::Unparsed => mark.answer.is_none() && &*mark.outcome != "error",
+            Show::Unparsed => mark.answer.is_none() && mark.outcome != Outcome::Error,
         }
     }
 }
@@ -61,11 +62,11 @@ pub struct Filter {
     /// Only this category.
     pub category: Option<String>,
     /// Only this outcome of the clean run.
-    pub outcome: Option<String>,
+    pub outcome: Option<Outcome>,
     /// Clean answer: right, wrong.
     pub right: Option<bool>,
     /// The intervention [`Filter::show`] speaks of; any of them when absent.
-    pub under: Option<String>,
+    pub under: Option<Intervention>,
     /// What the intervention did.
     pub show: Show,
     /// Words that the id or the question holds.
@@ -82,7 +83,7 @@ impl Filter {
             let given = Some(value.to_string()).filter(|v| !v.is_empty());
             match &*key {
                 "category" => filter.category = given,
-                "outcome" => filter.outcome = given,
+                "outcome" => filter.outcome = value.parse().ok(),
                 "clean" => {
                     filter.right = match &*value {
                         "right" => Some(true),
@@ -90,7 +91,7 @@ impl Filter {
                         _ => None,
                     }
                 }
-                "under" => filter.under = given,
+                "under" => filter.under = value.parse().ok(),
                 "show" => filter.show = Show::ALL.iter().find(|(_, word, _)| *word == value).map_or(Show::All, |(show, _, _)| *show),
                 "q" => filter.words = value.chars().take(200).collect(),
                 "page" => filter.page = value.parse().ok().filter(|p| *p > 0).unwrap_or(1),
@@ -109,9 +110,9 @@ impl Filter {
             }
         };
         put("category", self.category.as_deref());
-        put("outcome", self.outcome.as_deref());
+        put("outcome", self.outcome.map(Outcome::name));
         put("clean", self.right.map(|right| if right { "right" } else { "wrong" }));
-        put("under", self.under.as_deref());
+        put("under", self.under.map(|i| i.to_string()).as_deref());
         put("show", Show::ALL.iter().find(|(show, _, _)| *show == self.show).map(|(_, word, _)| *word));
         put("q", Some(&self.words));
         put("page", Some(&page.to_string()).filter(|_| page > 1).map(String::as_str));
@@ -121,14 +122,14 @@ impl Filter {
 
     /// The lines that fit, in the order of the benchmark.
     pub fn choose<'a>(&self, index: &'a Index) -> Vec<&'a Line> {
-        let under = self.under.as_ref().map(|name| index.interventions.iter().position(|i| i == name));
+        let under = self.under.map(|under| index.interventions.iter().position(|i| *i == under));
         let words = self.words.to_lowercase();
         index.lines.iter().filter(|line| self.fits(line, under, &words)).collect()
     }
 
     fn fits(&self, line: &Line, under: Option<Option<usize>>, words: &str) -> bool {
-        let same = |wanted: &Option<String>, is: Option<&str>| wanted.as_deref().is_none_or(|w| is == Some(w));
-        if !same(&self.category, line.category.as_deref()) || !same(&self.outcome, Some(&line.outcome)) {
+        let of_category = self.category.as_deref().is_none_or(|wanted| line.category.as_deref() == Some(wanted));
+        if !of_category || self.outcome.is_some_and(|wanted| line.outcome != wanted) {
             return false;
         }
         if self.right.is_some_and(|right| line.clean().and_then(|c| c.correct) != Some(right)) {
@@ -164,13 +165,13 @@ mod tests {
     #[test]
     fn what_was_right_and_is_unparsed_is_lost_moved_and_unparsed() {
         let mark =
-            |answer: Option<&str>, correct| Mark { answer: answer.map(Into::into), outcome: "scored".into(), correct, changed: Some(true) };
+            |answer: Option<&str>, correct| Mark { answer: answer.map(Into::into), outcome: Outcome::Scored, correct, changed: Some(true) };
         let (clean, after) = (mark(Some("A"), Some(true)), mark(None, Some(false)));
         for (show, fits) in [(Show::Flipped, true), (Show::Lost, true), (Show::Gained, false), (Show::Moved, true), (Show::Unparsed, true)]
         {
             assert_eq!(show.fits(Some(&clean), &after), fits, "{show:?}");
         }
-        let failed = Mark { answer: None, outcome: "error".into(), correct: None, changed: None };
+        let failed = Mark { answer: None, outcome: Outcome::Error, correct: None, changed: None };
         assert!(Show::ALL.iter().all(|(show, _, _)| *show == Show::All || !show.fits(Some(&clean), &failed)));
     }
 }

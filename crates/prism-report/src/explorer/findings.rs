@@ -14,37 +14,19 @@ const MOST_ROWS: usize = 120;
 /// Longest text of a cell.
 const LONGEST: usize = 300;
 
-/// The tables in the order of the report, and what each is about. Points to draw are left
-/// out; interventions stand above by themselves.
-const TABLES: [(&str, &str); 14] = [
-    (files::ALIGNMENT, "Alignment of latents and teacher targets"),
-    (files::PROBE, "Probes: what can be decoded where"),
-    (files::VISIBILITY, "Necessity and sufficiency"),
-    (files::DOSE, "Dose and response"),
-    (files::STEPS, "Single steps and stages"),
-    (files::DONORS, "Whether answers follow the donor"),
-    (files::COUNTERFACTUAL, "Counterfactual partners"),
-    (files::PAIRS, "Pairs"),
-    (files::GEOMETRY, "Geometry of the latents"),
-    (files::RETRIEVAL, "Retrieval of the own target"),
-    (files::LENS, "Logit lens"),
-    (files::ATTENTION, "Attention"),
-    (files::VERDICT, "Verdicts of the interventions"),
-    (files::FAITHFULNESS, "Interventions, every column"),
-];
-
-/// The tables that are there, folded.
+/// The tables that are there, folded, in the order of a report. Points to draw are no table to read.
 pub fn html(run: &Path) -> String {
     let folder = prism_audit::findings::folder(run);
     let mut out = String::new();
-    for (file, about) in TABLES {
+    for file in files::ALL.into_iter().filter(|file| *file != files::PROJECTION) {
         let path = folder.join(file);
         if !path.is_file() {
             continue;
         }
+        let about = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         let _ = write!(out, "<details class=\"finding\"><summary>{about} <small>findings/{file}</small></summary>");
         match Table::read(&path) {
-            Ok(table) => out.push_str(&drawn(&table, about)),
+            Ok(table) => out.push_str(&drawn(&table, &about)),
             Err(e) => {
                 let _ = write!(out, "<p class=\"absent\">{}</p>", cut_html(&e.to_string(), LONGEST));
             }
@@ -60,14 +42,14 @@ fn drawn(table: &Table, about: &str) -> String {
     let empty: Vec<&str> = table.columns.iter().filter(|(n, _)| !columns.iter().any(|(m, _)| m == n)).map(|(n, _)| n.as_str()).collect();
     let mut out = format!("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{about}\"><table><thead><tr>");
     for (name, column) in &columns {
-        let class = if matches!(column, Column::Text(_)) { " class=\"text\"" } else { "" };
+        let class = if matches!(column, Column::Text(_) | Column::Texts(_)) { " class=\"text\"" } else { "" };
         let _ = write!(out, "<th scope=\"col\"{class}>{}</th>", cut_html(&name.replace('_', " "), LONGEST));
     }
     out.push_str("</tr></thead><tbody>");
     for i in 0..rows.min(MOST_ROWS) {
         out.push_str("<tr>");
         for (_, column) in &columns {
-            let class = if matches!(column, Column::Text(_)) { " class=\"text\"" } else { "" };
+            let class = if matches!(column, Column::Text(_) | Column::Texts(_)) { " class=\"text\"" } else { "" };
             let _ = write!(out, "<td{class}>{}</td>", cell(column, i).unwrap_or_else(|| ABSENT.into()));
         }
         out.push_str("</tr>");
@@ -90,6 +72,7 @@ fn cell(column: &Column, i: usize) -> Option<String> {
             // Small numbers keep their figures.
             if x != 0.0 && x.abs() < 1e-3 { format!("{x:.2e}").replace('-', "−") } else { decimal(Some(x), 4) }
         }),
+        Column::Texts(v) => v.get(i)?.as_ref().filter(|list| !list.is_empty()).map(|list| cut_html(&list.join(", "), LONGEST)),
         Column::Text(v) => v.get(i)?.as_ref().map(|text| cut_html(text, LONGEST)),
         Column::Bool(v) => v.get(i).copied().flatten().map(|yes| if yes { "yes".into() } else { "no".into() }),
         Column::Ints(v) => v.get(i)?.as_ref().map(|list| format!("{} numbers", list.len())),

@@ -105,15 +105,3 @@ pub fn icon() -> Reply {
 pub fn figure(label: &str, value: &str) -> String {
     format!("<div><dd>{value}</dd><dt>{label}</dt></div>")
 }
-
-/// The class of a verdict's word.
-pub fn verdict_class(verdict: &str) -> &'static str {
-    use prism_audit::conclusion::LOAD_BEARING;
-    use prism_audit::verdict::{BREAKS, BYPASSED, CHANGES, NO_LATENTS, TOO_WEAK};
-    match verdict {
-        LOAD_BEARING | CHANGES => "changes",
-        BYPASSED => "bypassed",
-        NO_LATENTS | BREAKS | TOO_WEAK => "silent",
-        _ => "undecided",
-    }
-}

@@ -12,6 +12,7 @@ use super::Explorer;
 use super::frame::{self, Page};
 use super::library::{Run, Snapshot};
 use super::reply::Reply;
+use crate::chips;
 use crate::html::escape;
 use crate::number::{ABSENT, decimal, interval, percent};
 use crate::sections::swatch;
@@ -28,6 +29,12 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// The cells of both answers.
+    pub fn words(&self) -> String {
+        let cells = |word: &str, need: &str| format!("<td class=\"text\">{word}</td><td class=\"text\">{need}</td>");
+        self.conclusion.as_ref().map_or_else(|| cells(ABSENT, ABSENT), |c| cells(&chips::word(c.word), &chips::need(c.presence)))
+    }
+
     /// Reads the two tables; why they are not there is part of the summary.
     pub fn read(run: &Path) -> Self {
         let folder = prism_audit::findings::folder(run);
@@ -71,7 +78,7 @@ fn audits(snapshot: &Snapshot, runs: &[&Run]) -> String {
     let mut out = String::from(
         "<form action=\"/compare\" method=\"get\"><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Runs\"><table class=\"wide rows\"><thead><tr><th scope=\"col\">run</th><th scope=\"col\" class=\"text\">benchmark</th>\
          <th scope=\"col\">n</th><th scope=\"col\">accuracy, %</th><th scope=\"col\">95 %</th><th scope=\"col\">cosine</th><th scope=\"col\">opened, %</th>\
-         <th scope=\"col\" class=\"text\">verdict</th><th scope=\"col\" class=\"text\">state</th><th scope=\"col\" class=\"text\"></th></tr></thead><tbody>",
+         <th scope=\"col\" class=\"text\">word</th><th scope=\"col\" class=\"text\">block</th><th scope=\"col\" class=\"text\">state</th><th scope=\"col\" class=\"text\"></th></tr></thead><tbody>",
     );
     for run in &audits {
         let summary = Summary::read(&run.path);
@@ -103,12 +110,10 @@ fn audits(snapshot: &Snapshot, runs: &[&Run]) -> String {
                 );
             }
         }
-        let verdict = summary.conclusion.as_ref().map(|c| c.verdict.as_str());
         let _ = write!(
             out,
-            "<td class=\"text\"><span class=\"word {}\">{}</span></td><td class=\"text soft\">{}</td><td class=\"text\"><a href=\"/runs/{}/examples\">examples</a></td></tr>",
-            verdict.map_or("", frame::verdict_class),
-            escape(verdict.unwrap_or(ABSENT)),
+            "{}<td class=\"text soft\">{}</td><td class=\"text\"><a href=\"/runs/{}/examples\">examples</a></td></tr>",
+            summary.words(),
             state(run),
             run.id
         );

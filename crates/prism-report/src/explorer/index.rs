@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use prism_run::records::{self, files};
 use prism_run::selected::read_columns;
-use prism_run::table_row;
+use prism_run::{Intervention, Outcome, table_row};
 
 use super::library::Run;
+use crate::interventions::place;
 
 /// Runs whose index is kept.
 const KEPT: usize = 8;
@@ -36,7 +37,7 @@ table_row! {
         /// Gold letter.
         pub label: String,
         /// Outcome of the clean run.
-        pub outcome: String,
+        pub outcome: Outcome,
     }
 }
 
@@ -45,10 +46,10 @@ table_row! {
     pub struct AnswerColumns {
         /// Row of the example.
         pub row: usize,
-        /// Textual form of the intervention.
-        pub intervention: String,
+        /// The intervention.
+        pub intervention: Intervention,
         /// How it ended.
-        pub outcome: String,
+        pub outcome: Outcome,
         /// Parsed option letter.
         pub answer: Option<String>,
         /// Whether it is right.
@@ -64,7 +65,7 @@ pub struct Mark {
     /// The letter.
     pub answer: Option<Box<str>>,
     /// How it ended.
-    pub outcome: Box<str>,
+    pub outcome: Outcome,
     /// Whether it is right.
     pub correct: Option<bool>,
     /// Whether the text changed.
@@ -87,7 +88,7 @@ pub struct Line {
     /// Its gold label.
     pub label: String,
     /// Outcome of its clean run.
-    pub outcome: String,
+    pub outcome: Outcome,
     /// One mark per intervention of [`Index::interventions`]; `None` where it was not run.
     pub marks: Vec<Option<Mark>>,
 }
@@ -102,8 +103,8 @@ impl Line {
 /// The examples of a run, by row.
 #[derive(Debug, Clone, Default)]
 pub struct Index {
-    /// Interventions in the order they were run, `clean` first.
-    pub interventions: Vec<String>,
+    /// The clean run, then interventions as pages list them.
+    pub interventions: Vec<Intervention>,
     /// The examples.
     pub lines: Vec<Line>,
     by_id: HashMap<String, usize>,
@@ -126,25 +127,29 @@ impl Index {
                 counterfactual: e.counterfactual,
                 question: short(e.prompt.trim_start().split('\n').next().unwrap_or_default(), LONGEST_QUESTION),
                 label: short(&e.label, LONGEST_WORD),
-                outcome: short(&e.outcome, LONGEST_WORD),
+                outcome: e.outcome,
                 marks: Vec::new(),
             })
             .collect();
         lines.sort_by_key(|l| l.row);
         let rows: HashMap<usize, usize> = lines.iter().enumerate().map(|(i, l)| (l.row, i)).collect();
-        let mut interventions = vec!["clean".to_string()];
-        for answer in read_columns::<AnswerColumns>(&folder.join(files::ANSWERS))? {
-            let place = interventions.iter().position(|i| *i == answer.intervention).unwrap_or_else(|| {
-                interventions.push(answer.intervention.clone());
-                interventions.len() - 1
-            });
+        let answers = read_columns::<AnswerColumns>(&folder.join(files::ANSWERS))?;
+        let mut interventions = vec![Intervention::CLEAN];
+        for answer in &answers {
+            if !interventions.contains(&answer.intervention) {
+                interventions.push(answer.intervention);
+            }
+        }
+        interventions.sort_by_key(|i| (!i.is_clean(), place(*i)));
+        for answer in answers {
+            let Some(place) = interventions.iter().position(|i| *i == answer.intervention) else { continue };
             let Some(line) = rows.get(&answer.row).and_then(|i| lines.get_mut(*i)) else { continue };
             if line.marks.len() <= place {
                 line.marks.resize(place + 1, None);
             }
             line.marks[place] = Some(Mark {
                 answer: answer.answer.map(|a| short(&a, LONGEST_WORD).into()),
-                outcome: short(&answer.outcome, LONGEST_WORD).into(),
+                outcome: answer.outcome,
                 correct: answer.correct,
                 changed: answer.changed,
             });
@@ -172,8 +177,8 @@ impl Index {
     }
 
     /// The outcomes of the clean run, sorted.
-    pub fn outcomes(&self) -> Vec<&str> {
-        let mut all: Vec<&str> = self.lines.iter().map(|l| l.outcome.as_str()).collect();
+    pub fn outcomes(&self) -> Vec<Outcome> {
+        let mut all: Vec<Outcome> = self.lines.iter().map(|l| l.outcome).collect();
         all.sort_unstable();
         all.dedup();
         all

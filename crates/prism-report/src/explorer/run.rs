@@ -3,18 +3,22 @@
 use std::fmt::Write;
 
 use prism_audit::Findings;
-use prism_audit::findings::{FaithfulnessFinding, VerdictFinding};
+use prism_audit::findings::{ConclusionFinding, FaithfulnessFinding};
+use prism_audit::verdict::damage_in_words;
 use prism_run::folder::names;
 use prism_run::manifest::Manifest;
+use prism_run::{Intervention, View};
 
 use super::filter::{Filter, Show};
 use super::frame::{self, Page, figure};
 use super::library::{Run, Snapshot};
 use super::reply::Reply;
 use super::{Explorer, findings, home};
-use crate::html::escape;
-use crate::number::{decimal, interval, p_value, percent, points};
-use crate::study::{ALL, intervention_label};
+use crate::change::{self, ALL, change, shown};
+use crate::html::{escape, typeset};
+use crate::interventions::{described, place};
+use crate::number::{ABSENT, decimal, interval, p_value, percent, points};
+use crate::{chips, verdict};
 
 /// The page.
 pub fn page(explorer: &Explorer, id: &str) -> Reply {
@@ -57,14 +61,7 @@ fn links(run: &Run) -> String {
 fn read(run: &Run, found: &Findings) -> String {
     let mut out = String::new();
     if let Some(c) = found.conclusion.first() {
-        let reason = c.reason.as_deref().map_or_else(String::new, |r| format!(": {}", escape(r)));
-        let _ = write!(
-            out,
-            "<p class=\"verdict\"><span class=\"word {}\">{}</span></p><p class=\"verdict-more\">{}{reason}</p>",
-            frame::verdict_class(&c.verdict),
-            escape(&c.verdict),
-            escape(&c.rule)
-        );
+        out.push_str(&concluded(c, found));
     }
     if let Some(line) = found.table1.first() {
         let _ = write!(
@@ -86,9 +83,33 @@ fn read(run: &Run, found: &Findings) -> String {
     out
 }
 
+/// Both answers as the audit found them: the sentence, its limits, the words with the clauses of the rule.
+fn concluded(c: &ConclusionFinding, found: &Findings) -> String {
+    let mut out = format!("<p class=\"verdict\">{}</p><p class=\"verdict-more\">{}</p>", typeset(&c.sentence), chips::answers(c));
+    if let Some(limit) = verdict::limit(c) {
+        let _ = write!(out, "<aside class=\"callout warn\"><b>What limits these words.</b> {}.</aside>", typeset(&limit));
+    }
+    let _ = write!(
+        out,
+        "<ul><li>What the block says is {}: {}.</li><li>The block is {}: {}.</li>",
+        c.content,
+        typeset(&c.rule),
+        c.presence,
+        typeset(&c.presence_rule)
+    );
+    if let Some(damage) = damage_in_words(&found.verdict) {
+        let _ = write!(out, "<li>Damage, which decides nothing: {}.</li>", typeset(&damage));
+    }
+    if let Some(reason) = &c.reason {
+        let _ = write!(out, "<li>With these: {}</li>", typeset(reason));
+    }
+    out.push_str("</ul>");
+    out
+}
+
 /// The address of the examples an intervention did that to.
-fn examples(run: &Run, intervention: &str, show: Show, category: Option<&str>) -> String {
-    let filter = Filter { under: Some(intervention.into()), show, category: category.map(str::to_string), page: 1, ..Filter::default() };
+fn examples(run: &Run, intervention: Intervention, show: Show, category: Option<&str>) -> String {
+    let filter = Filter { under: Some(intervention), show, category: category.map(str::to_string), page: 1, ..Filter::default() };
     escape(&format!("/runs/{}/examples{}", run.id, filter.query(1)))
 }
 
@@ -98,61 +119,96 @@ fn counted(run: &Run, row: &FaithfulnessFinding, count: usize, show: Show) -> St
         0 => "<td>0</td>".into(),
         n => {
             let category = Some(row.category.as_str()).filter(|c| *c != ALL);
-            format!("<td><a href=\"{}\">{n}</a></td>", examples(run, &row.intervention, show, category))
+            format!("<td><a href=\"{}\">{n}</a></td>", examples(run, row.intervention, show, category))
         }
     }
 }
 
+const COLUMNS: [&str; 15] = [
+    "n",
+    "accuracy, %",
+    "strength",
+    "changed answers",
+    "at most, %",
+    "change, points",
+    "95 %",
+    "lost",
+    "gained",
+    "text changed",
+    "no answer",
+    "p",
+    "p, Holm",
+    "p, equivalence",
+    "margin, nats",
+];
+
 fn interventions(run: &Run, found: &Findings) -> String {
-    let rows: Vec<&FaithfulnessFinding> = found.faithfulness.iter().filter(|f| f.category == ALL).collect();
+    let mut rows: Vec<&FaithfulnessFinding> = found.faithfulness.iter().filter(|f| f.category == ALL).collect();
+    rows.sort_by_key(|f| (!f.intervention.is_clean(), place(f.intervention)));
     if rows.is_empty() {
         return String::new();
     }
     let mut out = String::from(
-        "<section id=\"interventions\"><h2>What damage does</h2><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Interventions\"><table class=\"wide rows\"><thead><tr>\
-         <th scope=\"col\">intervention</th><th scope=\"col\">n</th><th scope=\"col\">accuracy, %</th><th scope=\"col\">change, points</th><th scope=\"col\">95 %</th>\
-         <th scope=\"col\">lost</th><th scope=\"col\">gained</th><th scope=\"col\">text changed</th><th scope=\"col\">no answer</th><th scope=\"col\">p</th>\
-         <th scope=\"col\">p, Holm</th><th scope=\"col\">margin, nats</th><th scope=\"col\" class=\"text\">verdict</th></tr></thead><tbody>",
+        "<section id=\"interventions\"><h2>What interventions do</h2><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Interventions\"><table class=\"wide rows\"><thead><tr>\
+         <th scope=\"col\">intervention</th><th scope=\"col\" class=\"text\">class</th>",
     );
+    COLUMNS.iter().for_each(|heading| out.push_str(&format!("<th scope=\"col\">{heading}</th>")));
+    out.push_str("<th scope=\"col\" class=\"text\">what it shows</th></tr></thead><tbody>");
     for row in rows {
-        let clean = row.intervention == "clean";
-        // Where no latent ran nothing was changed, and a zero would be no finding.
-        let silent = row.opened == Some(0.0) && !clean;
-        let verdict: Option<&VerdictFinding> = found.verdict.iter().find(|v| v.intervention == row.intervention);
-        let change = |value: Option<f64>| value.filter(|_| !silent && !clean);
-        // Under another view of the image the change is the verdict's, against the clean run under that view; the examples
-        // that the counts would lead to are told apart by the clean run in full view, so there they lead nowhere.
-        let within = verdict.filter(|v| v.intervention.contains('@'));
-        let plain = |n: usize| format!("<td>{n}</td>");
         let _ = write!(
             out,
-            "<tr><th scope=\"row\"><a class=\"open\" href=\"{}\">{}</a></th><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}{}{}{}<td>{}</td><td>{}</td><td>{}</td><td class=\"text\"><span class=\"word {}\">{}</span></td></tr>",
-            examples(run, &row.intervention, Show::All, None),
-            escape(&intervention_label(&row.intervention)),
-            row.examples,
-            percent(row.accuracy),
-            points(change(within.map_or(row.delta, |v| v.delta))),
-            interval(
-                change(within.map_or(row.delta_low, |v| v.delta_low)),
-                change(within.map_or(row.delta_high, |v| v.delta_high)),
-                points
-            ),
-            if clean { "<td></td>".into() } else { within.map_or_else(|| counted(run, row, row.lost, Show::Lost), |v| plain(v.lost)) },
-            if clean {
-                "<td></td>".into()
-            } else {
-                within.map_or_else(|| counted(run, row, row.gained, Show::Gained), |v| plain(v.gained))
-            },
-            if clean { "<td></td>".into() } else { counted(run, row, row.changed, Show::Changed) },
-            counted(run, row, row.no_answer, Show::Unparsed),
-            p_value(change(within.map_or(row.mcnemar_p, |v| v.mcnemar_p))),
-            p_value(verdict.and_then(|v| v.holm_p)),
-            decimal(change(row.margin_delta), 3),
-            verdict.map_or("", |v| frame::verdict_class(&v.verdict)),
-            verdict.map_or_else(|| if silent { "no latents ran".into() } else { String::new() }, |v| escape(&v.verdict))
+            "<tr><th scope=\"row\"><a class=\"open\" href=\"{}\" title=\"{}\">{}</a></th><td class=\"text\">{}</td>{}</tr>",
+            examples(run, row.intervention, Show::All, None),
+            escape(&described(row.intervention)),
+            row.intervention,
+            if row.intervention.is_clean() { String::new() } else { row.intervention.class().to_string() },
+            cells(run, found, row)
         );
     }
-    out.push_str("</tbody></table></div><p class=\"rest\">A count that is a link leads to the examples it counts. Under another view of the image (@) changes are against the clean run under that view, clean@ against that in full view. p: exact McNemar test; margin: mean change of the gold letter’s log-probability margin.</p></section>");
+    out.push_str("</tbody></table></div><p class=\"rest\">Changes are over the questions whose block opened in the clean run. A count that is a link leads to the examples it counts. Strength: distance of what was put in from the clean latents, over their natural spread; at most: one-sided 95 % bound of the share of changed answers. Under another view of the image (@) changes are against the clean run under that view, clean@ against that in full view. p: exact, clusters flipped whole where there are any; margin: mean change of the gold letter’s log-probability margin.</p></section>");
+    out
+}
+
+/// The cells of an intervention's row, in the order of [`COLUMNS`], and its word.
+fn cells(run: &Run, found: &Findings, row: &FaithfulnessFinding) -> String {
+    let clean = row.intervention.is_clean();
+    let shown = shown(found, row.intervention).filter(|v| v.examples > 0);
+    let change = change(found, row.intervention).filter(|_| !clean);
+    let plain = |text: String| format!("<td>{text}</td>");
+    // The examples that a link leads to are all of the run, told apart by the clean run in full view.
+    let count = |of_verdict: usize, of_row: usize, show: Show| match (clean, shown) {
+        (true, _) => plain(String::new()),
+        (_, Some(_)) if of_verdict != of_row || row.intervention.view != View::Open => plain(of_verdict.to_string()),
+        _ => counted(run, row, of_row, show),
+    };
+    let mut out: String = [
+        row.examples.to_string(),
+        percent(row.accuracy),
+        decimal(shown.and_then(|v| v.strength), 2),
+        shown.map_or_else(|| ABSENT.into(), |v| v.changed_answers.to_string()),
+        percent(shown.and_then(|v| v.changed_bound)),
+        points(change.map(|c| c.delta)),
+        interval(change.and_then(|c| c.low), change.and_then(|c| c.high), points),
+    ]
+    .map(plain)
+    .concat();
+    out.push_str(&count(change.map_or(0, |c| c.lost), row.lost, Show::Lost));
+    out.push_str(&count(change.map_or(0, |c| c.gained), row.gained, Show::Gained));
+    out.push_str(&if clean { plain(String::new()) } else { counted(run, row, row.changed, Show::Changed) });
+    out.push_str(&counted(run, row, row.no_answer, Show::Unparsed));
+    let ran = change.is_some();
+    out.push_str(
+        &[
+            p_value(shown.and_then(|v| v.clustered_p.or(v.mcnemar_p))),
+            p_value(shown.and_then(|v| v.holm_p)),
+            p_value(shown.and_then(|v| v.equivalence_p)),
+            decimal(row.margin_delta.filter(|_| ran), 3),
+        ]
+        .map(plain)
+        .concat(),
+    );
+    let word = change::shown(found, row.intervention).map_or_else(String::new, |v| chips::effect(v.verdict));
+    let _ = write!(out, "<td class=\"text\">{word}</td>");
     out
 }
 
@@ -165,14 +221,15 @@ fn categories(run: &Run, found: &Findings) -> String {
         "<section id=\"categories\"><h2>By category</h2><details><summary>Every intervention in every category</summary><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Categories\"><table class=\"rows\"><thead><tr>\
          <th scope=\"col\">category</th><th scope=\"col\" class=\"text\">intervention</th><th scope=\"col\">n</th><th scope=\"col\">accuracy, %</th><th scope=\"col\">change, points</th><th scope=\"col\">95 %</th><th scope=\"col\">lost</th><th scope=\"col\">gained</th></tr></thead><tbody>",
     );
+    let silent = change::is_silent(found);
     for row in rows {
-        let clean = row.intervention == "clean";
-        let change = |value: Option<f64>| value.filter(|_| !clean && row.opened != Some(0.0));
+        let clean = row.intervention.is_clean();
+        let change = |value: Option<f64>| value.filter(|_| !clean && !silent);
         let _ = write!(
             out,
             "<tr><th scope=\"row\">{}</th><td class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>{}{}</tr>",
             escape(&row.category.replace('_', " ")),
-            escape(&intervention_label(&row.intervention)),
+            row.intervention,
             row.examples,
             percent(row.accuracy),
             points(change(row.delta)),

@@ -3,13 +3,14 @@
 
 use std::fmt::Write;
 
-use prism_run::RegionBox;
+use prism_run::{Intervention, RegionBox};
 
 use super::picture::{self, Picture};
 use super::{Answer, Flip, Shown};
+use crate::chips::no_letter;
 use crate::html::{clipped, escape};
 use crate::sections::swatch;
-use crate::study::{Part, Study, intervention_label};
+use crate::study::{Part, Study};
 
 /// Longest question, and longest option, label or name shown, in characters.
 const LONGEST: (usize, usize) = (1200, 200);
@@ -24,7 +25,7 @@ pub struct Context<'a> {
     /// Indices of the audits whose answers are shown.
     pub runs: &'a [usize],
     /// Interventions in the order of the columns.
-    pub interventions: &'a [String],
+    pub interventions: &'a [Intervention],
     /// Put before the card's id, to tell benchmarks apart.
     pub prefix: &'a str,
 }
@@ -55,7 +56,7 @@ pub fn html(context: Context<'_>, shown: &Shown, place: usize) -> String {
     out.push_str("<div class=\"question\">");
     let (question, rest) = e.prompt.split_once('\n').unwrap_or((e.prompt.as_str(), ""));
     let _ = write!(out, "<p dir=\"auto\">{}</p>", escape(&clipped(question, LONGEST.0)));
-    let options: Vec<&str> = e.options.split('\n').filter(|o| !o.is_empty()).collect();
+    let options: Vec<&str> = e.options.iter().map(String::as_str).filter(|o| !o.is_empty()).collect();
     if options.is_empty() {
         if !rest.trim().is_empty() {
             let _ = write!(out, "<p class=\"rest\">{}</p>", escape(&clipped(rest.trim(), LONGEST.0)));
@@ -135,7 +136,7 @@ fn image_html(picture: &Result<Picture, String>, boxes: &[RegionBox], id: &str, 
 }
 
 /// A column per run, a row per intervention: interventions are many, runs few, and a card is narrow.
-fn answers_html(study: &Study, part: &Part, runs: &[usize], interventions: &[String], shown: &Shown) -> String {
+fn answers_html(study: &Study, part: &Part, runs: &[usize], interventions: &[Intervention], shown: &Shown) -> String {
     let id = escape(&clipped(&shown.example.id, 80));
     let mut out = format!(
         "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Answers to {id}\"><table class=\"answers\"><thead><tr><td></td>"
@@ -146,12 +147,11 @@ fn answers_html(study: &Study, part: &Part, runs: &[usize], interventions: &[Str
         let _ = write!(out, "<th scope=\"col\" data-variant=\"{}\">{}{}</th>", escape(&style.id), swatch(style), escape(&style.name));
     }
     out.push_str("</tr></thead><tbody>");
-    for i in std::iter::once("clean").chain(interventions.iter().map(String::as_str)) {
-        let is_clean = i == "clean";
-        let of = if is_clean { String::new() } else { format!(" data-intervention=\"{}\"", escape(i)) };
-        let _ = write!(out, "<tr{of}><th scope=\"row\">{}</th>", escape(&intervention_label(i)));
+    for i in std::iter::once(Intervention::CLEAN).chain(interventions.iter().copied()) {
+        let of = if i.is_clean() { String::new() } else { format!(" data-intervention=\"{i}\"") };
+        let _ = write!(out, "<tr{of}><th scope=\"row\">{i}</th>");
         for (style, answers) in &columns {
-            out.push_str(&cell(answers.get(i), answers.get("clean").filter(|_| !is_clean), &style.id));
+            out.push_str(&cell(answers.get(&i), answers.get(&Intervention::CLEAN).filter(|_| !i.is_clean()), &style.id));
         }
         out.push_str("</tr>");
     }
@@ -164,12 +164,7 @@ fn answers_html(study: &Study, part: &Part, runs: &[usize], interventions: &[Str
 fn cell(answer: Option<&Answer>, clean: Option<&Answer>, variant: &str) -> String {
     let variant = escape(variant);
     let Some(a) = answer else { return format!("<td class=\"none\" data-variant=\"{variant}\" title=\"not run\">–</td>") };
-    let letter = match (a.letter.as_deref(), a.outcome.as_str()) {
-        (Some(letter), _) => escape(&clipped(letter, 12)),
-        (None, "no_latents") => "○".into(),
-        (None, "error") => "!".into(),
-        (None, _) => "∅".into(),
-    };
+    let letter = a.letter.as_deref().map_or_else(|| no_letter(a.outcome).into(), |letter| escape(&clipped(letter, 12)));
     let (class, title) = match (clean.and_then(|c| c.correct), a.correct) {
         (Some(true), Some(false)) => ("lost", "was right, now wrong"),
         (Some(false), Some(true)) => ("gained", "was wrong, now right"),
@@ -182,14 +177,14 @@ fn cell(answer: Option<&Answer>, clean: Option<&Answer>, variant: &str) -> Strin
     format!("<td class=\"{class}\" data-variant=\"{variant}\"{title}><span>{letter}{tick}</span></td>")
 }
 
-fn texts_html(study: &Study, part: &Part, runs: &[usize], interventions: &[String], shown: &Shown) -> String {
+fn texts_html(study: &Study, part: &Part, runs: &[usize], interventions: &[Intervention], shown: &Shown) -> String {
     let mut out = String::from("<details><summary>Generated text</summary><dl class=\"texts\">");
     for &index in runs {
         let (Some(audit), Some(answers)) = (part.audits.get(index), shown.answers.get(&index)) else { continue };
         let name = &study.style(audit).name;
         let mut written: Vec<&str> = Vec::new();
-        for intervention in std::iter::once("clean").chain(interventions.iter().map(String::as_str)) {
-            let Some(a) = answers.get(intervention) else { continue };
+        for intervention in std::iter::once(Intervention::CLEAN).chain(interventions.iter().copied()) {
+            let Some(a) = answers.get(&intervention) else { continue };
             // What was written before under the same run is not repeated.
             if written.contains(&a.text.as_str()) {
                 continue;
@@ -199,9 +194,8 @@ fn texts_html(study: &Study, part: &Part, runs: &[usize], interventions: &[Strin
             let text = if a.text.is_empty() { "<small>nothing</small>".to_string() } else { escape(&a.text) };
             let _ = write!(
                 out,
-                "<dt>{} <small>{}</small></dt><dd><code dir=\"auto\">{text}</code>{cut}</dd>",
-                escape(name),
-                escape(&intervention_label(intervention))
+                "<dt>{} <small>{intervention}</small></dt><dd><code dir=\"auto\">{text}</code>{cut}</dd>",
+                escape(name)
             );
         }
     }

@@ -4,10 +4,11 @@
 use std::fmt::Write;
 
 use prism_audit::findings::ComparisonFinding;
+use prism_run::{Mode, Stage};
 
 use super::{Builder, callout, n_equals, row_start, run, styles};
 use crate::charts::cosine_accuracy::{self, Point};
-use crate::html::escape;
+use crate::html::{dashed, escape};
 use crate::number::{correlation, decimal, interval, p_value};
 use crate::study::{Audit, Part, Study};
 use crate::verdict;
@@ -18,7 +19,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         part.audits
             .iter()
             .filter_map(|a| {
-                let clean = a.effect("clean")?;
+                let clean = a.clean()?;
                 let cosine = cosine(a).filter(|c| c.is_finite())?;
                 Some(Point {
                     run: run(study, part, a),
@@ -38,7 +39,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     }
     let targets = || {
         let of =
-            |a: &Audit| a.findings.alignment.iter().filter(|f| f.stage == "target" && f.mode == "teacher_forced").map(|f| f.examples).max();
+            |a: &Audit| a.findings.alignment.iter().filter(|f| f.stage == Stage::Target && f.mode == Mode::TeacherForced).map(|f| f.examples).max();
         part.audits.iter().filter_map(of)
     };
     let over = match (targets().min(), targets().max()) {
@@ -151,8 +152,8 @@ fn alignment(study: &Study, part: &Part, builder: &mut Builder) -> String {
             let _ = write!(
                 t,
                 "{start}<td class=\"text\">{}</td><td class=\"text\">{}</td><td>{}</td><td>{}</td>",
-                escape(&f.mode.replace('_', "-")),
-                escape(&f.stage),
+                dashed(f.mode),
+                f.stage,
                 f.examples,
                 f.positions
             );

@@ -7,21 +7,22 @@ use prism_audit::clusters::Clusters;
 use prism_audit::statistics::cluster_robust::cluster_mean;
 use prism_run::records::{self, AlignmentRow, files};
 use prism_run::table::read_rows;
+use prism_run::{Mode, Stage};
 
 use super::table::{NUMBER, TEXT, Table};
 use super::{Builder, DRAWN, is_drawn, run, styles};
 use crate::charts::lines::{self, Line, Look, Point};
 use crate::gallery::read_examples;
-use crate::html::escape;
+use crate::html::dashed;
 use crate::number::{decimal, interval};
 use crate::study::{Audit, Part, Study};
 
 const HEADING: &str = "Alignment, step by step";
 /// Modes of a panel each, with its title.
-const MODES: [(&str, &str); 2] = [("teacher_forced", "Teacher-forced"), ("free_running", "Free-running")];
+const MODES: [(Mode, &str); 2] = [(Mode::TeacherForced, "Teacher-forced"), (Mode::FreeRunning, "Free-running")];
 
 /// Mode, stage and step of a mean.
-type Place = (String, String, usize);
+type Place = (Mode, Stage, usize);
 
 /// One mean over examples.
 struct Mean {
@@ -62,10 +63,10 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder, left_out: &mut Ve
         let mut lines: Vec<Line<'_>> = Vec::new();
         for (audit, means) in &all {
             let most = means.values().map(|mean| mean.examples).max().unwrap_or(0);
-            for stage in ["context", "target"] {
+            for stage in [Stage::Context, Stage::Target] {
                 let points: Vec<Point> = means
                     .iter()
-                    .filter(|((m, s, _), mean)| m == mode && s == stage && is_drawn(mean.examples, most))
+                    .filter(|((m, s, _), mean)| *m == mode && *s == stage && is_drawn(mean.examples, most))
                     .map(|((_, _, step), mean)| Point { x: *step as f64, y: mean.cosine, low: mean.low, high: mean.high, key: None })
                     .collect();
                 if !points.is_empty() {
@@ -84,8 +85,8 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder, left_out: &mut Ve
     for (audit, means) in &all {
         for ((mode, stage, step), m) in means {
             let cells = [
-                escape(&mode.replace('_', "-")),
-                escape(stage),
+                dashed(mode),
+                stage.to_string(),
                 step.to_string(),
                 m.examples.to_string(),
                 decimal(Some(m.cosine), 3),

@@ -1,12 +1,12 @@
 //! Where the model looks when it answers and when it makes latents.
 
 use prism_audit::findings::AttentionFinding;
+use prism_run::NotedAt;
 
 use super::table::{NUMBER, TEXT, Table};
 use super::{Builder, first_seed_note, first_seeds, run, styles};
 use crate::charts::heat::{self, Cell};
 use crate::charts::lines::{self, Line, Look, Point};
-use crate::html::escape;
 use crate::number::{decimal, interval, percent};
 use crate::study::{Part, Study};
 
@@ -20,7 +20,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     type Read = fn(&AttentionFinding) -> (Option<f64>, Option<f64>, Option<f64>);
     let answer = |pick: Read| -> Vec<Line<'_>> {
         let of = |a: &crate::study::Audit| -> Vec<Point> {
-            let rows = a.findings.attention.iter().filter(|f| f.place == "answer");
+            let rows = a.findings.attention.iter().filter(|f| f.place == NotedAt::Answer);
             rows.filter_map(|f| {
                 let (y, low, high) = pick(f);
                 Some(Point { x: f.layer as f64, y: y?, low, high, key: None })
@@ -68,7 +68,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     for audit in &part.audits {
         for f in &audit.findings.attention {
             let cells = [
-                escape(&f.place),
+                f.place.to_string(),
                 f.step.map_or_else(|| "\u{2013}".into(), |s| s.to_string()),
                 f.layer.to_string(),
                 f.examples.to_string(),
@@ -103,8 +103,8 @@ fn maps(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let mut charts = Vec::new();
     for audit in first_seeds(part) {
         let mut of: Vec<&AttentionFinding> = audit.findings.attention.iter().filter(steps).collect();
-        of.sort_by_key(|f| (f.layer, f.place.clone(), f.step));
-        let staged = of.iter().any(|f| f.place == "context");
+        of.sort_by_key(|f| (f.layer, f.place, f.step));
+        let staged = of.iter().any(|f| f.place == NotedAt::Context);
         let column = |f: &AttentionFinding| {
             let step = f.step.unwrap_or_default();
             if staged { format!("{} {step}", f.place) } else { step.to_string() }

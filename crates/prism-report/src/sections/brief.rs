@@ -1,17 +1,16 @@
-//! Four questions a reader comes with, answered on the first screen: do these latents
-//! matter, how sure is it, which examples show it, how is it run again.
+//! Four questions a reader comes with, answered on the first screen: what does each run show,
+//! how sure is it, which examples show it, how is it run again.
 
 use std::fmt::Write;
 
-use prism_audit::conclusion::{LOAD_BEARING, is_decisive};
 use prism_audit::findings::ConclusionFinding;
-use prism_audit::verdict::BREAKS;
+use prism_run::{Content, Intervention, Need};
 
 use super::{conclusions, provenance};
 use crate::gallery::{Flip, Gallery};
 use crate::html::{clipped, escape};
 use crate::number::{count_word, percent, plain_points};
-use crate::study::{Audit, Part, Study, intervention_label};
+use crate::study::{Audit, Part, Study};
 
 /// Examples named, at least, if there are as many.
 const NAMED: usize = 4;
@@ -27,7 +26,7 @@ pub fn html(study: &Study, part: &Part, gallery: &Gallery, prefix: &str) -> Stri
         let _ = write!(out, "<div><dt>{question}</dt><dd>{answer}</dd></div>");
     };
     item(
-        "Do these latents matter?",
+        "Is what each block says used, and is the block needed?",
         format!(
             "{}<p class=\"rest\"><a href=\"#{prefix}conclusions\">The rule and the figures behind each word.</a></p>",
             conclusions::brief(study, part)
@@ -54,16 +53,16 @@ fn sure(part: &Part) -> String {
         s => format!("{n}, {} training seeds a variant.", count_word(s)),
     });
     if let Some(margin) = part.margin() {
-        let tests = verdicts().map(|v| v.family).max().unwrap_or(0);
         lines.push(format!(
-            "\u{201c}No effect\u{201d} means within ±{} points, fixed before the run; \u{201c}an effect\u{201d} survives Holm\u{2019}s adjustment over {tests} tests, those of all runs on this benchmark under one view of the image.",
+            "The margin is {} points, fixed before the run: for losses, for equivalence, and for the share of answers that change. Each run is judged by itself; tests are adjusted (Holm) within its declared content set, and within its presence set.",
             plain_points(margin)
         ));
     }
-    let decisive = || verdicts().filter(|v| is_decisive(v) && v.examples > 0);
+    let decisive =
+        || part.audits.iter().flat_map(|a| a.findings.verdict.iter().filter(|v| a.conclusion().is_some_and(|c| c.decisive.contains(&v.intervention))));
     if let Some(clusters) = verdicts().filter(|v| v.clustered_p.is_some()).map(|v| v.clusters).max() {
         lines.push(format!(
-            "Questions that share an image, a pair or a partner are no independent ones: tests take their {clusters} clusters whole."
+            "Questions that share an image, a pair or a partner are not independent: tests and bounds take their {clusters} clusters whole."
         ));
     }
     lines.extend(named(part));
@@ -77,13 +76,11 @@ fn sure(part: &Part) -> String {
         None => lines.push("Some decisive tests have too few questions to show any change at the discordance seen (80 % power).".into()),
     }
     if let Some(needed) = part.audits.iter().filter_map(|a| a.conclusion()?.needed).max() {
-        lines.push(format!("What is undecided would take about {needed} questions, if there is no effect."));
+        lines.push(format!("What is undecided of the first question would take about {needed} questions."));
     }
     let idle = || {
-        part.audits
-            .iter()
-            .flat_map(|a| &a.findings.faithfulness)
-            .filter(|f| f.category == crate::study::ALL && matches!(f.intervention.as_str(), "sham" | "noise:0" | "mix:0"))
+        let rows = part.audits.iter().flat_map(|a| &a.findings.faithfulness);
+        rows.filter(|f| f.category == crate::change::ALL && f.intervention.is_sham())
     };
     let (checked, changed) = idle().fold((0, 0), |(n, c), f| (n + f.examples, c + f.changed));
     if checked > 0 {
@@ -97,36 +94,46 @@ fn sure(part: &Part) -> String {
 
 /// The decisive interventions: those of every run, then those of some.
 fn named(part: &Part) -> Option<String> {
-    let mut counted: Vec<(&str, usize)> = Vec::new();
-    for v in part.audits.iter().flat_map(|a| a.findings.verdict.iter().filter(|v| is_decisive(v))) {
-        match counted.iter_mut().find(|(name, _)| *name == v.intervention) {
+    let mut counted: Vec<(Intervention, usize)> = Vec::new();
+    for intervention in part.audits.iter().filter_map(|a| a.conclusion()).flat_map(|c| &c.decisive) {
+        match counted.iter_mut().find(|(known, _)| known == intervention) {
             Some((_, n)) => *n += 1,
-            None => counted.push((&v.intervention, 1)),
+            None => counted.push((*intervention, 1)),
         }
     }
     let of = |all: bool| -> String {
         let fits = counted.iter().filter(|(_, n)| (*n == part.audits.len()) == all);
-        escape(&fits.map(|(name, _)| intervention_label(name)).collect::<Vec<_>>().join(", "))
+        conclusions::listed(&fits.map(|(intervention, _)| *intervention).collect::<Vec<_>>())
     };
     let (every, some) = (of(true), of(false));
     let some = if some.is_empty() { String::new() } else { format!("{}in some runs {some}", if every.is_empty() { "" } else { "; " }) };
-    (!counted.is_empty()).then(|| format!("Decisive, for they destroy or remove the latents as a whole: {every}{some}."))
+    (!counted.is_empty()).then(|| format!("Decisive for what the block says, for they put another content in its place: {every}{some}."))
 }
 
-/// Whether a flip is of the kind the run's verdict speaks of; where the verdict names none, whether it goes the way most go.
-fn is_typical(audit: &Audit, conclusion: &ConclusionFinding, flip: &Flip) -> bool {
-    match conclusion.verdict.as_str() {
-        BREAKS => !flip.gained && flip.to.is_none(),
-        LOAD_BEARING => !flip.gained && flip.to.is_some(),
-        _ => audit.change(&flip.intervention).is_none_or(|c| flip.gained == (c.delta > 0.0)),
+/// The interventions that the words of a run rest on, those of content first; where none is named, the decisive ones.
+fn resting_on(c: &ConclusionFinding) -> Vec<Intervention> {
+    let on = [c.resting_on.as_slice(), &c.presence_on].concat();
+    if on.is_empty() { c.decisive.clone() } else { on }
+}
+
+/// Whether a flip is of the kind the run's words speak of; where they name none, whether it goes the way most go.
+fn is_typical(audit: &Audit, c: &ConclusionFinding, flip: &Flip) -> bool {
+    let of_content = c.resting_on.contains(&flip.intervention);
+    match (c.content, c.presence) {
+        (Content::Used | Content::InPart, _) if of_content => !flip.gained && flip.to.is_some(),
+        (Content::Misleading, _) if of_content => flip.gained,
+        (_, Need::Needed) if !of_content => !flip.gained && flip.to.is_some(),
+        (_, Need::OnlyForm) if !of_content => !flip.gained && flip.to.is_none(),
+        (_, Need::InTheWay) if !of_content => flip.gained,
+        _ => audit.change(flip.intervention).is_none_or(|change| flip.gained == (change.delta > 0.0)),
     }
 }
 
-/// The example of a run that shows its verdict best: a flip under what the verdict rests on, of the kind it speaks of.
+/// The example of a run that shows its words best: a flip under what they rest on, of the kind they speak of.
 fn best<'a>(gallery: &'a Gallery, audit: &Audit, run: usize, used: &[&str]) -> Option<(usize, &'a Flip)> {
     let conclusion = audit.conclusion()?;
-    let under = if conclusion.resting_on.is_empty() { &conclusion.decisive } else { &conclusion.resting_on };
-    let rests = |f: &Flip| f.run == run && under.split(", ").any(|d| d == f.intervention);
+    let under = resting_on(conclusion);
+    let rests = |f: &Flip| f.run == run && under.contains(&f.intervention);
     let all = || {
         let free = gallery.shown.iter().enumerate().filter(|(_, s)| !used.contains(&s.example.id.as_str()));
         free.flat_map(|(place, s)| s.flipped.iter().filter(|f| rests(f)).map(move |f| (place, f)))
@@ -156,7 +163,7 @@ fn examples(study: &Study, part: &Part, gallery: &Gallery, prefix: &str) -> Stri
             escape(&study.style(audit).name),
             letter(&f.from),
             letter(&f.to),
-            escape(&intervention_label(&f.intervention))
+            f.intervention
         ));
     }
     if gallery.total == 0 {
@@ -168,7 +175,7 @@ fn examples(study: &Study, part: &Part, gallery: &Gallery, prefix: &str) -> Stri
     );
     if named.is_empty() {
         return format!(
-            "<p>None: no decisive intervention turns a right answer wrong, or a wrong one right, in the examples shown ({} of {} flip under any).</p>{all}",
+            "<p>None: no intervention that the words rest on turns a right answer wrong, or a wrong one right, in the examples shown ({} of {} flip under any).</p>{all}",
             gallery.flipping, gallery.total
         );
     }

@@ -1,13 +1,21 @@
-//! The verdict of each run in words, with the clause of the rule that made it.
+//! The verdict of each run as its audit found it: both answers, the sentence, and the clauses of
+//! the rule that made them.
 
 use std::fmt::Write;
+
+use prism_audit::findings::ConclusionFinding;
+use prism_audit::verdict::RULE;
+use prism_run::Intervention;
 
 use super::table::{NUMBER, TEXT, Table};
 use super::{Builder, swatch};
 use crate::html::{escape, typeset};
-use crate::number::{interval, p_value, points};
-use crate::study::{Audit, Part, Study, intervention_label};
-use crate::verdict::{self, class_of_word};
+use crate::number::{interval, p_value, percent, points};
+use crate::study::{Audit, Part, Study};
+use crate::{chips, verdict};
+
+/// Runs that stand open on the first screen; the rest is folded.
+const OPEN: usize = 12;
 
 /// The section.
 pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
@@ -16,49 +24,59 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         return builder.absent(HEADING, "no intervention was run, so there is nothing to conclude from");
     }
     let mut t = Table::new(&[
-        (TEXT, "verdict"),
+        (TEXT, "word"),
+        (TEXT, "what the block says is"),
         ("prose", "because"),
         (TEXT, "resting on"),
-        (NUMBER, "of decisive"),
+        (TEXT, "the block is"),
+        ("prose", "because"),
+        (TEXT, "resting on"),
         (NUMBER, "n"),
+        (NUMBER, "opened, %"),
+        (NUMBER, "changed answers, at most, %"),
         (NUMBER, "needed n"),
+        ("prose", "limits"),
         ("prose", "with these"),
     ]);
     let dash = || "\u{2013}".to_string();
     for audit in &part.audits {
         let Some(c) = audit.conclusion() else { continue };
         let cells = [
-            format!("<span class=\"word {}\">{}</span>", class_of_word(&c.verdict), escape(&c.verdict)),
+            chips::word(c.word),
+            c.content.to_string(),
             typeset(&c.rule),
-            escape(&labels(&c.resting_on)),
-            c.decisive.split(", ").filter(|d| !d.is_empty()).count().to_string(),
-            c.examples.map_or_else(dash, |n| n.to_string()),
+            listed(&c.resting_on),
+            chips::need(c.presence),
+            typeset(&c.presence_rule),
+            listed(&c.presence_on),
+            c.examples.to_string(),
+            percent(c.opened),
+            percent(c.changed_bound),
             c.needed.map_or_else(dash, |n| n.to_string()),
+            verdict::limit(c).map_or_else(dash, |limit| typeset(&limit)),
             c.reason.as_deref().map_or_else(dash, figures),
         ];
         t.row(study, part, audit, None, &cells, None);
     }
-    let mut out = rule_html(&format!(
-        "{} The sentence at the head of the page says yes if a variant is `load-bearing`, no if all are `bypassed`, and undecided or not shown otherwise.",
-        prism_audit::conclusion::RULE
-    ));
+    let mut out = rule_html(RULE);
     out.push_str(&builder.table(
         "conclusions",
-        "What each run allows to be said of its latents. Needed n: questions that would decide it if there is no effect. Tests are adjusted over every run on this benchmark.",
+        "What each run allows to be said of its latents, judged from that run alone. Opened: examples whose block opened in the clean run, the ones every number reads. Changed answers, at most: the largest share the decisive interventions leave possible (one-sided 95 % bound). Needed n: questions that would decide the first question.",
         &t.finish(),
     ));
+    out.push_str(&broken(study, part));
     builder.section("conclusions", HEADING, &out)
 }
 
-/// The figures behind a verdict, folded: one clause a line.
+/// The figures behind a verdict, folded: one intervention a line.
 fn figures(reason: &str) -> String {
-    let lines: String = reason.split("; ").map(|clause| format!("<li>{}</li>", typeset(clause))).collect();
+    let lines: String = reason.split(" | ").map(|clause| format!("<li>{}</li>", typeset(clause))).collect();
     format!("<details><summary>figures</summary><ul>{lines}</ul></details>")
 }
 
-/// Interventions joined by `, ` as the page prints them.
-pub fn labels(joined: &str) -> String {
-    joined.split(", ").filter(|i| !i.is_empty()).map(intervention_label).collect::<Vec<_>>().join(", ")
+/// Interventions with commas.
+pub fn listed(interventions: &[Intervention]) -> String {
+    interventions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// A rule with its code words set as such.
@@ -75,62 +93,32 @@ pub fn rule_html(rule: &str) -> String {
     out
 }
 
-/// A verdict of some runs of a variant: word, clause of the rule, what it rests on, in how many runs.
-type Found = Vec<(String, String, String, usize)>;
-
-/// The word of every variant and the clause of the rule that made it, once for all that share them.
+/// Of every run its two words and its sentence.
 pub fn brief(study: &Study, part: &Part) -> String {
-    let mut groups: Vec<(Found, usize, Vec<usize>)> = Vec::new();
-    for v in part.variants() {
-        let mut found: Found = Vec::new();
-        for c in part.of(v).filter_map(|a| a.conclusion()) {
-            match found.iter_mut().find(|(word, rule, ..)| *word == c.verdict && *rule == c.rule) {
-                Some((.., runs)) => *runs += 1,
-                None => found.push((c.verdict.clone(), c.rule.clone(), labels(&c.resting_on), 1)),
-            }
-        }
-        let runs = part.of(v).count();
-        match groups.iter_mut().find(|(known, n, _)| *known == found && *n == runs) {
-            Some((.., variants)) => variants.push(v),
-            None => groups.push((found, runs, vec![v])),
-        }
+    let line = |audit: &Audit| {
+        let style = study.style(audit);
+        let said = audit.conclusion().map_or_else(|| "<span class=\"word silent\">not tested</span>".to_string(), of_run);
+        format!(
+            "<li><span class=\"who\" data-variant=\"{}\">{}<b>{}</b></span> {said}</li>",
+            escape(&style.id),
+            swatch(style),
+            escape(&part.run_name(study, audit))
+        )
+    };
+    let lines: Vec<String> = part.audits.iter().map(line).collect();
+    let (open, folded) = lines.split_at(lines.len().min(OPEN));
+    let mut out = format!("<ul class=\"standings\">{}</ul>", open.concat());
+    if !folded.is_empty() {
+        let _ = write!(out, "<details><summary>{} more runs</summary><ul class=\"standings\">{}</ul></details>", folded.len(), folded.concat());
     }
-    let mut out = String::from("<ul class=\"standings\">");
-    for (found, runs, variants) in &groups {
-        let names: Vec<String> = variants
-            .iter()
-            .map(|&v| {
-                let style = &study.variants[v];
-                format!("<span class=\"who\" data-variant=\"{}\">{}<b>{}</b></span>", escape(&style.id), swatch(style), escape(&style.name))
-            })
-            .collect();
-        let _ = write!(out, "<li>{} ", names.join(" "));
-        if found.is_empty() {
-            out.push_str("<span class=\"word silent\">not tested</span>");
-        }
-        for (i, (word, rule, on, n)) in found.iter().enumerate() {
-            let of = if n == runs { String::new() } else { format!(" in {n} of {runs} runs") };
-            let on = if on.is_empty() || on.len() > 60 { String::new() } else { format!(" ({})", escape(on)) };
-            let _ = write!(
-                out,
-                "{}<span class=\"word {}\">{}{of}</span>: <span class=\"why\">{}{on}</span>",
-                if i > 0 { "; " } else { "" },
-                class_of_word(word),
-                escape(word),
-                typeset(rule)
-            );
-        }
-        out.push_str("</li>");
-    }
-    out.push_str("</ul>");
-    out.push_str(&broken(study, part));
-    out.push_str(&listed(study, part, &verdict::rises(part), "Accuracy is shown to rise, in points with 95 % intervals, under"));
-    let stays = "Accuracy is shown to stay within the margin (by the 90 % interval; printed is the 95 %), the latents destroyed or out of sight, under";
-    out.push_str(&listed(study, part, &verdict::stays(part), stays));
     out
 }
 
-/// For runs whose answers break in their form: what is known of the choice, from the answers parsed both ways and from a
+fn of_run(c: &ConclusionFinding) -> String {
+    format!("{}: <span class=\"why\">{}</span>", chips::answers(c), typeset(&c.sentence))
+}
+
+/// For interventions that break the form: what is known of the choice, from the answers parsed both ways and from a
 /// lenient reading of all. An effect that is not shown is not shown to be absent.
 fn broken(study: &Study, part: &Part) -> String {
     let cell = |label: &str, delta, low, high, n: usize, p: String| {
@@ -147,7 +135,7 @@ fn broken(study: &Study, part: &Part) -> String {
             "<tr data-variant=\"{}\"><th scope=\"row\">{}, {}</th>{}{}{}</tr>",
             escape(&study.style(audit).id),
             escape(&part.run_name(study, audit)),
-            escape(&intervention_label(&v.intervention)),
+            v.intervention,
             cell("all answers", v.delta, v.delta_low, v.delta_high, v.examples, format!(", Holm p {}", p_value(v.holm_p))),
             cell(
                 "parsed both ways",
@@ -164,27 +152,6 @@ fn broken(study: &Study, part: &Part) -> String {
         return String::new();
     }
     format!(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Three readings\"><table class=\"few\"><thead><tr><td></td><th scope=\"col\">all answers</th><th scope=\"col\">parsed both ways</th><th scope=\"col\">read leniently</th></tr></thead><tbody>{rows}</tbody></table></div><p class=\"why\">Change in points with its 95 % interval, which no adjustment widens: one that leaves out 0 may not survive Holm\u{2019}s. All answers: unparsed ones are wrong. Parsed both ways: a subset that the damage itself picks, and in which the less can be shown the smaller it is. Read leniently: where <code>&lt;answer&gt;</code> is lost, a single option letter right before <code>&lt;/answer&gt;</code> counts; no verdict rests on it.</p>"
+        "<h3>Where the form breaks</h3><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Three readings\"><table class=\"few\"><thead><tr><td></td><th scope=\"col\">all answers</th><th scope=\"col\">parsed both ways</th><th scope=\"col\">read leniently</th></tr></thead><tbody>{rows}</tbody></table></div><p class=\"why\">Change in points with its 95 % interval, which no adjustment widens: one that leaves out 0 may not survive Holm\u{2019}s. All answers: unparsed ones are wrong. Parsed both ways: a subset that the damage itself picks, and the smaller it is, the less can be shown. Read leniently: where <code>&lt;answer&gt;</code> is lost, a single option letter right before <code>&lt;/answer&gt;</code> counts; no verdict rests on it.</p>"
     )
-}
-
-/// Decisive interventions of which one thing is shown, with the change in every run of which it is: that accuracy rises (a
-/// block that costs answers is no less an answer to the question than one that gives them), or that it stays.
-fn listed(study: &Study, part: &Part, shown: &[(&Audit, &str, f64)], heading: &str) -> String {
-    let mut found: Vec<(String, Vec<String>)> = Vec::new();
-    for (audit, intervention, delta) in shown {
-        let bounds = audit.change(intervention).map_or_else(String::new, |c| interval(c.low, c.high, points));
-        let whose = format!("{}\u{a0}{}\u{a0}{}", part.run_name(study, audit), points(Some(*delta)), bounds.replace(' ', "\u{a0}"));
-        let label = intervention_label(intervention);
-        let points = format!("<span data-variant=\"{}\">{}</span>", escape(&study.style(audit).id), escape(&whose));
-        match found.iter_mut().find(|(known, _)| *known == label) {
-            Some((_, all)) => all.push(points),
-            None => found.push((label, vec![points])),
-        }
-    }
-    let lines: String = found.iter().map(|(label, points)| format!("<li>{}: {}</li>", escape(label), points.join(" "))).collect();
-    if lines.is_empty() {
-        return String::new();
-    }
-    format!("<p class=\"why rises\">{heading}</p><ul class=\"why\">{lines}</ul>")
 }

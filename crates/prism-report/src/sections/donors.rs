@@ -2,6 +2,7 @@
 //! change of the image that changes the answer arrive in the latents?
 
 use prism_audit::findings::DonorFinding;
+use prism_run::ArrivesAt;
 
 use super::table::{NUMBER, TEXT, Table};
 use super::{Builder, run, styles};
@@ -9,7 +10,7 @@ use crate::charts::forest::{self, Look, Mark};
 use crate::charts::lines::{self, Line, Point};
 use crate::html::escape;
 use crate::number::{decimal, interval, p_value, percent, points};
-use crate::study::{Part, Study, intervention_label};
+use crate::study::{Part, Study};
 
 const HEADING: &str = "Do answers follow the donor?";
 const PARTNERS: &str = "Does a change that matters reach the latents?";
@@ -25,7 +26,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let marks = |read: Read| -> Vec<Mark<'_>> {
         let of = |(a, f): (_, &DonorFinding)| {
             let (value, low, high) = read(f);
-            let (row, key) = (intervention_label(&f.intervention), Some(f.intervention.clone()));
+            let (row, key) = (f.intervention.to_string(), Some(f.intervention));
             Some(Mark { run: run(study, part, a), row, key, value: value?, low, high })
         };
         rows().filter(|(a, _)| !a.is_silent()).filter_map(of).collect()
@@ -61,7 +62,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         (NUMBER, "margin, nats"),
     ]);
     for (audit, f) in rows() {
-        let mut cells = vec![escape(&intervention_label(&f.intervention)), f.examples.to_string(), f.left_out.to_string()];
+        let mut cells = vec![f.intervention.to_string(), f.examples.to_string(), f.left_out.to_string()];
         if f.lift.is_some() || f.reason.is_none() {
             cells.extend([
                 percent(f.donor_rate_clean),
@@ -76,7 +77,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
                 decimal(f.margin_lift, 2),
             ]);
         }
-        t.row(study, part, audit, Some(&f.intervention), &cells, f.reason.as_deref());
+        t.row(study, part, audit, Some(f.intervention), &cells, f.reason.as_deref());
     }
     out.push_str(&builder.table(
         "donors",
@@ -92,12 +93,12 @@ pub fn partners_html(study: &Study, part: &Part, builder: &mut Builder) -> Strin
     if rows().next().is_none() {
         return builder.absent(PARTNERS, "the benchmark holds no pairs of counterfactual partners, or their vectors were not recorded");
     }
-    let place = |name: &str| name.replace('_', " ");
+    let place = |at: ArrivesAt| at.name().replace('_', " ");
     let mut lines: Vec<Line<'_>> = Vec::new();
     for (a, f) in rows() {
         let (Some(step), Some(y)) = (f.step, f.change) else { continue };
         let point = Point { x: step as f64, y, low: f.change_low, high: f.change_high, key: None };
-        let (label, name) = (part.run_name(study, a), place(&f.place));
+        let (label, name) = (part.run_name(study, a), place(f.place));
         match lines.iter_mut().find(|l| l.run.label == label && l.name == name) {
             Some(line) => line.points.push(point),
             None => lines.push(Line { run: run(study, part, a), name, points: vec![point] }),
@@ -118,7 +119,7 @@ pub fn partners_html(study: &Study, part: &Part, builder: &mut Builder) -> Strin
         .filter_map(|(a, f)| {
             Some(Mark {
                 run: run(study, part, a),
-                row: place(&f.place),
+                row: place(f.place),
                 key: None,
                 value: f.change?,
                 low: f.change_low,
@@ -152,7 +153,7 @@ pub fn partners_html(study: &Study, part: &Part, builder: &mut Builder) -> Strin
         (NUMBER, "both right, %"),
     ]);
     for (audit, f) in rows() {
-        let mut cells = vec![escape(&place(&f.place)), f.step.map_or_else(|| "\u{2013}".into(), |s| s.to_string()), f.pairs.to_string()];
+        let mut cells = vec![escape(&place(f.place)), f.step.map_or_else(|| "\u{2013}".into(), |s| s.to_string()), f.pairs.to_string()];
         if f.reason.is_none() {
             cells.extend([
                 decimal(f.cosine, 3),

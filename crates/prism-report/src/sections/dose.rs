@@ -6,7 +6,7 @@ use super::{Builder, run, styles};
 use crate::charts::lines::{self, Line, Look, Point};
 use crate::html::escape;
 use crate::number::{decimal, interval, percent, points};
-use crate::study::{Audit, Part, Study, intervention_label};
+use crate::study::{Audit, Part, Study};
 
 const HEADING: &str = "Dose and response";
 /// Graded families, with what their amount is.
@@ -70,7 +70,7 @@ fn lines_of<'a>(
         let of = a.findings.doses.iter().filter(|d| d.family == family);
         let mut all: Vec<Point> = of
             .filter_map(|d| {
-                let clean = d.intervention == "clean";
+                let clean = d.intervention.is_clean();
                 let y = if clean { 0.0 } else { d.delta? };
                 Some(Point { x: x(d)?, y, low: d.delta_low, high: d.delta_high, key: (!clean).then(|| d.intervention.clone()) })
             })
@@ -105,7 +105,7 @@ fn table(study: &Study, part: &Part, builder: &mut Builder) -> String {
         for d in &audit.findings.doses {
             let cells = [
                 escape(&d.family),
-                escape(&intervention_label(&d.intervention)),
+                d.intervention.to_string(),
                 d.examples.to_string(),
                 decimal(d.snr_norm, 1),
                 decimal(d.snr_spread, 1),
@@ -116,7 +116,7 @@ fn table(study: &Study, part: &Part, builder: &mut Builder) -> String {
                 interval(d.margin_low, d.margin_high, signed),
                 percent(d.changed),
             ];
-            t.row(study, part, audit, Some(&d.intervention), &cells, None);
+            t.row(study, part, audit, Some(d.intervention), &cells, None);
         }
     }
     builder.table(

@@ -4,7 +4,7 @@ use super::table::{TEXT, Table};
 use super::{Builder, n_equals};
 use crate::gallery::{Gallery, card};
 use crate::html::{clipped, escape};
-use crate::study::{Part, Study, intervention_label};
+use crate::study::{Part, Study};
 
 /// The section, from the examples chosen.
 pub fn html(study: &Study, part: &Part, gallery: &Gallery, builder: &mut Builder) -> String {
@@ -49,8 +49,8 @@ fn flips(study: &Study, part: &Part, gallery: &Gallery, builder: &mut Builder) -
             None => name,
         };
         let became = if flip.gained { "right" } else { "wrong" };
-        let cells = [escape(&intervention_label(&flip.intervention)), link, letter(&flip.from), letter(&flip.to), became.into()];
-        t.row(study, part, audit, Some(&flip.intervention), &cells, None);
+        let cells = [flip.intervention.to_string(), link, letter(&flip.from), letter(&flip.to), became.into()];
+        t.row(study, part, audit, Some(flip.intervention), &cells, None);
     }
     let caption = format!(
         "Examples whose answer turns from right to wrong or back: {} of {} flips, the first of the file for each run and intervention. A name that is a link has its card above.",

@@ -3,9 +3,11 @@
 
 use std::fmt::Write;
 
+use prism_run::Intervention;
+
 use super::swatch;
 use crate::html::escape;
-use crate::study::{Study, intervention_label};
+use crate::study::Study;
 
 /// The bar over all benchmarks of the page.
 pub fn html(study: &Study) -> String {
@@ -27,10 +29,10 @@ pub fn html(study: &Study) -> String {
     out.push_str(
         "</div><label for=\"filter-intervention\">Intervention</label> <select id=\"filter-intervention\"><option value=\"\">all</option>",
     );
-    let mut seen: Vec<String> = Vec::new();
+    let mut seen: Vec<Intervention> = Vec::new();
     for intervention in study.parts.iter().flat_map(|p| p.interventions()) {
         if !seen.contains(&intervention) {
-            let _ = write!(out, "<option value=\"{}\">{}</option>", escape(&intervention), escape(&intervention_label(&intervention)));
+            let _ = write!(out, "<option value=\"{intervention}\">{intervention}</option>");
             seen.push(intervention);
         }
     }

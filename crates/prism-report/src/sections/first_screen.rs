@@ -3,23 +3,33 @@
 
 use std::fmt::Write;
 
-use prism_audit::conclusion::is_main;
+use prism_audit::findings::VerdictFinding;
+use prism_run::Class;
 
 use super::{callout, n_equals};
 use crate::html::{escape, typeset};
 use crate::number::{correlation, interval, p_value, percent, points, spread};
-use crate::study::{Part, Study, intervention_label};
-use crate::verdict;
+use crate::study::{Part, Study};
+use crate::{chips, verdict};
 
 /// Warnings that stand open; the rest is folded.
 const OPEN_WARNINGS: usize = 6;
 
 /// Verdict, alarms, the four answers and key figures.
 pub fn html(study: &Study, part: &Part, brief: &str) -> String {
-    let mut out = format!("<p class=\"verdict\">{}</p>", escape(&verdict::sentence(study, part)));
-    let further = verdict::further(study, part);
-    if !further.is_empty() {
-        let _ = write!(out, "<p class=\"verdict-more\">{}</p>", escape(&further));
+    let mut out = format!("<p class=\"verdict\">{}</p>", typeset(&verdict::sentence(study, part)));
+    if let [only] = part.audits.as_slice()
+        && let Some(c) = only.conclusion()
+    {
+        let _ = write!(out, "<p class=\"verdict-more\">{}</p>", chips::answers(c));
+    }
+    let limits = verdict::limits(study, part);
+    if !limits.is_empty() {
+        out.push_str(&callout("warn", &format!("<b>What limits these words.</b> {}", typeset(&limits))));
+    }
+    let damage = verdict::damage(study, part);
+    if !damage.is_empty() {
+        let _ = write!(out, "<p class=\"verdict-more\">Damage, which decides nothing: {}</p>", typeset(&damage));
     }
     out.push_str(&alarms(study, part));
     out.push_str(brief);
@@ -32,7 +42,7 @@ fn alarms(study: &Study, part: &Part) -> String {
     let mut out = guessing(study, part);
     out.push_str(&unread(study, part));
     for audit in &part.audits {
-        let Some(clean) = audit.effect("clean") else { continue };
+        let Some(clean) = audit.clean() else { continue };
         let name = escape(&part.run_name(study, audit));
         match clean.opened {
             Some(0.0) => out.push_str(&callout(
@@ -82,7 +92,7 @@ const UNREAD: f64 = 0.05;
 /// One line for the runs whose clean answers often cannot be parsed: they count as wrong, before any damage.
 fn unread(study: &Study, part: &Part) -> String {
     let of = |audit: &crate::study::Audit| {
-        let clean = audit.effect("clean").filter(|c| c.examples > 0 && c.no_answer as f64 >= UNREAD * c.examples as f64)?;
+        let clean = audit.clean().filter(|c| c.examples > 0 && c.no_answer as f64 >= UNREAD * c.examples as f64)?;
         let share = percent(Some(clean.no_answer as f64 / clean.examples as f64));
         Some(format!("{} {} of {} ({share} %)", part.run_name(study, audit), clean.no_answer, clean.examples))
     };
@@ -107,7 +117,7 @@ fn key_figures(study: &Study, part: &Part) -> String {
     } else {
         (variants.to_string(), format!("variants, {runs} runs"))
     });
-    if let Some((_, low, high)) = spread(part.audits.iter().map(|a| a.effect("clean").and_then(|c| c.accuracy))) {
+    if let Some((_, low, high)) = spread(part.audits.iter().map(|a| a.clean().and_then(|c| c.accuracy))) {
         let range = if percent(Some(low)) == percent(Some(high)) {
             percent(Some(low))
         } else {
@@ -124,19 +134,16 @@ fn key_figures(study: &Study, part: &Part) -> String {
             "accuracy of the base model they start from, which has no latent block".into(),
         ));
     }
-    let largest = part
-        .audits
-        .iter()
-        .flat_map(|a| a.findings.verdict.iter().map(move |v| (a, v)))
-        .filter(|(_, v)| is_main(&v.intervention))
-        .filter_map(|(a, v)| Some((a, v, a.change(&v.intervention)?)))
-        .max_by(|x, y| x.2.delta.abs().total_cmp(&y.2.delta.abs()));
-    if let Some((audit, v, change)) = largest {
+    for (class, asked) in [(Class::Content, "another content"), (Class::Presence, "less than the block")] {
+        let of_class = |v: &&VerdictFinding| v.class == class && v.intervention.is_whole();
+        let all = part.audits.iter().flat_map(|a| a.findings.verdict.iter().filter(of_class).map(move |v| (a, v)));
+        let largest = all.filter_map(|(a, v)| Some((a, v, a.change(v.intervention)?))).max_by(|x, y| x.2.delta.abs().total_cmp(&y.2.delta.abs()));
+        let Some((audit, v, change)) = largest else { continue };
         let what = format!(
-            "largest change, points, 95 % {}: {} under {}",
+            "largest change with {asked}, points, 95 % {}: {} under {}",
             interval(change.low, change.high, points),
             part.run_name(study, audit),
-            intervention_label(&v.intervention)
+            v.intervention
         );
         items.push((points(Some(change.delta)), what));
     }

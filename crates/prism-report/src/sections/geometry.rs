@@ -2,11 +2,12 @@
 //! examples are. Latents that hardly differ between examples cannot carry an answer.
 
 use prism_audit::findings::GeometryFinding;
+use prism_run::{Cloud, Stage};
 
 use super::table::{NUMBER, TEXT, Table};
 use super::{Builder, DRAWN, is_drawn, run, styles};
 use crate::charts::lines::{self, Line, Look, Point};
-use crate::html::escape;
+use crate::html::dashed;
 use crate::number::{decimal, percent};
 use crate::study::{Part, Study};
 
@@ -21,9 +22,9 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         let mut all = Vec::new();
         for audit in &part.audits {
             let most = audit.findings.geometry.iter().map(|f| f.vectors).max().unwrap_or(0);
-            for stage in ["context", "target"] {
+            for stage in [Stage::Context, Stage::Target] {
                 let of =
-                    audit.findings.geometry.iter().filter(|f| f.mode == "free_running" && f.stage == stage && is_drawn(f.vectors, most));
+                    audit.findings.geometry.iter().filter(|f| f.mode == Cloud::FreeRunning && f.stage == stage && is_drawn(f.vectors, most));
                 let points: Vec<Point> = of.filter_map(|f| Some(Point { x: f.step as f64, y: pick(f)?, ..Point::default() })).collect();
                 if !points.is_empty() {
                     all.push(Line { run: run(study, part, audit), name: format!("{stage} stage"), points });
@@ -64,8 +65,8 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     for audit in &part.audits {
         for f in &audit.findings.geometry {
             let mut cells = vec![
-                escape(&f.mode.replace('_', "-")),
-                escape(&f.stage),
+                dashed(f.mode),
+                f.stage.to_string(),
                 f.step.to_string(),
                 f.vectors.to_string(),
                 decimal(f.norm, 2),

@@ -1,6 +1,7 @@
 //! What latents would say, were they asked: the logit lens by step and layer.
 
 use prism_audit::findings::LensFinding;
+use prism_run::Stage;
 
 use super::table::{NUMBER, TEXT, Table};
 use super::{Builder, first_seed_note, first_seeds, run, styles};
@@ -22,8 +23,8 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let mut charts = Vec::new();
     for audit in first_seeds(part) {
         let mut of: Vec<&LensFinding> = audit.findings.lens.iter().filter(of_lens).collect();
-        of.sort_by_key(|f| (f.layer.unwrap_or(usize::MAX), f.stage.clone(), f.step));
-        let staged = of.iter().any(|f| f.stage == "context");
+        of.sort_by_key(|f| (f.layer.unwrap_or(usize::MAX), f.stage, f.step));
+        let staged = of.iter().any(|f| f.stage == Stage::Context);
         let cell = |f: &&LensFinding| Cell {
             column: if staged { format!("{} {}", f.stage, f.step) } else { f.step.to_string() },
             row: layer(f),
@@ -52,7 +53,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     for audit in &part.audits {
         for f in &audit.findings.lens {
             let cells = [
-                escape(&f.stage),
+                f.stage.to_string(),
                 f.step.to_string(),
                 layer(f),
                 f.examples.to_string(),

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use super::{Builder, row_start};
 use crate::html::escape;
 use crate::number::{decimal, interval, percent};
-use crate::study::{ALL, Part, Study, intervention_label};
+use crate::change::ALL;
+use crate::study::{Part, Study};
 
 /// The section.
 pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
@@ -15,12 +16,12 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     for audit in &part.audits {
         for (i, f) in audit.findings.faithfulness.iter().filter(|f| f.category == ALL).enumerate() {
             let loud = |n: usize| if n > 0 { format!("<b>{n}</b>") } else { "0".into() };
-            let changed = if f.intervention == "clean" { "–".into() } else { f.changed.to_string() };
+            let changed = if f.intervention.is_clean() { "–".into() } else { f.changed.to_string() };
             let _ = write!(
                 t,
                 "{}<td class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{changed}</td><td>{}</td><td>{}</td></tr>",
-                row_start(study, part, audit, i == 0, Some(&f.intervention)),
-                escape(&intervention_label(&f.intervention)),
+                row_start(study, part, audit, i == 0, Some(f.intervention)),
+                f.intervention,
                 f.scored,
                 loud(f.no_answer),
                 loud(f.no_latents),
@@ -47,7 +48,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
 fn categories(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let mut names: Vec<&str> = Vec::new();
     for f in part.audits.iter().flat_map(|a| &a.findings.faithfulness) {
-        if f.category != ALL && f.intervention == "clean" && !names.contains(&f.category.as_str()) {
+        if f.category != ALL && f.intervention.is_clean() && !names.contains(&f.category.as_str()) {
             names.push(&f.category);
         }
     }
@@ -62,7 +63,7 @@ fn categories(study: &Study, part: &Part, builder: &mut Builder) -> String {
     for audit in &part.audits {
         t.push_str(&row_start(study, part, audit, true, None));
         for name in &names {
-            let row = audit.findings.faithfulness.iter().find(|f| f.category == *name && f.intervention == "clean");
+            let row = audit.findings.faithfulness.iter().find(|f| f.category == *name && f.intervention.is_clean());
             match row {
                 Some(f) => {
                     let _ = write!(

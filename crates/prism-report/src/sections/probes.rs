@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use prism_audit::findings::ProbeFinding;
 use prism_audit::probe::finding::OWN;
-use prism_run::Position;
+use prism_run::{Position, Stage};
 
 use super::{Builder, DRAWN, is_drawn, row_start, run, styles};
 use crate::charts::lines::{self, Line, Look, Point as StepPoint};
@@ -54,9 +54,9 @@ fn charted(f: &ProbeFinding) -> bool {
 }
 
 /// Stage and step of a position that is one latent fed back, `fed.STAGE.STEP`.
-fn fed(position: &str) -> Option<(&str, usize)> {
+fn fed(position: &str) -> Option<(Stage, usize)> {
     let (stage, step) = position.strip_prefix("fed.")?.rsplit_once('.')?;
-    Some((stage, step.parse().ok()?))
+    Some((Stage::from_name(stage)?, step.parse().ok()?))
 }
 
 /// The same probe along the block, latent by latent.
@@ -64,7 +64,7 @@ fn steps(study: &Study, part: &Part, majority: Option<f64>, builder: &mut Builde
     let mut lines: Vec<Line<'_>> = Vec::new();
     for audit in &part.audits {
         let most = audit.findings.probe.iter().filter(|f| charted(f)).map(|f| f.rows).max().unwrap_or(0);
-        for stage in ["context", "target"] {
+        for stage in [Stage::Context, Stage::Target] {
             let of = audit.findings.probe.iter().filter(|f| charted(f) && is_drawn(f.rows, most));
             let mut points: Vec<StepPoint> = of
                 .filter_map(|f| {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use prism_run::Stage;
+
 use super::{Builder, first_seed_note, first_seeds, run};
 use crate::charts::projection::{self, Point};
 use crate::gallery::read_examples;
@@ -20,7 +22,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder, left_out: &mut Ve
     let mut thinned = false;
     for audit in first_seeds(part) {
         let ids = ids(audit, left_out);
-        for stage in ["context", "target"] {
+        for stage in [Stage::Context, Stage::Target] {
             let of: Vec<_> = audit.findings.projection.iter().filter(|p| p.stage == stage).collect();
             let Some(first) = of.first() else { continue };
             if charts.len() == PANELS {

@@ -6,7 +6,7 @@ use prism_run::manifest::Manifest;
 
 use super::Builder;
 use crate::html::{clipped, escape};
-use crate::study::Study;
+use crate::study::{Audit, Study};
 
 /// The section.
 pub fn html(study: &Study, left_out: &[String], builder: &mut Builder) -> String {
@@ -32,22 +32,34 @@ pub fn html(study: &Study, left_out: &[String], builder: &mut Builder) -> String
     for part in &study.parts {
         for audit in &part.audits {
             let title = format!("{} on {}", run_title(&audit.manifest, &study.variants[audit.variant].name), part.benchmark);
-            out.push_str(&manifest(&title, &audit.folder.display().to_string(), &audit.manifest));
+            out.push_str(&manifest(&title, &audit.folder.display().to_string(), &audit.manifest, Some(budget(audit))));
         }
     }
     for training in &study.trainings {
         let title = run_title(&training.manifest, &study.variants[training.variant].name);
-        out.push_str(&manifest(&title, &training.folder.display().to_string(), &training.manifest));
+        out.push_str(&manifest(&title, &training.folder.display().to_string(), &training.manifest, None));
     }
     if let Some((folder, _)) = &study.comparison {
         match Manifest::read(folder) {
-            Ok(m) => out.push_str(&manifest("comparison", &folder.display().to_string(), &m)),
+            Ok(m) => out.push_str(&manifest("comparison", &folder.display().to_string(), &m, None)),
             Err(_) => {
                 let _ = write!(out, "<p>Comparison: <code>{}</code></p>", escape(&folder.display().to_string()));
             }
         }
     }
     builder.section("provenance", "Provenance", &out)
+}
+
+/// Whether K lay inside the lengths of training, in words.
+fn budget(audit: &Audit) -> String {
+    let inside = audit.conclusion().and_then(|c| c.inside_lengths);
+    match (audit.manifest.step_budget(), inside) {
+        (Some(budget), Some(_)) => budget.in_words(),
+        (Some(budget), None) => format!("{} (lengths of training unknown)", budget.in_words()),
+        (None, Some(true)) => "inside the lengths of training".into(),
+        (None, Some(false)) => "outside the lengths of training".into(),
+        (None, None) => "lengths of training unknown".into(),
+    }
 }
 
 fn run_title(manifest: &Manifest, name: &str) -> String {
@@ -89,7 +101,7 @@ fn quoted(word: &str) -> String {
     if plain { word.to_string() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
-fn manifest(title: &str, folder: &str, m: &Manifest) -> String {
+fn manifest(title: &str, folder: &str, m: &Manifest, budget: Option<String>) -> String {
     let mut rows: Vec<(&str, String)> = vec![
         ("folder", folder.to_string()),
         ("command", m.command.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(" ")),
@@ -101,6 +113,7 @@ fn manifest(title: &str, folder: &str, m: &Manifest) -> String {
         ("started", m.started.clone()),
         ("ended", m.ended.clone().unwrap_or_else(|| "not recorded: running, or stopped".into())),
     ];
+    rows.extend(budget.map(|budget| ("latent steps", budget)));
     if !m.outcomes.is_empty() {
         rows.push(("outcomes", m.outcomes.iter().map(|(k, n)| format!("{} {n}", k.replace('_', " "))).collect::<Vec<_>>().join(", ")));
     }

@@ -1,10 +1,12 @@
 //! Do latents find their own targets? A high cosine says little where every latent is near
 //! every target.
 
+use prism_run::{Cloud, Stage};
+
 use super::table::{NUMBER, TEXT, Table};
 use super::{Builder, DRAWN, is_drawn, run, styles};
 use crate::charts::lines::{self, Line, Look, Point};
-use crate::html::escape;
+use crate::html::dashed;
 use crate::number::{decimal, interval, percent};
 use crate::study::{Part, Study};
 
@@ -18,9 +20,9 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let mut lines: [Vec<Line<'_>>; 2] = Default::default();
     for audit in &part.audits {
         let most = audit.findings.retrieval.iter().map(|f| f.pairs).max().unwrap_or(0);
-        for (mode, of_mode) in ["teacher_forced", "free_running"].iter().zip(&mut lines) {
-            for stage in ["context", "target"] {
-                let of = audit.findings.retrieval.iter().filter(|f| f.mode == *mode && f.stage == stage && is_drawn(f.pairs, most));
+        for (mode, of_mode) in [Cloud::TeacherForced, Cloud::FreeRunning].into_iter().zip(&mut lines) {
+            for stage in [Stage::Context, Stage::Target] {
+                let of = audit.findings.retrieval.iter().filter(|f| f.mode == mode && f.stage == stage && is_drawn(f.pairs, most));
                 let point = |f: &prism_audit::findings::RetrievalFinding| {
                     Some(Point { x: f.step as f64, y: f.at_1?, low: f.at_1_low, high: f.at_1_high, key: None })
                 };
@@ -68,7 +70,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     ]);
     for audit in &part.audits {
         for f in &audit.findings.retrieval {
-            let mut cells = vec![escape(&f.mode.replace('_', "-")), escape(&f.stage), f.step.to_string(), f.pairs.to_string()];
+            let mut cells = vec![dashed(f.mode), f.stage.to_string(), f.step.to_string(), f.pairs.to_string()];
             if f.reason.is_none() || f.cosine.is_some() {
                 cells.extend([
                     decimal(f.cosine, 3),

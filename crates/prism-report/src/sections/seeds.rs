@@ -1,13 +1,14 @@
 //! Training seeds as dots: a variant is the spread of its seeds, never one bar.
 
 use prism_audit::findings::SeedFinding;
+use prism_run::Intervention;
 
 use super::{Builder, styles, swatch};
 use crate::charts::Run;
 use crate::charts::seeds::{self, Spread};
 use crate::html::escape;
 use crate::number::{decimal, interval, p_value, percent, points};
-use crate::study::{Part, Study, intervention_label};
+use crate::study::{Part, Study};
 
 const HEADING: &str = "Training seeds";
 /// Charts of changes, at most.
@@ -22,19 +23,18 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         );
     }
     // Items are drawn jointly within a benchmark; a comparison is of one.
-    let of = |v: usize, intervention: &str| -> Option<&SeedFinding> {
+    let of = |v: usize, intervention: Intervention| -> Option<&SeedFinding> {
         let (_, findings) = study.comparison.as_ref()?;
         let alone = study.parts.len() == 1;
         findings.seeds.iter().find(|s| alone && s.variant == study.variants[v].id && s.intervention == intervention)
     };
-    let spreads = |intervention: &str| -> Vec<Spread<'_>> {
+    let spreads = |intervention: Intervention| -> Vec<Spread<'_>> {
         part.variants()
             .into_iter()
             .map(|v| {
                 let style = &study.variants[v];
-                let value = |a: &crate::study::Audit| match intervention {
-                    "clean" => a.effect("clean")?.accuracy,
-                    other => a.delta(other),
+                let value = |a: &crate::study::Audit| {
+                    if intervention.is_clean() { a.clean()?.accuracy } else { a.change(intervention).map(|c| c.delta) }
                 };
                 let seeds = part.of(v).filter_map(|a| {
                     Some((a.seed.map_or_else(String::new, |s| s.to_string()), value(a).filter(|v| v.is_finite())? * 100.0))
@@ -51,11 +51,10 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
             })
             .collect()
     };
-    let mut charts = vec![(seeds::spec(&spreads("clean"), "accuracy, clean, %", None, None), "Clean".to_string())];
+    let mut charts = vec![(seeds::spec(&spreads(Intervention::CLEAN), "accuracy, clean, %", None, None), "Clean".to_string())];
     let interventions = part.interventions();
-    for i in interventions.iter().filter(|i| *i != "sham" && *i != "noise:0").take(PANELS) {
-        let label = intervention_label(i);
-        charts.push((seeds::spec(&spreads(i), "change in accuracy, points", Some(i), Some(0.0)), label));
+    for i in interventions.into_iter().filter(|i| !i.is_sham()).take(PANELS) {
+        charts.push((seeds::spec(&spreads(i), "change in accuracy, points", Some(i), Some(0.0)), i.to_string()));
     }
     let caption = "Every dot is one training seed. The tick is the mean over seeds and examples, the bar its 95 % interval for seeds and examples not seen (two-way variance components); both are absent where the runs were not compared.";
     let mut out = builder.figure("seeds", charts, &styles(study, part), caption);
@@ -85,12 +84,12 @@ fn table(study: &Study, part: &Part, builder: &mut Builder) -> String {
     for s in &findings.seeds {
         let Some(style) = part.variants().into_iter().map(|v| &study.variants[v]).find(|style| style.id == s.variant) else { continue };
         let show: fn(Option<f64>) -> String = if s.quantity == "accuracy" { percent } else { points };
-        let what = if s.quantity == "accuracy" { "accuracy, clean".to_string() } else { intervention_label(&s.intervention) };
+        let what = if s.quantity == "accuracy" { "accuracy, clean".to_string() } else { s.intervention.to_string() };
         t.push_str(&format!(
             "<tr class=\"{}\" data-variant=\"{}\" data-intervention=\"{}\"><th scope=\"row\">{}{}</th><td class=\"text\">{}</td><td>{}</td><td>{}</td>",
             if last == s.variant { "again" } else { "first" },
             escape(&style.id),
-            escape(&s.intervention),
+            s.intervention,
             swatch(style),
             escape(&style.name),
             escape(&what),

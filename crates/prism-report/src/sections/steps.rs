@@ -3,9 +3,8 @@
 use super::table::{NUMBER, TEXT, Table};
 use super::{Builder, run, styles};
 use crate::charts::forest::{self, Look, Mark};
-use crate::html::escape;
 use crate::number::{decimal, interval, percent, points};
-use crate::study::{Part, Study, intervention_label};
+use crate::study::{Part, Study};
 
 const HEADING: &str = "Which step matters";
 
@@ -18,8 +17,8 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         let all = part.audits.iter().filter(|a| !a.is_silent()).flat_map(|a| a.findings.steps.iter().map(move |f| (a, f)));
         all.filter_map(|(a, f)| {
             let (value, low, high) = pick(f);
-            let row = intervention_label(&f.intervention);
-            Some(Mark { run: run(study, part, a), row, key: Some(f.intervention.clone()), value: value?, low, high })
+            let row = f.intervention.to_string();
+            Some(Mark { run: run(study, part, a), row, key: Some(f.intervention), value: value?, low, high })
         })
         .collect()
     };
@@ -55,7 +54,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     for audit in &part.audits {
         for f in &audit.findings.steps {
             let cells = [
-                escape(&intervention_label(&f.intervention)),
+                f.intervention.to_string(),
                 f.examples.to_string(),
                 percent(f.accuracy),
                 points(f.delta),
@@ -64,7 +63,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
                 interval(f.margin_low, f.margin_high, nats),
                 percent(f.changed),
             ];
-            t.row(study, part, audit, Some(&f.intervention), &cells, None);
+            t.row(study, part, audit, Some(f.intervention), &cells, None);
         }
     }
     out.push_str(&builder.table(

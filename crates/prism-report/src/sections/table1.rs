@@ -3,11 +3,12 @@
 use std::fmt::Write;
 
 use prism_audit::findings::VariantSummary;
+use prism_run::Intervention;
 
 use super::{Builder, EXPLAINED, n_equals, row_start, swatch};
 use crate::html::escape;
 use crate::number::{decimal, interval, percent, points, spread};
-use crate::study::{Audit, Part, Study, intervention_label};
+use crate::study::{Audit, Part, Study};
 
 /// A column read from an audit's own line.
 type Read = fn(&VariantSummary) -> Option<f64>;
@@ -28,7 +29,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     }
     t.push_str("</tr><tr><th scope=\"col\">variant</th><th scope=\"col\">cosine</th><th scope=\"col\">clean</th><th scope=\"col\">95 %</th><th scope=\"col\">(a) answer</th><th scope=\"col\">(b) latent</th><th scope=\"col\">gap <i>G</i></th><th scope=\"col\">floor</th>");
     for i in &interventions {
-        let _ = write!(t, "<th scope=\"col\">{}</th>", escape(intervention_label(i).trim_start_matches("noise ")));
+        let _ = write!(t, "<th scope=\"col\">{i}</th>");
     }
     t.push_str("</tr></thead><tbody>");
     if let Some(base) = study.base.as_ref().filter(|base| base.benchmark == part.benchmark) {
@@ -50,20 +51,8 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         0 => String::new(),
         n => format!(" {n} further interventions stand in the sections below."),
     };
-    let has = |kind: &str| interventions.iter().any(|i| i == kind || i.starts_with(&format!("{kind}:")));
-    let mut columns = String::new();
-    for (kind, words) in [
-        ("zero", "zero: latents set to 0"),
-        ("noise", "σ: noise of that standard deviation added"),
-        ("relative", "relative: noise in multiples of the latents\u{2019} spread"),
-        ("swap", "swap: another example\u{2019}s latents"),
-    ] {
-        if has(kind) {
-            let _ = write!(columns, "{}{words}", if columns.is_empty() { ": " } else { ", " });
-        }
-    }
     let caption = format!(
-        "{} on {}: {} questions. Cosine: teacher-forced, target stage. Accuracy with its Wilson 95 % interval. Probes: five-fold accuracy for the gold letter; gap: over the questions that have both vectors, so not the difference of the two columns; floor: what the commonest letter of each question type gets. Change: against the clean run of the same questions, with the number newly right / newly wrong{columns}.{more}{seeds}",
+        "{} on {}: {} questions. Cosine: teacher-forced, target stage. Accuracy with its Wilson 95 % interval. Probes: five-fold accuracy for the gold letter; gap: over the questions that have both vectors, so not the difference of the two columns; floor: what the commonest letter of each question type gets. Change: against the clean run of the same questions, with the number newly right / newly wrong, another content first (the words below say what each does).{more}{seeds}",
         if part.audits.len() == 1 { "The run" } else { "Variants" },
         escape(&part.benchmark),
         n_equals(part)
@@ -83,9 +72,9 @@ fn base_row(base: &VariantSummary, interventions: usize, t: &mut String) {
     );
 }
 
-fn run_row(study: &Study, part: &Part, audit: &Audit, interventions: &[String], under_mean: bool, t: &mut String) {
+fn run_row(study: &Study, part: &Part, audit: &Audit, interventions: &[Intervention], under_mean: bool, t: &mut String) {
     let s = audit.summary();
-    let clean = audit.effect("clean");
+    let clean = audit.clean();
     let start = row_start(study, part, audit, true, None);
     t.push_str(&if under_mean { start.replacen("class=\"first\"", "class=\"seed\"", 1) } else { start });
     let accuracy = clean.and_then(|c| c.accuracy).or_else(|| s.and_then(|s| s.accuracy));
@@ -103,11 +92,10 @@ fn run_row(study: &Study, part: &Part, audit: &Audit, interventions: &[String], 
         percent(s.and_then(|s| s.type_floor)),
     );
     for i in interventions {
-        match audit.effect(i) {
-            Some(_) if audit.is_silent() => t.push_str("<td class=\"soft\" title=\"the block never opened\"><i>no latents</i></td>"),
-            Some(f) => {
-                let why = f.reason.as_deref().map_or_else(String::new, |r| format!(" title=\"{}\"", escape(r)));
-                let _ = write!(t, "<td{why}>{} <small>{}/{}</small></td>", points(f.delta), f.gained, f.lost);
+        match audit.change(*i) {
+            None if audit.is_silent() && audit.effect(*i).is_some() => t.push_str("<td class=\"soft\" title=\"the block never opened\"><i>no latents</i></td>"),
+            Some(c) => {
+                let _ = write!(t, "<td>{} <small>{}/{}</small></td>", points(Some(c.delta)), c.gained, c.lost);
             }
             None => t.push_str("<td class=\"soft\">–</td>"),
         }
@@ -115,7 +103,7 @@ fn run_row(study: &Study, part: &Part, audit: &Audit, interventions: &[String], 
     t.push_str("</tr>");
 }
 
-fn mean_row(study: &Study, variant: usize, audits: &[&Audit], interventions: &[String], t: &mut String) {
+fn mean_row(study: &Study, variant: usize, audits: &[&Audit], interventions: &[Intervention], t: &mut String) {
     let style = &study.variants[variant];
     let _ = write!(
         t,
@@ -140,7 +128,7 @@ fn mean_row(study: &Study, variant: usize, audits: &[&Audit], interventions: &[S
     t.push_str(&cell(of(|s| s.gap), &points));
     t.push_str("<td></td>");
     for i in interventions {
-        t.push_str(&cell(spread(audits.iter().map(|a| a.delta(i))), &points));
+        t.push_str(&cell(spread(audits.iter().map(|a| a.change(*i).map(|c| c.delta))), &points));
     }
     t.push_str("</tr>");
 }

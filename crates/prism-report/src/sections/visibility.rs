@@ -4,20 +4,21 @@
 use std::fmt::Write;
 
 use prism_audit::findings::VisibilityFinding;
+use prism_run::{Action, Class, Intervention, View};
 
 use super::table::{NUMBER, TEXT, Table};
 use super::{Builder, first_seed_note, first_seeds, run, styles, swatch};
 use crate::charts::forest::{self, Look, Mark};
 use crate::html::escape;
 use crate::number::{interval, p_value, percent, points};
-use crate::study::{Part, Study, intervention_label};
+use crate::study::{Part, Study};
 
 const HEADING: &str = "Necessary, sufficient, or neither";
 
 /// The section.
 pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let crossed =
-        || part.audits.iter().flat_map(|a| a.findings.visibility.iter().map(move |f| (a, f))).filter(|(_, f)| f.intervention != "clean");
+        || part.audits.iter().flat_map(|a| a.findings.visibility.iter().map(move |f| (a, f))).filter(|(_, f)| !f.intervention.is_clean());
     if crossed().next().is_none() {
         return builder.absent(
             HEADING,
@@ -28,12 +29,8 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         crossed()
             .filter_map(|(a, f)| {
                 let (value, low, high) = pick(f);
-                let row = if f.view == "image-hidden" {
-                    intervention_label(&f.intervention)
-                } else {
-                    format!("{} ({})", intervention_label(&f.intervention), view(&f.view))
-                };
-                Some(Mark { run: run(study, part, a), row, key: Some(f.intervention.clone()), value: value?, low, high })
+                let row = if f.view == View::ImageHidden { f.intervention.to_string() } else { format!("{} ({})", f.intervention, view(f.view)) };
+                Some(Mark { run: run(study, part, a), row, key: Some(f.intervention), value: value?, low, high })
             })
             .collect()
     };
@@ -64,20 +61,20 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
 /// One two-by-two per variant, of the pair that most runs share: the first of each run.
 fn squares(study: &Study, part: &Part) -> String {
     let mut out = String::from("<div class=\"squares\">");
-    let mut pair: Option<(String, String)> = None;
+    let mut pair: Option<(View, Intervention)> = None;
     for audit in first_seeds(part) {
         // A square is of damage; what the teacher gives is none.
-        let gives = |name: &str| ["clean", "oracle", "forced"].iter().any(|prefix| name.starts_with(prefix));
+        let gives = |i: Intervention| i.action == Action::Clean || i.class() == Class::Help;
         // Zero is the damage every study does; it stands here where it was crossed.
-        let mut damages: Vec<&VisibilityFinding> = audit.findings.visibility.iter().filter(|f| !gives(&f.intervention)).collect();
-        damages.sort_by_key(|f| f.intervention != "zero");
+        let mut damages: Vec<&VisibilityFinding> = audit.findings.visibility.iter().filter(|f| !gives(f.intervention)).collect();
+        damages.sort_by_key(|f| f.intervention.action != Action::Zero);
         let mut of = damages.into_iter();
         let found = match &pair {
             Some((view, intervention)) => of.find(|f| f.view == *view && f.intervention == *intervention),
             None => of.next(),
         };
         let Some(f) = found else { continue };
-        pair.get_or_insert_with(|| (f.view.clone(), f.intervention.clone()));
+        pair.get_or_insert_with(|| (f.view, f.intervention));
         let style = study.style(audit);
         let cell = |v: Option<f64>| {
             let shade = v.filter(|v| v.is_finite()).map_or(0.0, |v| (v * 60.0).clamp(0.0, 60.0));
@@ -90,10 +87,10 @@ fn squares(study: &Study, part: &Part) -> String {
             swatch(style),
             escape(&style.name),
             f.examples,
-            escape(&intervention_label(&f.intervention)),
+            f.intervention.to_string(),
             cell(f.open_clean),
             cell(f.open_damaged),
-            escape(&view(&f.view)),
+            escape(&view(f.view)),
             cell(f.view_clean),
             cell(f.view_damaged),
         );
@@ -107,8 +104,8 @@ fn squares(study: &Study, part: &Part) -> String {
 }
 
 /// A view in words, e.g. `image hidden`.
-fn view(name: &str) -> String {
-    name.replace('-', " ")
+fn view(view: View) -> String {
+    view.name().replace('-', " ")
 }
 
 fn table(study: &Study, part: &Part, builder: &mut Builder) -> String {
@@ -134,7 +131,7 @@ fn table(study: &Study, part: &Part, builder: &mut Builder) -> String {
     };
     for audit in &part.audits {
         for f in &audit.findings.visibility {
-            let mut cells = vec![escape(&view(&f.view)), escape(&intervention_label(&f.intervention)), f.examples.to_string()];
+            let mut cells = vec![escape(&view(f.view)), f.intervention.to_string(), f.examples.to_string()];
             if f.reason.is_none() {
                 cells.extend([
                     percent(f.open_clean),
@@ -150,7 +147,7 @@ fn table(study: &Study, part: &Part, builder: &mut Builder) -> String {
                     effect(f.image_effect, f.image_effect_low, f.image_effect_high),
                 ]);
             }
-            t.row(study, part, audit, Some(&f.intervention), &cells, f.reason.as_deref());
+            t.row(study, part, audit, Some(f.intervention), &cells, f.reason.as_deref());
         }
     }
     builder.table(

@@ -1,43 +1,69 @@
-//! The words of the page, explained where they stand: variants, stages, interventions,
+//! The words of the page, explained where they stand: interventions by class, variants, stages,
 //! verdicts and measures, those alone that occur.
 
 use std::fmt::Write;
 
-use prism_audit::conclusion::LOAD_BEARING;
-use prism_audit::verdict::{BREAKS, BYPASSED, CHANGES, NO_BASELINE, NO_LATENTS, TOO_WEAK, UNDECIDED};
-use prism_run::{Action, Donor, Intervention, Variant, View};
+use prism_run::{Content, Effect, Intervention, Need, Stage, Variant, Verdict};
 
 use super::Builder;
 use crate::html::escape;
-use crate::study::{Study, intervention_label};
+use crate::interventions::{CLASSES, about, described, place};
+use crate::study::Study;
 
-/// Stages of a block.
-const STAGES: [(&str, &str); 3] = [
-    ("context stage", "the first latents of a staged block: in training they stand for the surroundings of the region"),
-    ("free stage", "latents of a staged block that no target is given for"),
-    ("target stage", "latents that stand for the region the question is about; a block of one stage has only these"),
-];
+/// What a stage of a block is.
+fn stage(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Context => "the first latents of a staged block: in training they stand for the surroundings of the region",
+        Stage::Free => "latents of a staged block that no target is given for",
+        Stage::Target => "latents that stand for the region the question is about; a block of one stage has only these",
+    }
+}
 
-/// Words of verdicts.
-const VERDICTS: [(&str, &str); 8] = [
-    (LOAD_BEARING, "of a run: damage to the latents costs the right choice, by at least the margin"),
-    (
-        BYPASSED,
-        "of an intervention: accuracy is shown to stay within the margin (two one-sided tests at 5 %, so it is the 90 % interval that lies inside, not the 95 % drawn); of a run: so under every decisive one",
-    ),
-    (BREAKS, "damage costs answers, and those that can still be read are not shown to be worse"),
-    (CHANGES, "of an intervention: accuracy is shown to be another, lower or higher"),
-    (
-        UNDECIDED,
-        "of an intervention: neither a change nor its absence is shown; of a run: what its decisive interventions show is none of the words above, the clause says why; of the page: no variant bears, and not all are bypassed",
-    ),
-    (TOO_WEAK, "the latents, or the outputs, were hardly moved: nothing was tested"),
-    (NO_BASELINE, "of an intervention: the clean run under the same view of the image is missing, so there is nothing to compare with"),
-    (NO_LATENTS, "the block never opened: there was nothing to damage"),
-];
+/// What a run's word says.
+fn content(content: Content) -> &'static str {
+    match content {
+        Content::Used => "what the block says is used: with another example\u{2019}s content accuracy falls by at least the margin",
+        Content::Misleading => "what the block says is used and does harm: with another example\u{2019}s content accuracy rises by at least the margin",
+        Content::NotUsed => "what the block says is not used: under no decisive intervention do as many answers change as the margin, by the upper bound",
+        Content::WithoutNetEffect => "what the block says changes answers, and accuracy and choice stay equivalent within the margin",
+        Content::InPart => "the whole shows no loss, and a category of questions does",
+        Content::Undecided => "neither use nor its absence is shown; the clause says why",
+        Content::NoLatents => "the block opened in no example, so there was nothing to test",
+        Content::InstrumentFault => "interventions that must change nothing changed answers, so nothing can be said",
+    }
+}
+
+/// What the answer to the second question says.
+fn need(need: Need) -> &'static str {
+    match need {
+        Need::Needed => "without the block accuracy falls by at least the margin, the choice included; a model that was always trained to open its block has not learnt to do without: needed is not useful",
+        Need::OnlyForm => "without it answers cannot be parsed; the choice is equivalent",
+        Need::InTheWay => "without it accuracy rises by at least the margin",
+        Need::Indifferent => "without it accuracy is equivalent within the margin",
+        Need::NotDefined => "the block cannot be left out, or was not",
+        Need::Undecided => "none of these is shown",
+        Need::NoLatents => "the block opened in no example",
+        Need::InstrumentFault => "a control changed something",
+    }
+}
+
+/// What the word of an intervention says.
+fn effect(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Unchanged => "the share of answers whose letter or parse state changes is below the margin, by its one-sided 95 % upper bound",
+        Effect::Equivalent => "answers change, and accuracy and choice are equivalent within the margin",
+        Effect::Loses => "accuracy falls, and the choice with it, each after Holm\u{2019}s adjustment",
+        Effect::Gains => "accuracy rises, and the choice with it, each after Holm\u{2019}s adjustment",
+        Effect::BreaksForm => "accuracy falls because answers cannot be parsed any more; the choice among parsed answers is equivalent",
+        Effect::Undecided => "none of these is shown",
+        Effect::TooWeak => "what was put in hardly differs from what was there",
+        Effect::NotDefined => "there is nothing it could be compared with, or nothing it could do",
+        Effect::NoLatents => "the block opened in no example",
+    }
+}
 
 /// Measures and other words.
-const MEASURES: [(&str, &str); 14] = [
+const MEASURES: [(&str, &str); 16] = [
     (
         "latent",
         "a vector the model feeds back to itself as its next input, in place of a word; a <i>block</i> is a row of them between two markers",
@@ -56,8 +82,13 @@ const MEASURES: [(&str, &str); 14] = [
     ("floor", "what knowing nothing of the image gets: the commonest letter of each question type"),
     ("points", "difference of two percentages"),
     ("margin", "the largest change that would still be called none, fixed before the run"),
-    ("McNemar, Holm", "the exact test of gained against lost answers, and its adjustment for the number of tests of the page"),
-    ("decisive intervention", "one that changes the latents by at least half of their norm, or takes them out, over the whole block"),
+    ("McNemar, Holm", "the exact test of gained against lost answers, and its adjustment over the run\u{2019}s tests of the same family"),
+    ("decisive", "declared before the run: the content set answers the first question, the presence set the second; everything else explains"),
+    (
+        "strength",
+        "root mean square distance of what was put in from the example\u{2019}s clean latents, each dimension over its natural spread over examples; random donors have about 1.4",
+    ),
+    ("choice", "accuracy among the questions whose answer could be parsed both ways: what is lost there is not form"),
     ("no answer", "no text stands behind the last <code>&lt;answer&gt;</code>, or no option letter: it counts as wrong"),
     ("flip", "an answer that turns from right to wrong, or back"),
     ("counterfactual partner", "the same scene and question with the one attribute changed that changes the answer"),
@@ -76,119 +107,35 @@ pub fn html(study: &Study, builder: &mut Builder) -> String {
         }
         out.push_str("</dl></div>");
     };
-    let interventions: Vec<(String, String)> =
-        occurring(study).into_iter().filter_map(|text| Some((escape(&intervention_label(&text)), escape(&intervention(&text)?)))).collect();
-    group("What is done to the latents", &interventions);
-    let about = |id: &str| Variant::about(id).map(|about| about.split_once(": ").map_or(about.clone(), |(_, rest)| rest.to_string()));
+    let all = occurring(study);
+    for class in CLASSES {
+        let of: Vec<(String, String)> =
+            all.iter().filter(|i| i.class() == class).map(|i| (i.to_string(), escape(&described(*i)))).collect();
+        group(&format!("Interventions: {class}, {}", about(class)), &of);
+    }
+    let of_variant = |id: &str| Variant::about(id).map(|about| about.split_once(": ").map_or(about.clone(), |(_, rest)| rest.to_string()));
     let variants: Vec<(String, String)> =
-        study.variants.iter().filter_map(|style| Some((escape(&style.name), escape(&about(&style.id)?)))).collect();
+        study.variants.iter().filter_map(|style| Some((escape(&style.name), escape(&of_variant(&style.id)?)))).collect();
     group("Variants", &variants);
-    let fixed = |rows: &[(&str, &str)]| -> Vec<(String, String)> { rows.iter().map(|(w, m)| ((*w).into(), (*m).into())).collect() };
-    group("Stages of a block", &fixed(&STAGES));
-    group("Verdicts", &fixed(&VERDICTS));
-    group("Measures", &fixed(&MEASURES));
+    let spoken = |word: &dyn std::fmt::Display, meaning: &str| (word.to_string(), meaning.to_string());
+    group("Stages of a block", &Stage::ALL.map(|s| spoken(&format!("{s} stage"), stage(s))));
+    let runs = || study.parts.iter().flat_map(|p| &p.audits).filter_map(|a| a.conclusion());
+    let words: Vec<_> = Content::ALL.into_iter().filter(|c| runs().any(|r| r.content == *c)).collect();
+    group("The word of a run: is what its block says used?", &words.iter().map(|c| spoken(&Verdict::from(*c), content(*c))).collect::<Vec<_>>());
+    let needs: Vec<_> = Need::ALL.into_iter().filter(|n| runs().any(|r| r.presence == *n)).collect();
+    group("Of its block: is it needed?", &needs.iter().map(|n| spoken(n, need(*n))).collect::<Vec<_>>());
+    let shown = || study.parts.iter().flat_map(|p| &p.audits).flat_map(|a| &a.findings.verdict);
+    let effects: Vec<_> = Effect::ALL.into_iter().filter(|e| shown().any(|v| v.verdict == *e)).collect();
+    group("Of an intervention", &effects.iter().map(|e| spoken(e, effect(*e))).collect::<Vec<_>>());
+    group("Measures", &MEASURES.map(|(word, meaning)| spoken(&word, meaning)));
     out.push_str("</div>");
     builder.section("words", "Words", &out)
 }
 
 /// Every intervention of the page, each once.
-fn occurring(study: &Study) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
-    for intervention in study.parts.iter().flat_map(|p| p.interventions()) {
-        if !all.contains(&intervention) {
-            all.push(intervention);
-        }
-    }
+fn occurring(study: &Study) -> Vec<Intervention> {
+    let mut all: Vec<Intervention> = study.parts.iter().flat_map(|p| p.interventions()).collect();
+    all.sort_by_key(|i| place(*i));
+    all.dedup();
     all
-}
-
-/// What an intervention does, in words; `None` for text that names none.
-pub fn intervention(text: &str) -> Option<String> {
-    let Intervention { action, scope, view } = text.parse().ok()?;
-    let mut out = done(action);
-    let mut places = Vec::new();
-    if let Some(stage) = scope.stage {
-        places.push(format!("in the {} stage only", stage.name()));
-    }
-    match scope.steps {
-        Some((first, last)) if first == last => places.push(format!("at step {first} only")),
-        Some((first, last)) => places.push(format!("at steps {first} to {last} only")),
-        None => {}
-    }
-    if let Some(layer) = scope.layer {
-        places.push(format!("at the input of layer {layer}"));
-    }
-    if !places.is_empty() {
-        let _ = write!(out, " ({})", places.join(", "));
-    }
-    if let Some(seen) = seen(view) {
-        let _ = write!(out, "; {seen}");
-    }
-    Some(out)
-}
-
-fn done(action: Action) -> String {
-    match action {
-        Action::Clean => "nothing is done to the latents".into(),
-        Action::Zero => "every latent is set to 0 before it is read; the steps are still taken".into(),
-        Action::Noise(s) => format!("normal noise of standard deviation {s} is added to every latent, in the units of the hidden state"),
-        Action::RelativeNoise(r) => {
-            format!("normal noise is added, {r} times as wide as latents differ between examples, dimension by dimension")
-        }
-        Action::NormMatched => "every latent becomes a random direction of the same length".into(),
-        Action::Mean => "every latent becomes the mean of other examples\u{2019} latents at its step".into(),
-        Action::Constant => "every latent becomes one vector, the same for all steps and examples".into(),
-        Action::Draw => "every latent is drawn at random with the mean and covariance of others at its step".into(),
-        Action::FirstRepeat => "every latent becomes the first of its block".into(),
-        Action::Reversed => "the block\u{2019}s latents in reverse order".into(),
-        Action::Shuffled => "the block\u{2019}s latents in random order".into(),
-        Action::Swap(Donor::Itself) => "a swap with itself, which must change nothing: the check of the instrument".into(),
-        Action::Swap(who) => format!("the latents of {} take their place, step by step", donor(who)),
-        Action::Mix { share, donor: who } => format!("each latent is mixed with {share} of that of {}", donor(who)),
-        Action::Oracle => {
-            "the teacher\u{2019}s targets for the right region take their place: the best the training could have made them".into()
-        }
-        Action::WrongOracle => "the teacher\u{2019}s targets for a region of the same size elsewhere".into(),
-        Action::Forced(k) => format!("the teacher\u{2019}s targets for the first {k} steps, then the model\u{2019}s own latents"),
-        Action::Remove => "the block is not opened: its start token stays, no step is taken, and the model writes on".into(),
-        Action::Evict => "the steps are taken, then hidden from everything after the block".into(),
-        Action::Markers => "the block\u{2019}s start and end token with no step between".into(),
-        Action::Format => "no block: only the words the clean run wrote after it, up to the answer".into(),
-    }
-}
-
-fn donor(donor: Donor) -> String {
-    match donor {
-        Donor::Random => "another example, drawn at random,".into(),
-        Donor::Row(row) => format!("the example in row {row}"),
-        Donor::SameAnswer => "another example with the same right answer".into(),
-        Donor::OtherAnswer => "another example with another right answer".into(),
-        Donor::SameImage => "another question about the same image".into(),
-        Donor::Counterfactual => "the counterfactual partner".into(),
-        Donor::Itself => "the example itself".into(),
-    }
-}
-
-fn seen(view: View) -> Option<&'static str> {
-    match view {
-        View::Open => None,
-        View::ImageHidden => Some("the image is hidden from everything after the block, so the answer cannot look again"),
-        View::NoImage => Some("the question is asked without its image"),
-        View::Grey => Some("a grey image stands in place of the image"),
-        View::OtherImage => Some("another example\u{2019}s image stands in place of the image"),
-        View::ShuffledPatches => Some("the image\u{2019}s patches are in random order"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_kind_of_intervention_has_words() {
-        let found = intervention("zero/context/step=1@image-hidden").unwrap();
-        assert!(found.contains("set to 0") && found.contains("in the context stage only, at step 1 only") && found.contains("hidden from"));
-        assert!(intervention("swap:counterfactual").unwrap().contains("counterfactual partner"));
-        assert!(intervention("no such thing").is_none());
-    }
 }

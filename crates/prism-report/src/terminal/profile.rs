@@ -1,9 +1,12 @@
-//! The corruption profile in characters: a line per intervention, its change of
+//! The profile in characters, by class: a line per intervention, its change of
 //! accuracy as a point on its interval, zero and the equivalence margin as posts.
+
+use prism_run::Class;
 
 use super::{Look, Screen};
 use crate::number::{interval, points};
-use crate::study::{Change, Part, Study, intervention_label};
+use crate::change::Change;
+use crate::study::{Part, Study};
 
 /// Most columns the plot takes.
 const WIDEST: usize = 60;
@@ -11,6 +14,8 @@ const WIDEST: usize = 60;
 /// One line of the plot.
 #[derive(Debug, Clone)]
 pub struct Bar {
+    /// Its class; a line names it where it changes.
+    pub class: Class,
     /// What stands before it.
     pub label: String,
     /// What is drawn; absent numbers are words.
@@ -23,15 +28,15 @@ pub fn draw(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
     let mut groups: Vec<(String, Vec<Bar>)> = Vec::new();
     for audit in &part.audits {
         let bars = interventions.iter().filter_map(|i| {
-            audit.effect(i)?;
+            audit.effect(*i)?;
             let absent = if audit.is_silent() { "no latents ran" } else { "no number" };
-            Some(Bar { label: intervention_label(i), change: audit.change(i).ok_or_else(|| absent.to_string()) })
+            Some(Bar { class: i.class(), label: i.to_string(), change: audit.change(*i).ok_or_else(|| absent.to_string()) })
         });
         groups.push((part.run_name(study, audit), bars.collect()));
     }
     groups.retain(|(_, bars)| !bars.is_empty());
     if !groups.is_empty() {
-        screen.heading("Change in accuracy under damage, points, 95 % interval");
+        screen.heading("Change in accuracy, points, 95 % interval");
         plot(&groups, part.margin(), screen, look);
         if rest > 0 {
             let more = "on part of the block, or under another view of the image, stand in the report";
@@ -65,7 +70,11 @@ pub fn plot(groups: &[(String, Vec<Bar>)], margin: Option<f64>, screen: &mut Scr
     screen.line(scale);
     for (name, bars) in groups {
         screen.line(name.clone());
+        let mut last = None;
         for bar in bars {
+            if last.replace(bar.class) != Some(bar.class) {
+                screen.line(format!(" {}", bar.class));
+            }
             let start = format!("  {:<1$}", bar.label, label - 1);
             match &bar.change {
                 Err(why) => screen.line(format!("{start}{why}")),
@@ -105,8 +114,8 @@ mod tests {
     fn a_point_lies_on_its_interval_and_zero_in_the_middle() {
         let change = Change { delta: -0.05, low: Some(-0.10), high: Some(0.0), gained: 0, lost: 2 };
         let groups = [
-            ("LVR".to_string(), vec![Bar { label: "zero".into(), change: Ok(change) }]),
-            ("P-LVR-3".to_string(), vec![Bar { label: "zero".into(), change: Err("no latents ran".into()) }]),
+            ("LVR".to_string(), vec![Bar { class: Class::Damage, label: "zero".into(), change: Ok(change) }]),
+            ("P-LVR-3".to_string(), vec![Bar { class: Class::Damage, label: "zero".into(), change: Err("no latents ran".into()) }]),
         ];
         let look = Look { width: 60, unicode: true, color: false };
         let mut screen = Screen::default();
@@ -114,10 +123,10 @@ mod tests {
         let text = screen.text(look);
         let lines: Vec<&str> = text.lines().collect();
         let place = |line: &str, c: char| line.chars().position(|x| x == c);
-        assert_eq!(place(lines[2], '├'), place(lines[0], '−'), "the interval's end at the scale's end: {text}");
+        assert_eq!(place(lines[3], '├'), place(lines[0], '−'), "the interval's end at the scale's end: {text}");
         assert!(text.contains("no latents ran") && text.lines().all(|l| l.chars().count() <= 60), "{text}");
         let zero = lines[0].chars().enumerate().filter(|(_, c)| *c == '0').map(|(i, _)| i);
-        assert!(zero.into_iter().any(|i| Some(i) == place(lines[2], '┤')), "{text}");
+        assert!(zero.into_iter().any(|i| Some(i) == place(lines[3], '┤')), "{text}");
         let plain = screen.text(Look { unicode: false, ..look });
         assert!(plain.is_ascii() && plain.contains("|-------o"), "{plain}");
     }

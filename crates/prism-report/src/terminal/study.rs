@@ -1,10 +1,12 @@
 //! Audits in the terminal: Table 1, the profile, the verdicts with the rule of each.
 
-use prism_audit::conclusion::in_words;
+use prism_audit::verdict::in_words;
+use prism_run::Intervention;
 
 use super::{Look, Screen, profile};
 use crate::number::{decimal, interval, percent, points};
-use crate::study::{ALL, Audit, Part, Study, intervention_label};
+use crate::change::ALL;
+use crate::study::{Audit, Part, Study};
 use crate::verdict;
 
 /// Draws every benchmark of a study.
@@ -19,18 +21,17 @@ pub fn draw(study: &Study, screen: &mut Screen, look: Look) {
     }
 }
 
-/// Interventions on the whole block with the image in view, in the order they were run,
+/// Interventions on the whole block with the image in view, by class,
 /// and how many more there are: those are for the page, which has the room.
-pub fn plain(part: &Part) -> (Vec<String>, usize) {
-    let all = part.interventions();
-    let plain: Vec<String> = all.iter().filter(|i| !i.contains(['@', '/'])).cloned().collect();
-    let rest = all.len() - plain.len();
+pub fn plain(part: &Part) -> (Vec<Intervention>, usize) {
+    let plain = part.whole_interventions();
+    let rest = part.interventions().len() - plain.len();
     (plain, rest)
 }
 
 fn table1(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
     let (interventions, _) = plain(part);
-    let changes: Vec<String> = interventions.iter().map(|i| intervention_label(i)).collect();
+    let changes: Vec<String> = interventions.iter().map(|i| i.to_string()).collect();
     let mut header = vec!["variant", "cosine", "accuracy", "95 %", "floor", "probe (a)", "probe (b)", "gap G"];
     header.extend(changes.iter().map(String::as_str));
     let mut rows = Vec::new();
@@ -39,7 +40,7 @@ fn table1(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
         rows.push(vec!["base model".into(), "–".into(), percent(base.accuracy), bounds, percent(base.type_floor)]);
     }
     for audit in &part.audits {
-        let (summary, clean) = (audit.summary(), audit.effect("clean"));
+        let (summary, clean) = (audit.summary(), audit.clean());
         let accuracy = clean.and_then(|c| c.accuracy).or_else(|| summary.and_then(|s| s.accuracy));
         let mut row = vec![
             part.run_name(study, audit),
@@ -51,18 +52,23 @@ fn table1(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
             percent(summary.and_then(|s| s.probe_b)),
             points(summary.and_then(|s| s.gap)),
         ];
-        row.extend(interventions.iter().map(|i| points(audit.delta(i))));
+        row.extend(interventions.iter().map(|i| points(audit.change(*i).map(|c| c.delta))));
         rows.push(row);
     }
     screen.table(&header, &rows, look);
 }
 
 fn verdicts(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
-    screen.heading("Do the latents matter?");
+    screen.heading("Is what the block says used, and is the block needed?");
     screen.wrapped(&verdict::whole(study, part), look);
     for audit in &part.audits {
-        for conclusion in &audit.findings.conclusion {
-            screen.wrapped(&format!("{}: {}", part.run_name(study, audit), in_words(conclusion)), look);
+        let name = part.run_name(study, audit);
+        for c in &audit.findings.conclusion {
+            screen.wrapped(&format!("{name}: {}, block {}. {}", c.word, c.presence, c.sentence), look);
+            if let Some(limit) = verdict::limit(c) {
+                screen.wrapped(&format!("   limit: {limit}"), look);
+            }
+            screen.wrapped(&format!("   {}", in_words(&audit.findings.verdict)), look);
         }
     }
     let mut notes: Vec<(&str, Vec<String>)> = Vec::new();
@@ -82,7 +88,7 @@ fn verdicts(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
 /// Clean accuracy by category, where a run has more than one.
 fn categories(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
     let of = |audit: &Audit| -> Vec<Vec<String>> {
-        let clean = audit.findings.faithfulness.iter().filter(|f| f.intervention == "clean" && f.category != ALL);
+        let clean = audit.findings.faithfulness.iter().filter(|f| f.intervention.is_clean() && f.category != ALL);
         clean
             .map(|f| {
                 let bounds = interval(f.accuracy_low, f.accuracy_high, percent);

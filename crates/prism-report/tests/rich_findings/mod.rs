@@ -8,6 +8,7 @@ use prism_audit::findings::*;
 use prism_run::random::Stream;
 use prism_run::records::{self, AlignmentRow, files};
 use prism_run::table::write_rows;
+use prism_run::{ArrivesAt, Cloud, Intervention, Mode, NotedAt, Stage, View};
 
 use crate::synthetic::{EXAMPLES, LETTERS};
 
@@ -20,17 +21,17 @@ pub fn enrich(audit: &Path) {
     findings.visibility = vec![visibility("clean", &mut s), visibility("zero@image-hidden", &mut s)];
     findings.doses = vec![dose("clean", 0.0, &mut s), dose("noise:0.1", 0.1, &mut s), dose("noise:1", 1.0, &mut s)];
     findings.steps = (0..4).map(|i| step(i, &mut s)).collect();
-    findings.donors = vec![donor("swap", None, &mut s), donor("swap:same", Some("no example has a donor of another letter"), &mut s)];
+    findings.donors = vec![donor("swap", None, &mut s), donor("swap:same-answer", Some("no example has a donor of another letter"), &mut s)];
     findings.counterfactual =
-        vec![partner("visual_mean", None, &mut s), partner("target", Some(0), &mut s), partner("target", Some(1), &mut s)];
-    findings.geometry = (0..4).map(|i| geometry("free_running", i, &mut s)).collect();
-    findings.geometry.push(geometry("teacher_target", 0, &mut s));
+        vec![partner(ArrivesAt::Visual, None, &mut s), partner(ArrivesAt::Target, Some(0), &mut s), partner(ArrivesAt::Target, Some(1), &mut s)];
+    findings.geometry = (0..4).map(|i| geometry(Cloud::FreeRunning, i, &mut s)).collect();
+    findings.geometry.push(geometry(Cloud::TeacherTarget, 0, &mut s));
     findings.retrieval =
-        (0..4).flat_map(|i| ["free_running", "teacher_forced"].map(|mode| (mode, i))).map(|(mode, i)| retrieval(mode, i, &mut s)).collect();
+        (0..4).flat_map(|i| [Cloud::FreeRunning, Cloud::TeacherForced].map(|mode| (mode, i))).map(|(mode, i)| retrieval(mode, i, &mut s)).collect();
     findings.lens =
         (0..4).flat_map(|i| [Some(0), Some(2), None].map(|layer| (i, layer))).map(|(i, layer)| lens(i, layer, &mut s)).collect();
     findings.attention = (0..4)
-        .flat_map(|layer| [("target", Some(0)), ("target", Some(1)), ("answer", None)].map(|(place, step)| (place, step, layer)))
+        .flat_map(|layer| [(NotedAt::Target, Some(0)), (NotedAt::Target, Some(1)), (NotedAt::Answer, None)].map(|(place, step)| (place, step, layer)))
         .map(|(place, step, layer)| attention(place, step, layer, &mut s))
         .collect();
     findings.projection =
@@ -38,12 +39,12 @@ pub fn enrich(audit: &Path) {
     findings.write(audit).unwrap();
     let mut rows = Vec::new();
     for row in 0..EXAMPLES {
-        for (mode, cosine) in [("teacher_forced", 0.6), ("free_running", 0.3)] {
+        for (mode, cosine) in [(Mode::TeacherForced, 0.6), (Mode::FreeRunning, 0.3)] {
             for step in 0..4 {
                 rows.push(AlignmentRow {
                     row,
-                    mode: mode.into(),
-                    stage: "target".into(),
+                    mode,
+                    stage: Stage::Target,
                     region: 0,
                     step,
                     cosine: cosine - 0.02 * step as f64 + 0.05 * s.normal(),
@@ -58,14 +59,18 @@ pub fn enrich(audit: &Path) {
     write_rows(&records::folder(audit).join(files::ALIGNMENT), rows).unwrap();
 }
 
+fn of(intervention: &str) -> Intervention {
+    intervention.parse().unwrap()
+}
+
 fn around(s: &mut Stream, centre: f64) -> Option<f64> {
     Some(centre + 0.01 * s.normal())
 }
 
 fn visibility(intervention: &str, s: &mut Stream) -> VisibilityFinding {
     VisibilityFinding {
-        view: "image-hidden".into(),
-        intervention: intervention.into(),
+        view: View::ImageHidden,
+        intervention: of(intervention),
         examples: EXAMPLES,
         open_clean: around(s, 0.8),
         open_damaged: around(s, 0.78),
@@ -98,7 +103,7 @@ fn dose(intervention: &str, amount: f64, s: &mut Stream) -> DoseFinding {
     let dosed = amount > 0.0;
     DoseFinding {
         family: "noise".into(),
-        intervention: intervention.into(),
+        intervention: of(intervention),
         amount,
         examples: EXAMPLES,
         spread: Some(0.8),
@@ -118,8 +123,8 @@ fn dose(intervention: &str, amount: f64, s: &mut Stream) -> DoseFinding {
 
 fn step(i: usize, s: &mut Stream) -> StepFinding {
     StepFinding {
-        action: "zero".into(),
-        intervention: format!("zero/step={i}"),
+        action: of("zero"),
+        intervention: of(&format!("zero/step={i}")),
         stage: None,
         first_step: Some(i),
         last_step: Some(i),
@@ -139,7 +144,7 @@ fn step(i: usize, s: &mut Stream) -> StepFinding {
 fn donor(intervention: &str, reason: Option<&str>, s: &mut Stream) -> DonorFinding {
     let some = |v: Option<f64>| v.filter(|_| reason.is_none());
     DonorFinding {
-        intervention: intervention.into(),
+        intervention: of(intervention),
         examples: if reason.is_none() { 30 } else { 0 },
         left_out: 10,
         donor_rate: some(Some(0.2)),
@@ -161,9 +166,9 @@ fn donor(intervention: &str, reason: Option<&str>, s: &mut Stream) -> DonorFindi
     }
 }
 
-fn partner(place: &str, step: Option<usize>, s: &mut Stream) -> CounterfactualFinding {
+fn partner(place: ArrivesAt, step: Option<usize>, s: &mut Stream) -> CounterfactualFinding {
     CounterfactualFinding {
-        place: place.into(),
+        place,
         step,
         pairs: EXAMPLES / 2,
         cosine: Some(0.97),
@@ -177,10 +182,10 @@ fn partner(place: &str, step: Option<usize>, s: &mut Stream) -> CounterfactualFi
     }
 }
 
-fn geometry(mode: &str, step: usize, s: &mut Stream) -> GeometryFinding {
+fn geometry(mode: Cloud, step: usize, s: &mut Stream) -> GeometryFinding {
     GeometryFinding {
-        mode: mode.into(),
-        stage: "target".into(),
+        mode,
+        stage: Stage::Target,
         step,
         vectors: EXAMPLES,
         width: 64,
@@ -198,10 +203,10 @@ fn geometry(mode: &str, step: usize, s: &mut Stream) -> GeometryFinding {
     }
 }
 
-fn retrieval(mode: &str, step: usize, s: &mut Stream) -> RetrievalFinding {
+fn retrieval(mode: Cloud, step: usize, s: &mut Stream) -> RetrievalFinding {
     RetrievalFinding {
-        mode: mode.into(),
-        stage: "target".into(),
+        mode,
+        stage: Stage::Target,
         step,
         pairs: EXAMPLES,
         cosine: Some(0.5),
@@ -222,7 +227,7 @@ fn retrieval(mode: &str, step: usize, s: &mut Stream) -> RetrievalFinding {
 
 fn lens(step: usize, layer: Option<usize>, s: &mut Stream) -> LensFinding {
     LensFinding {
-        stage: "target".into(),
+        stage: Stage::Target,
         step,
         layer,
         examples: EXAMPLES,
@@ -233,9 +238,9 @@ fn lens(step: usize, layer: Option<usize>, s: &mut Stream) -> LensFinding {
     }
 }
 
-fn attention(place: &str, step: Option<usize>, layer: usize, s: &mut Stream) -> AttentionFinding {
+fn attention(place: NotedAt, step: Option<usize>, layer: usize, s: &mut Stream) -> AttentionFinding {
     AttentionFinding {
-        place: place.into(),
+        place,
         step,
         layer,
         examples: EXAMPLES,
@@ -257,7 +262,7 @@ fn attention(place: &str, step: Option<usize>, layer: usize, s: &mut Stream) -> 
 fn point(row: usize, step: usize, s: &mut Stream) -> ProjectionFinding {
     ProjectionFinding {
         row,
-        stage: "target".into(),
+        stage: Stage::Target,
         step,
         x: s.normal() + step as f64,
         y: s.normal(),

@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use prism_audit::Findings;
+use prism_audit::clusters::Clusters;
 use prism_audit::findings::*;
+use prism_audit::{AuditSettings, Findings};
 use prism_run::manifest::{Manifest, SCHEMA};
 use prism_run::random::Stream;
 use prism_run::records::{self, AnswerRow, ExampleRow, files};
 use prism_run::table::write_rows;
-use prism_run::{Intervention, folder};
+use prism_run::{Action, Donor, Intervention, Mode, Outcome, Stage, folder};
 
 /// Questions of the made-up benchmark.
 pub const EXAMPLES: usize = 40;
@@ -47,18 +48,19 @@ pub struct Study {
 pub fn write(root: &Path, shape: Shape) -> Study {
     let mut study = Study { audits: Vec::new(), trainings: Vec::new(), comparison: root.join("comparison") };
     images(root);
-    let mut table1 = Vec::new();
+    let (mut table1, mut verdicts) = (Vec::new(), Vec::new());
     for seed in 0..shape.seeds {
         for (place, variant) in VARIANTS.iter().enumerate() {
             let run = root.join(format!("seed-{}/{}", 42 + seed, variant.0));
             let silent = shape.silent && place + 1 == VARIANTS.len();
             training(&run, variant, seed);
             table1.push(audit(&run.join("audit"), variant, seed, silent));
+            verdicts.extend(Findings::read(&run.join("audit")).unwrap().verdict);
             study.audits.push(run.join("audit"));
             study.trainings.push(run);
         }
     }
-    comparison(&study.comparison, table1);
+    comparison(&study.comparison, table1, verdicts);
     study
 }
 
@@ -158,9 +160,11 @@ fn audit(run: &Path, v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: 
     let examples: Vec<ExampleRow> = (0..EXAMPLES).map(|i| example(run, i, silent)).collect();
     let answers = answers(v, seed, silent, &examples);
     let mut findings = Findings { alignment: alignment(v, seed), probe: probes(v, seed), ..Default::default() };
-    faithfulness(&answers, silent, &mut findings);
-    let clean = findings.faithfulness[0].clone();
-    let delta = |i: &str| findings.faithfulness.iter().find(|f| f.intervention == i).and_then(|f| f.delta);
+    judged(run, v, seed_number as i64, &examples, &answers, &mut findings);
+    let all = |action: Action| findings.faithfulness.iter().find(|f| f.intervention == action.into() && f.category == "all");
+    let clean = all(Action::Clean).unwrap();
+    let delta = |action: Action| all(action).and_then(|f| f.delta);
+    let concluded = &findings.conclusion[0];
     let accuracy_of = |p: &str| findings.probe.iter().find(|f| f.position == p).and_then(|f| f.accuracy);
     let summary = VariantSummary {
         variant: v.0.into(),
@@ -181,13 +185,14 @@ fn audit(run: &Path, v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: 
         majority: Some(0.35),
         type_floor: Some(0.375),
         opened: clean.opened,
-        delta_truncate: delta("zero"),
-        delta_noise_01: delta("noise:0.1"),
-        delta_noise_03: delta("noise:0.3"),
-        delta_noise_10: delta("noise:1"),
-        delta_swap: delta("swap"),
-        verdict: "synthetic".into(),
-        conclusion: String::new(),
+        delta_truncate: delta(Action::Zero),
+        delta_noise_01: delta(Action::Noise(0.1)),
+        delta_noise_03: delta(Action::Noise(0.3)),
+        delta_noise_10: delta(Action::Noise(1.0)),
+        delta_swap: delta(Action::Swap(Donor::Random)),
+        word: concluded.word,
+        presence: concluded.presence,
+        sentence: concluded.sentence.clone(),
     };
     findings.table1 = vec![summary.clone()];
     findings.warnings =
@@ -213,14 +218,14 @@ fn example(run: &Path, i: usize, silent: bool) -> ExampleRow {
         pair: None,
         counterfactual: None,
         prompt: format!("{question}\n{}\nAnswer with the option's letter from the given choices directly.", listed.join("\n")),
-        options: options.join("\n"),
+        options: options.iter().map(ToString::to_string).collect(),
         label: LETTERS[gold].into(),
         image: root.join(format!("images/{i:03}.png")).to_string_lossy().into_owned(),
         images: 1,
         boxes: format!("[[{},{},{},{}]]", share(x0), share(y0), share(x1), share(y1)),
         prompt_tokens: 60,
         visual_tokens: 16,
-        outcome: if silent { "no_latents" } else { "scored" }.into(),
+        outcome: if silent { Outcome::NoLatents } else { Outcome::Scored },
         message: None,
     }
 }
@@ -232,9 +237,12 @@ fn answers(v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: bool, exam
         let gold = LETTERS.iter().position(|l| *l == e.label).unwrap();
         let wrong = |s: &mut Stream| LETTERS[(gold + 1 + s.below(3)) % 4];
         let clean = if s.uniform() < v.3 { LETTERS[gold] } else { wrong(&mut s) };
-        for intervention in Intervention::paper_six() {
-            let moved = !intervention.is_clean() && !silent && s.uniform() < 0.09;
-            let reworded = !intervention.is_clean() && !silent && s.uniform() < 0.3;
+        for intervention in interventions() {
+            let acts = !intervention.is_clean() && !intervention.is_sham() && !silent;
+            let without = acts && intervention.action.skips_block();
+            // Leaving the block out costs answers; everything else moves a few both ways.
+            let moved = acts && s.uniform() < if without && clean == LETTERS[gold] { 0.5 } else { 0.09 };
+            let reworded = acts && s.uniform() < 0.3;
             let letter = match (moved, clean == LETTERS[gold]) {
                 (false, _) => clean,
                 (true, true) => wrong(&mut s),
@@ -243,9 +251,9 @@ fn answers(v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: bool, exam
             rows.push(AnswerRow {
                 row: e.row,
                 id: e.id.clone(),
-                intervention: intervention.to_string(),
-                donor: (intervention.kind() == "swap").then_some((e.row + 1) % EXAMPLES),
-                outcome: if silent { "no_latents" } else { "scored" }.into(),
+                intervention,
+                donor: intervention.action.donor().map(|_| (e.row + 1) % EXAMPLES),
+                outcome: if silent { Outcome::NoLatents } else { Outcome::Scored },
                 answer: Some(letter.into()),
                 correct: Some(letter == LETTERS[gold]),
                 text: format!(
@@ -254,13 +262,14 @@ fn answers(v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: bool, exam
                 ),
                 generated: vec![1, 2, 3],
                 changed: (!intervention.is_clean()).then_some(moved || reworded),
-                steps_context: if v.0.starts_with("p-") && !silent { 16 } else { 0 },
-                steps_target: if silent { 0 } else { 8 },
+                steps_context: if v.0.starts_with("p-") && !silent && !without { 16 } else { 0 },
+                steps_target: if silent || without { 0 } else { 8 },
                 gold_margin: Some(s.normal()),
                 gold_logprob: Some(-1.0),
                 answer_entropy: Some(0.5),
                 latent_norm: (!silent).then_some(11.0),
                 perturbation_norm: (!silent && !intervention.is_clean()).then_some(3.0),
+                strength: (acts && !without).then_some(2.0),
                 option_logprobs: None,
                 donor_label: None,
                 donor_margin: None,
@@ -272,9 +281,9 @@ fn answers(v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: bool, exam
 
 fn alignment(v: &(&str, &str, f64, f64, f64, f64), seed: usize) -> Vec<AlignmentFinding> {
     let mut s = Stream::new(seed as u64, "synthetic alignment", &[v.0]);
-    let mut row = |mode: &str, stage: &str, cosine: f64| AlignmentFinding {
-        mode: mode.into(),
-        stage: stage.into(),
+    let mut row = |mode: Mode, stage: Stage, cosine: f64| AlignmentFinding {
+        mode,
+        stage,
         examples: EXAMPLES,
         positions: EXAMPLES * 8,
         cosine: Some(cosine + 0.01 * s.normal()),
@@ -286,10 +295,10 @@ fn alignment(v: &(&str, &str, f64, f64, f64, f64), seed: usize) -> Vec<Alignment
         norm_ratio: Some(1.16),
         reason: None,
     };
-    let mut rows = vec![row("teacher_forced", "target", v.2), row("free_running", "target", v.2 * 0.45)];
+    let mut rows = vec![row(Mode::TeacherForced, Stage::Target, v.2), row(Mode::FreeRunning, Stage::Target, v.2 * 0.45)];
     if v.0.starts_with("p-") {
-        rows.push(row("teacher_forced", "context", v.2 * 0.9));
-        rows.push(row("free_running", "context", v.2 * 0.4));
+        rows.push(row(Mode::TeacherForced, Stage::Context, v.2 * 0.9));
+        rows.push(row(Mode::FreeRunning, Stage::Context, v.2 * 0.4));
     }
     rows
 }
@@ -365,132 +374,30 @@ fn probes(v: &(&str, &str, f64, f64, f64, f64), seed: usize) -> Vec<ProbeFinding
     all
 }
 
-/// Counts over the made-up answers; intervals by simple formulas, good enough for a drawing.
-fn faithfulness(answers: &[AnswerRow], silent: bool, findings: &mut Findings) {
-    let n = EXAMPLES as f64;
-    let right = |i: &str| -> Vec<bool> { answers.iter().filter(|a| a.intervention == i).map(|a| a.correct == Some(true)).collect() };
-    let clean = right("clean");
-    for intervention in Intervention::paper_six() {
-        let name = intervention.to_string();
-        let now = right(&name);
-        let gained = now.iter().zip(&clean).filter(|(a, b)| **a && !**b).count();
-        let lost = now.iter().zip(&clean).filter(|(a, b)| !**a && **b).count();
-        let correct = now.iter().filter(|r| **r).count();
-        let (p, delta) = (correct as f64 / n, (gained as f64 - lost as f64) / n);
-        let half = 1.96 * ((gained + lost) as f64).sqrt() / n;
-        let centre = (p + 1.92 / n) / (1.0 + 3.84 / n);
-        let spread = 1.96 * (p * (1.0 - p) / n + 0.96 / (n * n)).sqrt() / (1.0 + 3.84 / n);
-        let is_clean = name == "clean";
-        findings.faithfulness.push(FaithfulnessFinding {
-            intervention: name.clone(),
-            category: "all".into(),
-            examples: EXAMPLES,
-            correct,
-            accuracy: Some(p),
-            accuracy_low: Some(centre - spread),
-            accuracy_high: Some(centre + spread),
-            delta: Some(delta),
-            delta_low: (!is_clean).then_some(delta - half),
-            delta_high: (!is_clean).then_some(delta + half),
-            bootstrap_low: None,
-            bootstrap_high: None,
-            clusters: EXAMPLES,
-            clustered_by: None,
-            clustered_low: None,
-            clustered_high: None,
-            gained,
-            lost,
-            lost_unparsed: 0,
-            mcnemar_p: (!is_clean).then(|| mcnemar(gained, lost)),
-            margin_delta: None,
-            margin_low: None,
-            margin_high: None,
-            margin_p: None,
-            margin_bound: None,
-            margin_equivalence_p: None,
-            changed: answers.iter().filter(|a| a.intervention == name && a.changed == Some(true)).count(),
-            opened: Some(if silent { 0.0 } else { 1.0 }),
-            steps_context: Some(answers[0].steps_context as f64),
-            steps_target: Some(answers[0].steps_target as f64),
-            latent_norm: (!silent).then_some(11.0),
-            perturbation_norm: (!silent && !is_clean).then_some(3.0),
-            scored: if silent { 0 } else { EXAMPLES },
-            no_answer: 0,
-            no_latents: if silent { EXAMPLES } else { 0 },
-            error: 0,
-            reason: None,
-        });
-        if is_clean {
-            continue;
-        }
-        let discordant = gained + lost;
-        let verdict = if silent {
-            "no latents ran"
-        } else if discordant == 0 {
-            "bypassed"
-        } else {
-            "undecided"
-        };
-        findings.verdict.push(VerdictFinding {
-            variant: String::new(),
-            seed: None,
-            intervention: name.clone(),
-            examples: if silent { 0 } else { EXAMPLES },
-            discordant,
-            gained,
-            lost,
-            lost_unparsed: 0,
-            changed: answers.iter().filter(|a| a.intervention == name && a.changed == Some(true)).count(),
-            relative_change: (!silent).then_some(match name.as_str() {
-                "zero" | "swap" => 1.0,
-                _ => 3.0 / 11.0,
-            }),
-            relative_floor: 0.05,
-            delta: Some(delta),
-            delta_low: Some(delta - half),
-            delta_high: Some(delta + half),
-            equivalence_low: Some(delta - 0.84 * half),
-            equivalence_high: Some(delta + 0.84 * half),
-            equivalence_p: (!silent).then_some(0.2),
-            margin: 0.05,
-            alpha: 0.05,
-            mcnemar_p: (!silent).then(|| mcnemar(gained, lost)),
-            clusters: EXAMPLES,
-            clustered_p: None,
-            clustered_low: None,
-            clustered_high: None,
-            choice_examples: if silent { 0 } else { EXAMPLES },
-            choice_delta: (!silent).then_some(delta),
-            baseline: true,
-            choice_low: (!silent).then_some(delta - 0.1),
-            choice_high: (!silent).then_some(delta + 0.1),
-            lenient_delta: (!silent).then_some(delta),
-            lenient_low: (!silent).then_some(delta - 0.1),
-            lenient_high: (!silent).then_some(delta + 0.1),
-            lenient_p: (!silent).then(|| mcnemar(gained, lost)),
-            lenient_unread: 0,
-            choice_p: (!silent).then(|| mcnemar(gained, lost)),
-            choice_holm_p: None,
-            family: 5,
-            holm_p: (!silent).then(|| (5.0 * mcnemar(gained, lost)).min(1.0)),
-            benjamini_hochberg_p: None,
-            detectable: Some(0.17),
-            needed: Some(343),
-            verdict: verdict.into(),
-            reason: Some("synthetic".into()),
-        });
+/// What the audit itself makes of the made-up answers.
+fn judged(run: &Path, v: &(&str, &str, f64, f64, f64, f64), seed: i64, examples: &[ExampleRow], answers: &[AnswerRow], findings: &mut Findings) {
+    let settings = AuditSettings { replicates: 100, ..AuditSettings::default() };
+    let branches = prism_audit::pairs::branches(&run.join("made up"), examples, answers).unwrap();
+    let clusters = Clusters::of(examples);
+    findings.faithfulness = prism_audit::faithfulness::faithfulness(&branches, &clusters, &settings);
+    let judged = prism_audit::verdict::judge(&branches, examples, &clusters, &settings);
+    findings.verdict = judged.verdicts;
+    for verdict in &mut findings.verdict {
+        (verdict.variant, verdict.seed) = (v.0.into(), Some(seed));
     }
+    findings.categories = judged.categories;
+    findings.conclusion = vec![ConclusionFinding { variant: v.0.into(), seed: Some(seed), ..judged.conclusion }];
 }
 
-/// Two-sided exact binomial test of `gained` against `lost`.
-fn mcnemar(gained: usize, lost: usize) -> f64 {
-    let n = gained + lost;
-    let choose = |k: usize| (0..k).fold(1.0, |c, i| c * (n - i) as f64 / (i + 1) as f64);
-    let tail: f64 = (0..=gained.min(lost)).map(choose).sum::<f64>() * 0.5f64.powi(n as i32);
-    (2.0 * tail).min(1.0)
+/// What is done to the latents: the paper's six, the declared sets, and the check of the instrument.
+pub fn interventions() -> Vec<Intervention> {
+    let settings = AuditSettings::default();
+    let declared = settings.content.iter().chain(&settings.presence).copied().filter(|i| i.action.donor() != Some(Donor::Counterfactual));
+    Intervention::paper_six().into_iter().chain(declared).chain([Action::Swap(Donor::Itself).into()]).collect()
 }
 
-fn comparison(run: &Path, table1: Vec<VariantSummary>) {
+fn comparison(run: &Path, table1: Vec<VariantSummary>, mut verdict: Vec<VerdictFinding>) {
+    prism_audit::verdict::adjust_across(verdict.iter_mut());
     manifest("compare", None, None, &["prism", "compare", "seed-42"]).write(run).unwrap();
     let row = |x: &str, y: &str, given: Option<&str>, r: Option<f64>| ComparisonFinding {
         unit: "seed_mean".into(),
@@ -520,5 +427,5 @@ fn comparison(run: &Path, table1: Vec<VariantSummary>) {
         row("gap", "delta_truncate", None, Some(-0.77)),
         row("probe_a", "accuracy", Some("question_mean"), None),
     ];
-    Findings { table1, comparison, ..Default::default() }.write(run).unwrap();
+    Findings { table1, comparison, verdict, ..Default::default() }.write(run).unwrap();
 }

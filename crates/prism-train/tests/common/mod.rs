@@ -1,21 +1,14 @@
 //! The golden data: what the paper's release computed on tiny checkpoints.
 
-use std::path::{Path, PathBuf};
+#[path = "../../../../tests/golden.rs"]
+mod reference;
 
 use prism_run::{RegionBox, TrainingRecord, Turn};
+pub use reference::golden;
 use serde_json::Value;
 
 /// Pixel limits of the golden runs.
 pub const PIXELS: (usize, usize) = (28 * 28 * 4, 28 * 28 * 64);
-
-/// The golden folder: `PRISM_GOLDEN`, or beside the project.
-pub fn golden() -> PathBuf {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden");
-    let named = std::env::var_os("PRISM_GOLDEN").map(PathBuf::from);
-    let folder = named.clone().unwrap_or_else(|| beside.clone());
-    assert!(folder.join("expected").is_dir(), "no golden data: PRISM_GOLDEN is {named:?}, and looked in {}", beside.display());
-    folder
-}
 
 /// A JSON file below the golden folder.
 pub fn json(path: &str) -> Value {

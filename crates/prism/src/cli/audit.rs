@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use prism_audit::settings::Compat;
-use prism_run::Intervention;
+use prism_run::{Intervention, Steps};
 
 use super::{DecodingArguments, SelectionArguments};
 
@@ -37,19 +37,30 @@ pub struct AuditArguments {
     /// What tables and pages call the checkpoint [default: the variant's name, else the folder's]
     #[arg(long)]
     pub name: Option<String>,
-    /// Latent steps K; several make a sweep, a run folder each under --out, on one prefill
-    /// per example [default: the protocol's, 8 for LVR]
-    #[arg(long, value_delimiter = ',')]
-    pub steps: Vec<usize>,
+    /// Latent steps K; `trained` takes the median length of training, stage by stage. Several make
+    /// a sweep, a run folder each under --out, on one prefill per example [default: trained, where
+    /// the checkpoint knows its lengths; else the protocol's, 8 for LVR]
+    #[arg(long, value_delimiter = ',', value_name = "trained|K")]
+    pub steps: Vec<Steps>,
     /// Protocol and exit
     #[command(flatten)]
     pub decoding: DecodingArguments,
     /// Most new tokens, latent steps included
     #[arg(long, default_value_t = 512)]
     pub max_new_tokens: usize,
-    /// Interventions, besides the clean run
-    #[arg(long, value_delimiter = ',', default_value = "zero,noise:0.1,noise:0.3,noise:1,swap")]
+    /// Interventions, besides the clean run [default: the content set, the presence set, the shams
+    /// and the paper's zero, noise and swap; with --compat paper the paper's alone]
+    #[arg(long, value_delimiter = ',')]
     pub interventions: Vec<Intervention>,
+    /// The content set, declared before the run: what decides whether the answers use what the
+    /// latents say [default: swap:other-answer, swap-kv:other-answer, draw, mean, and
+    /// swap:counterfactual where it is run]
+    #[arg(long, value_delimiter = ',')]
+    pub content: Vec<Intervention>,
+    /// The presence set, declared before the run: what decides whether the block is needed
+    /// [default: remove, markers]
+    #[arg(long, value_delimiter = ',')]
+    pub presence: Vec<Intervention>,
     /// Keep the probe positions' vectors at the input of every layer, for probes layer by layer
     #[arg(long)]
     pub layers: bool,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use prism_run::Steps;
 
 use super::{DecodingArguments, SelectionArguments};
 
@@ -25,10 +26,11 @@ pub struct EvalArguments {
     /// Run folder
     #[arg(long)]
     pub out: PathBuf,
-    /// Latent steps K; several make a sweep, a run folder each under --out, on one prefill
-    /// per example [default: the protocol's, 8 for LVR]
-    #[arg(long, value_delimiter = ',')]
-    pub steps: Vec<usize>,
+    /// Latent steps K; `trained` takes the median length of training, stage by stage. Several make
+    /// a sweep, a run folder each under --out, on one prefill per example [default: trained, where
+    /// the checkpoint knows its lengths; else the protocol's, 8 for LVR]
+    #[arg(long, value_delimiter = ',', value_name = "trained|K")]
+    pub steps: Vec<Steps>,
     /// Protocol and exit
     #[command(flatten)]
     pub decoding: DecodingArguments,

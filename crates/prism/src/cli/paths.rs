@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use prism_run::Steps;
 
 use super::DecodingArguments;
 
@@ -39,9 +40,10 @@ pub struct PathsArguments {
     /// Only the first N examples
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
-    /// Latent steps K [default: the study's, else the protocol's]
-    #[arg(long)]
-    pub steps: Option<usize>,
+    /// Latent steps K; `trained` takes the median length of each variant's training, stage by stage
+    /// [default: the study's; else trained, where a checkpoint knows its lengths; else the protocol's]
+    #[arg(long, value_name = "trained|K")]
+    pub steps: Option<Steps>,
     /// Protocol and exit of the variants
     #[command(flatten)]
     pub decoding: DecodingArguments,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use prism_run::{Intervention, Reduction};
+use prism_run::{Intervention, Reduction, Steps};
 
 use super::DecodingArguments;
 
@@ -23,9 +23,10 @@ pub struct TraceArguments {
     /// Rows, e.g. `0-31` or `3,4,5`
     #[arg(long, value_parser = parse_rows)]
     pub rows: Rows,
-    /// Latent steps K [default: the protocol's, 8 for LVR]
-    #[arg(long)]
-    pub steps: Option<usize>,
+    /// Latent steps K; `trained` takes the median length of training, stage by stage [default:
+    /// trained, where the checkpoint knows its lengths; else the protocol's, 8 for LVR]
+    #[arg(long, value_name = "trained|K")]
+    pub steps: Option<Steps>,
     /// Protocol and exit
     #[command(flatten)]
     pub decoding: DecodingArguments,

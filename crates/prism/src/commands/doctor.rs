@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use prism_data::readers::cache_folder;
 use prism_model::checkpoint::{self, HubCache};
 use prism_run::manifest::SCHEMA;
+use prism_run::{TrainedLengths, lengths};
 use serde::Serialize;
 
 use super::opened::locate;
@@ -52,6 +53,9 @@ struct Diagnosis {
     /// Absent when no checkpoint was named, empty when nothing is wrong with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     faults: Option<Vec<String>>,
+    /// With what lengths of blocks the checkpoint was trained; absent where it does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trained_lengths: Option<TrainedLengths>,
 }
 
 /// Runs the verb.
@@ -74,10 +78,13 @@ pub fn run(arguments: DoctorArguments, context: &Context) -> anyhow::Result<Exit
         variables: VARIABLES.into_iter().filter_map(|name| Some((name, std::env::var(name).ok()?))).collect(),
         checkpoint: None,
         faults: None,
+        trained_lengths: None,
     };
     if let Some(name) = &arguments.checkpoint {
         let folder = locate(name, context)?;
-        found.faults = Some(checkpoint::inspect(&folder)?.faults);
+        let inspected = checkpoint::inspect(&folder)?;
+        found.trained_lengths = inspected.config.as_ref().and_then(|config| config.latent_lengths().ok().flatten());
+        found.faults = Some(inspected.faults);
         found.checkpoint = Some(folder);
     }
     context.printer.result(&describe(&found));
@@ -111,6 +118,7 @@ fn describe(found: &Diagnosis) -> String {
     }
     if let (Some(checkpoint), Some(faults)) = (&found.checkpoint, &found.faults) {
         lines.push(format!("checkpoint    {}", checkpoint.display()));
+        lines.push(format!("trained       block lengths: {}", lengths::in_words(found.trained_lengths.as_ref())));
         lines.extend(faults.iter().map(|fault| format!("broken        {fault}")));
         lines.push(match faults.len() {
             0 => "              nothing is wrong with it".into(),

@@ -9,6 +9,7 @@ use prism_model::config::HeadKind;
 use prism_model::memory::needs;
 use prism_model::preprocess::{Grid, Preprocessor};
 use prism_model::tensor::DType;
+use prism_run::{TrainedLengths, lengths};
 use serde_json::{Value, json};
 
 use super::opened::locate;
@@ -84,6 +85,11 @@ fn protocol(found: &Inspection, config: &Config) -> String {
     };
     let end = if latent.is_some_and(|latent| latent.latent_end.is_some()) { "; it has <|lvr_latent_end|>" } else { "" };
     format!("{block}; {fed}{end}")
+}
+
+/// With what lengths of blocks it was trained; `None` where it does not say. Nonsense is a fault.
+fn trained(config: &Config) -> Option<TrainedLengths> {
+    config.latent_lengths().ok().flatten()
 }
 
 /// Token and id, in order of id.
@@ -162,6 +168,7 @@ fn as_json(found: &Inspection) -> Value {
         "stops": found.tokens.as_ref().map(|tokens| &tokens.stops),
         "protocol": protocol(found, config),
         "staged": config.is_staged(),
+        "trained_lengths": trained(config),
         "pixels": found.preprocessor.as_ref().map(|p| [p.config.min_pixels, p.config.max_pixels]),
         "memory": memory(found),
         "faults": found.faults,
@@ -204,6 +211,7 @@ fn describe(found: &Inspection) -> String {
         lines.push(format!("images      {} to {} pixels, about {least} to {most} tokens", pixels.min_pixels, pixels.max_pixels));
     }
     lines.push(format!("protocol    {}", protocol(found, config)));
+    lines.push(format!("trained     block lengths: {}", lengths::in_words(trained(config).as_ref())));
     if let Some(tokens) = &found.tokens {
         lines.push(format!("stops at    {:?}", tokens.stops));
     }

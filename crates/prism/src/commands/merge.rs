@@ -9,7 +9,7 @@ use prism_run::Shard;
 use prism_run::folder::names;
 use prism_run::manifest::Manifest;
 
-use super::audit::{Kind, SHARD, describe, difference, ended, opened};
+use super::audit::{Kind, SHARD, account, describe, difference, ended, opened};
 use crate::cli::MergeArguments;
 use crate::exit::{ExitStatus, Refused};
 use crate::{Context, provenance};
@@ -66,8 +66,8 @@ pub fn run(arguments: MergeArguments, context: &Context) -> anyhow::Result<ExitS
     Manifest { ended: Some(provenance::now()), ..manifest.clone() }.write(&arguments.out)?;
 
     context.printer.narrate(&format!("{} shards, {} examples: {}", shards.len(), examples, arguments.out.display()));
-    context.printer.result(&describe(kind, &findings));
-    context.printer.result_json(&findings)?;
+    context.printer.result(&describe(kind, settings.compat, &findings));
+    context.printer.result_json(&account::account(&Manifest::read(&arguments.out)?, &findings)?)?;
     if arguments.report {
         let page = arguments.out.join(names::REPORT);
         let summary = prism_report::build_report(&prism_report::ReportInputs::new(vec![arguments.out.clone()]), &page)?;

@@ -10,6 +10,7 @@ use prism_report::terminal::{self, Look, Screen, training};
 use prism_run::folder::names;
 use prism_run::manifest::Manifest;
 
+use super::audit::account;
 use crate::Context;
 use crate::cli::ShowArguments;
 use crate::exit::{ExitStatus, Refused};
@@ -71,8 +72,18 @@ pub fn run(arguments: ShowArguments, context: &Context) -> anyhow::Result<ExitSt
     tables.iter().for_each(|folder| screen.line(format!("tables  {}", folder.display())));
     context.printer.result(screen.text(look).trim_end());
     let all = || study.iter().flat_map(|s| &s.parts).flat_map(|p| &p.audits).map(|a| &a.findings);
-    context.printer.result_json(&serde_json::json!({
+    let mut runs = Vec::new();
+    for audit in &inputs.audits {
+        let mut told = account::verdict(&Manifest::read(audit)?, &prism_audit::Findings::read(audit)?)?;
+        told.insert("run".into(), serde_json::json!(audit));
+        runs.push(told);
+    }
+    // A folder that is one run says its verdict at the top, too.
+    let own = if let [one] = runs.as_slice() { one.clone() } else { serde_json::Map::new() };
+    let mut object = own;
+    let shown = serde_json::json!({
         "run": run,
+        "runs": runs,
         "kind": manifest.kind,
         "table1": all().flat_map(|f| &f.table1).collect::<Vec<_>>(),
         "faithfulness": all().flat_map(|f| &f.faithfulness).collect::<Vec<_>>(),
@@ -83,7 +94,11 @@ pub fn run(arguments: ShowArguments, context: &Context) -> anyhow::Result<ExitSt
         "unfinished": open,
         "report": report.exists().then_some(report),
         "tables": tables,
-    }))?;
+    });
+    if let serde_json::Value::Object(shown) = shown {
+        object.extend(shown);
+    }
+    context.printer.result_json(&object)?;
     Ok(ExitStatus::Success)
 }
 

@@ -4,7 +4,7 @@ use prism_audit::findings::ValidityFinding;
 use prism_audit::statistics::wilson::wilson;
 use prism_audit::text::{percent, table};
 use prism_audit::validity::{self, expected};
-use prism_run::Variant;
+use prism_run::{Variant, Verdict};
 use prism_run::table::write_rows;
 
 use super::study::Study;
@@ -20,8 +20,8 @@ pub fn run(arguments: ValidateArguments, context: &Context) -> anyhow::Result<Ex
     let ValidateArguments { recipe, out, quick, seeds } = arguments;
     let study = Study::resolve(StudyArguments { recipe: recipe.clone(), out, quick, seeds, from_scratch: false })?;
     let controls: Vec<&Variant> = study.variants.iter().filter(|v| expected(v.sight).is_some()).collect();
-    let kinds = |verdict: &str| controls.iter().any(|v| expected(v.sight) == Some(verdict));
-    if !kinds(prism_audit::conclusion::LOAD_BEARING) || !kinds(prism_audit::verdict::BYPASSED) {
+    let kinds = |verdict: Verdict| controls.iter().any(|v| expected(v.sight) == Some(verdict));
+    if !kinds(Verdict::LoadBearing) || !kinds(Verdict::Bypassed) {
         anyhow::bail!(Refused(format!(
             "{}: a positive and a negative control are needed, and its `variants` have not both; add \"bottleneck\" and \"blindfold\"",
             recipe.display()
@@ -50,14 +50,14 @@ fn describe(found: &[ValidityFinding]) -> String {
             let seed = f.seed.map_or_else(String::new, |seed| seed.to_string());
             let halves = format!("{} of {}", f.halves_wrong, f.halves);
             let shams = format!("{} of {}", f.shams_changed, f.shams);
-            vec![f.variant.clone(), seed, percent(f.accuracy), f.expected.clone(), f.verdict.clone(), halves, shams]
+            vec![f.variant.clone(), seed, percent(f.accuracy), f.expected.to_string(), format!("{}; block {}", f.word, f.presence), halves, shams]
         })
         .collect();
     let header = ["control", "seed", "accuracy", "must be", "is", "wrong on half the questions", "shams changed"];
     let mut text = table(&header, &rows);
     for (verdict, error) in [
-        (prism_audit::conclusion::LOAD_BEARING, "positive controls not called load-bearing"),
-        (prism_audit::verdict::BYPASSED, "negative controls not called bypassed"),
+        (Verdict::LoadBearing, "positive controls not called load-bearing"),
+        (Verdict::Bypassed, "negative controls not called bypassed"),
     ] {
         let of: Vec<&ValidityFinding> = found.iter().filter(|f| f.expected == verdict).collect();
         let wrong = of.iter().filter(|f| !f.holds).count();

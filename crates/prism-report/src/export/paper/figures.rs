@@ -1,5 +1,6 @@
 //! Figures 1, 4 and 5.
 
+use prism_run::Action;
 use serde_json::Value;
 
 use super::super::Figure;
@@ -51,13 +52,12 @@ impl Source {
             .interventions
             .iter()
             .enumerate()
-            .flat_map(|(place, intervention)| {
+            .flat_map(|(place, &intervention)| {
                 self.lines.iter().filter_map(move |l| {
                     let change = l.changes.get(place).copied().flatten()?;
                     Some(corruption::Effect {
                         run: Self::run(l),
-                        intervention: intervention.clone(),
-                        key: intervention,
+                        intervention,
                         delta: change.delta,
                         low: change.low,
                         high: change.high,
@@ -72,7 +72,10 @@ impl Source {
             corruption::spec(&effects, self.margin),
             format!("Change of accuracy on {first} under each corruption, per variant."),
         );
-        for (place, intervention) in self.interventions.iter().enumerate().filter(|(_, i)| ["zero", "noise σ 0.1"].contains(&i.as_str())) {
+        for (place, &intervention) in self.interventions.iter().enumerate() {
+            if !matches!(intervention.action, Action::Zero | Action::Noise(0.1)) {
+                continue;
+            }
             let gaps: Vec<gap_response::Point<'_>> = self
                 .lines
                 .iter()
@@ -81,10 +84,10 @@ impl Source {
                     Some(gap_response::Point { run: Self::run(l), gap: l.gap?, delta: change.delta, low: change.low, high: change.high })
                 })
                 .collect();
-            let stem = format!("figure-5-{}", intervention.replace("noise σ ", "noise-").replace(' ', "-"));
+            let stem = format!("figure-5-{}", intervention.to_string().replace(':', "-"));
             add(
                 stem,
-                gap_response::spec(&gaps, intervention, intervention),
+                gap_response::spec(&gaps, intervention),
                 format!("Change of accuracy on {first} under {intervention} against the decodability gap."),
             );
         }

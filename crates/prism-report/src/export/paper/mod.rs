@@ -10,10 +10,13 @@ mod tables;
 
 use std::path::Path;
 
+use prism_run::Intervention;
+
 use super::table::Table;
 use super::{Figure, Written, write_figures, write_tables};
 use crate::charts::theme::VariantStyle;
-use crate::study::{Change, Study};
+use crate::change::Change;
+use crate::study::Study;
 use crate::{Error, ReportInputs};
 
 pub use sources::{published_source, study_source};
@@ -63,8 +66,8 @@ pub struct Source {
     pub benchmarks: Vec<String>,
     /// What spread the probes are given with, e.g. `standard error`.
     pub spread: &'static str,
-    /// Interventions, as they are printed.
-    pub interventions: Vec<String>,
+    /// Interventions.
+    pub interventions: Vec<Intervention>,
     /// Lines in order.
     pub lines: Vec<Line>,
     /// Table 2.

@@ -4,16 +4,23 @@ use prism_audit::findings::ProbeFinding;
 use prism_audit::paper::Published;
 use prism_audit::paper::published::PublishedVariant;
 use prism_audit::probe::finding::OWN;
+use prism_run::{Action, Donor, Intervention, Position};
 
 use super::super::table::Table;
 use super::{Line, Probe, Source};
 use crate::charts::theme::VariantStyle;
 use crate::number::{correlation, decimal, interval, p_value};
-use crate::study::{Change, Part, Study, intervention_label};
+use crate::change::Change;
+use crate::study::{Part, Study};
 
-/// The paper's corruptions: their names in its table, and as they are printed here.
-const CORRUPTIONS: [(&str, &str); 5] =
-    [("truncate", "zero"), ("noise_0.1", "noise σ 0.1"), ("noise_0.3", "noise σ 0.3"), ("noise_1.0", "noise σ 1"), ("swap", "swap")];
+/// The paper's corruptions: their names in its table, and what they are.
+const CORRUPTIONS: [(&str, Action); 5] = [
+    ("truncate", Action::Zero),
+    ("noise_0.1", Action::Noise(0.1)),
+    ("noise_0.3", Action::Noise(0.3)),
+    ("noise_1.0", Action::Noise(1.0)),
+    ("swap", Action::Swap(Donor::Random)),
+];
 
 /// The published numbers as a source.
 pub fn published_source(published: &Published) -> Source {
@@ -52,7 +59,7 @@ pub fn published_source(published: &Published) -> Source {
         name: "arXiv 2606.05753, published numbers".into(),
         benchmarks: vec!["V*Bench".into(), "MMVP".into(), "BLINK".into()],
         spread: "standard error over folds",
-        interventions: CORRUPTIONS.iter().map(|(_, label)| (*label).to_string()).collect(),
+        interventions: CORRUPTIONS.iter().map(|(_, action)| Intervention::from(*action)).collect(),
         lines: published.variants().into_iter().enumerate().map(line).collect(),
         correlations: Table::new(
             "Correlations over the five variants, as published; 95 % percentile interval of 5000 binomial replicates where one is given.",
@@ -67,15 +74,16 @@ pub fn published_source(published: &Published) -> Source {
 /// A benchmark of a study as a source.
 pub fn study_source(study: &Study, part: &Part) -> Source {
     // Beside the paper's figures only its own corruptions can be read; what a study ran beyond them is on its page.
-    let paper = |i: &String| CORRUPTIONS.iter().any(|(_, label)| *label == intervention_label(i));
-    let interventions: Vec<String> = part.interventions().into_iter().filter(paper).collect();
+    let ran = part.interventions();
+    let paper = CORRUPTIONS.iter().map(|(_, action)| Intervention::from(*action));
+    let interventions: Vec<Intervention> = paper.filter(|i| ran.contains(i)).collect();
     let lines = part
         .audits
         .iter()
         .map(|audit| {
-            let (summary, clean) = (audit.summary(), audit.effect("clean"));
-            let probe = |position: &str| {
-                let own = |f: &&ProbeFinding| f.position == position && f.target == "gold" && f.source == OWN && f.layer.is_none();
+            let (summary, clean) = (audit.summary(), audit.clean());
+            let probe = |position: Position| {
+                let own = |f: &&ProbeFinding| f.position == position.name() && f.target == "gold" && f.source == OWN && f.layer.is_none();
                 audit.findings.probe.iter().find(own).map_or_else(Probe::default, |f| Probe {
                     accuracy: f.accuracy,
                     spread: f.accuracy_sd,
@@ -88,11 +96,11 @@ pub fn study_source(study: &Study, part: &Part) -> Source {
                 cosine: summary.and_then(|s| s.cosine).filter(|c| c.is_finite()),
                 accuracies: vec![clean.and_then(|c| c.accuracy).or_else(|| summary.and_then(|s| s.accuracy))],
                 accuracy_interval: clean.map_or((None, None), |c| (c.accuracy_low, c.accuracy_high)),
-                probe_a: probe("answer_state"),
-                probe_b: probe("latent_last"),
+                probe_a: probe(Position::AnswerState),
+                probe_b: probe(Position::LatentLast),
                 question_mean: summary.and_then(|s| s.question_mean),
                 gap: summary.and_then(|s| s.gap).filter(|g| g.is_finite()),
-                changes: interventions.iter().map(|i| audit.change(i)).collect(),
+                changes: interventions.iter().map(|i| audit.change(*i)).collect(),
             }
         })
         .collect();
@@ -100,7 +108,7 @@ pub fn study_source(study: &Study, part: &Part) -> Source {
         name: format!("{}, {}", part.benchmark, crate::sections::n_equals(part)),
         benchmarks: vec![part.benchmark.clone()],
         spread: "standard deviation over folds",
-        interventions: interventions.iter().map(|i| intervention_label(i)).collect(),
+        interventions,
         lines,
         correlations: correlations(study),
         margin: part.margin(),

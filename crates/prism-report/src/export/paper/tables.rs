@@ -3,7 +3,7 @@
 use super::super::table::Table;
 use super::{Line, Source};
 use crate::number::{decimal, interval, percent, points};
-use crate::study::Change;
+use crate::change::Change;
 
 impl Source {
     /// Tables 1 to 4.
@@ -33,7 +33,8 @@ impl Source {
             ]
         });
         let mut damage: Vec<(&str, bool)> = vec![("variant", true)];
-        damage.extend(self.interventions.iter().map(|i| (i.as_str(), false)));
+        let names: Vec<String> = self.interventions.iter().map(ToString::to_string).collect();
+        damage.extend(names.iter().map(|name| (name.as_str(), false)));
         let changes = body(&|l| {
             let cell = |change: &Option<Change>| match change {
                 Some(c) if c.low.is_some() && c.high.is_some() => format!("{} {}", points(Some(c.delta)), interval(c.low, c.high, points)),

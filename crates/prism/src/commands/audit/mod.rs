@@ -4,6 +4,7 @@
 //! `prism eval` is the same with the clean run alone, and a shard is the same up to its
 //! records: `prism merge` joins them and computes the findings.
 
+pub mod account;
 pub mod difference;
 mod plan;
 mod subject;
@@ -21,8 +22,9 @@ use prism_model::decode::Strategy;
 use prism_model::record::{self, Setup, Summary};
 use prism_model::tensor::Trainable;
 use prism_run::manifest::Manifest;
-use prism_run::{Example, Protocol};
+use prism_run::{Example, Protocol, Steps, steps};
 
+use super::decoding::Chosen;
 use super::opened::Opened;
 
 use crate::cli::AuditArguments;
@@ -41,9 +43,10 @@ pub const LARGE: usize = 500_000_000;
 /// The manifest's key of the shard: all that differs between shards of one run.
 pub const SHARD: &str = "shard";
 
-/// Settings whose change leaves the records as they are: how findings are made of them, and
-/// where inputs lie, whose contents are compared by hash.
-const NOT_IN_RECORDS: [&str; 3] = ["analysis", "checkpoint", "benchmark"];
+/// Settings whose change leaves the records as they are: how findings are made of them and read,
+/// where inputs lie, whose contents are compared by hash, and what follows from them and K.
+const NOT_IN_RECORDS: [&str; 7] =
+    ["analysis", "checkpoint", "benchmark", steps::keys::BY_STAGE, steps::keys::TRAINED, steps::keys::OUTSIDE, steps::keys::EXPLORATORY];
 
 /// Runs the verb.
 pub fn run(arguments: AuditArguments, context: &Context) -> anyhow::Result<ExitStatus> {
@@ -79,10 +82,17 @@ fn tell(plan: &AuditPlan, arm: &Audited, several: bool, context: &Context) -> an
         context.printer.result(&format!("{text}; `prism merge` joins the shards when all are there"));
         return context.printer.result_json(&serde_json::json!({ "shard": shard, "examples": arm.recorded, "folder": arm.out }));
     }
-    context.printer.result(&describe(plan.kind, &arm.findings));
+    let manifest = Manifest::read(&arm.out)?;
+    context.printer.result(&describe(plan.kind, account::compat(&manifest), &arm.findings));
     match several {
-        true => context.printer.result_json(&serde_json::json!({"steps": arm.steps, "run": arm.out, "findings": arm.findings}))?,
-        false => context.printer.result_json(&arm.findings)?,
+        true => {
+            let mut told = account::verdict(&manifest, &arm.findings)?;
+            told.insert("steps".into(), serde_json::json!(arm.steps));
+            told.insert("run".into(), serde_json::json!(arm.out));
+            told.insert("findings".into(), serde_json::to_value(&arm.findings)?);
+            context.printer.result_json(&told)?;
+        }
+        false => context.printer.result_json(&account::account(&manifest, &arm.findings)?)?,
     }
     if plan.report {
         let page = arm.out.join(prism_run::folder::names::REPORT);
@@ -111,7 +121,7 @@ pub struct Audited {
     /// Its run folder.
     pub out: PathBuf,
     /// K.
-    pub steps: usize,
+    pub steps: Steps,
     /// The findings, on disk too; none of a shard.
     pub findings: Findings,
     /// Examples of the benchmark that were asked for.
@@ -156,7 +166,7 @@ pub fn sweep(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Audited>
 /// One K of a plan.
 struct Arm {
     out: PathBuf,
-    strategy: Strategy,
+    chosen: Chosen,
     manifest: Manifest,
 }
 
@@ -167,13 +177,18 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Au
     let benchmark = Benchmark::open(&plan.benchmark)?;
     let examples = subject::examples(plan, &benchmark)?;
     let base = subject::manifest(plan, protocol.as_ref(), &benchmark, &examples, context)?;
+    let choose = |asked| plan.decoding.strategy(&plan.checkpoint, protocol.as_ref(), asked);
     let mut arms = Vec::new();
-    for (steps, out) in plan.arms() {
-        let strategy = plan.decoding.strategy(protocol.as_ref(), steps)?;
+    let asked = plan.arms();
+    let several = asked.len() > 1;
+    for (steps, out) in asked {
+        let mut chosen = choose(steps)?;
+        // What was not declared before is exploratory: the best of several K is no finding.
+        chosen.budget.exploratory = several && chosen.budget.by_stage != choose(plan.headline)?.budget.by_stage;
         let mut manifest = base.clone();
-        manifest.settings.insert("steps".into(), strategy.steps.into());
-        manifest.settings.insert("exit".into(), serde_json::json!(strategy.exit));
-        arms.push(Arm { out, strategy, manifest });
+        chosen.budget.write(&mut manifest.settings);
+        manifest.settings.insert("exit".into(), serde_json::json!(chosen.strategy.exit));
+        arms.push(Arm { out, chosen, manifest });
     }
     arms.iter().try_for_each(|arm| refuse_another(&arm.out, &arm.manifest, plan.overwrite))?;
     let mut left: Vec<&mut Arm> = arms.iter_mut().filter(|arm| !finished(plan, &arm.out, &arm.manifest, context)).collect();
@@ -185,7 +200,7 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Au
         if plan.records_only {
             let unfound = |arm: &Arm, summary: &Summary| Audited {
                 out: arm.out.clone(),
-                steps: arm.strategy.steps,
+                steps: arm.chosen.budget.steps,
                 findings: Findings::default(),
                 examples: examples.len(),
                 recorded: summary.examples,
@@ -198,7 +213,7 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Au
         let manifest = Manifest::read(&arm.out)?;
         let findings = if plan.selection.shard.is_whole() { Findings::read(&arm.out)? } else { Findings::default() };
         let (recorded, opened) = (manifest.outcomes.values().sum(), opened(&manifest));
-        Ok(Audited { findings, steps: arm.strategy.steps, examples: examples.len(), recorded, opened, out: arm.out })
+        Ok(Audited { findings, steps: arm.chosen.budget.steps, examples: examples.len(), recorded, opened, out: arm.out })
     };
     arms.into_iter().map(audited).collect()
 }
@@ -285,7 +300,9 @@ fn records(
     let opened = Opened::open(&plan.checkpoint, protocol, plan.pixels, Trainable::No, &context.hardware)?;
     let Some(first) = arms.first() else { return Ok(Vec::new()) };
     match protocol {
-        Some(protocol) => context.printer.narrate(&format!("latent protocol {}: {}", protocol.id, first.strategy.exit.kind().name())),
+        Some(protocol) => {
+            context.printer.narrate(&format!("latent protocol {}: {}", protocol.id, first.chosen.strategy.exit.kind().name()))
+        }
         None if !plan.acts() => context.printer.narrate("no latent protocol: answers alone, without a latent block"),
         None => context.printer.narrate(
             "this checkpoint has no latent protocol (none of the known start tokens): it is run without one, and every branch equals \
@@ -298,7 +315,7 @@ fn records(
         preprocessor: &opened.preprocessor,
         tokens: &opened.tokens,
         layout: if plan.alignment > 0 { opened.layout(plan.variant.as_ref()) } else { None },
-        strategy: first.strategy,
+        strategy: first.chosen.strategy,
         branches: plan.interventions.clone(),
         seed: plan.seed,
         pool: plan.pool,
@@ -311,15 +328,16 @@ fn records(
         checkpoint: serde_json::to_string(&first.manifest.inputs)?,
     };
     // What is refused leaves the folders as they are.
-    record::check(&setup, &arms.iter().map(|arm| arm.strategy).collect::<Vec<_>>(), examples)?;
-    let tested = plan.interventions.iter().filter(|i| !i.is_clean() && !i.is_sham()).count();
-    if tested > 0 {
-        context.printer.narrate(&prism_audit::power::planned(examples.len(), tested, &plan.settings).in_words());
+    record::check(&setup, &arms.iter().map(|arm| arm.chosen.strategy).collect::<Vec<_>>(), examples)?;
+    if plan.interventions.iter().any(|i| plan.settings.content.contains(i)) {
+        let independent = prism_audit::clusters::Clusters::of_examples(examples).worth();
+        context.printer.narrate(&prism_audit::power::planned(examples.len(), independent, &plan.settings).in_words());
     }
+    arms.iter().for_each(|arm| arm.chosen.say(context));
     for arm in arms {
         arm.manifest.write(&arm.out).with_context(|| format!("run folder {}", arm.out.display()))?;
     }
-    let strategies: Vec<(Strategy, PathBuf)> = arms.iter().map(|arm| (arm.strategy, arm.out.clone())).collect();
+    let strategies: Vec<(Strategy, PathBuf)> = arms.iter().map(|arm| (arm.chosen.strategy, arm.out.clone())).collect();
     let sweep = record::record_sweep(&setup, &strategies, examples, &context.printer, &context.cancel)?;
     if arms.len() > 1 {
         context.printer.narrate(&format!("{} strategies, {} examples, {} prefills", arms.len(), examples.len(), sweep.prefills));

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use prism_audit::AuditSettings;
 use prism_audit::settings::Compat;
 use prism_model::record;
-use prism_run::{Action, Intervention, Shard, Variant};
+use prism_run::{Action, Donor, Intervention, Shard, Steps, Variant};
 
 use super::subject;
 use crate::Context;
@@ -100,8 +100,10 @@ pub struct AuditPlan {
     pub name: Option<String>,
     /// Protocol, exit and budget.
     pub decoding: Decoding,
-    /// K; several are a sweep, none is the protocol's own.
-    pub steps: Vec<usize>,
+    /// K; several are a sweep, none is the default.
+    pub steps: Vec<Steps>,
+    /// The K that was declared before the run, where a sweep has others; absent: the default.
+    pub headline: Option<Steps>,
     /// Branches besides the clean run.
     pub interventions: Vec<Intervention>,
     /// Keep the probe positions' vectors at every layer.
@@ -142,7 +144,17 @@ impl AuditPlan {
             settings = settings.paper();
         }
         settings.floors = arguments.floor.into_iter().collect();
+        if !arguments.content.is_empty() {
+            settings.content = arguments.content;
+        }
+        if !arguments.presence.is_empty() {
+            settings.presence = arguments.presence;
+        }
         settings.check()?;
+        let interventions = match arguments.interventions.is_empty() {
+            true => interventions(&settings),
+            false => arguments.interventions,
+        };
         let selection = Selection::resolve(arguments.selection, context)?;
         if arguments.report && !selection.shard.is_whole() {
             anyhow::bail!(Refused(format!("--report: shard {} makes no page; give --report to `prism merge`", selection.shard)));
@@ -158,7 +170,8 @@ impl AuditPlan {
             training_seed: None,
             decoding: Decoding::resolve(&arguments.decoding, arguments.max_new_tokens)?,
             steps: distinct(arguments.steps)?,
-            interventions: arguments.interventions,
+            headline: None,
+            interventions,
             layers: arguments.layers,
             seed: arguments.seed,
             pool: record::donors::POOL,
@@ -187,6 +200,7 @@ impl AuditPlan {
             training_seed: None,
             decoding: Decoding::resolve(&arguments.decoding, arguments.max_new_tokens)?,
             steps: distinct(arguments.steps)?,
+            headline: None,
             interventions: Vec::new(),
             layers: false,
             seed: 0,
@@ -201,9 +215,9 @@ impl AuditPlan {
         })
     }
 
-    /// K and run folder of every arm: `out` itself, or `out/k4`, `out/k8`, ... of a sweep; a
-    /// shard's lies below that.
-    pub fn arms(&self) -> Vec<(Option<usize>, PathBuf)> {
+    /// K and run folder of every arm: `out` itself, or `out/k4`, `out/k8`, `out/k-trained` of a
+    /// sweep; a shard's lies below that.
+    pub fn arms(&self) -> Vec<(Option<Steps>, PathBuf)> {
         let of_shard = |out: PathBuf| match self.selection.shard.is_whole() {
             true => out,
             false => out.join(self.selection.shard.folder()),
@@ -211,13 +225,40 @@ impl AuditPlan {
         match self.steps.as_slice() {
             [] => vec![(None, of_shard(self.out.clone()))],
             [k] => vec![(Some(*k), of_shard(self.out.clone()))],
-            several => several.iter().map(|k| (Some(*k), of_shard(self.out.join(format!("k{k}"))))).collect(),
+            several => several.iter().map(|k| (Some(*k), of_shard(self.out.join(arm(*k))))).collect(),
         }
     }
 }
 
+/// What an audit runs where nothing is said: what decides, the shams, and the paper's corruptions. Partners of an
+/// example exist in few benchmarks: their exchange is run where it is asked for.
+fn interventions(settings: &AuditSettings) -> Vec<Intervention> {
+    let paper = Intervention::paper_six();
+    if settings.compat == Compat::Paper {
+        return paper;
+    }
+    let partner = |i: &Intervention| i.action.donor() == Some(Donor::Counterfactual);
+    let deciding = settings.content.iter().chain(&settings.presence).copied().filter(|i| !partner(i));
+    let shams = [Action::Swap(Donor::Itself), Action::SwapKv(Donor::Itself)].map(Intervention::from);
+    let mut all: Vec<Intervention> = Vec::new();
+    for intervention in deciding.chain(shams).chain(paper).filter(|i| !i.is_clean()) {
+        if !all.contains(&intervention) {
+            all.push(intervention);
+        }
+    }
+    all
+}
+
+/// Folder of one K of a sweep.
+fn arm(steps: Steps) -> String {
+    match steps {
+        Steps::Fixed(steps) => format!("k{steps}"),
+        Steps::Trained => format!("k-{steps}"),
+    }
+}
+
 /// Refuses a K that is named twice.
-fn distinct(steps: Vec<usize>) -> anyhow::Result<Vec<usize>> {
+fn distinct(steps: Vec<Steps>) -> anyhow::Result<Vec<Steps>> {
     if let Some((_, twice)) = steps.iter().enumerate().find(|(i, k)| steps.iter().take(*i).any(|other| other == *k)) {
         anyhow::bail!(Refused(format!("--steps: {twice} is named twice; name each K once")));
     }

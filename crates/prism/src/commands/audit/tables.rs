@@ -2,46 +2,54 @@
 
 use prism_audit::Findings;
 use prism_audit::faithfulness::ALL;
-use prism_audit::text::{interval, number, percent, points, signed, table};
-use prism_run::Intervention;
+use prism_audit::findings::VerdictFinding;
+use prism_audit::settings::Compat;
+use prism_audit::text::{interval, number, percent, points, table};
 
 use super::Kind;
 
-/// The findings of a run of that kind.
-pub fn describe(kind: Kind, findings: &Findings) -> String {
+/// The findings of a run of that kind; deltas without words under `--compat paper`.
+pub fn describe(kind: Kind, compat: Compat, findings: &Findings) -> String {
     match kind {
-        Kind::Audit => audit(findings),
+        Kind::Audit => audit(findings, compat),
         Kind::Eval => eval(findings),
     }
 }
 
-/// One line an intervention, below Table 1's.
-fn audit(findings: &Findings) -> String {
-    let mut rows = Vec::new();
-    for f in findings.faithfulness.iter().filter(|f| f.category == ALL) {
-        let verdict = findings.verdict.iter().find(|v| v.intervention == f.intervention);
-        // Under another view of the image the change is the verdict's: against the clean run under that view.
-        let within = verdict.filter(|v| v.intervention.contains('@'));
-        rows.push(vec![
-            f.intervention.clone(),
-            f.examples.to_string(),
-            percent(f.accuracy),
-            points(within.map_or(f.delta, |v| v.delta)),
-            within.map_or(f.gained, |v| v.gained).to_string(),
-            within.map_or(f.lost, |v| v.lost).to_string(),
-            number(within.map_or(f.mcnemar_p, |v| v.mcnemar_p), 3),
-            signed(f.margin_delta, 3),
-            percent(verdict.and_then(|v| v.relative_change)),
-            percent(verdict.filter(|v| v.examples > 0).map(|v| v.changed as f64 / v.examples as f64)),
-            verdict.map_or_else(String::new, |v| v.verdict.clone()),
-        ]);
+/// The verdict first, then one line an intervention, then Table 1's.
+fn audit(findings: &Findings, compat: Compat) -> String {
+    let words = compat != Compat::Paper;
+    let mut text = String::new();
+    for c in findings.conclusion.iter().filter(|_| words) {
+        text.push_str(&format!("{}\n{}; block {}", c.sentence, c.word, c.presence));
+        text.push_str(&c.qualifier.as_ref().map_or_else(|| "\n\n".into(), |q| format!(" ({q})\n\n")));
     }
-    let header = ["intervention", "n", "accuracy", "delta", "gained", "lost", "p", "margin", "moved", "changed", "verdict"];
-    let mut text = format!("{}\n{}", prism_audit::compare::table1(&findings.table1), table(&header, &rows));
+    let clean = findings.faithfulness.iter().find(|f| f.category == ALL && f.intervention.is_clean());
+    if let Some(f) = clean {
+        text.push_str(&format!("clean run: {} of {} right, {} %\n\n", f.correct, f.examples, percent(f.accuracy)));
+    }
+    let mut verdicts: Vec<&VerdictFinding> = findings.verdict.iter().collect();
+    verdicts.sort_by_key(|v| (v.intervention.view, v.class, v.intervention));
+    let row = |v: &&VerdictFinding| {
+        let mut row = vec![
+            v.intervention.to_string(),
+            v.class.to_string(),
+            number(v.strength, 2),
+            v.changed_answers.to_string(),
+            percent(v.changed_bound),
+            points(v.delta),
+            interval(v.delta_low.map(|d| 100.0 * d), v.delta_high.map(|d| 100.0 * d), 1),
+            number(v.holm_p, 3),
+        ];
+        row.extend(words.then(|| v.verdict.to_string()));
+        row
+    };
+    let rows: Vec<Vec<String>> = verdicts.iter().map(row).collect();
+    let mut header = vec!["intervention", "class", "strength", "changed", "at most %", "delta", "95 %", "p (Holm)"];
+    header.extend(words.then_some("shows"));
+    text.push_str(&table(&header, &rows));
+    text.push_str(&format!("\n{}", prism_audit::compare::table1(&findings.table1)));
     text.push_str(&pairs(findings));
-    for conclusion in &findings.conclusion {
-        text.push_str(&format!("\n{}\n", prism_audit::conclusion::in_words(conclusion)));
-    }
     for warning in &findings.warnings {
         text.push_str(&format!("\nnote: {}", warning.text));
     }
@@ -50,9 +58,8 @@ fn audit(findings: &Findings) -> String {
 
 /// One line a category: accuracy with its interval, and how the examples ended.
 fn eval(findings: &Findings) -> String {
-    let clean = Intervention::CLEAN.to_string();
     let of = |category: &str| if category == ALL { "all questions".to_string() } else { category.to_string() };
-    let rows = findings.faithfulness.iter().filter(|f| f.intervention == clean).map(|f| {
+    let rows = findings.faithfulness.iter().filter(|f| f.intervention.is_clean()).map(|f| {
         let bounds = interval(f.accuracy_low.map(|v| 100.0 * v), f.accuracy_high.map(|v| 100.0 * v), 1).replace('+', "");
         let ends = [f.scored, f.no_answer, f.no_latents, f.error].map(|n| n.to_string());
         [of(&f.category), f.examples.to_string(), f.correct.to_string(), percent(f.accuracy), bounds].into_iter().chain(ends).collect()
@@ -74,7 +81,7 @@ fn pairs(findings: &Findings) -> String {
     }
     let rows = findings.pairs.iter().map(|p| {
         let numbers = [p.pairs.to_string(), p.correct.to_string(), percent(p.accuracy), p.incomplete.to_string()];
-        std::iter::once(p.intervention.clone()).chain(numbers).collect::<Vec<_>>()
+        std::iter::once(p.intervention.to_string()).chain(numbers).collect::<Vec<_>>()
     });
     let header = ["pairs, all questions right", "pairs", "right", "accuracy", "incomplete"];
     format!("\n{}", table(&header, &rows.collect::<Vec<_>>()))

@@ -20,7 +20,7 @@ use prism_model::tensor::Trainable;
 use prism_model::tokenizer::Tokenizer;
 use prism_run::folder::{self, names};
 use prism_run::manifest::Manifest;
-use prism_run::{Example, Protocol};
+use prism_run::{Example, Protocol, Steps};
 
 use super::audit::{GROUP, LARGE, difference};
 use super::decoding::Decoding;
@@ -65,16 +65,12 @@ fn paths(plan: &PathsPlan, context: &Context) -> anyhow::Result<PathFindings> {
     if is_finished(plan, &manifest)? {
         return Ok(PathFindings::read(&plan.out)?);
     }
-    let own = Strategy::of_steps(plan.steps.unwrap_or(1), plan.decoding.max_new_tokens);
     let protocol = detect(&Config::open(&plan.base)?, &Tokenizer::from_dir(&plan.base)?)?;
     let base = Opened::open(&plan.base, protocol.as_ref(), plan.pixels, Trainable::No, &context.hardware)?;
-    let strategy = match &protocol {
-        Some(protocol) => {
-            let decoding = Decoding { max_new_tokens: plan.decoding.max_new_tokens, ..Decoding::default() };
-            decoding.strategy(Some(protocol), plan.steps.filter(|_| protocol.depends_on_steps()))?
-        }
-        None => own,
-    };
+    let decoding = Decoding { max_new_tokens: plan.decoding.max_new_tokens, ..Decoding::default() };
+    // Its own lengths of training, if it has any, are not the variants'.
+    let steps = plan.steps_for(protocol.as_ref()).filter(|steps| *steps != Steps::Trained);
+    let strategy = decoding.strategy(&plan.base, protocol.as_ref(), steps)?.strategy;
     let base = Base { opened: base, strategy };
     let mut findings = PathFindings::default();
     let mut all: Vec<States> = Vec::new();
@@ -120,10 +116,10 @@ fn cross(
 ) -> anyhow::Result<(Records, weights::Drift)> {
     let protocol: Option<Protocol> = plan.decoding.protocol(&trained.checkpoint)?;
     let opened = Opened::open(&trained.checkpoint, protocol.as_ref(), plan.pixels, Trainable::No, &context.hardware)?;
-    let strategy = match &protocol {
-        Some(protocol) => plan.decoding.strategy(Some(protocol), plan.steps.filter(|_| protocol.depends_on_steps()))?,
-        None => Strategy::of_steps(plan.steps.unwrap_or(1), plan.decoding.max_new_tokens),
-    };
+    let steps = plan.steps_for(protocol.as_ref());
+    let chosen = plan.decoding.strategy(&trained.checkpoint, protocol.as_ref(), steps)?;
+    context.printer.narrate(&format!("{}: {}", trained.named.word(), chosen.budget.in_words()));
+    let strategy = chosen.strategy;
     // What other variants there are changes nothing here.
     let own = format!("{}/", trained.slug());
     let concerns = |name: &str| ["base/", own.as_str(), "benchmark"].iter().any(|prefix| name.starts_with(prefix)) || name == "images";

@@ -6,7 +6,7 @@ use prism_audit::AuditSettings;
 use prism_audit::paths::Named;
 use prism_run::folder::names;
 use prism_run::manifest::Manifest;
-use prism_run::{Variant, safe_toml};
+use prism_run::{Protocol, Steps, Variant, safe_toml};
 use serde::Deserialize;
 
 use crate::Context;
@@ -71,8 +71,8 @@ pub struct PathsPlan {
     pub limit: Option<usize>,
     /// Protocol, exit and budget.
     pub decoding: Decoding,
-    /// K; absent: the protocol's.
-    pub steps: Option<usize>,
+    /// K; absent: as a checkpoint was trained, else the protocol's.
+    pub steps: Option<Steps>,
     /// Bounds of an image's pixels over the variant's.
     pub pixels: (Option<usize>, Option<usize>),
     /// Margins, levels, seed.
@@ -82,6 +82,15 @@ pub struct PathsPlan {
 }
 
 impl PathsPlan {
+    /// K for a checkpoint of that protocol. Blocks of fixed lengths have none, and without a block
+    /// there are no lengths of training.
+    pub fn steps_for(&self, protocol: Option<&Protocol>) -> Option<Steps> {
+        self.steps.filter(|steps| match protocol {
+            Some(protocol) => protocol.depends_on_steps(),
+            None => *steps != Steps::Trained,
+        })
+    }
+
     /// What was typed.
     ///
     /// # Errors
@@ -122,7 +131,7 @@ impl PathsPlan {
             out: arguments.out.or(study.map(|study| study.join("paths"))).ok_or_else(|| missing("out"))?,
             limit: arguments.limit,
             decoding: Decoding::resolve(&arguments.decoding, budget)?,
-            steps: arguments.steps.or(recipe.map(|recipe| recipe.audit.steps)),
+            steps: arguments.steps.or(recipe.and_then(|recipe| recipe.audit.steps)),
             pixels: (arguments.min_pixels, arguments.max_pixels),
             settings,
             overwrite: arguments.overwrite,

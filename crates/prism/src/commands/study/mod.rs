@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use prism_run::folder::names;
 use prism_run::manifest::Manifest;
-use prism_run::{Intervention, Stages, Variant, folder};
+use prism_run::{Intervention, Stages, Steps, Variant, folder};
 
 pub use recipe::StudyRecipe;
 
@@ -278,7 +278,9 @@ fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&
         training_seed: trained.map(|(_, seed)| seed),
         name: None,
         decoding: Decoding { max_new_tokens: keys.max_new_tokens, ..Decoding::default() },
-        steps: vec![keys.steps],
+        // Without a block there are no lengths of training either.
+        steps: keys.steps.filter(|steps| has_block || *steps != Steps::Trained).into_iter().collect(),
+        headline: keys.steps,
         interventions,
         layers: keys.layers,
         seed: study.recipe.seed,

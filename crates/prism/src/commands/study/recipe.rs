@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf, absolute};
 use prism_audit::AuditSettings;
 use prism_data::world::WorldConfig;
 use prism_model::checkpoint::HubCache;
-use prism_run::{Arm, Intervention, Variant, safe_toml};
+use prism_run::{Arm, Intervention, Steps, Variant, safe_toml};
 use prism_train::TrainConfig;
 use serde::{Deserialize, Serialize};
 
@@ -47,8 +47,10 @@ pub struct StudyRecipe {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuditKeys {
-    /// Latent steps K.
-    pub steps: usize,
+    /// Latent steps K, declared before the runs; absent: as each checkpoint was trained, where it
+    /// knows, else the protocol's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Steps>,
     /// Most new tokens, latent steps included.
     pub max_new_tokens: usize,
     /// Branches besides the clean run.
@@ -162,7 +164,7 @@ mod tests {
         let controls = shipped("controls-tiny.toml");
         assert_eq!((ids(&controls), controls.seeds), (vec!["bottleneck".to_owned(), "blindfold".to_owned()], 5));
         // K at inference is the number of latents the bottleneck was trained with.
-        assert_eq!(controls.variants().unwrap()[0].block_steps, Some(controls.audit.steps));
+        assert_eq!(controls.variants().unwrap()[0].block_steps.map(Steps::Fixed), controls.audit.steps);
         assert_eq!(ids(&shipped("study-tiny.toml")), Variant::paper_ids().collect::<Vec<_>>());
     }
 

@@ -25,17 +25,18 @@ pub fn run(arguments: TraceArguments, context: &Context) -> anyhow::Result<ExitS
     let checkpoint = locate(&arguments.checkpoint, context)?;
     let decoding = Decoding::resolve(&arguments.decoding, arguments.max_new_tokens.max(1))?;
     let protocol = decoding.protocol(&checkpoint)?;
-    let strategy = decoding.strategy(protocol.as_ref(), arguments.steps)?;
+    let chosen = decoding.strategy(&checkpoint, protocol.as_ref(), arguments.steps)?;
     let pixels = (arguments.min_pixels, arguments.max_pixels);
     let opened = Opened::open(&checkpoint, protocol.as_ref(), pixels, Trainable::No, &context.hardware)?;
     let tracer = Tracer {
         opened: &opened,
         examples: &examples,
-        strategy,
+        strategy: chosen.strategy,
         intervention: arguments.intervention,
         noise: arguments.noise.as_deref().map(NoiseFile::read).transpose()?,
         seed: arguments.seed,
     };
+    chosen.say(context);
     let mut all = BTreeMap::new();
     let mut opened_blocks = 0;
     for &row in &arguments.rows.0 {

@@ -1,0 +1,82 @@
+//! Clopper and Pearson's exact bounds of a share (Biometrika 26, 1934).
+
+use statrs::distribution::{Beta, ContinuousCDF};
+
+/// The one-sided upper bound at `level` of the share behind `hits` of `n`; `None` for n = 0.
+///
+/// Both may be fractions: with clusters `n` is the number of independent examples they are
+/// worth, and `hits` the share seen times `n`. Of all variables between 0 and 1 with one mean a
+/// binary one spreads most, so the bound then errs on the wide side.
+pub fn upper(hits: f64, n: f64, level: f64) -> Option<f64> {
+    if !(n > 0.0 && (0.0..=n).contains(&hits)) {
+        return None;
+    }
+    if hits + 1e-12 >= n {
+        return Some(1.0);
+    }
+    if hits == 0.0 {
+        return Some(1.0 - (1.0 - level).powf(1.0 / n));
+    }
+    let beta = Beta::new(hits + 1.0, n - hits).ok()?;
+    // The library's inverse starts a search that may leave (0, 1) for small shares: bisection cannot.
+    let (mut low, mut high) = (hits / n, 1.0);
+    for _ in 0..80 {
+        let middle = (low + high) / 2.0;
+        if beta.cdf(middle) < level { low = middle } else { high = middle }
+    }
+    Some((low + high) / 2.0)
+}
+
+/// The fewest examples of which `unchanged` can be expected: with `share` of the answers changing, the upper
+/// bound at `1 - alpha` lies below `margin` with probability `power`.
+pub fn needed_for_unchanged(share: f64, margin: f64, alpha: f64, power: f64) -> Option<usize> {
+    if share >= margin {
+        return None;
+    }
+    // For each count of changed answers the fewest examples at which the bound holds; the first
+    // count whose examples change so few with the power asked for.
+    let mut n = 1usize;
+    for changed in 0..2_000usize {
+        while upper(changed as f64, n.max(changed) as f64, 1.0 - alpha).is_none_or(|bound| bound >= margin) {
+            n += 1 + n / 4096;
+        }
+        let n = n.max(changed);
+        let (mut term, mut sum) = ((1.0 - share).powi(n as i32), 0.0);
+        for k in 0..=changed {
+            sum += term;
+            term *= (n - k) as f64 / (k + 1) as f64 * share / (1.0 - share);
+        }
+        if sum >= power {
+            return Some(n);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// scipy.stats.beta.ppf(0.95, k + 1, n - k), scipy 1.16.
+    #[test]
+    fn bounds_are_scipys() {
+        for (k, n, expected) in [
+            (0.0, 59, 0.049_507_4),
+            (1.0, 100, 0.046_559_81),
+            (2.0, 400, 0.015_644_5),
+            (8.0, 300, 0.047_533_6),
+            (1.5, 150, 0.036_2),
+        ] {
+            let found = upper(k, f64::from(n), 0.95).unwrap();
+            assert!((found - expected).abs() < 6e-4, "{k} of {n}: {found} against {expected}");
+        }
+        assert_eq!((upper(5.0, 5.0, 0.95), upper(0.0, 0.0, 0.95)), (Some(1.0), None));
+    }
+
+    #[test]
+    fn sizes_that_can_show_unchanged() {
+        assert_eq!(needed_for_unchanged(0.0, 0.05, 0.05, 0.8), Some(59));
+        assert_eq!(needed_for_unchanged(0.01, 0.05, 0.05, 0.8), Some(124));
+        assert_eq!(needed_for_unchanged(0.05, 0.05, 0.05, 0.8), None);
+    }
+}

@@ -1,0 +1,142 @@
+//! The first question: is what the latents say used? Read from the declared content set alone.
+
+use prism_run::{Content, Intervention, Role};
+
+use super::category::{Shows, shows};
+use super::effect::{is_strong, is_unchanged, shown};
+use crate::AuditSettings;
+use crate::findings::{CategoryFinding, VerdictFinding};
+use crate::power::{ASSUMED, POWER};
+use crate::statistics::clopper_pearson::needed_for_unchanged;
+use crate::statistics::equivalence::needed_for_equivalence;
+
+/// What the first question reads.
+pub struct Evidence<'a> {
+    /// The members of the declared set that were run and count.
+    pub decisive: Vec<&'a VerdictFinding>,
+    /// Declared members that were not run.
+    pub missing: Vec<Intervention>,
+    /// Decisive interventions by category.
+    pub categories: &'a [CategoryFinding],
+    /// Lower bound of the clean accuracy, and the floor of a guess that knows the question type.
+    pub accuracy_low: Option<f64>,
+    /// See there.
+    pub floor: Option<f64>,
+}
+
+/// The answer, its clause, and what it rests on.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The answer.
+    pub content: Content,
+    /// The clause of the rule.
+    pub rule: String,
+    /// The interventions it rests on.
+    pub on: Vec<Intervention>,
+    /// The category that loses, for `in part`.
+    pub category: Option<CategoryFinding>,
+    /// Examples that would decide.
+    pub needed: Option<usize>,
+}
+
+/// Whether foreign content costs (`sign` -1) or raises (+1) accuracy by the rule: accuracy and choice after
+/// Holm, the choice by at least the margin.
+fn moves(v: &VerdictFinding, sign: f64) -> bool {
+    let by_margin = v.choice_delta.is_some_and(|d| d * sign >= v.margin);
+    v.role.is_exchange() && shown(v, sign) && v.choice_holm_p.is_some_and(|p| p < v.alpha) && by_margin
+}
+
+/// Whether a partner exchange counts: strong enough, and as many examples as `unchanged` needs.
+pub fn partner_counts(v: &VerdictFinding) -> bool {
+    let enough = needed_for_unchanged(ASSUMED, v.margin, v.alpha, POWER).is_some_and(|needed| v.clusters.min(v.examples) >= needed);
+    enough && is_strong(v)
+}
+
+/// The answer to the first question.
+pub fn answer(evidence: &Evidence<'_>, settings: &AuditSettings) -> Answer {
+    let decisive = &evidence.decisive;
+    let with = |of: &dyn Fn(&VerdictFinding) -> bool| -> Vec<Intervention> {
+        decisive.iter().filter(|v| of(v)).map(|v| v.intervention).collect()
+    };
+    let found = |content, rule: &str, on: Vec<Intervention>| Answer { content, rule: rule.into(), on, category: None, needed: None };
+    let (used, misleading) = (with(&|v| moves(v, -1.0)), with(&|v| moves(v, 1.0)));
+    match (used.is_empty(), misleading.is_empty()) {
+        (false, false) => {
+            let rule = "exchanges disagree: foreign content lowers accuracy under one and raises it under another";
+            return found(Content::Undecided, rule, [used, misleading].concat());
+        }
+        (false, true) => {
+            let rule = "under a decisive exchange accuracy falls, and the choice with it by at least the margin";
+            return found(Content::Used, rule, used);
+        }
+        (true, false) => {
+            let rule = "under a decisive exchange accuracy rises, and the choice with it by at least the margin";
+            return found(Content::Misleading, rule, misleading);
+        }
+        (true, true) => {}
+    }
+    let kind = |role: Role| decisive.iter().any(|v| v.role == role);
+    if !(kind(Role::ExchangesVectors) && kind(Role::ExchangesKeysValues)) || !evidence.missing.is_empty() {
+        let names: Vec<String> = evidence.missing.iter().map(ToString::to_string).collect();
+        let rule = match names.is_empty() {
+            true => "both kinds of exchange are needed, of vectors and of keys and values".to_string(),
+            false => format!("not all of the declared content set was run: {} is missing", names.join(", ")),
+        };
+        return found(Content::Undecided, &rule, Vec::new());
+    }
+    let weak = with(&|v| !is_strong(v) || (v.strength.is_none() && !v.nothing_to_exchange));
+    if !weak.is_empty() {
+        return found(Content::Undecided, "a decisive intervention put in hardly anything else than what was there", weak);
+    }
+    let guesses = match (evidence.accuracy_low, evidence.floor) {
+        (Some(low), Some(floor)) => low <= floor + 2.0 * settings.equivalence_margin,
+        _ => true,
+    };
+    let unchanged = decisive.iter().all(|v| is_unchanged(v));
+    let equivalent = decisive.iter().all(|v| v.accuracy_equivalent && v.choice_equivalent);
+    if guesses && (unchanged || equivalent) {
+        let rule = "the clean accuracy is not above a guess by question type by twice the margin: a model that guesses depends on nothing";
+        return found(Content::Undecided, rule, Vec::new());
+    }
+    let all = || decisive.iter().map(|v| v.intervention).collect::<Vec<_>>();
+    if unchanged || equivalent {
+        let tests = evidence.categories.len();
+        let of = |what: Shows| evidence.categories.iter().find(|c| shows(c, tests, settings) == what);
+        if let Some(category) = of(Shows::Loss) {
+            let rule = format!("the whole shows no loss, the category `{}` does", category.category);
+            let on = vec![category.intervention];
+            return Answer { category: Some(category.clone()), ..found(Content::InPart, &rule, on) };
+        }
+        if let Some(category) = of(Shows::Unclear) {
+            let rule = format!("the whole shows no loss, and in the category `{}` one is neither shown nor excluded", category.category);
+            let needed = needed_in_category(category, settings);
+            return Answer { needed, ..found(Content::Undecided, &rule, vec![category.intervention]) };
+        }
+        return match unchanged {
+            true => found(Content::NotUsed, "in every decisive intervention fewer answers change than the margin, by the upper bound", all()),
+            false => {
+                let rule = "answers change, and in every decisive intervention accuracy and choice are equivalent within the margin";
+                found(Content::WithoutNetEffect, rule, all())
+            }
+        };
+    }
+    let open = with(&|v| !is_unchanged(v));
+    let needed = decisive.iter().filter(|v| !is_unchanged(v)).filter_map(|v| needed(v)).max();
+    Answer { needed, ..found(Content::Undecided, "neither a loss, nor its absence, is shown under every decisive intervention", open) }
+}
+
+/// Examples that would decide an open intervention, at the share of changed answers and the discordance seen.
+fn needed(v: &VerdictFinding) -> Option<usize> {
+    let smoothed = (v.changed_answers as f64 + 0.5) / (v.examples as f64 + 1.0);
+    let by_bound = needed_for_unchanged(smoothed, v.margin, v.alpha, POWER);
+    let discordance = (v.discordant as f64 + 1.0) / (v.examples as f64 + 2.0);
+    let sums = v.clusters.max(1) as f64 / v.examples.max(1) as f64;
+    let by_bound = by_bound.map(|n| (n as f64 / sums).ceil() as usize);
+    let by_equivalence = needed_for_equivalence(discordance, v.margin, v.alpha, POWER);
+    Some(by_bound.map_or(by_equivalence, |n| n.min(by_equivalence)).max(v.examples + 1))
+}
+
+fn needed_in_category(category: &CategoryFinding, settings: &AuditSettings) -> Option<usize> {
+    let smoothed = (category.changed_answers as f64 + 0.5) / (category.examples as f64 + 1.0);
+    needed_for_unchanged(smoothed, settings.category_margin, settings.alpha, POWER)
+}

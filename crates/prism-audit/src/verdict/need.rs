@@ -1,0 +1,53 @@
+//! The second question: is the block needed? Read from the declared presence set alone. A model that
+//! was always trained to open its block has not learnt to do without: needed is not useful.
+
+use prism_run::{Effect, Intervention, Need};
+
+use super::effect::{loses, shown};
+use crate::findings::VerdictFinding;
+
+/// The answer, its clause, and what it rests on.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The answer.
+    pub need: Need,
+    /// The clause of the rule.
+    pub rule: String,
+    /// The interventions it rests on.
+    pub on: Vec<Intervention>,
+}
+
+/// The answer to the second question, from the members of the declared set that were run.
+pub fn answer(presence: &[&VerdictFinding]) -> Answer {
+    let found = |need, rule: &str, on: Vec<Intervention>| Answer { need, rule: rule.into(), on };
+    let with = |of: &dyn Fn(&VerdictFinding) -> bool| -> Vec<Intervention> {
+        presence.iter().filter(|v| of(v)).map(|v| v.intervention).collect()
+    };
+    let ran = with(&|v| v.holm_p.is_some());
+    if ran.is_empty() {
+        return found(Need::NotDefined, "the block was left out in no example: not asked for, or the protocol cannot", Vec::new());
+    }
+    let by_margin = |v: &VerdictFinding, sign: f64| v.delta.is_some_and(|d| d * sign >= v.margin);
+    let needs = |v: &VerdictFinding| loses(v) && by_margin(v, -1.0) && v.choice_delta.is_some_and(|d| d <= -v.margin);
+    let needed = with(&needs);
+    let in_the_way = with(&|v| shown(v, 1.0) && by_margin(v, 1.0));
+    match (needed.is_empty(), in_the_way.is_empty()) {
+        (false, false) => {
+            let rule = "leaving the block out lowers accuracy in one way and raises it in another";
+            return found(Need::Undecided, rule, [needed, in_the_way].concat());
+        }
+        (false, true) => return found(Need::Needed, "without the block accuracy falls by at least the margin, the choice included", needed),
+        (true, false) => return found(Need::InTheWay, "without the block accuracy rises by at least the margin", in_the_way),
+        (true, true) => {}
+    }
+    let form = with(&|v| v.verdict == Effect::BreaksForm);
+    if !form.is_empty() {
+        return found(Need::OnlyForm, "without the block answers cannot be parsed, and the choice is equivalent", form);
+    }
+    let same = |v: &VerdictFinding| matches!(v.verdict, Effect::Unchanged | Effect::Equivalent);
+    if presence.iter().filter(|v| v.holm_p.is_some()).all(|v| same(v)) {
+        return found(Need::Indifferent, "without the block accuracy and choice are equivalent within the margin", ran);
+    }
+    let open = with(&|v| v.holm_p.is_some() && !same(v));
+    found(Need::Undecided, "neither a loss, nor a gain, nor equivalence is shown without the block", open)
+}

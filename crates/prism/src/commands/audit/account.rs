@@ -1,0 +1,60 @@
+//! A run's verdict as one JSON object: both answers, the sentence, K, and what every intervention shows.
+
+use prism_audit::Findings;
+use prism_audit::findings::VerdictFinding;
+use prism_audit::settings::Compat;
+use prism_run::manifest::Manifest;
+use serde_json::{Map, Value, json};
+
+/// The object of a run, its findings included; without words under `--compat paper`.
+pub fn account(manifest: &Manifest, findings: &Findings) -> anyhow::Result<Value> {
+    let mut account = match serde_json::to_value(findings)? {
+        Value::Object(tables) => tables,
+        _ => Map::new(),
+    };
+    account.extend(verdict(manifest, findings)?);
+    Ok(Value::Object(account))
+}
+
+/// The verdict alone.
+pub fn verdict(manifest: &Manifest, findings: &Findings) -> anyhow::Result<Map<String, Value>> {
+    let words = compat(manifest) != Compat::Paper;
+    let mut told = Map::new();
+    if let Some(c) = findings.conclusion.first().filter(|_| words) {
+        let Value::Object(fields) = serde_json::to_value(c)? else { return Ok(told) };
+        let kept = ["content", "presence", "word", "sentence", "qualifier", "rule", "examples", "opened", "changed_bound", "needed", "margin", "alpha"];
+        told.extend(fields.into_iter().filter(|(key, _)| kept.contains(&key.as_str())));
+    }
+    told.insert("k".into(), manifest.steps_by_stage().map_or(Value::Null, |steps| json!(steps)));
+    told.insert("trained_lengths".into(), manifest.trained_lengths().map_or(Value::Null, |lengths| json!(lengths)));
+    told.insert("inside_lengths".into(), findings.conclusion.first().map_or(Value::Null, |c| json!(c.inside_lengths)));
+    told.insert("interventions".into(), findings.verdict.iter().map(|v| shown(v, words)).collect());
+    Ok(told)
+}
+
+/// Whose pipeline made the findings.
+pub fn compat(manifest: &Manifest) -> Compat {
+    let key = manifest.settings.get("analysis").and_then(|analysis| analysis.get("compat"));
+    key.and_then(|compat| serde_json::from_value(compat.clone()).ok()).unwrap_or_default()
+}
+
+fn shown(v: &VerdictFinding, words: bool) -> Value {
+    let mut shown = json!({
+        "intervention": v.intervention,
+        "class": v.class,
+        "family": v.family,
+        "strength": v.strength,
+        "examples": v.examples,
+        "changed": v.changed,
+        "changed_bound": v.changed_bound,
+        "delta": v.delta,
+        "interval": [v.delta_low, v.delta_high],
+        "p": v.clustered_p.or(v.mcnemar_p),
+        "adjusted_p": v.holm_p,
+        "equivalence_p": v.equivalence_p,
+    });
+    if let (Value::Object(fields), true) = (&mut shown, words) {
+        fields.insert("verdict".into(), json!(v.verdict));
+    }
+    shown
+}
