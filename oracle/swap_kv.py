@@ -1,6 +1,6 @@
 """Exchange of keys and values (`swap-kv`) in PyTorch, on golden checkpoints.
 
-    PRISM_GOLDEN=../shared/golden python oracle/swap_kv.py
+    python oracle/swap_kv.py
 
 Written with torch 2.15 (CPU, f32, sdpa), transformers 4.54.0, Pillow 13. A greedy loop over
 Hugging Face's own model and key/value cache, with hooks on the outputs of `k_proj` and `v_proj`
@@ -21,7 +21,6 @@ the first examples).
 
 import copy
 import json
-import os
 import pathlib
 
 import torch
@@ -30,8 +29,9 @@ from PIL import Image
 from safetensors.torch import save_file
 from transformers import AutoProcessor, DynamicCache, Qwen2_5_VLForConditionalGeneration
 
+from golden import GOLDEN
+
 root = pathlib.Path(__file__).resolve().parent.parent
-golden = pathlib.Path(os.environ.get("PRISM_GOLDEN", root / "../shared/golden"))
 fixtures = root / "crates/prism-model/tests/fixtures"
 torch.set_num_threads(1)
 VARIANTS, ROWS, STATES, BUDGET, STEPS = ["lvr", "dlvr", "plvr2", "plvr3"], 8, 2, 48, 4
@@ -43,7 +43,7 @@ CASES = [
     {"name": "shorter", "scale": -4, "donor_steps": 2, "stage": None, "last": None},
     {"name": "scoped", "scale": -4, "donor_steps": STEPS, "stage": "target", "last": 1},
 ]
-examples = json.loads((golden / "examples/data.json").read_text())[: ROWS + 1]
+examples = json.loads((GOLDEN / "examples/data.json").read_text())[: ROWS + 1]
 
 
 class Taps:
@@ -75,7 +75,7 @@ class Prompt:
             tokenize=False,
             add_generation_prompt=True,
         )
-        images = [Image.open(golden / "examples" / name).convert("RGB") for name in example["image"]]
+        images = [Image.open(GOLDEN / "examples" / name).convert("RGB") for name in example["image"]]
         inputs = processor(text=[text], images=images, return_tensors="pt")
         self.ids, grid = inputs["input_ids"], inputs["image_grid_thw"]
         embeds = model.model.get_input_embeddings()(self.ids).clone()
@@ -143,7 +143,7 @@ fixture |= {"max_new_tokens": BUDGET, "steps": STEPS, "cases": CASES, "checkpoin
 tensors = {}
 with torch.no_grad():
     for variant in VARIANTS:
-        folder = golden / "checkpoints" / variant
+        folder = GOLDEN / "checkpoints" / variant
         model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, torch_dtype=torch.float32, attn_implementation="sdpa").eval()
         processor = AutoProcessor.from_pretrained(folder, use_fast=False)
         config = json.loads((folder / "config.json").read_text())

@@ -213,4 +213,15 @@ impl Model {
             None => Ok(h.clone()),
         }
     }
+
+    /// As [`Model::feedback`] for decoding rows: like [`Model::decode_step`] a row's result does not
+    /// depend on the rows beside it, for the head sees one at a time.
+    ///
+    /// # Errors
+    /// The tensor library refuses.
+    pub fn decode_feedback(&self, h: &Tensor) -> Result<Tensor> {
+        let Some(head) = &self.head else { return Ok(h.clone()) };
+        let rows = (0..h.dim(0)?).map(|row| Ok(head.forward(&h.narrow(0, row, 1)?.detach())?.detach()));
+        Ok(Tensor::cat(&rows.collect::<Result<Vec<_>>>()?, 0)?)
+    }
 }

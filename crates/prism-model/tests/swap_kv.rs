@@ -123,8 +123,10 @@ fn check(opened: &Opened, strategy: Strategy, what: &str) {
         assert_eq!(&runs[0], plain, "{what}: with itself as donor, beside others");
         let alone = run(opened, strategy, prefix, exchanged(&strong, Scope::default()));
         assert_eq!(runs[1], alone, "{what}: another's, beside others");
-        // Only the cases where a stage that runs is one that the donor ran.
-        assert_eq!(alone.refusal, None, "{what}");
+        if let Some(reason) = &alone.refusal {
+            assert!(cleans[1].1.stages() < 2 && reason.contains("never ran"), "{what}: {reason}");
+            continue;
+        }
         assert_ne!(alone.forwards, plain.forwards, "{what}: another's keys and values are seen");
         assert!(alone.perturbation_norm().is_some_and(|norm| norm > 0.0));
         assert_eq!(alone.forwards.iter().find_map(|f| f.fed.clone()), plain.forwards.iter().find_map(|f| f.fed.clone()));

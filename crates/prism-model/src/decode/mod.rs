@@ -187,7 +187,7 @@ impl<'a> Decoder<'a> {
         let states = Tensor::from_slice(states, (rows.len(), hidden), &self.model.device)?.to_dtype(self.model.dtype)?;
         let feedback = tensor::values(&match self.tokens.dummy {
             Some(token) => self.model.embed(&vec![token; rows.len()])?,
-            None if self.tokens.head => self.model.feedback(&states)?,
+            None if self.tokens.head => self.model.decode_feedback(&states)?,
             None => states.clone(),
         })?;
         let logits = tensor::values(&self.model.decode_logits(&states)?)?;
