@@ -94,10 +94,17 @@ pub fn limit(conclusion: &ConclusionFinding) -> Option<String> {
     conclusion.qualifier.clone().or_else(|| (conclusion.inside_lengths == Some(false)).then(untrained))
 }
 
-/// Damage told as damage, which decides nothing. Empty, or sentences.
+/// Damage told as damage, which decides nothing. Empty, or a sentence.
 pub fn damage(study: &Study, part: &Part) -> String {
-    let damaged = grouped(study, part, |a| damage_in_words(&a.findings.verdict).map(|said| said.replace('`', "")));
-    damaged.iter().map(|(said, whose)| told(part, whose, said)).collect::<Vec<_>>().join(" ")
+    let damaged = grouped(study, part, |a| damage_in_words(&a.findings.verdict));
+    let one = |(said, whose): &(String, Vec<String>)| match part.audits.len() {
+        1 => said.clone(),
+        _ => format!("{said} in {}", list(whose.iter().map(String::as_str))),
+    };
+    if damaged.is_empty() {
+        return String::new();
+    }
+    format!("Damage, which decides nothing: {}.", damaged.iter().map(one).collect::<Vec<_>>().join("; "))
 }
 
 /// What is said of runs, with the names of those it is said of.

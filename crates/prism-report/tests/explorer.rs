@@ -15,6 +15,7 @@ use prism_run::folder::names;
 use prism_run::manifest::Manifest;
 use prism_run::records::{self, AnswerRow, ExampleRow, LatentRow, MapRow, files};
 use prism_run::table::{read_rows, write_rows};
+use prism_run::{Action, Intervention, NotedAt, Stage};
 
 /// An explorer that runs until it is dropped.
 struct Running {
@@ -247,7 +248,7 @@ fn hostile_records_are_text() {
     let run = &study.audits[0];
     change_examples(run, |e| {
         e.prompt = format!("{MARKUP}\n{MARKUP}");
-        e.options = format!("{MARKUP}\nb");
+        e.options = vec![MARKUP.into(), "b".into()];
         e.category = Some(MARKUP.into());
         e.counterfactual = Some(MARKUP.into());
         e.message = Some(MARKUP.into());
@@ -266,8 +267,8 @@ fn hostile_records_are_text() {
     let folder = records::folder(run);
     let step = LatentRow {
         row: 0,
-        intervention: "clean".into(),
-        stage: MARKUP.into(),
+        intervention: Intervention::CLEAN,
+        stage: Stage::Target,
         step: 0,
         norm: f64::NAN,
         clean_cosine: None,
@@ -280,7 +281,7 @@ fn hostile_records_are_text() {
     };
     write_rows(&folder.join(files::STEPS), [step]).unwrap();
     let map =
-        |height, width, cosine| MapRow { row: 0, place: MARKUP.into(), step: Some(0), image: 0, height, width, cosine, attention: None };
+        |height, width, cosine| MapRow { row: 0, place: NotedAt::Target, step: Some(0), image: 0, height, width, cosine, attention: None };
     let maps = [map(2, 2, Some(vec![0.1, f64::NAN, 0.3, 0.4])), map(usize::MAX >> 1, 3, Some(vec![1.0])), map(0, 0, Some(vec![]))];
     write_rows(&folder.join(files::MAPS), maps).unwrap();
     let mut manifest = Manifest::read(run).unwrap();
@@ -360,8 +361,8 @@ fn ten_thousand_examples_are_paged() {
     let fitting = lost["fitting"].as_u64().unwrap();
     let expected = answers
         .iter()
-        .filter(|a| a.intervention == "zero" && a.correct == Some(false))
-        .filter(|a| answers.iter().any(|c| c.intervention == "clean" && c.row == a.row && c.correct == Some(true)));
+        .filter(|a| a.intervention == Action::Zero.into() && a.correct == Some(false))
+        .filter(|a| answers.iter().any(|c| c.intervention.is_clean() && c.row == a.row && c.correct == Some(true)));
     assert_eq!(fitting, (expected.count() * copies) as u64);
 }
 
@@ -416,4 +417,24 @@ fn a_folder_without_runs_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let refused = Explorer::open(&[dir.path().to_path_buf()]).unwrap_err().to_string();
     assert!(refused.contains("no run folder is there"), "{refused}");
+}
+
+#[test]
+fn what_leaves_the_block_out_shows_its_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let study = synthetic::write(dir.path(), synthetic::Shape { seeds: 1, silent: false });
+    let found = prism_audit::Findings::read(&study.audits[0]).unwrap();
+    let remove = Intervention::from(Action::Remove);
+    let row = found.faithfulness.iter().find(|f| f.intervention == remove && f.category == "all").unwrap();
+    let verdict = found.verdict.iter().find(|v| v.intervention == remove).unwrap();
+    assert_eq!(row.opened, Some(0.0), "no block opens where it is left out");
+    let delta = prism_report::number::points(verdict.delta);
+    assert!(verdict.delta.unwrap() < -0.1, "{delta}");
+    let running = Running::over(&[dir.path().to_path_buf()]);
+    let (run, other) = (id(&running, "lvr"), id(&running, "n-lvr"));
+    let page = running.get(&format!("/runs/{run}")).text();
+    let line = page.split("<tr>").find(|line| line.contains(">remove</a>")).unwrap();
+    assert!(line.contains(&format!("<td>{delta}</td>")) && line.contains(">loses</span>"), "{line}");
+    let compared = running.get(&format!("/compare?run={run}&run={other}")).text();
+    assert!(compared.contains(&format!(">{delta}</td>")), "{compared}");
 }

@@ -4,6 +4,7 @@
 use prism_audit::paper::published;
 use prism_report::charts::theme::VariantStyle;
 use prism_report::charts::{Run, cosine_accuracy, gap_response};
+use prism_run::Action;
 use serde_json::Value;
 
 /// The published variants with their look.
@@ -48,8 +49,8 @@ fn figure_5_is_gap_against_response() {
     let variants = variants();
     // G is printed nowhere: (a) minus (b) of Table 3. Responses as printed in Table 4.
     let gaps = [69.1 - 32.5, 66.0 - 41.9, 64.9 - 33.0, 50.2 - 35.6, 48.7 - 34.6];
-    let responses = [("truncate", [-2.6, -2.6, -1.1, 0.0, 2.1]), ("noise_0.1", [-1.6, -0.5, 0.0, 2.1, 2.6])];
-    for (key, deltas) in responses {
+    let responses = [("truncate", Action::Zero, [-2.6, -2.6, -1.1, 0.0, 2.1]), ("noise_0.1", Action::Noise(0.1), [-1.6, -0.5, 0.0, 2.1, 2.6])];
+    for (key, action, deltas) in responses {
         let points: Vec<gap_response::Point<'_>> = variants
             .iter()
             .map(|(style, v)| gap_response::Point {
@@ -60,7 +61,7 @@ fn figure_5_is_gap_against_response() {
                 high: None,
             })
             .collect();
-        let spec = gap_response::spec(&points, key, key).unwrap();
+        let spec = gap_response::spec(&points, action.into()).unwrap();
         let names = ["LVR", "N-LVR", "D-LVR", "P-LVR-2", "P-LVR-3"];
         let printed: Vec<(&str, f64, f64)> = names.iter().zip(gaps).zip(deltas).map(|((name, gap), delta)| (*name, gap, delta)).collect();
         assert_points(&drawn(&spec, "gap", "delta"), &printed);

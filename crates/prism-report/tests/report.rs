@@ -4,7 +4,13 @@ mod synthetic;
 
 use std::path::{Path, PathBuf};
 
+use prism_audit::Findings;
+use prism_audit::findings::VerdictFinding;
+use prism_report::html::escape;
+use prism_report::number::p_value;
+use prism_report::terminal::{Look, Screen};
 use prism_report::{ReportInputs, ReportSummary, build_report};
+use prism_run::{Action, Content, Effect, Verdict};
 use synthetic::{EXAMPLES, HOSTILE, Shape};
 
 /// A fixed folder under the target folder, so that the page can be looked at afterwards.
@@ -54,8 +60,19 @@ fn the_base_model_stands_above_what_was_made_of_it() {
     assert!(base < first, "the base's line comes first");
 }
 
+/// Changes the findings of an audit.
+fn change(audit: &Path, change: impl FnOnce(&mut Findings)) {
+    let mut findings = Findings::read(audit).unwrap();
+    change(&mut findings);
+    findings.write(audit).unwrap();
+}
+
+fn verdict_of(findings: &mut Findings, action: Action) -> &mut VerdictFinding {
+    findings.verdict.iter_mut().find(|v| v.intervention == action.into()).unwrap()
+}
+
 #[test]
-fn a_run_concluded_load_bearing_is_called_so() {
+fn a_run_found_load_bearing_is_called_so() {
     let root = place("bearing");
     let study = synthetic::write(&root, Shape { seeds: 2, silent: false });
     let page = || {
@@ -64,13 +81,13 @@ fn a_run_concluded_load_bearing_is_called_so() {
         std::fs::read_to_string(&out).unwrap()
     };
     assert!(!page().contains("load-bearing</span>"));
-    let mut findings = prism_audit::Findings::read(&study.audits[0]).unwrap();
-    let zero = findings.verdict.iter_mut().find(|v| v.intervention == "zero").unwrap();
-    (zero.mcnemar_p, zero.choice_p, zero.delta, zero.choice_delta) = (Some(1e-9), Some(1e-9), Some(-0.3), Some(-0.3));
-    findings.write(&study.audits[0]).unwrap();
+    change(&study.audits[0], |findings| {
+        let c = &mut findings.conclusion[0];
+        (c.word, c.content, c.sentence) = (Verdict::LoadBearing, Content::Used, "The answers depend on what the block says.".into());
+    });
     let page = page();
-    assert_eq!(page.matches(">load-bearing in 1 of 2 runs</span>: <span class=\"why\">accuracy falls").count(), 1);
-    assert!(page.contains("Yes, in one of five variants (LVR)"), "the headline says what the word says");
+    assert!(page.contains(">load-bearing</span>, block <span class=\"word changes\">needed</span>: <span class=\"why\">The answers depend"));
+    assert!(page.contains("In one of ten runs (LVR · 42) the answers depend on what the block says"), "the headline counts the words");
 }
 
 #[test]
@@ -94,7 +111,8 @@ fn the_page_holds_every_section_and_its_size_is_told() {
         assert!(page.contains(&format!("<section id=\"{anchor}\"")), "{anchor}");
         assert!(page.contains(&format!("href=\"#{anchor}\"")), "{anchor} in the contents");
     }
-    assert!(summary.verdict.starts_with("Undecided"), "{}", summary.verdict);
+    assert!(summary.verdict.starts_with("In all five variants whether the answers depend"), "{}", summary.verdict);
+    assert!(summary.verdict.contains("In all five variants the model needs its block."), "{}", summary.verdict);
     for words in [
         "r = −0.94",
         "exact p = 0.10",
@@ -152,7 +170,7 @@ fn a_block_that_never_opened_is_said_loudly() {
     assert!(page.contains("No latent ran in P-LVR-3.") && page.contains("<i>no latents</i>"));
     let drawn = charts(&page)["chart-corruption-1"]["data"]["values"].to_string();
     assert!(drawn.contains("P-LVR-2") && !drawn.contains("P-LVR-3"), "a change of zero is not drawn where nothing ran");
-    assert!(summary.verdict.contains("In P-LVR-3 the block never opened."), "{}", summary.verdict);
+    assert!(summary.verdict.contains("in one of five variants (P-LVR-3) no latents ran"), "{}", summary.verdict);
 }
 
 #[test]
@@ -160,51 +178,89 @@ fn a_model_that_may_be_guessing_and_tests_too_weak_are_said_on_the_first_screen(
     let root = place("guessing");
     let study = synthetic::write(&root, Shape { seeds: 1, silent: false });
     let audit = &study.audits[0];
-    let mut findings = prism_audit::Findings::read(audit).unwrap();
+    let mut findings = Findings::read(audit).unwrap();
     findings.table1[0].accuracy_low = Some(0.3);
     for v in &mut findings.verdict {
-        (v.relative_change, v.changed, v.mcnemar_p) = (Some(0.003), 0, Some(1.0));
+        (v.strength, v.verdict) = (Some(0.1), Effect::TooWeak);
     }
     findings.write(audit).unwrap();
-    let summary = build_report(&ReportInputs::new(vec![audit.clone()]), &root.join("report.html")).unwrap();
-    assert!(summary.verdict.starts_with("Nothing was tested: in the variant, every intervention was too weak"), "{}", summary.verdict);
+    build_report(&ReportInputs::new(vec![audit.clone()]), &root.join("report.html")).unwrap();
     let page = std::fs::read_to_string(root.join("report.html")).unwrap();
-    assert!(page.contains("LVR is not shown to be above guessing.") && page.contains("too weak to test</span>"));
+    assert!(page.contains("LVR is not shown to be above guessing.") && page.contains("too weak</span>"));
 }
 
 #[test]
-fn answers_that_are_no_answers_any_more_are_no_yes() {
+fn damage_is_told_as_damage_and_limits_stand_by_the_headline() {
     let root = place("form");
     let study = synthetic::write(&root, Shape { seeds: 1, silent: false });
     let audit = &study.audits[0];
-    let mut findings = prism_audit::Findings::read(audit).unwrap();
-    for v in &mut findings.verdict {
-        (v.mcnemar_p, v.choice_p, v.lost, v.lost_unparsed) = (Some(1e-9), Some(1.0), 40, 40);
-    }
-    findings.write(audit).unwrap();
+    let limit = "K = 8 lies outside the lengths of training (target: 1 to 4, 90 % of blocks)";
+    change(audit, |findings| {
+        let zero = verdict_of(findings, Action::Zero);
+        (zero.lost, zero.lost_unparsed, zero.verdict) = (20, 20, Effect::BreaksForm);
+        let c = &mut findings.conclusion[0];
+        (c.inside_lengths, c.qualifier) = (Some(false), Some(limit.into()));
+    });
     let said = build_report(&ReportInputs::new(vec![audit.clone()]), &root.join("report.html")).unwrap().verdict;
-    assert!(said.starts_with("Not shown: damage to the latents breaks the form of the answers in the variant"), "{said}");
-    assert!(said.contains("could not be parsed any more."), "{said}");
-    assert!(std::fs::read_to_string(root.join("report.html")).unwrap().contains("breaks the form</span>"));
+    let sentence = &Findings::read(audit).unwrap().conclusion[0].sentence;
+    assert!(said.starts_with(sentence.as_str()), "a run alone is headed by its own sentence: {said}");
+    assert!(said.contains(limit) && said.contains("`zero` breaks the form of 50 % of answers."), "{said}");
+    let page = std::fs::read_to_string(root.join("report.html")).unwrap();
+    assert!(page.contains("What limits these words.") && page.contains("breaks the form</span>") && page.contains("read leniently"));
+    assert!(page.contains("lengths of training unknown") || page.contains("outside the lengths of training"));
 }
 
 #[test]
-fn the_headline_reads_p_values_adjusted_over_the_whole_page() {
+fn words_are_the_runs_own_whatever_stands_beside_them() {
     let root = place("family");
-    let study = synthetic::write(&root, Shape { seeds: 1, silent: false });
-    for (i, audit) in study.audits.iter().enumerate() {
-        let mut findings = prism_audit::Findings::read(audit).unwrap();
-        for (j, v) in findings.verdict.iter_mut().enumerate() {
-            let p = Some(if (i, j) == (0, 0) { 0.005 } else { 1.0 });
-            (v.mcnemar_p, v.choice_p, v.lost, v.lost_unparsed) = (p, p, 8, 3);
-            (v.delta, v.choice_delta) = (Some(-0.2), Some(-0.2));
+    let study = synthetic::write(&root, Shape { seeds: 1, silent: true });
+    let mut inputs = ReportInputs::new(study.audits.clone());
+    inputs.comparison = Some(study.comparison.clone());
+    build_report(&inputs, &root.join("report.html")).unwrap();
+    let page = std::fs::read_to_string(root.join("report.html")).unwrap();
+    let mut left_out = Vec::new();
+    let read = prism_report::study::Study::read(&inputs, &mut left_out).unwrap();
+    let look = Look { width: 400, unicode: true, color: false };
+    let mut screen = Screen::default();
+    prism_report::terminal::study::draw(&read, &mut screen, look);
+    let shown = screen.text(look);
+    let explorer = prism_report::explorer::Explorer::open(&[root.clone()]).unwrap();
+    let home = String::from_utf8(prism_report::explorer::home::page(&explorer).body.to_vec()).unwrap();
+    for audit in &study.audits {
+        let findings = Findings::read(audit).unwrap();
+        let (c, name) = (&findings.conclusion[0], &findings.table1[0].name);
+        let chips = |between: &str| {
+            let (word, need) = (prism_report::chips::word(c.word), prism_report::chips::need(c.presence));
+            format!("{word}{between}{need}")
+        };
+        assert!(page.contains(&format!("<b>{name}</b></span> {}", chips(", block "))), "report, {name}");
+        let line = home.split("<tr>").find(|line| line.contains(&format!(">{name}</a>"))).unwrap();
+        assert!(line.contains(&chips("</td><td class=\"text\">")), "explorer, {name}: {line}");
+        assert!(shown.contains(&format!("{name}: {}, block {}. {}", c.word, c.presence, c.sentence)), "terminal, {name}: {shown}");
+        for v in &findings.verdict {
+            assert!(v.across_holm_p.is_none(), "what stands in the comparison is of the comparison");
         }
-        findings.write(audit).unwrap();
     }
-    let headline = |audits: &[PathBuf]| build_report(&ReportInputs::new(audits.to_vec()), &root.join("report.html")).unwrap().verdict;
-    let alone = headline(&study.audits[..1]);
-    assert!(alone.starts_with("Yes, in the variant (LVR)") && alone.contains("Of the 8 answers lost, 3 could not be parsed"), "{alone}");
-    assert!(headline(&study.audits).starts_with("Undecided"), "0.005 is no finding among 25 tests");
+    let compared = Findings::read(&study.comparison).unwrap();
+    let across = compared.verdict.iter().find(|v| v.intervention == Action::Remove.into() && v.variant == "lvr").unwrap();
+    let row = page.split("data-table=\"corruption\"").nth(1).unwrap().split("<tr ").find(|r| r.contains("data-intervention=\"remove\"")).unwrap();
+    assert!(row.contains(&format!("<td>{}</td>", escape(&p_value(across.across_holm_p)))), "{row}");
+    assert!(page.contains("it moves no word"));
+}
+
+#[test]
+fn tables_and_charts_go_by_class_and_spell_interventions_one_way() {
+    let (_, _, page) = build("classes", Shape { seeds: 1, silent: false });
+    let table = page.split("data-table=\"corruption\"").nth(1).unwrap().split("</table>").next().unwrap();
+    let at = |name: &str| table.find(&format!("data-intervention=\"{name}\"")).unwrap_or_else(|| panic!("{name}"));
+    assert!(at("swap:other-answer") < at("swap-kv:other-answer") && at("swap-kv:other-answer") < at("remove") && at("remove") < at("zero"));
+    let rows = charts(&page)["chart-corruption-1"]["layer"][2]["encoding"]["y"]["sort"].clone();
+    let rows: Vec<&str> = rows.as_array().unwrap().iter().map(|row| row.as_str().unwrap()).collect();
+    assert!(rows[0].starts_with("content · ") && rows.contains(&"presence · remove") && rows.contains(&"damage · zero"), "{rows:?}");
+    assert!(!without_scripts(&page).contains("noise σ"));
+    for action in [Action::Zero, Action::Remove, Action::Swap(prism_run::Donor::OtherAnswer)] {
+        assert!(page.contains(&prism_report::html::escape(action.description())), "{action}");
+    }
 }
 
 #[test]

@@ -125,11 +125,11 @@ fn the_first_screen_answers_four_questions_with_links_and_commands() {
     let root = place("brief");
     let page = page_of(&study(&root, 2), &root);
     let head = page.split("<header class=\"masthead\">").nth(1).unwrap().split("</header>").next().unwrap();
-    for question in ["Do these latents matter?", "How sure is it?", "Which examples show it?", "How do I run it again?"] {
+    for question in ["Is what each block says used, and is the block needed?", "How sure is it?", "Which examples show it?", "How do I run it again?"] {
         assert!(head.contains(&format!("<dt>{question}</dt>")), "{question}");
     }
     assert!(head.contains("href=\"#example-") && head.contains("prism train --variant lvr --seed 42"));
-    assert!(head.contains("two training seeds a variant") && head.contains("within ±5 points, fixed before the run"));
+    assert!(head.contains("two training seeds a variant") && head.contains("The margin is 5 points, fixed before the run"));
     for link in attributes(head, "href") {
         let id = link.trim_start_matches('#');
         assert!(page.contains(&format!("id=\"{id}\"")), "{link} leads somewhere");
@@ -161,14 +161,11 @@ fn hostile_names_tokens_and_letters_stay_inert() {
     for a in &mut answers {
         a.text = format!("{HOSTILE}\u{202e}\u{2066}\u{0}");
         a.answer = Some(HOSTILE.into());
-        if a.intervention != "clean" {
-            a.intervention = format!("{}\"><script>", a.intervention);
-        }
     }
     write_rows(&records::folder(audit).join(files::ANSWERS), answers).unwrap();
     let mut examples: Vec<ExampleRow> = read_rows(&records::folder(audit).join(files::EXAMPLES)).unwrap();
     for e in &mut examples {
-        (e.category, e.label, e.options) = (Some(HOSTILE.into()), HOSTILE.into(), format!("{HOSTILE}\n\u{202e}b"));
+        (e.category, e.label, e.options) = (Some(HOSTILE.into()), HOSTILE.into(), vec![HOSTILE.into(), "\u{202e}b".into()]);
     }
     write_rows(&records::folder(audit).join(files::EXAMPLES), examples).unwrap();
     let page = page_of(&inputs, &root);

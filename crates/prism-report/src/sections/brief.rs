@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use prism_audit::findings::ConclusionFinding;
+use prism_audit::findings::{ConclusionFinding, VerdictFinding};
 use prism_run::{Content, Intervention, Need};
 
 use super::{conclusions, provenance};
@@ -58,8 +58,10 @@ fn sure(part: &Part) -> String {
             plain_points(margin)
         ));
     }
-    let decisive =
-        || part.audits.iter().flat_map(|a| a.findings.verdict.iter().filter(|v| a.conclusion().is_some_and(|c| c.decisive.contains(&v.intervention))));
+    let decisive = || {
+        let of = |a: &Audit, v: &VerdictFinding| a.conclusion().is_some_and(|c| c.decisive.contains(&v.intervention));
+        part.audits.iter().flat_map(move |a| a.findings.verdict.iter().filter(move |v| of(a, v)))
+    };
     if let Some(clusters) = verdicts().filter(|v| v.clustered_p.is_some()).map(|v| v.clusters).max() {
         lines.push(format!(
             "Questions that share an image, a pair or a partner are not independent: tests and bounds take their {clusters} clusters whole."

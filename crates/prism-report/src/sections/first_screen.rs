@@ -29,7 +29,7 @@ pub fn html(study: &Study, part: &Part, brief: &str) -> String {
     }
     let damage = verdict::damage(study, part);
     if !damage.is_empty() {
-        let _ = write!(out, "<p class=\"verdict-more\">Damage, which decides nothing: {}</p>", typeset(&damage));
+        let _ = write!(out, "<p class=\"verdict-more\">{}</p>", typeset(&damage));
     }
     out.push_str(&alarms(study, part));
     out.push_str(brief);
@@ -37,26 +37,21 @@ pub fn html(study: &Study, part: &Part, brief: &str) -> String {
     out
 }
 
-/// A loud banner for every run whose block never or rarely opened, or that may be guessing.
+/// A loud banner for every run whose block never opened, or that may be guessing.
 fn alarms(study: &Study, part: &Part) -> String {
     let mut out = guessing(study, part);
     out.push_str(&unread(study, part));
     for audit in &part.audits {
         let Some(clean) = audit.clean() else { continue };
-        let name = escape(&part.run_name(study, audit));
-        match clean.opened {
-            Some(0.0) => out.push_str(&callout(
+        if clean.opened == Some(0.0) {
+            out.push_str(&callout(
                 "alarm",
                 &format!(
-                    "<b>No latent ran in {name}.</b> The block never opened in any of {} examples, so every intervention on it did nothing; a change of zero says nothing about the latents.",
+                    "<b>No latent ran in {}.</b> The block never opened in any of {} examples, so every intervention on it did nothing; a change of zero says nothing about the latents.",
+                    escape(&part.run_name(study, audit)),
                     clean.examples
                 ),
-            )),
-            Some(share) if share < 0.5 => out.push_str(&callout(
-                "warn",
-                &format!("<b>{name}</b> opened its latent block in only {} % of examples; its changes are diluted by the rest.", percent(Some(share))),
-            )),
-            _ => {}
+            ));
         }
     }
     out

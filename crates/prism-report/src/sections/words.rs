@@ -111,7 +111,7 @@ pub fn html(study: &Study, builder: &mut Builder) -> String {
     for class in CLASSES {
         let of: Vec<(String, String)> =
             all.iter().filter(|i| i.class() == class).map(|i| (i.to_string(), escape(&described(*i)))).collect();
-        group(&format!("Interventions: {class}, {}", about(class)), &of);
+        group(&format!("Interventions: {class} <small>{}</small>", about(class)), &of);
     }
     let of_variant = |id: &str| Variant::about(id).map(|about| about.split_once(": ").map_or(about.clone(), |(_, rest)| rest.to_string()));
     let variants: Vec<(String, String)> =
