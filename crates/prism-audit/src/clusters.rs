@@ -122,22 +122,10 @@ pub(crate) mod tests {
     /// An example without anything that matters here: other modules' tests start from it.
     pub fn example(row: usize, pair: Option<&str>, image: &str, partner: Option<&str>) -> ExampleRow {
         ExampleRow {
-            row,
-            id: format!("e{row}"),
-            question_id: row.to_string(),
-            category: None,
             pair: pair.map(str::to_string),
             counterfactual: partner.map(str::to_string),
-            prompt: String::new(),
-            options: String::new(),
-            label: "A".into(),
             image: image.into(),
-            images: 1,
-            boxes: String::new(),
-            prompt_tokens: 0,
-            visual_tokens: 0,
-            outcome: "scored".into(),
-            message: None,
+            ..crate::made::example(row, "A")
         }
     }
 

@@ -31,6 +31,10 @@ pub mod text;
 pub mod validity;
 pub mod verdict;
 
+#[cfg(test)]
+#[path = "../tests/made/mod.rs"]
+mod made;
+
 pub use audit::audit_run;
 pub use compare::compare;
 pub use error::{Error, Result};

@@ -1,11 +1,14 @@
 //! The probes of a whole run on made records: targets, layers, floors, clusters, the paper's pipeline.
 
+mod made;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use prism_audit::AuditSettings;
 use prism_audit::findings::ProbeFinding;
 use prism_audit::probe::{paper, probe_run};
+use prism_run::Intervention;
 use prism_run::random::Stream;
 use prism_run::records::{self, AnswerRow, ExampleRow};
 use prism_run::table::write_rows;
@@ -20,50 +23,19 @@ fn settings() -> AuditSettings {
 
 fn example(row: usize, id: usize) -> ExampleRow {
     ExampleRow {
-        row,
         id: format!("e{id}"),
         question_id: id.to_string(),
         category: Some(["color", "place"][id % 2].into()),
-        pair: None,
-        counterfactual: None,
-        prompt: "?".into(),
-        options: "x\ny\nz".into(),
-        label: LETTERS[id % 3].into(),
+        options: ["x", "y", "z"].map(String::from).to_vec(),
         image: format!("{id}.png"),
-        images: 1,
-        boxes: "[]".into(),
-        prompt_tokens: 1,
-        visual_tokens: 1,
-        outcome: "scored".into(),
-        message: None,
+        ..made::example(row, LETTERS[id % 3])
     }
 }
 
 /// A third of the answers are wrong, always by one letter.
 fn answer(row: usize) -> AnswerRow {
     let wrong = (row / 3).is_multiple_of(3);
-    AnswerRow {
-        row,
-        id: format!("e{row}"),
-        intervention: "clean".into(),
-        donor: None,
-        outcome: "scored".into(),
-        answer: Some(LETTERS[(row + usize::from(wrong)) % 3].into()),
-        correct: Some(!wrong),
-        text: String::new(),
-        generated: vec![],
-        changed: None,
-        steps_context: 0,
-        steps_target: 4,
-        gold_margin: None,
-        gold_logprob: None,
-        answer_entropy: None,
-        latent_norm: None,
-        perturbation_norm: None,
-        option_logprobs: None,
-        donor_label: None,
-        donor_margin: None,
-    }
+    made::answer(row, Intervention::CLEAN, Some(LETTERS[(row + usize::from(wrong)) % 3]), LETTERS[row % 3])
 }
 
 /// Noise, and the gold letter in the first columns as strongly as said.

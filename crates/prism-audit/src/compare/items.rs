@@ -119,6 +119,6 @@ mod tests {
         let items = Items::join(&[&paired], Intervention::CLEAN).unwrap();
         let paired = spread((0..2000).map(|_| items.redraw(&mut stream)[0].unwrap()));
         assert!((paired - 0.0707).abs() < 0.006, "pairs that agree count half, {paired}");
-        assert_eq!(Items::join(&[&one], "zero"), None);
+        assert_eq!(Items::join(&[&one], prism_run::Action::Zero.into()), None);
     }
 }

@@ -214,12 +214,14 @@ pub fn table(rows: &[SeedFinding]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use prism_run::Action;
+
     use super::*;
 
     fn answers(scores: &[f64]) -> Answers {
         let id = |i: usize| format!("e{i}");
         Answers {
-            scores: BTreeMap::from([("zero".into(), scores.iter().enumerate().map(|(i, s)| (id(i), *s)).collect())]),
+            scores: BTreeMap::from([(Action::Zero.into(), scores.iter().enumerate().map(|(i, s)| (id(i), *s)).collect())]),
             clusters: (0..scores.len()).map(|i| (id(i), format!("pair {}", i / 2))).collect(),
         }
     }
@@ -229,7 +231,7 @@ mod tests {
         let item = |i: usize, share: usize| if i % 10 < share { -1.0 } else { 0.0 };
         let of = |share: usize| answers(&(0..200).map(|i| item(i, share)).collect::<Vec<f64>>());
         let runs = [of(1), of(3), of(7)];
-        let found = one("v", "V", "zero", &runs.iter().collect::<Vec<_>>(), &AuditSettings::default());
+        let found = one("v", "V", Action::Zero.into(), &runs.iter().collect::<Vec<_>>(), &AuditSettings::default());
         assert_eq!((found.seeds, found.items, found.clusters, found.quantity.as_str()), (3, 200, 100, "delta"));
         assert!((found.mean.unwrap() + 11.0 / 30.0).abs() < 1e-12, "{found:?}");
         let width = |low: Option<f64>, high: Option<f64>| high.unwrap() - low.unwrap();
@@ -242,11 +244,11 @@ mod tests {
     #[test]
     fn equal_seeds_add_nothing_and_silent_ones_are_not_certain() {
         let same = answers(&(0..100).map(|i| if i % 5 == 0 { -1.0 } else { 0.0 }).collect::<Vec<f64>>());
-        let found = one("v", "V", "zero", &[&same, &same, &same], &AuditSettings::default());
+        let found = one("v", "V", Action::Zero.into(), &[&same, &same, &same], &AuditSettings::default());
         assert_eq!((found.tau2, found.i2), (Some(0.0), Some(0.0)));
         assert!(found.between_seeds.unwrap() < 1e-15, "the rounding of a mean of equal numbers: {found:?}");
         let silent = answers(&[0.0; 100]);
-        let found = one("v", "V", "zero", &[&silent, &silent], &AuditSettings::default());
+        let found = one("v", "V", Action::Zero.into(), &[&silent, &silent], &AuditSettings::default());
         assert!(found.effect_high.unwrap() > 0.01 && found.mean == Some(0.0), "{found:?}");
     }
 }

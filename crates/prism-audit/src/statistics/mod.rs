@@ -33,3 +33,10 @@ pub struct Interval {
     /// Upper bound.
     pub high: f64,
 }
+
+impl Interval {
+    /// Whether it has a width: one without says that nothing is uncertain, which no sample does.
+    pub fn has_width(&self) -> bool {
+        self.high > self.low
+    }
+}

@@ -59,14 +59,15 @@ impl Compared {
         match (self.joined, self.is_silent()) {
             (false, _) => self.counts.interval(level),
             (true, true) => self.silent().interval(level),
-            (true, false) => cluster_mean(&self.sums).and_then(|m| m.interval(level)).filter(|i| i.high > i.low),
+            (true, false) => cluster_mean(&self.sums).and_then(|m| m.interval(level)).filter(Interval::has_width),
         }
     }
 
-    /// Exact p of the equivalence test.
+    /// Exact p of the equivalence test. Clusters show no more with changes than they would without any.
     fn equivalence_p(&self, margin: f64) -> Option<f64> {
-        let counts = if self.joined && self.is_silent() { self.silent() } else { self.counts };
-        (self.counts.n > 0).then(|| equivalence_p(counts, margin))
+        let silent = if self.joined { equivalence_p(self.silent(), margin) } else { 0.0 };
+        let seen = if self.joined && self.is_silent() { silent } else { equivalence_p(self.counts, margin) };
+        (self.counts.n > 0).then(|| seen.max(silent))
     }
 
     /// Whether the change is shown to be inside the margin: score interval, exact p, and with clusters their interval.
