@@ -8,10 +8,12 @@ use anyhow::{Context, bail};
 use crate::steps::root;
 
 /// Files of `prism-run` that declare words: the parsers, which alone may compare them.
-const DECLARED: [&str; 6] = ["outcome.rs", "stage.rs", "verdict.rs", "intervention/action.rs", "intervention/class.rs", "intervention/scope.rs"];
+const DECLARED: [&str; 6] =
+    ["outcome.rs", "stage.rs", "verdict.rs", "intervention/action.rs", "intervention/class.rs", "intervention/scope.rs"];
 
 /// What stands before a word that is compared.
-const BEFORE: [&str; 9] = ["== ", "!= ", "== *", "starts_with(", "ends_with(", "strip_prefix(", "strip_suffix(", "split_once(", "matches!("];
+const BEFORE: [&str; 9] =
+    ["== ", "!= ", "== *", "starts_with(", "ends_with(", "strip_prefix(", "strip_suffix(", "split_once(", "matches!("];
 
 /// Fails with every line of the crates' sources that compares a word of the vocabulary as text.
 pub fn run() -> anyhow::Result<()> {
@@ -39,8 +41,8 @@ fn compares(line: &str, word: &str) -> bool {
     let prefix = format!("\"{word}:\"");
     !code.starts_with("//")
         && BEFORE.iter().any(|before| code.contains(&format!("{before}{quoted}")) || code.contains(&format!("{before}{prefix}")))
-        | code.contains(&format!("{quoted} =>"))
-        | code.contains(&format!("{quoted} | \""))
+            | code.contains(&format!("{quoted} =>"))
+            | code.contains(&format!("{quoted} | \""))
 }
 
 /// Every declared word: the text after `= "` in the declaring files.
@@ -73,7 +75,9 @@ fn sources(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
             let path = entry?.path();
             if path.is_dir() {
                 open.push(path);
-            } else if path.extension().is_some_and(|e| e == "rs") && !DECLARED.iter().any(|file| path.ends_with(Path::new("prism-run/src").join(file))) {
+            } else if path.extension().is_some_and(|e| e == "rs")
+                && !DECLARED.iter().any(|file| path.ends_with(Path::new("prism-run/src").join(file)))
+            {
                 found.push(path);
             }
         }

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use prism_run::{Mode, Stage};
 use prism_run::records::AlignmentRow;
+use prism_run::{Mode, Stage};
 
 use crate::findings::AlignmentFinding;
 use crate::statistics::percentile::deviation;
@@ -78,18 +78,7 @@ mod tests {
     use super::*;
 
     fn row(row: usize, mode: Mode, step: usize, cosine: f64) -> AlignmentRow {
-        AlignmentRow {
-            row,
-            mode,
-            stage: Stage::Target,
-            region: 0,
-            step,
-            cosine,
-            mse: 1.0,
-            l2: 2.0,
-            latent_norm: 3.0,
-            target_norm: 2.0,
-        }
+        AlignmentRow { row, mode, stage: Stage::Target, region: 0, step, cosine, mse: 1.0, l2: 2.0, latent_norm: 3.0, target_norm: 2.0 }
     }
 
     #[test]

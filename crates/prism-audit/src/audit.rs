@@ -39,7 +39,8 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
 
     let mut findings = Findings::default();
     if let Some(edited) = digests.filter(|names| !names.is_empty()) {
-        let text = format!("THE RECORDS WERE CHANGED after they were written: {}; these findings are of what lies there now", edited.join(", "));
+        let text =
+            format!("THE RECORDS WERE CHANGED after they were written: {}; these findings are of what lies there now", edited.join(", "));
         findings.warnings.push(WarningFinding { about: "records".into(), text });
     }
     let alignment_path = folder.join(files::ALIGNMENT);

@@ -1,9 +1,9 @@
 //! Faithfulness findings (method, section 7): what an intervention on the latents
 //! does to the outcomes, on the same examples, by category.
 
-use prism_run::{Intervention, Outcome};
 use prism_run::random::Stream;
 use prism_run::records::AnswerRow;
+use prism_run::{Intervention, Outcome};
 
 use crate::AuditSettings;
 use crate::clusters::Clusters;

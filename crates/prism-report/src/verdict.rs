@@ -17,7 +17,11 @@ pub fn sentence(study: &Study, part: &Part) -> String {
     match judged.as_slice() {
         [] => "Nothing can be said: no intervention was run.".into(),
         [(_, only)] if part.audits.len() == 1 => only.sentence.clone(),
-        _ => [contents(study, part, &judged), needs(study, part, &judged)].into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(" "),
+        _ => [contents(study, part, &judged), needs(study, part, &judged)]
+            .into_iter()
+            .filter(|s| !s.is_empty())
+            .collect::<Vec<_>>()
+            .join(" "),
     }
 }
 

@@ -49,7 +49,8 @@ fn figure_5_is_gap_against_response() {
     let variants = variants();
     // G is printed nowhere: (a) minus (b) of Table 3. Responses as printed in Table 4.
     let gaps = [69.1 - 32.5, 66.0 - 41.9, 64.9 - 33.0, 50.2 - 35.6, 48.7 - 34.6];
-    let responses = [("truncate", Action::Zero, [-2.6, -2.6, -1.1, 0.0, 2.1]), ("noise_0.1", Action::Noise(0.1), [-1.6, -0.5, 0.0, 2.1, 2.6])];
+    let responses =
+        [("truncate", Action::Zero, [-2.6, -2.6, -1.1, 0.0, 2.1]), ("noise_0.1", Action::Noise(0.1), [-1.6, -0.5, 0.0, 2.1, 2.6])];
     for (key, action, deltas) in responses {
         let points: Vec<gap_response::Point<'_>> = variants
             .iter()

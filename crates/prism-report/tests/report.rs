@@ -86,7 +86,9 @@ fn a_run_found_load_bearing_is_called_so() {
         (c.word, c.content, c.sentence) = (Verdict::LoadBearing, Content::Used, "The answers depend on what the block says.".into());
     });
     let page = page();
-    assert!(page.contains(">load-bearing</span>, block <span class=\"word changes\">needed</span>: <span class=\"why\">The answers depend"));
+    assert!(
+        page.contains(">load-bearing</span>, block <span class=\"word changes\">needed</span>: <span class=\"why\">The answers depend")
+    );
     assert!(page.contains("In one of ten runs (LVR · 42) the answers depend on what the block says"), "the headline counts the words");
 }
 
@@ -243,7 +245,8 @@ fn words_are_the_runs_own_whatever_stands_beside_them() {
     }
     let compared = Findings::read(&study.comparison).unwrap();
     let across = compared.verdict.iter().find(|v| v.intervention == Action::Remove.into() && v.variant == "lvr").unwrap();
-    let row = page.split("data-table=\"corruption\"").nth(1).unwrap().split("<tr ").find(|r| r.contains("data-intervention=\"remove\"")).unwrap();
+    let row =
+        page.split("data-table=\"corruption\"").nth(1).unwrap().split("<tr ").find(|r| r.contains("data-intervention=\"remove\"")).unwrap();
     assert!(row.contains(&format!("<td>{}</td>", escape(&p_value(across.across_holm_p)))), "{row}");
     assert!(page.contains("it moves no word"));
 }

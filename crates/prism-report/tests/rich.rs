@@ -125,7 +125,9 @@ fn the_first_screen_answers_four_questions_with_links_and_commands() {
     let root = place("brief");
     let page = page_of(&study(&root, 2), &root);
     let head = page.split("<header class=\"masthead\">").nth(1).unwrap().split("</header>").next().unwrap();
-    for question in ["Is what each block says used, and is the block needed?", "How sure is it?", "Which examples show it?", "How do I run it again?"] {
+    for question in
+        ["Is what each block says used, and is the block needed?", "How sure is it?", "Which examples show it?", "How do I run it again?"]
+    {
         assert!(head.contains(&format!("<dt>{question}</dt>")), "{question}");
     }
     assert!(head.contains("href=\"#example-") && head.contains("prism train --variant lvr --seed 42"));

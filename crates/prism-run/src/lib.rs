@@ -45,12 +45,12 @@ pub use intervention::{Action, Class, Donor, Intervention, Mixture, Role, Scope,
 pub use lengths::{Lengths, TrainedLengths};
 pub use outcome::Outcome;
 pub use path::{PathCell, Source, Weights};
+pub use place::{ArrivesAt, Cloud, NotedAt};
 pub use position::Position;
 pub use progress::{Progress, Silent};
 pub use protocol::{Exit, Protocol};
 pub use shard::Shard;
 pub use sight::Sight;
-pub use place::{ArrivesAt, Cloud, NotedAt};
 pub use stage::{Mode, Stage};
 pub use steps::{Budget, LengthCheck, StageSteps, StepBudget, Steps};
 pub use table::Table;

@@ -505,8 +505,24 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.parquet");
         let rows = vec![
-            Sample { name: "a".into(), count: 1, share: None, right: Some(true), ids: vec![1, 2], shares: None, texts: vec!["a\nb".into(), String::new()] },
-            Sample { name: "ä\n".into(), count: 2, share: Some(0.5), right: None, ids: vec![], shares: Some(vec![0.25, -1.0]), texts: vec![] },
+            Sample {
+                name: "a".into(),
+                count: 1,
+                share: None,
+                right: Some(true),
+                ids: vec![1, 2],
+                shares: None,
+                texts: vec!["a\nb".into(), String::new()],
+            },
+            Sample {
+                name: "ä\n".into(),
+                count: 2,
+                share: Some(0.5),
+                right: None,
+                ids: vec![],
+                shares: Some(vec![0.25, -1.0]),
+                texts: vec![],
+            },
         ];
         write_rows(&path, rows.clone()).unwrap();
         let first = std::fs::read(&path).unwrap();

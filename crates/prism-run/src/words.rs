@@ -82,7 +82,8 @@ mod tests {
 
     #[test]
     fn words_are_text_at_the_edge_and_types_within() {
-        let row = Words { outcome: Outcome::NoAnswer, second: None, list: vec!["zero".parse().unwrap(), "noise:0.3/target".parse().unwrap()] };
+        let row =
+            Words { outcome: Outcome::NoAnswer, second: None, list: vec!["zero".parse().unwrap(), "noise:0.3/target".parse().unwrap()] };
         let table = Table::from_rows([row.clone()]);
         assert_eq!(table.column("outcome"), Some(&Column::Text(vec![Some("no_answer".into())])));
         assert_eq!(table.column("list"), Some(&Column::Texts(vec![Some(vec!["zero".into(), "noise:0.3/target".into()])])));

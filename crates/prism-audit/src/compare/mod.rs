@@ -20,8 +20,8 @@ use rayon::prelude::*;
 use crate::faithfulness::ALL;
 use crate::findings::{Findings, VariantSummary, WarningFinding};
 use crate::statistics::clusters;
-use crate::{AuditSettings, Error, Result};
 use crate::verdict;
+use crate::{AuditSettings, Error, Result};
 
 pub use points::{Effect, Run, Unit};
 pub use seeds::table as seed_table;
@@ -101,7 +101,14 @@ fn read(folder: &Path) -> Result<Run> {
         .filter(|f| f.category == ALL && f.delta.is_some())
         .map(|f| (f.intervention, Effect { examples: f.examples, gained: f.gained, lost: f.lost }))
         .collect();
-    Ok(Run { summary: summary.clone(), effects, verdicts: findings.verdict, categories: findings.categories, conclusion: findings.conclusion, answers: items::read(folder)? })
+    Ok(Run {
+        summary: summary.clone(),
+        effects,
+        verdicts: findings.verdict,
+        categories: findings.categories,
+        conclusion: findings.conclusion,
+        answers: items::read(folder)?,
+    })
 }
 
 fn warnings(runs: &[Run]) -> Vec<WarningFinding> {

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use prism_run::{Cloud, Stage};
 use prism_run::records::LatentRow;
+use prism_run::{Cloud, Stage};
 
 use super::sets::{MOST, Named, Set, centred, norm, normalised, sets};
 use crate::findings::GeometryFinding;

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use prism_run::records::{AnswerRow, ExampleRow};
 use prism_run::Outcome;
+use prism_run::records::{AnswerRow, ExampleRow};
 
 /// What a probe predicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use prism_run::records::{AnswerRow, ExampleRow};
 use prism_run::Scope;
+use prism_run::records::{AnswerRow, ExampleRow};
 
 use super::{Difference, by_row, share};
 use crate::AuditSettings;

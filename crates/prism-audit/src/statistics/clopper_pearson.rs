@@ -60,13 +60,9 @@ mod tests {
     /// scipy.stats.beta.ppf(0.95, k + 1, n - k), scipy 1.16.
     #[test]
     fn bounds_are_scipys() {
-        for (k, n, expected) in [
-            (0.0, 59, 0.049_507_4),
-            (1.0, 100, 0.046_559_81),
-            (2.0, 400, 0.015_644_5),
-            (8.0, 300, 0.047_533_6),
-            (1.5, 150, 0.036_2),
-        ] {
+        for (k, n, expected) in
+            [(0.0, 59, 0.049_507_4), (1.0, 100, 0.046_559_81), (2.0, 400, 0.015_644_5), (8.0, 300, 0.047_533_6), (1.5, 150, 0.036_2)]
+        {
             let found = upper(k, f64::from(n), 0.95).unwrap();
             assert!((found - expected).abs() < 6e-4, "{k} of {n}: {found} against {expected}");
         }

@@ -55,9 +55,8 @@ pub fn partner_counts(v: &VerdictFinding) -> bool {
 /// The answer to the first question.
 pub fn answer(evidence: &Evidence<'_>, settings: &AuditSettings) -> Answer {
     let decisive = &evidence.decisive;
-    let with = |of: &dyn Fn(&VerdictFinding) -> bool| -> Vec<Intervention> {
-        decisive.iter().filter(|v| of(v)).map(|v| v.intervention).collect()
-    };
+    let with =
+        |of: &dyn Fn(&VerdictFinding) -> bool| -> Vec<Intervention> { decisive.iter().filter(|v| of(v)).map(|v| v.intervention).collect() };
     let found = |content, rule: &str, on: Vec<Intervention>| Answer { content, rule: rule.into(), on, category: None, needed: None };
     let (used, misleading) = (with(&|v| moves(v, -1.0)), with(&|v| moves(v, 1.0)));
     match (used.is_empty(), misleading.is_empty()) {
@@ -113,7 +112,9 @@ pub fn answer(evidence: &Evidence<'_>, settings: &AuditSettings) -> Answer {
             return Answer { needed, ..found(Content::Undecided, &rule, vec![category.intervention]) };
         }
         return match unchanged {
-            true => found(Content::NotUsed, "in every decisive intervention fewer answers change than the margin, by the upper bound", all()),
+            true => {
+                found(Content::NotUsed, "in every decisive intervention fewer answers change than the margin, by the upper bound", all())
+            }
             false => {
                 let rule = "answers change, and in every decisive intervention accuracy and choice are equivalent within the margin";
                 found(Content::WithoutNetEffect, rule, all())

@@ -1,7 +1,7 @@
 //! The numbers of one intervention: everything its word rests on, and no word.
 
-use prism_run::{Effect, Family};
 use prism_run::records::AnswerRow;
+use prism_run::{Effect, Family};
 
 use crate::AuditSettings;
 use crate::clusters::Clusters;

@@ -141,8 +141,12 @@ pub fn verdicts(branches: &[Branch<'_>], clusters: &Clusters, settings: &AuditSe
     let mut found: Vec<VerdictFinding> = acting
         .map(|branch| match within_view(branch, branches) {
             // Where blocks opened and none of these examples ran under it, it could not be done.
-            Some(branch) => VerdictFinding { baseline: !(opens && branch.pairs.is_empty()), ..measure::measure(&branch, clusters, settings) },
-            None => VerdictFinding { baseline: false, ..measure::measure(&Branch { pairs: Vec::new(), ..branch.clone() }, clusters, settings) },
+            Some(branch) => {
+                VerdictFinding { baseline: !(opens && branch.pairs.is_empty()), ..measure::measure(&branch, clusters, settings) }
+            }
+            None => {
+                VerdictFinding { baseline: false, ..measure::measure(&Branch { pairs: Vec::new(), ..branch.clone() }, clusters, settings) }
+            }
         })
         .collect();
     adjust(&mut found);

@@ -20,9 +20,8 @@ pub struct Answer {
 /// The answer to the second question, from the members of the declared set that were run.
 pub fn answer(presence: &[&VerdictFinding]) -> Answer {
     let found = |need, rule: &str, on: Vec<Intervention>| Answer { need, rule: rule.into(), on };
-    let with = |of: &dyn Fn(&VerdictFinding) -> bool| -> Vec<Intervention> {
-        presence.iter().filter(|v| of(v)).map(|v| v.intervention).collect()
-    };
+    let with =
+        |of: &dyn Fn(&VerdictFinding) -> bool| -> Vec<Intervention> { presence.iter().filter(|v| of(v)).map(|v| v.intervention).collect() };
     let ran = with(&|v| v.holm_p.is_some());
     if ran.is_empty() {
         return found(Need::NotDefined, "the block was left out in no example: not asked for, or the protocol cannot", Vec::new());
@@ -36,7 +35,9 @@ pub fn answer(presence: &[&VerdictFinding]) -> Answer {
             let rule = "leaving the block out lowers accuracy in one way and raises it in another";
             return found(Need::Undecided, rule, [needed, in_the_way].concat());
         }
-        (false, true) => return found(Need::Needed, "without the block accuracy falls by at least the margin, the choice included", needed),
+        (false, true) => {
+            return found(Need::Needed, "without the block accuracy falls by at least the margin, the choice included", needed);
+        }
         (true, false) => return found(Need::InTheWay, "without the block accuracy rises by at least the margin", in_the_way),
         (true, true) => {}
     }

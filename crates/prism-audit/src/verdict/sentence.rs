@@ -43,7 +43,9 @@ fn what_it_says(answer: &content::Answer, verdicts: &[VerdictFinding]) -> String
         Content::NotUsed => {
             format!("The answers do not depend on what the block says (at most {} of {} change under any exchange)", most.0, most.1)
         }
-        Content::Used => format!("The answers depend on what the block says ({} points with another example's content)", points(largest(-1.0))),
+        Content::Used => {
+            format!("The answers depend on what the block says ({} points with another example's content)", points(largest(-1.0)))
+        }
         Content::Misleading => {
             format!("What the block says misleads ({} points with another example's content)", points(largest(1.0)))
         }

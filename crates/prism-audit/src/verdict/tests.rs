@@ -92,8 +92,10 @@ impl Run {
             }
         };
         let all = std::iter::once((Intervention::CLEAN, &self.clean)).chain(self.under.iter().map(|(i, letters)| (*i, letters)));
-        let answers: Vec<AnswerRow> =
-            all.flat_map(|(i, letters)| letters.iter().enumerate().map(move |(row, letter)| (row, i, *letter))).map(|(row, i, l)| answer(row, i, l)).collect();
+        let answers: Vec<AnswerRow> = all
+            .flat_map(|(i, letters)| letters.iter().enumerate().map(move |(row, letter)| (row, i, *letter)))
+            .map(|(row, i, l)| answer(row, i, l))
+            .collect();
         let branches = branches(Path::new("answers.parquet"), &examples, &answers).unwrap();
         judge(&branches, &examples, &Clusters::of(&examples), &AuditSettings::default())
     }
@@ -260,8 +262,10 @@ fn agreement_never_takes_not_used_away() {
         if run.judged().conclusion.content != Content::NotUsed {
             continue;
         }
-        let changed: Vec<(usize, usize)> =
-            (0..4).flat_map(|at| (0..run.clean.len()).map(move |row| (at, row))).filter(|(at, row)| content(&run)[*at][*row] != run.clean[*row]).collect();
+        let changed: Vec<(usize, usize)> = (0..4)
+            .flat_map(|at| (0..run.clean.len()).map(move |row| (at, row)))
+            .filter(|(at, row)| content(&run)[*at][*row] != run.clean[*row])
+            .collect();
         for _ in 0..4 {
             // One answer, or several at once.
             let share = [0.0, 0.5][s.below(2)];

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use prism_run::{Mode, NotedAt, Outcome, RegionBox};
 use prism_run::records::{AttentionRow, LatentRow, MapRow};
+use prism_run::{Mode, NotedAt, Outcome, RegionBox};
 
 use super::heat::{self, Ink};
 use super::{Example, Links, boxes};

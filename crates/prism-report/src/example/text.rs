@@ -169,7 +169,12 @@ mod tests {
     #[test]
     fn latents_stand_where_their_tokens_were_not_read() {
         let text = "a<|ctx_start|> x y z<|ctx_end|><|tgt_start|><|lvr|> B<|tgt_end|>\n<answer> B";
-        let steps = [step(Stage::Context, 0, " y"), step(Stage::Context, 1, " z"), step(Stage::Context, 2, "<|ctx_end|>"), step(Stage::Target, 0, " B")];
+        let steps = [
+            step(Stage::Context, 0, " y"),
+            step(Stage::Context, 1, " z"),
+            step(Stage::Context, 2, "<|ctx_end|>"),
+            step(Stage::Target, 0, " B"),
+        ];
         let (parts, found) = parts(text, &steps.iter().collect::<Vec<_>>());
         assert!(found);
         let expected = vec![

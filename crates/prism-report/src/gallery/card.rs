@@ -192,11 +192,7 @@ fn texts_html(study: &Study, part: &Part, runs: &[usize], interventions: &[Inter
             written.push(&a.text);
             let cut = if a.cut > 0 { format!(" <small>… {} more characters</small>", a.cut) } else { String::new() };
             let text = if a.text.is_empty() { "<small>nothing</small>".to_string() } else { escape(&a.text) };
-            let _ = write!(
-                out,
-                "<dt>{} <small>{intervention}</small></dt><dd><code dir=\"auto\">{text}</code>{cut}</dd>",
-                escape(name)
-            );
+            let _ = write!(out, "<dt>{} <small>{intervention}</small></dt><dd><code dir=\"auto\">{text}</code>{cut}</dd>", escape(name));
         }
     }
     out.push_str("</dl><p class=\"rest\">Under one variant a text equal to an earlier one is not repeated.</p></details>");

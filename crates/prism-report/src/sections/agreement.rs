@@ -38,8 +38,9 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         charts.push((free, "Free-running".to_string()));
     }
     let targets = || {
-        let of =
-            |a: &Audit| a.findings.alignment.iter().filter(|f| f.stage == Stage::Target && f.mode == Mode::TeacherForced).map(|f| f.examples).max();
+        let of = |a: &Audit| {
+            a.findings.alignment.iter().filter(|f| f.stage == Stage::Target && f.mode == Mode::TeacherForced).map(|f| f.examples).max()
+        };
         part.audits.iter().filter_map(of)
     };
     let over = match (targets().min(), targets().max()) {

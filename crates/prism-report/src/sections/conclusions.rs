@@ -109,7 +109,8 @@ pub fn brief(study: &Study, part: &Part) -> String {
     let (open, folded) = lines.split_at(lines.len().min(OPEN));
     let mut out = format!("<ul class=\"standings\">{}</ul>", open.concat());
     if !folded.is_empty() {
-        let _ = write!(out, "<details><summary>{} more runs</summary><ul class=\"standings\">{}</ul></details>", folded.len(), folded.concat());
+        let _ =
+            write!(out, "<details><summary>{} more runs</summary><ul class=\"standings\">{}</ul></details>", folded.len(), folded.concat());
     }
     out
 }

@@ -132,7 +132,8 @@ fn key_figures(study: &Study, part: &Part) -> String {
     for (class, asked) in [(Class::Content, "another content"), (Class::Presence, "less than the block")] {
         let of_class = |v: &&VerdictFinding| v.class == class && v.intervention.is_whole();
         let all = part.audits.iter().flat_map(|a| a.findings.verdict.iter().filter(of_class).map(move |v| (a, v)));
-        let largest = all.filter_map(|(a, v)| Some((a, v, a.change(v.intervention)?))).max_by(|x, y| x.2.delta.abs().total_cmp(&y.2.delta.abs()));
+        let largest =
+            all.filter_map(|(a, v)| Some((a, v, a.change(v.intervention)?))).max_by(|x, y| x.2.delta.abs().total_cmp(&y.2.delta.abs()));
         let Some((audit, v, change)) = largest else { continue };
         let what = format!(
             "largest change with {asked}, points, 95 % {}: {} under {}",

@@ -23,8 +23,11 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         for audit in &part.audits {
             let most = audit.findings.geometry.iter().map(|f| f.vectors).max().unwrap_or(0);
             for stage in [Stage::Context, Stage::Target] {
-                let of =
-                    audit.findings.geometry.iter().filter(|f| f.mode == Cloud::FreeRunning && f.stage == stage && is_drawn(f.vectors, most));
+                let of = audit
+                    .findings
+                    .geometry
+                    .iter()
+                    .filter(|f| f.mode == Cloud::FreeRunning && f.stage == stage && is_drawn(f.vectors, most));
                 let points: Vec<Point> = of.filter_map(|f| Some(Point { x: f.step as f64, y: pick(f)?, ..Point::default() })).collect();
                 if !points.is_empty() {
                     all.push(Line { run: run(study, part, audit), name: format!("{stage} stage"), points });

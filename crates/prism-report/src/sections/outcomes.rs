@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::{Builder, row_start};
+use crate::change::ALL;
 use crate::html::escape;
 use crate::number::{decimal, interval, percent};
-use crate::change::ALL;
 use crate::study::{Part, Study};
 
 /// The section.

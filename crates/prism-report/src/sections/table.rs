@@ -40,7 +40,15 @@ impl Table {
     }
 
     /// A row of escaped cells. Where there are fewer than columns, `reason` fills the rest.
-    pub fn row(&mut self, study: &Study, part: &Part, audit: &Audit, intervention: Option<Intervention>, cells: &[String], reason: Option<&str>) {
+    pub fn row(
+        &mut self,
+        study: &Study,
+        part: &Part,
+        audit: &Audit,
+        intervention: Option<Intervention>,
+        cells: &[String],
+        reason: Option<&str>,
+    ) {
         let whose = (audit.variant, audit.seed);
         self.html.push_str(&row_start(study, part, audit, self.last != Some(whose), intervention));
         self.last = Some(whose);

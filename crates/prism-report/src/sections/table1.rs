@@ -93,7 +93,9 @@ fn run_row(study: &Study, part: &Part, audit: &Audit, interventions: &[Intervent
     );
     for i in interventions {
         match audit.change(*i) {
-            None if audit.is_silent() && audit.effect(*i).is_some() => t.push_str("<td class=\"soft\" title=\"the block never opened\"><i>no latents</i></td>"),
+            None if audit.is_silent() && audit.effect(*i).is_some() => {
+                t.push_str("<td class=\"soft\" title=\"the block never opened\"><i>no latents</i></td>")
+            }
             Some(c) => {
                 let _ = write!(t, "<td>{} <small>{}/{}</small></td>", points(Some(c.delta)), c.gained, c.lost);
             }

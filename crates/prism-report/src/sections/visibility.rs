@@ -29,7 +29,8 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         crossed()
             .filter_map(|(a, f)| {
                 let (value, low, high) = pick(f);
-                let row = if f.view == View::ImageHidden { f.intervention.to_string() } else { format!("{} ({})", f.intervention, view(f.view)) };
+                let row =
+                    if f.view == View::ImageHidden { f.intervention.to_string() } else { format!("{} ({})", f.intervention, view(f.view)) };
                 Some(Mark { run: run(study, part, a), row, key: Some(f.intervention), value: value?, low, high })
             })
             .collect()

@@ -23,8 +23,12 @@ fn stage(stage: Stage) -> &'static str {
 fn content(content: Content) -> &'static str {
     match content {
         Content::Used => "what the block says is used: with another example\u{2019}s content accuracy falls by at least the margin",
-        Content::Misleading => "what the block says is used and does harm: with another example\u{2019}s content accuracy rises by at least the margin",
-        Content::NotUsed => "what the block says is not used: under no decisive intervention do as many answers change as the margin, by the upper bound",
+        Content::Misleading => {
+            "what the block says is used and does harm: with another example\u{2019}s content accuracy rises by at least the margin"
+        }
+        Content::NotUsed => {
+            "what the block says is not used: under no decisive intervention do as many answers change as the margin, by the upper bound"
+        }
         Content::WithoutNetEffect => "what the block says changes answers, and accuracy and choice stay equivalent within the margin",
         Content::InPart => "the whole shows no loss, and a category of questions does",
         Content::Undecided => "neither use nor its absence is shown; the clause says why",
@@ -36,7 +40,9 @@ fn content(content: Content) -> &'static str {
 /// What the answer to the second question says.
 fn need(need: Need) -> &'static str {
     match need {
-        Need::Needed => "without the block accuracy falls by at least the margin, the choice included; a model that was always trained to open its block has not learnt to do without: needed is not useful",
+        Need::Needed => {
+            "without the block accuracy falls by at least the margin, the choice included; a model that was always trained to open its block has not learnt to do without: needed is not useful"
+        }
         Need::OnlyForm => "without it answers cannot be parsed; the choice is equivalent",
         Need::InTheWay => "without it accuracy rises by at least the margin",
         Need::Indifferent => "without it accuracy is equivalent within the margin",
@@ -50,7 +56,9 @@ fn need(need: Need) -> &'static str {
 /// What the word of an intervention says.
 fn effect(effect: Effect) -> &'static str {
     match effect {
-        Effect::Unchanged => "the share of answers whose letter or parse state changes is below the margin, by its one-sided 95 % upper bound",
+        Effect::Unchanged => {
+            "the share of answers whose letter or parse state changes is below the margin, by its one-sided 95 % upper bound"
+        }
         Effect::Equivalent => "answers change, and accuracy and choice are equivalent within the margin",
         Effect::Loses => "accuracy falls, and the choice with it, each after Holm\u{2019}s adjustment",
         Effect::Gains => "accuracy rises, and the choice with it, each after Holm\u{2019}s adjustment",
@@ -83,7 +91,10 @@ const MEASURES: [(&str, &str); 16] = [
     ("points", "difference of two percentages"),
     ("margin", "the largest change that would still be called none, fixed before the run"),
     ("McNemar, Holm", "the exact test of gained against lost answers, and its adjustment over the run\u{2019}s tests of the same family"),
-    ("decisive", "declared before the run: the content set answers the first question, the presence set the second; everything else explains"),
+    (
+        "decisive",
+        "declared before the run: the content set answers the first question, the presence set the second; everything else explains",
+    ),
     (
         "strength",
         "root mean square distance of what was put in from the example\u{2019}s clean latents, each dimension over its natural spread over examples; random donors have about 1.4",
@@ -121,7 +132,10 @@ pub fn html(study: &Study, builder: &mut Builder) -> String {
     group("Stages of a block", &Stage::ALL.map(|s| spoken(&format!("{s} stage"), stage(s))));
     let runs = || study.parts.iter().flat_map(|p| &p.audits).filter_map(|a| a.conclusion());
     let words: Vec<_> = Content::ALL.into_iter().filter(|c| runs().any(|r| r.content == *c)).collect();
-    group("The word of a run: is what its block says used?", &words.iter().map(|c| spoken(&Verdict::from(*c), content(*c))).collect::<Vec<_>>());
+    group(
+        "The word of a run: is what its block says used?",
+        &words.iter().map(|c| spoken(&Verdict::from(*c), content(*c))).collect::<Vec<_>>(),
+    );
     let needs: Vec<_> = Need::ALL.into_iter().filter(|n| runs().any(|r| r.presence == *n)).collect();
     group("Of its block: is it needed?", &needs.iter().map(|n| spoken(n, need(*n))).collect::<Vec<_>>());
     let shown = || study.parts.iter().flat_map(|p| &p.audits).flat_map(|a| &a.findings.verdict);

@@ -4,8 +4,8 @@
 use prism_run::Class;
 
 use super::{Look, Screen};
-use crate::number::{interval, points};
 use crate::change::Change;
+use crate::number::{interval, points};
 use crate::study::{Part, Study};
 
 /// Most columns the plot takes.

@@ -4,8 +4,8 @@ use prism_audit::verdict::in_words;
 use prism_run::Intervention;
 
 use super::{Look, Screen, profile};
-use crate::number::{decimal, interval, percent, points};
 use crate::change::ALL;
+use crate::number::{decimal, interval, percent, points};
 use crate::study::{Audit, Part, Study};
 use crate::verdict;
 

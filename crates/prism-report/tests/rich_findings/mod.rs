@@ -21,17 +21,25 @@ pub fn enrich(audit: &Path) {
     findings.visibility = vec![visibility("clean", &mut s), visibility("zero@image-hidden", &mut s)];
     findings.doses = vec![dose("clean", 0.0, &mut s), dose("noise:0.1", 0.1, &mut s), dose("noise:1", 1.0, &mut s)];
     findings.steps = (0..4).map(|i| step(i, &mut s)).collect();
-    findings.donors = vec![donor("swap", None, &mut s), donor("swap:same-answer", Some("no example has a donor of another letter"), &mut s)];
-    findings.counterfactual =
-        vec![partner(ArrivesAt::Visual, None, &mut s), partner(ArrivesAt::Target, Some(0), &mut s), partner(ArrivesAt::Target, Some(1), &mut s)];
+    findings.donors =
+        vec![donor("swap", None, &mut s), donor("swap:same-answer", Some("no example has a donor of another letter"), &mut s)];
+    findings.counterfactual = vec![
+        partner(ArrivesAt::Visual, None, &mut s),
+        partner(ArrivesAt::Target, Some(0), &mut s),
+        partner(ArrivesAt::Target, Some(1), &mut s),
+    ];
     findings.geometry = (0..4).map(|i| geometry(Cloud::FreeRunning, i, &mut s)).collect();
     findings.geometry.push(geometry(Cloud::TeacherTarget, 0, &mut s));
-    findings.retrieval =
-        (0..4).flat_map(|i| [Cloud::FreeRunning, Cloud::TeacherForced].map(|mode| (mode, i))).map(|(mode, i)| retrieval(mode, i, &mut s)).collect();
+    findings.retrieval = (0..4)
+        .flat_map(|i| [Cloud::FreeRunning, Cloud::TeacherForced].map(|mode| (mode, i)))
+        .map(|(mode, i)| retrieval(mode, i, &mut s))
+        .collect();
     findings.lens =
         (0..4).flat_map(|i| [Some(0), Some(2), None].map(|layer| (i, layer))).map(|(i, layer)| lens(i, layer, &mut s)).collect();
     findings.attention = (0..4)
-        .flat_map(|layer| [(NotedAt::Target, Some(0)), (NotedAt::Target, Some(1)), (NotedAt::Answer, None)].map(|(place, step)| (place, step, layer)))
+        .flat_map(|layer| {
+            [(NotedAt::Target, Some(0)), (NotedAt::Target, Some(1)), (NotedAt::Answer, None)].map(|(place, step)| (place, step, layer))
+        })
         .map(|(place, step, layer)| attention(place, step, layer, &mut s))
         .collect();
     findings.projection =

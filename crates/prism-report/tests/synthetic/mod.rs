@@ -375,7 +375,14 @@ fn probes(v: &(&str, &str, f64, f64, f64, f64), seed: usize) -> Vec<ProbeFinding
 }
 
 /// What the audit itself makes of the made-up answers.
-fn judged(run: &Path, v: &(&str, &str, f64, f64, f64, f64), seed: i64, examples: &[ExampleRow], answers: &[AnswerRow], findings: &mut Findings) {
+fn judged(
+    run: &Path,
+    v: &(&str, &str, f64, f64, f64, f64),
+    seed: i64,
+    examples: &[ExampleRow],
+    answers: &[AnswerRow],
+    findings: &mut Findings,
+) {
     let settings = AuditSettings { replicates: 100, ..AuditSettings::default() };
     let branches = prism_audit::pairs::branches(&run.join("made up"), examples, answers).unwrap();
     let clusters = Clusters::of(examples);

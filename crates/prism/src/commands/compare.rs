@@ -58,7 +58,10 @@ pub fn compare_runs(runs: &[PathBuf], out: Option<&Path>, settings: &AuditSettin
     for conclusion in &findings.conclusion {
         let seed = conclusion.seed.map_or_else(String::new, |seed| format!(" seed {seed}"));
         let qualifier = conclusion.qualifier.as_ref().map_or_else(String::new, |q| format!(" ({q})"));
-        text.push_str(&format!("\n{}{seed}: {}; block {}{qualifier}. {}", conclusion.variant, conclusion.word, conclusion.presence, conclusion.sentence));
+        text.push_str(&format!(
+            "\n{}{seed}: {}; block {}{qualifier}. {}",
+            conclusion.variant, conclusion.word, conclusion.presence, conclusion.sentence
+        ));
     }
     for warning in &findings.warnings {
         text.push_str(&format!("\nnote: {}", warning.text));

@@ -4,8 +4,8 @@ use prism_audit::findings::ValidityFinding;
 use prism_audit::statistics::wilson::wilson;
 use prism_audit::text::{percent, table};
 use prism_audit::validity::{self, expected};
-use prism_run::{Variant, Verdict};
 use prism_run::table::write_rows;
+use prism_run::{Variant, Verdict};
 
 use super::study::Study;
 use crate::Context;
@@ -50,15 +50,22 @@ fn describe(found: &[ValidityFinding]) -> String {
             let seed = f.seed.map_or_else(String::new, |seed| seed.to_string());
             let halves = format!("{} of {}", f.halves_wrong, f.halves);
             let shams = format!("{} of {}", f.shams_changed, f.shams);
-            vec![f.variant.clone(), seed, percent(f.accuracy), f.expected.to_string(), format!("{}; block {}", f.word, f.presence), halves, shams]
+            vec![
+                f.variant.clone(),
+                seed,
+                percent(f.accuracy),
+                f.expected.to_string(),
+                format!("{}; block {}", f.word, f.presence),
+                halves,
+                shams,
+            ]
         })
         .collect();
     let header = ["control", "seed", "accuracy", "must be", "is", "wrong on half the questions", "shams changed"];
     let mut text = table(&header, &rows);
-    for (verdict, error) in [
-        (Verdict::LoadBearing, "positive controls not called load-bearing"),
-        (Verdict::Bypassed, "negative controls not called bypassed"),
-    ] {
+    for (verdict, error) in
+        [(Verdict::LoadBearing, "positive controls not called load-bearing"), (Verdict::Bypassed, "negative controls not called bypassed")]
+    {
         let of: Vec<&ValidityFinding> = found.iter().filter(|f| f.expected == verdict).collect();
         let wrong = of.iter().filter(|f| !f.holds).count();
         let (halves_wrong, halves): (usize, usize) = (of.iter().map(|f| f.halves_wrong).sum(), of.iter().map(|f| f.halves).sum());

@@ -14,8 +14,8 @@ use prism_run::Intervention;
 
 use super::table::Table;
 use super::{Figure, Written, write_figures, write_tables};
-use crate::charts::theme::VariantStyle;
 use crate::change::Change;
+use crate::charts::theme::VariantStyle;
 use crate::study::Study;
 use crate::{Error, ReportInputs};
 

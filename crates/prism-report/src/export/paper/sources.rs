@@ -8,9 +8,9 @@ use prism_run::{Action, Donor, Intervention, Position};
 
 use super::super::table::Table;
 use super::{Line, Probe, Source};
+use crate::change::Change;
 use crate::charts::theme::VariantStyle;
 use crate::number::{correlation, decimal, interval, p_value};
-use crate::change::Change;
 use crate::study::{Part, Study};
 
 /// The paper's corruptions: their names in its table, and what they are.

@@ -2,8 +2,8 @@
 
 use super::super::table::Table;
 use super::{Line, Source};
-use crate::number::{decimal, interval, percent, points};
 use crate::change::Change;
+use crate::number::{decimal, interval, percent, points};
 
 impl Source {
     /// Tables 1 to 4.

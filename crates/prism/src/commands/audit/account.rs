@@ -22,7 +22,20 @@ pub fn verdict(manifest: &Manifest, findings: &Findings) -> anyhow::Result<Map<S
     let mut told = Map::new();
     if let Some(c) = findings.conclusion.first().filter(|_| words) {
         let Value::Object(fields) = serde_json::to_value(c)? else { return Ok(told) };
-        let kept = ["content", "presence", "word", "sentence", "qualifier", "rule", "examples", "opened", "changed_bound", "needed", "margin", "alpha"];
+        let kept = [
+            "content",
+            "presence",
+            "word",
+            "sentence",
+            "qualifier",
+            "rule",
+            "examples",
+            "opened",
+            "changed_bound",
+            "needed",
+            "margin",
+            "alpha",
+        ];
         told.extend(fields.into_iter().filter(|(key, _)| kept.contains(&key.as_str())));
     }
     told.insert("k".into(), manifest.steps_by_stage().map_or(Value::Null, |steps| json!(steps)));
