@@ -43,7 +43,7 @@ TEXT, INT, REAL, BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 examples = {
     "row": (rows.tolist(), INT), "id": ([f"e{i}" for i in rows], TEXT), "question_id": ([str(i) for i in rows], TEXT),
     "category": ([["attribute", "position"][i // 2 % 2] for i in rows], TEXT), "pair": ([None] * N, TEXT),
-    "counterfactual": ([f"e{i ^ 1}" for i in rows], TEXT), "prompt": (["?"] * N, TEXT), "options": (["a\nb\nc\nd"] * N, TEXT),
+    "counterfactual": ([f"e{i ^ 1}" for i in rows], TEXT), "prompt": (["?"] * N, TEXT), "options": ([["a", "b", "c", "d"]] * N, pa.list_(TEXT)),
     "label": (labels.tolist(), TEXT), "image": ([f"{i}.png" for i in rows], TEXT), "images": ([1] * N, INT), "boxes": (["[]"] * N, TEXT),
     "prompt_tokens": ([30] * N, INT), "visual_tokens": ([16] * N, INT), "outcome": (["scored"] * N, TEXT), "message": ([None] * N, TEXT),
 }
@@ -61,23 +61,29 @@ for name, share in skill.items():
         letter = labels[i] if right else rng.choice([x for x in "ABCD" if x != labels[i]])
         if name == "swap" and rng.random() < 0.6:
             letter = labels[donor[i]]
+        # Some answers cannot be parsed: other examples in the clean run than under the swap.
+        missing = (name == "clean" and i % 13 == 5) or (name == "swap" and i % 9 == 4)
         if name == "sham":
             clean = answers[i]
-            letter, logprobs = clean["answer"], np.array(clean["option_logprobs"])
+            letter, missing = clean["answer"], clean["answer"] is None
+            logprobs = logprobs if missing else np.array(clean["option_logprobs"])
         order = "ABCD".index
-        margin = lambda x: float(logprobs[order(x)] - max(np.delete(logprobs, order(x))))
+        margin = lambda x: None if missing else float(logprobs[order(x)] - max(np.delete(logprobs, order(x))))
+        letter = None if missing else str(letter)
         answers.append({
-            "row": int(i), "id": f"e{i}", "intervention": name, "donor": int(donor[i]) if name == "swap" else None, "outcome": "scored",
-            "answer": str(letter), "correct": bool(letter == labels[i]), "text": "", "generated": [order(letter)],
+            "row": int(i), "id": f"e{i}", "intervention": name, "donor": int(donor[i]) if name == "swap" else None, "outcome": "no_answer" if missing else "scored",
+            "answer": letter, "correct": bool(letter == labels[i]), "text": "", "generated": [-1 if missing else order(letter)],
             "changed": None if name == "clean" else bool(letter != answers[i]["answer"]), "steps_context": 0, "steps_target": 2,
-            "gold_margin": margin(labels[i]), "gold_logprob": float(logprobs[order(labels[i])]), "answer_entropy": 1.0,
+            "gold_margin": margin(labels[i]), "gold_logprob": None if missing else float(logprobs[order(labels[i])]), "answer_entropy": 1.0,
             "latent_norm": 5.0, "perturbation_norm": {"clean": None, "sham": 0.0, "noise:0.3": 1.5, "noise:1": 4.75}.get(name, 5.0),
-            "option_logprobs": logprobs.tolist(), "donor_label": str(labels[donor[i]]) if name == "swap" else None,
+            # Squared, over the natural spread; absent where nothing foreign is put in.
+            "strength": None if name in ("clean", "sham", "clean@image-hidden") else 2.0,
+            "option_logprobs": None if missing else logprobs.tolist(), "donor_label": str(labels[donor[i]]) if name == "swap" else None,
             "donor_margin": margin(labels[donor[i]]) if name == "swap" else None,
         })
 schema = {"row": INT, "id": TEXT, "intervention": TEXT, "donor": INT, "outcome": TEXT, "answer": TEXT, "correct": BOOL, "text": TEXT,
           "generated": pa.list_(INT), "changed": BOOL, "steps_context": INT, "steps_target": INT, "gold_margin": REAL, "gold_logprob": REAL,
-          "answer_entropy": REAL, "latent_norm": REAL, "perturbation_norm": REAL, "option_logprobs": pa.list_(REAL), "donor_label": TEXT,
+          "answer_entropy": REAL, "latent_norm": REAL, "perturbation_norm": REAL, "strength": REAL, "option_logprobs": pa.list_(REAL), "donor_label": TEXT,
           "donor_margin": REAL}
 pq.write_table(pa.table({k: column([a[k] for a in answers], t) for k, t in schema.items()}), root / "records/answers.parquet")
 
@@ -133,6 +139,14 @@ def geometry(x):
             "first_share": float(np.linalg.eigvalsh(np.cov(x.T))[-1] / np.cov(x.T).trace())}
 
 
+def geometries(steps):
+    """Of consecutive steps, with the mean cosine of an example's vector to its own of the step before."""
+    found = [geometry(x) for x in steps]
+    for one, x, before in zip(found[1:], steps[1:], steps):
+        one["previous_cosine"] = float(np.diag(cosine_similarity(x.astype(np.float64), before.astype(np.float64))).mean())
+    return found
+
+
 def retrieval(h, v):
     h, v = h.astype(np.float64), v.astype(np.float64)
     off = ~np.eye(len(h), dtype=bool)
@@ -176,7 +190,8 @@ visibility["majority"] = float(pandas.Series(labels).value_counts(normalize=True
 
 swap = frame[frame.intervention == "swap"].set_index("row")
 clean = frame[frame.intervention == "clean"].set_index("row")
-used = swap[swap.donor_label.to_numpy() != labels]
+# Only examples parsed both ways: a missing answer is for nobody.
+used = swap[(swap.donor_label.to_numpy() != labels) & swap.answer.notna().to_numpy() & clean.answer.notna().to_numpy()]
 base = clean.loc[used.index]
 said = (used.answer == used.donor_label).astype(float), (base.answer == used.donor_label).astype(float)
 
@@ -187,14 +202,17 @@ def margin_of(row):
     return l[k] - max(np.delete(l, k))
 
 
-# Matches with the donor's letter beyond the mean over all exchanges of donors among examples of the same gold letter.
-frame_used = pandas.DataFrame({"answer": used.answer, "donor": used.donor_label, "gold": labels[used.index.to_numpy()]})
+# Matches with the donor's letter beyond the mean over all exchanges of donors among examples of the same gold letter,
+# under the swap minus in the clean run.
+frame_used = pandas.DataFrame({"swap": used.answer, "clean": base.answer, "donor": used.donor_label, "gold": labels[used.index.to_numpy()]})
 transfer = []
 for _, stratum in frame_used.groupby("gold"):
     if stratum.donor.nunique() > 1:
         shares = stratum.donor.value_counts(normalize=True)
-        transfer += list((stratum.answer == stratum.donor).astype(float) - stratum.answer.map(shares).fillna(0.0).astype(float))
-donors = {"transfer": float(np.mean(transfer)), "transfer_examples": len(transfer), "examples": len(used), "donor_rate": float(said[0].mean()), "donor_rate_clean": float(said[1].mean()),
+        beyond = lambda said: (said == stratum.donor).astype(float) - said.map(shares).fillna(0.0).astype(float)
+        transfer += list(beyond(stratum["swap"]) - beyond(stratum["clean"]))
+gold_rate = [float((side.answer.to_numpy() == labels[used.index.to_numpy()]).mean()) for side in (used, base)]
+donors = {"gold_rate": gold_rate[0], "gold_rate_clean": gold_rate[1], "transfer": float(np.mean(transfer)), "transfer_examples": len(transfer), "examples": len(used), "donor_rate": float(said[0].mean()), "donor_rate_clean": float(said[1].mean()),
           "lift": float((said[0] - said[1]).mean()), "margin_lift": float((used.donor_margin - used.apply(margin_of, axis=1)).mean())}
 
 spread = float(np.mean([np.sqrt(f.astype(np.float64).var(0, ddof=1).mean()) for f in fed]))
@@ -212,12 +230,12 @@ pair = clean.answer.to_numpy().reshape(-1, 2)
 stacked = np.concatenate(fed).astype(np.float64)
 variance = np.linalg.svd(stacked - stacked.mean(0), compute_uv=False) ** 2
 expected = {
-    "geometry": {"free_running": [geometry(f) for f in fed], "teacher_forced": [geometry(f[known]) for f in forced],
-                 "teacher_target": [geometry(t[known]) for t in teacher]},
+    "geometry": {"free_running": geometries(fed), "teacher_forced": geometries([f[known] for f in forced]),
+                 "teacher_target": geometries([t[known] for t in teacher])},
     "retrieval": {"free_running": [retrieval(f[known], t[known]) for f, t in zip(fed, teacher)],
                   "teacher_forced": [retrieval(f[known], t[known]) for f, t in zip(forced, teacher)]},
     "counterfactual": {"target": [counterfactual(f) for f in fed], "visual_mean": [counterfactual(tensors["visual_mean"])]},
-    "answers_differ": float((pair[:, 0] != pair[:, 1]).mean()),
+    "answers_differ": float((pair[:, 0] != pair[:, 1])[pandas.notna(pair).all(1)].mean()),
     "both_right": float((pair == labels.reshape(-1, 2)).all(1).mean()),
     "visibility": visibility, "donors": donors, "dose": dose, "attention": attended,
     "shares": (variance[:2] / variance.sum()).tolist(),

@@ -51,6 +51,7 @@ def correlation_case(name, x, y, z):
         "name": name, "x": list(map(float, x)), "y": list(map(float, y)), "z": list(map(float, z)),
         "r": pearson(x, y), "partial": partial(x, y, z), "fisher": [interval.low, interval.high],
         "leave_one_out": [min(left), max(left)], "exact_p": exact_p(x, y),
+        "leave_cluster_out": leave_cluster_out(x, y),
         "groups": [sorted(np.flatnonzero(groups == g).tolist()) for g in (1, 2)],
     }
 
@@ -75,18 +76,37 @@ def score_interval(gained, lost, n, level):
     return [float(optimize.brentq(lambda d: score(gained, lost, n, d) - at, -0.999999, 0.999999, xtol=1e-10)) for at in (z, -z)]
 
 
+GAMMA = 0.001
+
+
 def equivalence_p(gained, lost, n, margin):
-    """Both one-sided tests by summing the trinomial over every outcome, at many discordances."""
+    """Both one-sided tests by summing the trinomial over every outcome, at many discordances of the exact interval
+    of the one seen (Berger and Boos 1994)."""
     outcomes = np.array([(g, l) for g in range(n + 1) for l in range(n + 1 - g)])
     scores = np.array([score(g, l, n, -margin) for g, l in outcomes])
-    grid = np.unique(np.r_[np.linspace(margin, 1, 300), np.linspace(margin, 0.2, 300)])
+    low, high = proportion_confint(gained + lost, n, GAMMA, "beta")
+    low = max(0.0 if np.isnan(low) else low, margin)
+    if high < low:
+        return GAMMA
+    grid = np.unique(np.r_[np.linspace(low, high, 300), np.linspace(low, low + (high - low) / 5, 300)])
     worst = 0.0
     for side in (score(gained, lost, n, -margin), score(lost, gained, n, -margin)):
         reached = outcomes[scores >= side - 1e-6]
         cells = np.column_stack([reached, n - reached.sum(1)])
         at = lambda t: stats.multinomial.pmf(cells, n, [(t - margin) / 2, (t + margin) / 2, 1 - t]).sum()
         worst = max(worst, max(at(t) for t in grid))
-    return float(worst)
+    return float(min(worst + GAMMA, 1.0))
+
+
+def leave_cluster_out(x, y):
+    """r inside each of the two groups of single linkage, where their gap is marked and both have three points."""
+    groups = hierarchy.fcluster(hierarchy.linkage(np.asarray(x)[:, None], "single"), 2, "maxclust")
+    gaps = np.sort(np.diff(np.sort(x)))
+    members = [np.flatnonzero(groups == g) for g in (1, 2)]
+    if gaps[-1] < 2 * gaps[-2] or min(map(len, members)) < 3:
+        return None
+    inside = [pearson(np.asarray(x)[m], np.asarray(y)[m]) for m in members]
+    return [min(inside), max(inside)]
 
 
 PAIRS = [(0, 0, 31), (0, 0, 59), (1, 2, 59), (3, 0, 40), (0, 1, 60)]
@@ -97,6 +117,9 @@ cases = [published, correlation_case("probe", column("probe_a"), column("vstar")
 for n in (4, 6, 7):
     x, z = RANDOM.normal(size=n), RANDOM.normal(size=n)
     cases.append(correlation_case(f"random {n}", x, 0.5 * x + RANDOM.normal(size=n), z))
+
+heaps = np.r_[0.30, 0.33, 0.31, 0.36, 0.80, 0.84, 0.83]
+cases.append(correlation_case("two heaps", heaps, heaps + 0.2 * RANDOM.normal(size=7), RANDOM.normal(size=7)))
 
 p_values = [0.001, 0.04, 0.03, 0.2, 0.009, 1.0, 0.04]
 differences = RANDOM.choice([-1.0, 0.0, 0.0, 0.0, 1.0, 1.0], size=80)
@@ -111,6 +134,8 @@ expected = {
     "mcnemar": [[b, c, float(mcnemar([[0, b], [c, 0]], exact=True).pvalue)] for b, c in [(1, 8), (3, 3), (0, 6), (40, 61), (700, 800)]],
     "paired_score": [[g, l, n, *score_interval(g, l, n, 0.9)] for g, l, n in [*PAIRS, (8, 1, 191), (40, 61, 400), (0, 5, 12)]],
     "equivalence": [[g, l, n, 0.05, equivalence_p(g, l, n, 0.05)] for g, l, n in PAIRS],
+    "clopper_pearson": [[k, n, level, float(stats.beta.ppf(level, k + 1, n - k))] for level in (0.95, 0.9995)
+                        for k, n in [(0, 59), (1, 100), (2, 400), (8, 300), (9, 191), (1.5, 150), (0.4, 37.5), (250, 300)]],
     "correlation": cases,
     "holm": {"p": p_values, "adjusted": multipletests(p_values, method="holm")[1].tolist()},
     "benjamini_hochberg": {"p": p_values, "adjusted": multipletests(p_values, method="fdr_bh")[1].tolist()},

@@ -9,6 +9,7 @@ use crate::AuditSettings;
 use crate::clusters::Clusters;
 use crate::findings::{FaithfulnessFinding, WarningFinding};
 use crate::pairs::{Branch, Pair, lost, opened, right, unparsed};
+use crate::statistics::Interval;
 use crate::statistics::bootstrap::{clustered_mean, clustered_mean_bca};
 use crate::statistics::cluster_robust::cluster_mean;
 use crate::statistics::equivalence::Discordant;
@@ -111,7 +112,7 @@ fn accuracies(pairs: &[Pair<'_>], category: &str, clusters: &Clusters, settings:
         // Clusters that all agree would give [0, 0], as if nothing were uncertain.
         let robust = match silent {
             true => Discordant { n: sums.len(), gained: 0, lost: 0 }.interval(0.95),
-            false => cluster_mean(&sums).and_then(|m| m.interval(0.95)),
+            false => cluster_mean(&sums).and_then(|m| m.interval(0.95)).filter(Interval::has_width),
         };
         finding.clustered_low = robust.map(|i| i.low);
         finding.clustered_high = robust.map(|i| i.high);
@@ -133,7 +134,8 @@ fn margins(pairs: &[Pair<'_>], category: &str, clusters: &Clusters, settings: &A
     let sums = clusters.sums(differences.iter().copied());
     let stream = |what: &str| redraw(what, category, settings);
     let drawn = clustered_mean_bca(&sums, settings.replicates, 0.95, &mut stream("margin"))
-        .or_else(|| clustered_mean(&sums, settings.replicates, 0.95, &mut stream("margin")));
+        .or_else(|| clustered_mean(&sums, settings.replicates, 0.95, &mut stream("margin")))
+        .filter(Interval::has_width);
     finding.margin_delta = mean(differences.iter().map(|(_, d)| *d));
     finding.margin_low = drawn.map(|i| i.low);
     finding.margin_high = drawn.map(|i| i.high);

@@ -181,7 +181,8 @@ table_row! {
         pub leave_one_out_low: Option<f64>,
         /// Largest r with one point left out.
         pub leave_one_out_high: Option<f64>,
-        /// Smallest r with one cluster of points left out; absent when the points do not cluster.
+        /// Smallest r with one of two clusters of points left out; absent when the points do not cluster, or one of
+        /// the two has fewer than three points and so no r of its own.
         pub leave_cluster_out_low: Option<f64>,
         /// Largest r with one cluster of points left out.
         pub leave_cluster_out_high: Option<f64>,

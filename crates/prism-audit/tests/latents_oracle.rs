@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use prism_audit::findings::{DonorFinding, DoseFinding, GeometryFinding, RetrievalFinding};
 use prism_audit::{AuditSettings, Findings, audit_run};
+use prism_run::Intervention;
 use serde_json::Value;
 
 fn oracle() -> PathBuf {
@@ -39,7 +40,7 @@ fn the_geometry_is_numpys() {
     assert_eq!(findings.geometry.len(), 6);
     for found in &findings.geometry {
         let GeometryFinding { mode, step, norm, norm_sd, spread, effective_rank, participation_ratio, first_share, .. } = found;
-        let theirs = &expected["geometry"][mode][step];
+        let theirs = &expected["geometry"][mode.name()][step];
         let what = |name: &str| format!("{name} of {mode} at {step}");
         for (name, ours) in [
             ("norm", norm),
@@ -52,7 +53,10 @@ fn the_geometry_is_numpys() {
         ] {
             near(*ours, &theirs[name], 1e-9, &what(name));
         }
-        assert_eq!(found.rank_bound, 24);
+        if *step > 0 {
+            near(found.previous_cosine, &theirs["previous_cosine"], 1e-9, &what("cosine to the step before"));
+        }
+        assert_eq!((found.rank_bound, found.spectrum_vectors, found.previous_cosine.is_some()), (24, found.vectors, *step > 0));
     }
 }
 
@@ -62,7 +66,7 @@ fn targets_are_found_as_by_scikit_learn() {
     assert_eq!(findings.retrieval.len(), 4);
     for found in &findings.retrieval {
         let RetrievalFinding { mode, step, .. } = found;
-        let theirs = &expected["retrieval"][mode][step];
+        let theirs = &expected["retrieval"][mode.name()][step];
         for (name, ours) in [
             ("cosine", found.cosine),
             ("cosine_others", found.cosine_others),
@@ -82,10 +86,10 @@ fn targets_are_found_as_by_scikit_learn() {
 #[test]
 fn a_change_of_the_image_is_followed_as_by_numpy() {
     let (findings, expected, _run) = found();
-    let places: Vec<(&str, Option<usize>)> = findings.counterfactual.iter().map(|c| (c.place.as_str(), c.step)).collect();
+    let places: Vec<(&str, Option<usize>)> = findings.counterfactual.iter().map(|c| (c.place.name(), c.step)).collect();
     assert_eq!(places, [("visual_mean", None), ("target", Some(0)), ("target", Some(1)), ("answer", None)]);
     for found in findings.counterfactual.iter().take(3) {
-        let theirs = &expected["counterfactual"][&found.place][found.step.unwrap_or(0)];
+        let theirs = &expected["counterfactual"][found.place.name()][found.step.unwrap_or(0)];
         near(found.cosine, &theirs["cosine"], 1e-9, "cosine");
         near(found.cosine_strangers, &theirs["cosine_strangers"], 1e-9, "cosine of strangers");
         near(found.change, &theirs["change"], 1e-9, "change");
@@ -101,9 +105,9 @@ fn a_change_of_the_image_is_followed_as_by_numpy() {
 fn crossed_graded_and_partial_interventions_are_pandas() {
     let (findings, expected, _run) = found();
     let alone = &findings.visibility[0];
-    assert_eq!((alone.intervention.as_str(), alone.necessity, alone.examples), ("clean", None, 40));
+    assert_eq!((alone.intervention, alone.necessity, alone.examples), (Intervention::CLEAN, None, 40));
     let found = &findings.visibility[1];
-    assert_eq!((found.view.as_str(), found.intervention.as_str(), findings.visibility.len()), ("image-hidden", "zero", 2));
+    assert_eq!((found.view.name(), found.intervention.to_string().as_str(), findings.visibility.len()), ("image-hidden", "zero", 2));
     for (name, ours) in [
         ("necessity", found.necessity),
         ("sufficiency", found.sufficiency),
@@ -116,8 +120,21 @@ fn crossed_graded_and_partial_interventions_are_pandas() {
         near(ours, &expected["visibility"][name], 1e-9, name);
     }
     assert!(found.necessity_low < found.necessity && found.necessity < found.necessity_high);
-    let [DonorFinding { donor_rate, donor_rate_clean, lift, margin_lift, examples, left_out, transfer, transfer_examples, .. }] =
-        &findings.donors[..]
+    let [
+        DonorFinding {
+            donor_rate,
+            donor_rate_clean,
+            lift,
+            margin_lift,
+            examples,
+            left_out,
+            transfer,
+            transfer_examples,
+            gold_rate,
+            gold_rate_clean,
+            ..
+        },
+    ] = &findings.donors[..]
     else {
         panic!()
     };
@@ -129,21 +146,23 @@ fn crossed_graded_and_partial_interventions_are_pandas() {
         ("lift", lift),
         ("margin_lift", margin_lift),
         ("transfer", transfer),
+        ("gold_rate", gold_rate),
+        ("gold_rate_clean", gold_rate_clean),
     ] {
         near(*ours, &theirs[name], 1e-9, name);
     }
     assert_eq!(Some(*transfer_examples as u64), theirs["transfer_examples"].as_u64());
-    let doses: Vec<&str> = findings.doses.iter().map(|d| d.intervention.as_str()).collect();
+    let doses: Vec<String> = findings.doses.iter().map(|d| d.intervention.to_string()).collect();
     assert_eq!(doses, ["clean", "noise:0.3", "noise:1"]);
     for DoseFinding { intervention, snr_norm, snr_spread, delta, .. } in findings.doses.iter().skip(1) {
-        let theirs = &expected["dose"][intervention];
+        let theirs = &expected["dose"][intervention.to_string()];
         near(*snr_norm, &theirs["snr_norm"], 1e-9, "signal to noise");
         near(*snr_spread, &theirs["snr_spread"], 1e-9, "spread to noise");
         near(*delta, &theirs["delta"], 1e-9, "delta");
     }
-    let steps: Vec<&str> = findings.steps.iter().map(|s| s.intervention.as_str()).collect();
+    let steps: Vec<String> = findings.steps.iter().map(|s| s.intervention.to_string()).collect();
     assert_eq!(steps, ["zero", "zero/step=0", "zero/step=1"]);
-    findings.steps.iter().for_each(|s| near(s.delta, &expected["single"][&s.intervention], 1e-9, &s.intervention));
+    findings.steps.iter().for_each(|s| near(s.delta, &expected["single"][s.intervention.to_string()], 1e-9, &s.intervention.to_string()));
 }
 
 #[test]
@@ -152,7 +171,7 @@ fn attention_and_the_plane_are_numpys() {
     assert_eq!(findings.attention.len(), 6);
     for found in &findings.attention {
         let same = |t: &&Value| {
-            t["place"] == found.place.as_str() && t["layer"] == found.layer && t["step"].as_u64() == found.step.map(|step| step as u64)
+            t["place"] == found.place.name() && t["layer"] == found.layer && t["step"].as_u64() == found.step.map(|step| step as u64)
         };
         let theirs = expected["attention"].as_array().unwrap().iter().find(same).unwrap();
         near(found.image, &theirs["image"], 1e-9, "image");

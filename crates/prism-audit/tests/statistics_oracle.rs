@@ -3,6 +3,7 @@
 use prism_audit::statistics::adjust::{benjamini_hochberg, holm};
 use prism_audit::statistics::binomial_bootstrap::{redraw_accuracies, resampled_correlations};
 use prism_audit::statistics::bootstrap::paired_mean;
+use prism_audit::statistics::clopper_pearson::{lower, upper};
 use prism_audit::statistics::correlation::{fisher_interval, leave_one_out, partial, pearson, pick};
 use prism_audit::statistics::entropy::entropy;
 use prism_audit::statistics::equivalence::{Discordant, equivalence_p};
@@ -48,6 +49,11 @@ fn shares_and_discordant_pairs() {
         let v = reals(case);
         near_interval(pairs(&v).interval(0.9).unwrap(), &v[3..], 1e-6, "score interval");
     }
+    for case in all["clopper_pearson"].as_array().unwrap() {
+        let v = reals(case);
+        near(upper(v[0], v[1], v[2]).unwrap(), v[3], 1e-10, "Clopper and Pearson");
+        near(lower(v[1] - v[0], v[1], v[2]).unwrap(), 1.0 - v[3], 1e-10, "Clopper and Pearson, lower");
+    }
     for case in all["equivalence"].as_array().unwrap() {
         let v = reals(case);
         near(equivalence_p(pairs(&v), v[3]), v[4], 2e-4, "exact equivalence");
@@ -71,6 +77,9 @@ fn correlations() {
         let mut groups = [found.low.clone(), found.high.clone()];
         groups.iter_mut().for_each(|g| g.sort_unstable());
         let mut theirs: Vec<Vec<usize>> = serde_json::from_value(case["groups"].clone()).unwrap();
+        let range = found.leave_one_out(&x, &y);
+        assert_eq!(range.is_some(), !case["leave_cluster_out"].is_null(), "{name}");
+        range.into_iter().for_each(|range| near_interval(range, &reals(&case["leave_cluster_out"]), 1e-12, name));
         groups.sort();
         theirs.sort();
         assert_eq!(groups.to_vec(), theirs, "{name}");

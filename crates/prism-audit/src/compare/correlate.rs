@@ -68,6 +68,9 @@ pub fn correlate(runs: &[Run], unit: Unit, x: &str, y: &str, given: Option<&str>
     if r.is_some() && exact_p.is_none() {
         reasons.push("exact p only for plain correlations over 3 to 9 variants".into());
     }
+    if without_heap.is_none() && given.is_none() && heaps.as_ref().is_some_and(clusters::Clusters::is_marked) {
+        reasons.push("no range without a cluster: one of the two has fewer than 3 points".into());
+    }
     let interval = r.and_then(|_| bootstrap(runs, &columns, unit, y, &everyone, settings));
     let fisher = if unit == Unit::SeedMean { r.and_then(|r| fisher_interval(r, n, usize::from(given.is_some()), 0.95)) } else { None };
     let left = r.and_then(|_| leave_one_variant_out(&columns));

@@ -11,8 +11,11 @@ table_row! {
         pub stage: Stage,
         /// Step within the stage, from 0.
         pub step: usize,
-        /// Vectors.
+        /// Vectors: what norms, spread and cosines are over.
         pub vectors: usize,
+        /// Vectors the spectrum is of (`effective_rank`, `participation_ratio`, `first_share`): all of them, or, where they
+        /// are wider than 512, a sample of 512.
+        pub spectrum_vectors: usize,
         /// Their width.
         pub width: usize,
         /// Mean L2 norm.
@@ -27,13 +30,13 @@ table_row! {
         pub effective_rank: Option<f64>,
         /// Participation ratio of the covariance's eigenvalues: `(sum)^2 / sum of squares`.
         pub participation_ratio: Option<f64>,
-        /// The most either can be: `min(vectors - 1, width)`.
+        /// The most either can be: `min(spectrum_vectors - 1, width)`.
         pub rank_bound: usize,
         /// Share of the variance in the first direction.
         pub first_share: Option<f64>,
         /// Mean cosine to the block's end token; as decoded only.
         pub end_cosine: Option<f64>,
-        /// Mean cosine to the step before; as decoded only.
+        /// Mean cosine to the same example's vector of the step before.
         pub previous_cosine: Option<f64>,
         /// Why numbers are absent.
         pub reason: Option<String>,
@@ -50,7 +53,7 @@ table_row! {
         pub stage: Stage,
         /// Step within the stage, from 0.
         pub step: usize,
-        /// Latents with a target.
+        /// Latents with a target that were compared: at most 512, a sample of the same examples in every run.
         pub pairs: usize,
         /// Mean cosine of a latent and its target.
         pub cosine: Option<f64>,

@@ -48,7 +48,7 @@ table_row! {
         pub sufficiency_p: Option<f64>,
         /// `sufficiency - necessity`: how far the image stands in for the latents.
         pub interaction: Option<f64>,
-        /// Its 95 % interval.
+        /// Its 95 % interval; absent where the four cells differ alike in every example.
         pub interaction_low: Option<f64>,
         /// Upper end of the same.
         pub interaction_high: Option<f64>,
@@ -142,9 +142,10 @@ table_row! {
     pub struct DonorFinding {
         /// Textual form of the swap or mix.
         pub intervention: Intervention,
-        /// Examples whose donor has another gold letter, one that is among their own options.
+        /// Examples every number is over: the donor has another gold letter, one that is among their own options, and the
+        /// answer could be parsed in both runs.
         pub examples: usize,
-        /// Left out: the donor has the same letter, none, or one that is no option here.
+        /// Left out: the donor has the same letter, none, or one that is no option here, or an answer could not be parsed.
         pub left_out: usize,
         /// Share that answers the donor's letter.
         pub donor_rate: Option<f64>,
@@ -161,9 +162,9 @@ table_row! {
         /// Examples whose donor could have had another letter: among those of the same gold letter and number of options,
         /// donors have more letters than one.
         pub transfer_examples: usize,
-        /// Donor's letter beyond damage: how much oftener the answers under the swap are their donors' letters than they
-        /// would be with donors exchanged among examples of the same gold letter and number of options. 0 for any damage
-        /// that does not know the donor, however it guesses.
+        /// Donor's letter beyond damage: how much more often answers are their donors' letters than they would be with
+        /// donors exchanged among examples of the same gold letter and number of options, under the swap minus in the clean
+        /// run. Not above 0 for latents that nothing reads, or for damage that does not know the donor.
         pub transfer: Option<f64>,
         /// Its 95 % interval (Student's over clusters); absent where all examples say the same.
         pub transfer_low: Option<f64>,
@@ -205,9 +206,9 @@ table_row! {
         pub change_low: Option<f64>,
         /// Upper end of the same.
         pub change_high: Option<f64>,
-        /// For `answer`: share of pairs whose letters differ.
+        /// For `answer`: share of pairs whose letters differ, among those with both answers parsed.
         pub answers_differ: Option<f64>,
-        /// For `answer`: share of pairs in which both letters are gold.
+        /// For `answer`: share of all pairs in which both letters are gold.
         pub both_right: Option<f64>,
         /// Why numbers are absent.
         pub reason: Option<String>,

@@ -34,8 +34,8 @@ table_row! {
         pub changed_answers: usize,
         /// Their share.
         pub changed: Option<f64>,
-        /// One-sided upper bound of that share at `1 - alpha` (Clopper and Pearson; with clusters, of the mean over
-        /// clusters of each cluster's share).
+        /// One-sided upper bound of that share at `1 - alpha` (Clopper and Pearson). Where examples form clusters, of the same
+        /// share among as many independent examples as the clusters are worth: n squared over the sum of their squared sizes.
         pub changed_bound: Option<f64>,
         /// Examples whose generated tokens differ.
         pub outputs_changed: usize,
@@ -54,11 +54,12 @@ table_row! {
         pub delta_low: Option<f64>,
         /// Score 95 % interval of the delta.
         pub delta_high: Option<f64>,
-        /// Score interval of the delta (90 % for alpha = 0.05) that the equivalence test reads.
+        /// Score interval of the delta at `1 - 2 alpha` (90 % for alpha = 0.05, not 95 %), which the equivalence test reads.
         pub equivalence_low: Option<f64>,
-        /// Upper end of the same interval.
+        /// Upper end of the same 90 % interval.
         pub equivalence_high: Option<f64>,
-        /// Exact p of the equivalence test of accuracy, the larger of its two sides.
+        /// p of the equivalence test of accuracy, the larger of its two sides: exact, over the discordances that the data do
+        /// not exclude (Berger and Boos).
         pub equivalence_p: Option<f64>,
         /// The margin fixed beforehand.
         pub margin: f64,
@@ -70,10 +71,10 @@ table_row! {
         pub clusters: usize,
         /// The same test with clusters flipped as a whole, the one the verdict reads; absent without clusters.
         pub clustered_p: Option<f64>,
-        /// Cluster-robust interval of the delta at the level of `equivalence_low`, which must lie
-        /// inside the margin too; absent without clusters.
+        /// Cluster-robust interval of the delta at the level of `equivalence_low` (90 % for alpha = 0.05, not 95 %), which must
+        /// lie inside the margin too; absent without clusters.
         pub clustered_low: Option<f64>,
-        /// Upper end of the same interval.
+        /// Upper end of the same 90 % interval.
         pub clustered_high: Option<f64>,
         /// Examples whose answer could be parsed both ways.
         pub choice_examples: usize,
@@ -85,7 +86,7 @@ table_row! {
         pub choice_low: Option<f64>,
         /// Upper end of the same.
         pub choice_high: Option<f64>,
-        /// Exact p of the equivalence test over those.
+        /// p of the equivalence test over those, as `equivalence_p`.
         pub choice_equivalence_p: Option<f64>,
         /// Whether accuracy is equivalent within the margin: interval inside, exact p below alpha, with clusters the
         /// cluster-robust interval too.

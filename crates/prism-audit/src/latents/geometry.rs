@@ -9,7 +9,7 @@ use prism_run::{Cloud, Stage};
 use super::sets::{MOST, Named, Set, centred, norm, normalised, sets};
 use crate::findings::GeometryFinding;
 use crate::probe::eigen::symmetric_eigen;
-use crate::probe::matrix::{Matrix, transposed_times};
+use crate::probe::matrix::{Matrix, dot, transposed_times};
 use crate::responses::mean;
 use crate::statistics::percentile::deviation;
 
@@ -23,16 +23,31 @@ pub fn geometry(vectors: &Named, steps: &[LatentRow]) -> Vec<GeometryFinding> {
     }
     let mut found = Vec::new();
     for mode in Cloud::ALL {
-        for set in sets(vectors, mode.prefix()) {
-            let mut finding = of(&set, mode);
+        let all = sets(vectors, mode.prefix());
+        for set in &all {
+            let mut finding = of(set, mode);
+            let before = all.iter().find(|other| other.stage == set.stage && other.step + 1 == set.step);
+            finding.previous_cosine = before.and_then(|before| cosine_to_previous(set, before));
             if let (Cloud::FreeRunning, Some([end, previous])) = (mode, cosines.get(&(set.stage, set.step))) {
                 finding.end_cosine = mean(end.iter().copied());
-                finding.previous_cosine = mean(previous.iter().copied());
+                finding.previous_cosine = mean(previous.iter().copied()).or(finding.previous_cosine);
             }
             found.push(finding);
         }
     }
     found
+}
+
+/// Mean cosine of an example's vector with its own of the step before, over the examples that have both and
+/// neither without length.
+fn cosine_to_previous(set: &Set, before: &Set) -> Option<f64> {
+    let earlier: BTreeMap<i64, usize> = before.rows.iter().enumerate().map(|(i, row)| (*row, i)).collect();
+    let cosine = |(i, row): (usize, &i64)| {
+        let (a, b) = (set.matrix.row(i), before.matrix.row(*earlier.get(row)?));
+        let lengths = norm(a) * norm(b);
+        (lengths > 0.0).then(|| dot(a, b) / lengths)
+    };
+    mean(set.rows.iter().enumerate().filter_map(cosine))
 }
 
 /// Root mean square over dimensions of the clean latents' standard deviation over examples,
@@ -56,6 +71,8 @@ fn spread_of(centred: &Matrix) -> Option<f64> {
 
 fn of(set: &Set, mode: Cloud) -> GeometryFinding {
     let n = set.rows.len();
+    // A spectrum costs the cube of the smaller side: a narrow cloud is taken whole, a wide one as a sample.
+    let used = if set.matrix.columns <= MOST { set.clone() } else { set.sample() };
     let norms: Vec<f64> = (0..n).map(|i| norm(set.matrix.row(i))).collect();
     let mut finding = GeometryFinding {
         mode,
@@ -69,13 +86,14 @@ fn of(set: &Set, mode: Cloud) -> GeometryFinding {
         inter_example_cosine: inter_example_cosine(&set.matrix),
         effective_rank: None,
         participation_ratio: None,
-        rank_bound: n.min(MOST).saturating_sub(1).min(set.matrix.columns),
+        spectrum_vectors: used.matrix.rows,
+        rank_bound: used.matrix.rows.saturating_sub(1).min(set.matrix.columns),
         first_share: None,
         end_cosine: None,
         previous_cosine: None,
         reason: None,
     };
-    match spectrum(&centred(&set.sample().matrix)) {
+    match spectrum(&centred(&used.matrix)) {
         Ok(eigenvalues) => {
             let total: f64 = eigenvalues.iter().sum();
             let singular: f64 = eigenvalues.iter().map(|v| v.sqrt()).sum();

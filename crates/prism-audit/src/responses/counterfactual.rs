@@ -14,6 +14,7 @@ use crate::latents::geometry::inter_example_cosine;
 use crate::latents::retrieval::squared_distance;
 use crate::latents::sets::{Named, matrix, norm, sets};
 use crate::probe::matrix::{Matrix, dot};
+use crate::statistics::Interval;
 use crate::statistics::percentile::percentile_interval;
 
 /// One finding per place, in the order of a decode; empty where no partner is among the examples.
@@ -103,7 +104,7 @@ fn at(
         let drawn: Vec<f64> = (0..settings.replicates)
             .map(|_| (0..change.len()).map(|_| change[stream.below(change.len())]).sum::<f64>() / change.len() as f64)
             .collect();
-        let interval = percentile_interval(drawn, 0.95);
+        let interval = percentile_interval(drawn, 0.95).filter(Interval::has_width);
         finding.change_low = interval.map(|i| i.low);
         finding.change_high = interval.map(|i| i.high);
     } else {
@@ -134,7 +135,8 @@ fn of_answers(partners: &[(i64, i64)], examples: &[ExampleRow], answers: &[Answe
         })
         .collect();
     let mut finding = empty(ArrivesAt::Answer, None, ran.len());
-    finding.answers_differ = share(ran.iter().map(|[(a, _), (b, _)]| a != b));
+    // An answer that is missing is no other letter.
+    finding.answers_differ = share(ran.iter().filter_map(|[(a, _), (b, _)]| Some(a.as_ref()? != b.as_ref()?)));
     finding.both_right = share(ran.iter().map(|pair| pair.iter().all(|(letter, gold)| *letter == Some(*gold))));
     if ran.is_empty() {
         finding.reason = Some("no pair of partners ran".into());

@@ -15,6 +15,7 @@ use prism_run::records::AnswerRow;
 use crate::AuditSettings;
 use crate::clusters::Clusters;
 use crate::pairs::Branch;
+use crate::statistics::Interval;
 use crate::statistics::cluster_robust::cluster_mean;
 use crate::statistics::equivalence::Discordant;
 use crate::statistics::sign_flip::sign_flip;
@@ -49,7 +50,8 @@ impl Difference {
         Self { low: interval.map(|i| i.low), high: interval.map(|i| i.high), ..whole }
     }
 
-    /// Of numbers: the interval is Student's over clusters.
+    /// Of numbers: the interval is Student's over clusters; absent where they do not vary, for an interval of no
+    /// width would say that nothing is uncertain.
     pub fn of(values: &[(usize, f64)], clusters: &Clusters, settings: &AuditSettings) -> Self {
         let values: Vec<(usize, f64)> = values.iter().copied().filter(|(_, v)| v.is_finite()).collect();
         if values.is_empty() {
@@ -59,7 +61,7 @@ impl Difference {
         let flipped: Vec<f64> = sums.iter().map(|(sum, _)| *sum).collect();
         // Named by nothing but the purpose: every comparison redraws the same examples.
         let mut stream = Stream::new(u64::from(settings.seed), "sign flips of responses", &[]);
-        let interval = cluster_mean(&sums).and_then(|mean| mean.interval(0.95));
+        let interval = cluster_mean(&sums).and_then(|mean| mean.interval(0.95)).filter(Interval::has_width);
         Self {
             mean: Some(values.iter().map(|(_, v)| v).sum::<f64>() / values.len() as f64),
             low: interval.map(|i| i.low),
@@ -99,6 +101,15 @@ mod tests {
         assert_eq!((found.mean, found.low, found.high), (Some(-0.15), Some(expected.low), Some(expected.high)));
         // Six one-sided items of a sign test.
         assert_eq!(found.p, Some(2.0 / 64.0));
+    }
+
+    #[test]
+    fn what_does_not_vary_has_no_interval() {
+        let values: Vec<(usize, f64)> = (0..40).map(|row| (row, 0.0)).collect();
+        let found = Difference::of(&values, &Clusters::alone(40), &AuditSettings::default());
+        assert_eq!((found.mean, found.low, found.high, found.p), (Some(0.0), None, None, Some(1.0)));
+        let shares = Difference::of_shares(&values, &Clusters::alone(40), &AuditSettings::default());
+        assert!(shares.low.unwrap() < -0.05 && shares.high.unwrap() > 0.05, "shares that do not differ have the score interval");
     }
 
     #[test]

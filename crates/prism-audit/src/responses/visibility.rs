@@ -132,6 +132,9 @@ impl Cells<'_, '_> {
         let interaction = Difference::of(&both, clusters, settings);
         (finding.interaction, finding.interaction_low, finding.interaction_high) = (interaction.mean, interaction.low, interaction.high);
         finding.interaction_p = interaction.p;
+        if interaction.mean.is_some() && interaction.low.is_none() {
+            finding.reason = Some("the interaction is the same in every example, which gives its interval no width".into());
+        }
         let margins = |a: Option<&Answers<'_>>, b: Option<&Answers<'_>>| {
             mean(rows.iter().filter_map(|&row| Some(at(a, row)?.gold_margin? - at(b, row)?.gold_margin?)))
         };

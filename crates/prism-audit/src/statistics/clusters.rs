@@ -47,12 +47,15 @@ impl Clusters {
             .collect()
     }
 
-    /// Smallest and largest r with one group left out; `None` unless the points are
-    /// marked as clustered, or when no group of at least three points is left with an r.
+    /// Smallest and largest r with one group left out; `None` unless the points are marked as
+    /// clustered and both groups have an r of their own, which takes three points each. With one
+    /// r there is no range: it stands in the warning.
     pub fn leave_one_out(&self, x: &[f64], y: &[f64]) -> Option<Interval> {
         let left: Vec<f64> = self.within(x, y).into_iter().filter_map(|(_, r)| r).filter(|_| self.is_marked()).collect();
-        let (low, high) = (left.iter().copied().reduce(f64::min)?, left.iter().copied().reduce(f64::max)?);
-        Some(Interval { low, high })
+        match left[..] {
+            [one, other] => Some(Interval { low: one.min(other), high: one.max(other) }),
+            _ => None,
+        }
     }
 
     /// The warning in words, or `None` when the points do not cluster.
@@ -67,5 +70,21 @@ impl Clusters {
             text.push_str(&format!("; r inside {{{}}} alone is {r}", list(group)));
         }
         Some(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_group_of_three_is_no_range() {
+        let (x, y) = ([0.1, 0.11, 0.12, 0.5, 0.51], [1.0, 2.0, 2.5, 9.0, 8.0]);
+        let found = split(&x).unwrap();
+        assert!(found.is_marked() && found.leave_one_out(&x, &y).is_none(), "two points have no r");
+        assert!(found.warning(&x, &y, &[]).unwrap().contains("alone is +0.98"));
+        let (x, y) = ([0.1, 0.11, 0.12, 0.5, 0.51, 0.52], [1.0, 2.0, 2.5, 9.0, 8.0, 7.5]);
+        let range = split(&x).unwrap().leave_one_out(&x, &y).unwrap();
+        assert!(range.low < -0.9 && range.high > 0.9, "{range:?}");
     }
 }

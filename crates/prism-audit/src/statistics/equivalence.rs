@@ -3,13 +3,20 @@
 //! The paired difference is (gained - lost) / n. Its interval inverts Tango's score
 //! test (Statistics in Medicine 17, 1998), which stays honest when few or no pairs are
 //! discordant. Two one-sided tests (TOST) read the same statistic, but their p is
-//! exact: the largest probability, over every discordance the boundary of the margin
-//! allows, of a statistic at least as large. So the test's size never exceeds its
-//! level, and no discordance shows nothing at 5 points below 59 pairs.
+//! exact: the largest probability of a statistic at least as large over the discordances
+//! that the boundary of the margin allows *and* the data do not exclude, plus the risk of
+//! having excluded the true one (Berger and Boos, JASA 89, 1994). The discordance is
+//! excluded outside its exact interval at `1 - GAMMA`. So the test's size never exceeds
+//! its level, the worst case is not looked for where no one would look for it, and
+//! no discordance shows nothing at 5 points below 59 pairs.
 
-use statrs::function::factorial::ln_binomial;
+use statrs::function::factorial::ln_factorial;
 
+use super::clopper_pearson::{lower, upper};
 use super::{Interval, normal};
+
+/// Risk that the interval of the discordance misses the true one; part of every p.
+pub const GAMMA: f64 = 0.001;
 
 /// Discordant pairs of n, in both directions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,18 +74,26 @@ impl Discordant {
         ((self.gained + self.lost) as f64 + 1.0) / (self.n as f64 + 2.0)
     }
 
+    /// Exact interval of the discordance at `1 - GAMMA`.
+    pub fn discordance(self) -> Interval {
+        let (hits, n, level) = ((self.gained + self.lost) as f64, self.n as f64, 1.0 - GAMMA / 2.0);
+        Interval { low: lower(hits, n, level).unwrap_or(0.0), high: upper(hits, n, level).unwrap_or(1.0) }
+    }
+
     fn reversed(self) -> Self {
         Self { gained: self.lost, lost: self.gained, ..self }
     }
 }
 
 /// p of the equivalence test for this margin (a share): the larger of the two exact
-/// one-sided p. 1 for n = 0.
+/// one-sided p, each the worst over the interval of the discordance, plus [`GAMMA`]. 1 for n = 0.
 pub fn equivalence_p(pairs: Discordant, margin: f64) -> f64 {
     if pairs.n == 0 {
         return 1.0;
     }
-    [pairs, pairs.reversed()].into_iter().map(|side| exceedance(pairs.n, margin, side.score(-margin))).fold(0.0, f64::max)
+    // p falls as the statistic rises, so the side with the smaller one has the larger p.
+    let worst = pairs.score(-margin).min(pairs.reversed().score(-margin));
+    (exceedance(pairs.n, margin, worst, pairs.discordance()) + GAMMA).min(1.0)
 }
 
 /// Whether the equivalence test at `alpha` holds for this margin: its exact p is below
@@ -87,14 +102,25 @@ pub fn is_equivalent(pairs: Discordant, margin: f64, alpha: f64) -> bool {
     pairs.interval(1.0 - 2.0 * alpha).is_some_and(|i| i.low > -margin && i.high < margin) && equivalence_p(pairs, margin) < alpha
 }
 
-/// Largest probability, over all discordances, that the score against a difference of
-/// `-margin` comes out at least at `statistic` when that is the true difference.
-pub fn exceedance(n: usize, margin: f64, statistic: f64) -> f64 {
+/// Largest probability, over the discordances in `within`, that the score against a difference
+/// of `-margin` comes out at least at `statistic` when that is the true difference. A difference
+/// takes at least its own size of discordance: 0 where `within` lies below that.
+pub fn exceedance(n: usize, margin: f64, statistic: f64, within: Interval) -> f64 {
+    let (least, most) = (within.low.max(margin), within.high.min(1.0));
+    if least > most {
+        return 0.0;
+    }
     // Fewest pairs gained, for each number of discordant ones, that reach the statistic.
     let reaches = |d: usize, gained: usize| Discordant { n, gained, lost: d - gained }.score(-margin) >= statistic - 1e-9;
-    let fewest: Vec<usize> = (0..=n)
+    let binomials = Binomials::upto(n);
+    let likely = |discordance: f64| {
+        let (mean, spread) = (n as f64 * discordance, (n as f64 * discordance * (1.0 - discordance)).sqrt());
+        ((mean - 9.0 * spread - 9.0).max(0.0) as usize, ((mean + 9.0 * spread + 9.0) as usize).min(n))
+    };
+    let (first, last) = (likely(least).0, likely(most).1);
+    let fewest: Vec<usize> = (0..=last)
         .map(|d| {
-            let (mut low, mut high) = (0, d + 1);
+            let (mut low, mut high) = (0, if d < first { 0 } else { d + 1 });
             while low < high {
                 let middle = (low + high) / 2;
                 if reaches(d, middle) { high = middle } else { low = middle + 1 }
@@ -104,13 +130,12 @@ pub fn exceedance(n: usize, margin: f64, statistic: f64) -> f64 {
         .collect();
     let probability = |discordance: f64| -> f64 {
         let gains = ((discordance - margin) / (2.0 * discordance)).clamp(0.0, 1.0);
-        let (mean, spread) = (n as f64 * discordance, (n as f64 * discordance * (1.0 - discordance)).sqrt());
-        let (first, last) = ((mean - 9.0 * spread - 9.0).max(0.0) as usize, ((mean + 9.0 * spread + 9.0) as usize).min(n));
-        (first..=last).filter(|&d| fewest[d] <= d).map(|d| mass(n, d, discordance) * upper_tail(d, fewest[d], gains)).sum()
+        let (first, last) = likely(discordance);
+        (first..=last).filter(|&d| fewest[d] <= d).map(|d| binomials.mass(n, d, discordance) * binomials.upper_tail(d, fewest[d], gains)).sum()
     };
     // Squares lie densely at the low end, where the probability turns fastest.
-    const GRID: usize = 100;
-    let at = |place: f64| probability(margin + (1.0 - margin) * place * place);
+    const GRID: usize = 30;
+    let at = |place: f64| probability(least + (most - least) * place * place);
     let step = 1.0 / GRID as f64;
     let (mut best, mut place) = (0.0, 0.0);
     for i in 0..=GRID {
@@ -125,28 +150,37 @@ pub fn exceedance(n: usize, margin: f64, statistic: f64) -> f64 {
     best.min(1.0)
 }
 
-/// Binomial probability of `k` of `n`.
-fn mass(n: usize, k: usize, p: f64) -> f64 {
-    if p <= 0.0 || p >= 1.0 {
-        return f64::from(u8::from(k == if p <= 0.0 { 0 } else { n }));
-    }
-    (ln_binomial(n as u64, k as u64) + k as f64 * p.ln() + (n - k) as f64 * (-p).ln_1p()).exp()
-}
+/// Binomial probabilities of many counts up to one size: the logarithms of the factorials are made once.
+struct Binomials(Vec<f64>);
 
-/// Binomial probability of at least `k` of `n`.
-fn upper_tail(n: usize, k: usize, p: f64) -> f64 {
-    if k == 0 {
-        return 1.0;
+impl Binomials {
+    fn upto(n: usize) -> Self {
+        Self((0..=n as u64).map(ln_factorial).collect())
     }
-    let (mut term, mut sum) = (mass(n, k, p), 0.0);
-    for i in k..=n {
-        sum += term;
-        if i as f64 > n as f64 * p && term < 1e-18 {
-            break;
+
+    /// Probability of `k` of `n`.
+    fn mass(&self, n: usize, k: usize, p: f64) -> f64 {
+        if p <= 0.0 || p >= 1.0 {
+            return f64::from(u8::from(k == if p <= 0.0 { 0 } else { n }));
         }
-        term *= (n - i) as f64 / (i + 1) as f64 * p / (1.0 - p).max(f64::MIN_POSITIVE);
+        (self.0[n] - self.0[k] - self.0[n - k] + k as f64 * p.ln() + (n - k) as f64 * (-p).ln_1p()).exp()
     }
-    sum.min(1.0)
+
+    /// Probability of at least `k` of `n`.
+    fn upper_tail(&self, n: usize, k: usize, p: f64) -> f64 {
+        if k == 0 {
+            return 1.0;
+        }
+        let (mut term, mut sum) = (self.mass(n, k, p), 0.0);
+        for i in k..=n {
+            sum += term;
+            if i as f64 > n as f64 * p && term < 1e-18 {
+                break;
+            }
+            term *= (n - i) as f64 / (i + 1) as f64 * p / (1.0 - p).max(f64::MIN_POSITIVE);
+        }
+        sum.min(1.0)
+    }
 }
 
 /// Pairs needed for the equivalence test to hold with probability `power` when there
@@ -196,45 +230,53 @@ mod tests {
         assert!(silent(59) && silent(400));
     }
 
-    /// Probability of `bypassed` at a true difference and discordance, over all outcomes.
-    fn said(n: usize, difference: f64, discordance: f64, critical: f64) -> f64 {
-        let gains = (discordance + difference) / (2.0 * discordance);
+    /// Fewest pairs gained, by the number of discordant ones, at which the test excludes a loss of the margin;
+    /// one more than there are where none does. With the discordant fixed, p falls as the gained rise.
+    fn excluding(n: usize) -> Vec<usize> {
         (0..=n)
-            .map(|d| (d, mass(n, d, discordance)))
+            .map(|d| {
+                let excludes = |gained: usize| {
+                    let pairs = Discordant { n, gained, lost: d - gained };
+                    let score = pairs.score(-MARGIN);
+                    score >= normal::quantile(1.0 - ALPHA) && exceedance(n, MARGIN, score, pairs.discordance()) + GAMMA < ALPHA
+                };
+                let (mut low, mut high) = (0, d + 1);
+                while low < high {
+                    let middle = (low + high) / 2;
+                    if excludes(middle) { high = middle } else { low = middle + 1 }
+                }
+                low
+            })
+            .collect()
+    }
+
+    /// Probability that equivalence is said at a true difference and discordance, over all outcomes.
+    fn said(n: usize, difference: f64, discordance: f64, excluding: &[usize]) -> f64 {
+        let (gains, binomials) = ((discordance + difference) / (2.0 * discordance), Binomials::upto(n));
+        (0..=n)
+            .map(|d| (d, binomials.mass(n, d, discordance)))
             .filter(|(_, m)| *m > 1e-12)
             .flat_map(|(d, m)| (0..=d).map(move |gained| (d, m, gained)))
-            .map(|(d, m, gained)| {
-                let pairs = Discordant { n, gained, lost: d - gained };
-                let holds = pairs.score(-MARGIN) >= critical && pairs.reversed().score(-MARGIN) >= critical;
-                if holds { m * mass(d, gained, gains) } else { 0.0 }
-            })
+            .filter(|(d, _, gained)| *gained >= excluding[*d] && d - gained >= excluding[*d])
+            .map(|(d, m, gained)| m * binomials.mass(d, gained, gains))
             .sum()
     }
 
     #[test]
     fn the_size_holds_at_every_sample_and_discordance() {
-        for n in [31, 59, 100, 191, 400] {
-            // The exact p falls with the statistic, so the test is a critical value, not
-            // below the normal one that the interval reads.
-            let (mut low, mut high) = (normal::quantile(1.0 - ALPHA), 12.0);
-            if exceedance(n, MARGIN, low) < ALPHA {
-                high = low;
-            }
-            for _ in 0..40 {
-                let middle = (low + high) / 2.0;
-                if exceedance(n, MARGIN, middle) < ALPHA { high = middle } else { low = middle }
-            }
+        for n in [31, 59, 100, 191, 300] {
+            let excluding = excluding(n);
             for difference in [-0.05, 0.05, -0.07] {
                 for discordance in [0.07, 0.08, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8] {
-                    let size = said(n, difference, discordance, high);
+                    let size = said(n, difference, discordance, &excluding);
                     assert!(size <= ALPHA + 1e-4, "n {n}, discordance {discordance}: {size}");
                 }
             }
             for discordance in [0.05, 0.051, 0.0525, 0.055, 0.06] {
-                let size = said(n, -0.05, discordance, high);
+                let size = said(n, -0.05, discordance, &excluding);
                 assert!(size <= ALPHA + 1e-4, "n {n}, discordance {discordance}: {size}");
             }
-            let power = said(n, 0.0, 0.02, high);
+            let power = said(n, 0.0, 0.02, &excluding);
             assert_eq!(n >= 59, power > 0.0, "n {n}: {power}");
         }
     }

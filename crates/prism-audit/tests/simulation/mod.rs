@@ -6,6 +6,8 @@
 //! large one.
 
 pub mod coverage;
+#[path = "../made/mod.rs"]
+pub mod made;
 pub mod nulls;
 pub mod verdicts;
 
@@ -19,7 +21,7 @@ pub struct Line {
     /// Which statistic.
     pub statistic: &'static str,
     /// The design it was simulated under.
-    pub design: &'static str,
+    pub design: String,
     /// What it promises.
     pub promise: Promise,
     /// Replicates in which the event happened (of an interval: the truth inside).
@@ -71,12 +73,13 @@ impl Line {
 /// Counts the event over `of` replicates, each with its own stream.
 pub fn count(
     statistic: &'static str,
-    design: &'static str,
+    design: impl Into<String>,
     promise: Promise,
     of: usize,
     event: impl Fn(&mut Stream) -> bool + Sync,
 ) -> Line {
-    let hit = |i: usize| event(&mut Stream::new(20_260_607, "simulation", &[statistic, design, &i.to_string()]));
+    let design = design.into();
+    let hit = |i: usize| event(&mut Stream::new(20_260_607, "simulation", &[statistic, &design, &i.to_string()]));
     let hits = (0..of).into_par_iter().filter(|i| hit(*i)).count();
     Line { statistic, design, promise, hits, of }
 }

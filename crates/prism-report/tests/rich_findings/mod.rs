@@ -203,6 +203,7 @@ fn geometry(mode: Cloud, step: usize, s: &mut Stream) -> GeometryFinding {
         inter_example_cosine: around(s, 0.9),
         effective_rank: around(s, 12.0),
         participation_ratio: Some(6.0),
+        spectrum_vectors: 40,
         rank_bound: 39,
         first_share: Some(0.4),
         end_cosine: Some(0.2),
