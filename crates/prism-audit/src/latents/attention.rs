@@ -22,7 +22,8 @@ pub fn attention(rows: &[AttentionRow], clusters: &Clusters) -> Vec<AttentionFin
 }
 
 fn one(place: NotedAt, step: Option<usize>, layer: usize, rows: &[&AttentionRow], clusters: &Clusters) -> AttentionFinding {
-    let interval = |values: &[(usize, f64)]| cluster_mean(&clusters.sums(values.iter().copied()))?.interval(0.95).filter(Interval::has_width);
+    let interval =
+        |values: &[(usize, f64)]| cluster_mean(&clusters.sums(values.iter().copied()))?.interval(0.95).filter(Interval::has_width);
     let enrichment: Vec<(usize, f64)> = rows.iter().filter_map(|r| Some((r.row, enrichment(r)?))).collect();
     let latents: Vec<(usize, f64)> = rows.iter().map(|r| (r.row, r.latents)).collect();
     let (of_latents, of_enrichment) = (interval(&latents), interval(&enrichment));

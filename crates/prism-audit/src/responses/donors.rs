@@ -82,11 +82,7 @@ fn one(
 }
 
 /// The pair, if every number may count it.
-fn swapped<'a>(
-    pair: &Pair<'a>,
-    clean: &BTreeMap<usize, &'a AnswerRow>,
-    examples: &BTreeMap<usize, &ExampleRow>,
-) -> Option<Swapped<'a>> {
+fn swapped<'a>(pair: &Pair<'a>, clean: &BTreeMap<usize, &'a AnswerRow>, examples: &BTreeMap<usize, &ExampleRow>) -> Option<Swapped<'a>> {
     let (answer, clean) = (pair.other, *clean.get(&pair.other.row)?);
     let (donor, gold) = (answer.donor_label.as_deref()?, pair.label);
     let options = examples.get(&answer.row)?.options.len();

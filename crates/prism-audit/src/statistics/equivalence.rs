@@ -131,7 +131,10 @@ pub fn exceedance(n: usize, margin: f64, statistic: f64, within: Interval) -> f6
     let probability = |discordance: f64| -> f64 {
         let gains = ((discordance - margin) / (2.0 * discordance)).clamp(0.0, 1.0);
         let (first, last) = likely(discordance);
-        (first..=last).filter(|&d| fewest[d] <= d).map(|d| binomials.mass(n, d, discordance) * binomials.upper_tail(d, fewest[d], gains)).sum()
+        (first..=last)
+            .filter(|&d| fewest[d] <= d)
+            .map(|d| binomials.mass(n, d, discordance) * binomials.upper_tail(d, fewest[d], gains))
+            .sum()
     };
     // Squares lie densely at the low end, where the probability turns fastest.
     const GRID: usize = 30;
