@@ -1,4 +1,5 @@
-//! Prints the table of simulations: `cargo run --release --workspace --example simulate -- 20000`.
+//! Prints the table of simulations: `cargo run --release --workspace --example simulate -- 20000`, or with `statistics` or
+//! `verdicts` at the end one part of it. Verdicts take a tenth of the replicates.
 
 #[path = "../tests/simulation/mod.rs"]
 mod simulation;
@@ -8,7 +9,7 @@ use simulation::Promise;
 fn main() {
     let replicates = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(4000);
     println!("| statistic | design | promised | simulated | replicates |\n|---|---|---|---|---|");
-    for line in simulation::table(replicates) {
+    for line in simulation::table(replicates, std::env::args().nth(2).as_deref()) {
         let promised = match line.promise {
             Promise::Near(p) => format!("{:.0} %", 100.0 * p),
             Promise::AtMost(p) => format!("at most {:.0} %", 100.0 * p),

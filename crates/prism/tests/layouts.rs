@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use prism_model::record::Records;
+use prism_run::records::AnswerRow;
 use prism_run::records;
 use reference::golden;
 use serde_json::Value;
@@ -44,7 +45,7 @@ fn every_question_is_answered_as_transformers_answers_it() {
         let arguments = ["eval", "--checkpoint", &checkpoint, "--benchmark", &benchmark, "--out", name, "--max-new-tokens", &new_tokens];
         let output = prism(folder.path(), &arguments);
         assert!(output.status.success(), "{}", message(&output));
-        let records = Records::read(&records::folder(&folder.path().join(name))).unwrap();
+        let records = Records::<AnswerRow>::read(&records::folder(&folder.path().join(name))).unwrap();
         let questions = expected[name].as_array().unwrap();
         assert_eq!(records.answers.len(), questions.len());
         assert_eq!(questions.iter().filter_map(|q| q["images"].as_u64()).max(), Some(most_images), "{name}");
@@ -138,7 +139,7 @@ fn a_pair_counts_when_both_of_its_questions_are_right() {
     assert!(output.status.success(), "{}", message(&output));
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
 
-    let records = Records::read(&records::folder(&folder.path().join("run"))).unwrap();
+    let records = Records::<AnswerRow>::read(&records::folder(&folder.path().join("run"))).unwrap();
     let mut pairs: BTreeMap<usize, Vec<bool>> = BTreeMap::new();
     for answer in &records.answers {
         let index: usize = answer.id.parse().unwrap();
@@ -166,7 +167,7 @@ fn an_audit_of_several_images_a_question_has_every_branch_and_category() {
     let more = ["--max-new-tokens", "24", "--interventions", "zero,swap,sham", "--report", "--json"];
     let output = prism(folder.path(), &[&arguments[..], &more].concat());
     // Whether the block opens on questions that it never saw is the model's affair; that it is told is ours.
-    let records = Records::read(&records::folder(&folder.path().join("run"))).unwrap();
+    let records = Records::<AnswerRow>::read(&records::folder(&folder.path().join("run"))).unwrap();
     let opened = records.answers.iter().filter(|a| a.intervention.is_clean() && a.steps_target > 0).count();
     assert_eq!(output.status.code(), Some(if opened > 0 { 0 } else { 4 }), "{}", message(&output));
     assert_eq!((records.examples.len(), records.answers.len()), (10, 40));
@@ -183,5 +184,5 @@ fn an_audit_of_several_images_a_question_has_every_branch_and_category() {
     // A subset is a task.
     let output = prism(folder.path(), &[&arguments[..6], &["jigsaw", "--subset", "Jigsaw", "--max-new-tokens", "8"]].concat());
     assert!(matches!(output.status.code(), Some(0 | 4)), "{}", message(&output));
-    assert_eq!(Records::read(&records::folder(&folder.path().join("jigsaw"))).unwrap().examples.len(), 2);
+    assert_eq!(Records::<AnswerRow>::read(&records::folder(&folder.path().join("jigsaw"))).unwrap().examples.len(), 2);
 }

@@ -118,10 +118,15 @@ pub fn clusters(stream: &mut Stream, pairs: usize, alike: f64, gained: f64, lost
     (0..pairs).map(|_| pair(stream)).collect()
 }
 
-/// The whole table at this many replicates a line.
-pub fn table(replicates: usize) -> Vec<Line> {
-    let mut lines = coverage::lines(replicates);
-    lines.extend(nulls::lines(replicates));
-    lines.extend(verdicts::lines(replicates));
+/// The whole table at this many replicates a line, or one part of it: `statistics`, `verdicts`.
+pub fn table(replicates: usize, part: Option<&str>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    if part != Some("verdicts") {
+        lines.extend(coverage::lines(replicates));
+        lines.extend(nulls::lines(replicates));
+    }
+    if part != Some("statistics") {
+        lines.extend(verdicts::lines(replicates));
+    }
     lines
 }
