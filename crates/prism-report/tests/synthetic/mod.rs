@@ -237,6 +237,8 @@ fn answers(v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: bool, exam
         let gold = LETTERS.iter().position(|l| *l == e.label).unwrap();
         let wrong = |s: &mut Stream| LETTERS[(gold + 1 + s.below(3)) % 4];
         let clean = if s.uniform() < v.3 { LETTERS[gold] } else { wrong(&mut s) };
+        // What changes nothing is the clean run to the bit.
+        let own = s.normal();
         for intervention in interventions() {
             let acts = !intervention.is_clean() && !intervention.is_sham() && !silent;
             let without = acts && intervention.action.skips_block();
@@ -264,7 +266,7 @@ fn answers(v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: bool, exam
                 changed: (!intervention.is_clean()).then_some(moved || reworded),
                 steps_context: if v.0.starts_with("p-") && !silent && !without { 16 } else { 0 },
                 steps_target: if silent || without { 0 } else { 8 },
-                gold_margin: Some(s.normal()),
+                gold_margin: Some(if acts { s.normal() } else { own }),
                 gold_logprob: Some(-1.0),
                 answer_entropy: Some(0.5),
                 latent_norm: (!silent).then_some(11.0),

@@ -329,9 +329,13 @@ fn records(
     };
     // What is refused leaves the folders as they are.
     record::check(&setup, &arms.iter().map(|arm| arm.chosen.strategy).collect::<Vec<_>>(), examples)?;
-    if plan.interventions.iter().any(|i| plan.settings.content.contains(i)) {
+    if plan.acts() {
         let independent = prism_audit::clusters::Clusters::of_examples(examples).worth();
         context.printer.narrate(&prism_audit::power::planned(examples.len(), independent, &plan.settings).in_words());
+        let left_out: Vec<String> = plan.undecided_without().iter().map(ToString::to_string).collect();
+        if !left_out.is_empty() {
+            context.printer.narrate(&format!("`bypassed` cannot be said: of the content set {} is not run", left_out.join(", ")));
+        }
     }
     arms.iter().for_each(|arm| arm.chosen.say(context));
     for arm in arms {

@@ -134,6 +134,16 @@ impl AuditPlan {
         self.interventions.iter().any(|i| i.action != Action::Clean)
     }
 
+    /// Members of the declared content set that are not run, and without which nothing can be called bypassed; none
+    /// under the paper's pipeline, which has no words.
+    pub fn undecided_without(&self) -> Vec<Intervention> {
+        let wanted = |i: &&Intervention| i.action.donor() != Some(Donor::Counterfactual) && !self.interventions.contains(i);
+        match self.settings.compat {
+            Compat::Paper => Vec::new(),
+            Compat::None => self.settings.content.iter().filter(wanted).copied().collect(),
+        }
+    }
+
     /// The audit that was typed.
     ///
     /// # Errors
