@@ -236,7 +236,7 @@ fn words_are_the_runs_own_whatever_stands_beside_them() {
             format!("{word}{between}{need}")
         };
         assert!(page.contains(&format!("<b>{name}</b></span> {}", chips(", block "))), "report, {name}");
-        let line = home.split("<tr>").find(|line| line.contains(&format!(">{name}</a>"))).unwrap();
+        let line = home.split("<tr>").find(|line| line.contains(&format!(">{name} · 42</a>"))).unwrap();
         assert!(line.contains(&chips("</td><td class=\"text\">")), "explorer, {name}: {line}");
         assert!(shown.contains(&format!("{name}: {}, block {}. {}", c.word, c.presence, c.sentence)), "terminal, {name}: {shown}");
         for v in &findings.verdict {
