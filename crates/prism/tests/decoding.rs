@@ -41,11 +41,7 @@ fn a_sweep_is_a_whole_audit_per_k() {
     let sizes = told.lines().position(|line| line.starts_with("12 examples: too few for `bypassed`, which takes 124"));
     assert!(sizes < told.lines().position(|line| line.contains("12 prefills")) && sizes.is_some(), "before the run: {told}");
     let said = String::from_utf8_lossy(&swept.stdout).into_owned();
-    assert_eq!(
-        said.lines().filter(|line| line.starts_with("undecided; block ")).count(),
-        2,
-        "a line a K: {said}"
-    );
+    assert_eq!(said.lines().filter(|line| line.starts_with("undecided; block ")).count(), 2, "a line a K: {said}");
     for (k, name) in [("4", "k4"), ("8", "k8")] {
         assert!(audit(&at(name), &["--steps", k]).status.success());
         for file in ["answers.parquet", "examples.parquet", "alignment.parquet", "latents.safetensors"] {

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use prism_model::record::Records;
-use prism_run::records::AnswerRow;
 use prism_run::records;
+use prism_run::records::AnswerRow;
 use reference::golden;
 use serde_json::Value;
 

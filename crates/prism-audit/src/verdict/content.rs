@@ -75,7 +75,8 @@ pub fn answer(evidence: &Evidence<'_>, settings: &AuditSettings) -> Answer {
         (true, true) => {}
     }
     let kind = |role: Role| decisive.iter().any(|v| v.role == role);
-    if !(kind(Role::ExchangesVectors) && kind(Role::ExchangesKeysValues)) || !evidence.missing.is_empty() {
+    let both_kinds = kind(Role::ExchangesVectors) && kind(Role::ExchangesKeysValues);
+    if !both_kinds || !evidence.missing.is_empty() {
         let names: Vec<String> = evidence.missing.iter().map(ToString::to_string).collect();
         let rule = match names.is_empty() {
             true => "both kinds of exchange are needed, of vectors and of keys and values".to_string(),

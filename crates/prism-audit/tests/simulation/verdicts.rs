@@ -102,7 +102,11 @@ fn under(s: &mut Stream, cell: Cell, truth: Truth, at: usize, letters: &[usize])
                 Truth::Flips if exchange && !is_right && is < 4 && u[row] < 0.06 / 0.15 => gold(row),
                 Truth::Tenth if exchange && row < tenth && is_right && u[row] < 0.2 / right => wrong(row),
                 Truth::Changes | Truth::ChangesTenth if is < 4 && u[row] < 0.01 / (1.0 - cell.unparsed) => {
-                    if is_right { wrong(row) } else { gold(row) }
+                    if is_right {
+                        wrong(row)
+                    } else {
+                        gold(row)
+                    }
                 }
                 Truth::ChoiceAndForm if exchange && is_right && u[row] < 0.07 => wrong(row),
                 Truth::ChoiceAndForm if exchange && u[row] > 0.98 => 4,
@@ -139,9 +143,9 @@ fn judged(s: &mut Stream, cell: Cell, truth: Truth) -> Judged {
     let clean = shape(&letters, &form, more(matches!(truth, Truth::Repaired)));
     let mut answers: Vec<AnswerRow> = Vec::new();
     let mut write = |intervention: Intervention, said: &[usize]| {
-        answers.extend(said.iter().enumerate().map(|(row, letter)| {
-            made::answer(row, intervention, LETTERS.get(*letter).copied(), LETTERS[gold(row)])
-        }));
+        answers.extend(
+            said.iter().enumerate().map(|(row, letter)| made::answer(row, intervention, LETTERS.get(*letter).copied(), LETTERS[gold(row)])),
+        );
     };
     write(Intervention::CLEAN, &clean);
     for (at, name) in NAMES.into_iter().enumerate() {
@@ -168,7 +172,11 @@ pub fn lines(replicates: usize) -> Vec<Line> {
     let of_size = |n: usize| [false, true].into_iter().flat_map(move |pairs| unparsed.iter().map(move |u| Cell { n, pairs, unparsed: *u }));
     let cells: Vec<Cell> = sizes.iter().copied().flat_map(of_size).collect();
     let mut lines = Vec::new();
-    let mut add = |what: &'static str, truth: Truth, promise: Promise, cells: &mut dyn Iterator<Item = &Cell>, event: &(dyn Fn(&Judged) -> bool + Sync)| {
+    let mut add = |what: &'static str,
+                   truth: Truth,
+                   promise: Promise,
+                   cells: &mut dyn Iterator<Item = &Cell>,
+                   event: &(dyn Fn(&Judged) -> bool + Sync)| {
         lines.extend(cells.map(|cell| count(what, cell.words(), promise, of, |s| event(&judged(s, *cell, truth)))));
     };
     let loaded = |j: &Judged| matches!(j.conclusion.word, Verdict::LoadBearing | Verdict::Misleading);
@@ -180,7 +188,13 @@ pub fn lines(replicates: usize) -> Vec<Line> {
     add("load-bearing or misleading: chance accuracy", Truth::Chance, AtMost(0.05), &mut all(), &loaded);
     add("bypassed: chance accuracy", Truth::Chance, AtMost(0.05), &mut all(), &bypassed);
     add("bypassed: one exchange costs the margin", Truth::Loses(0.05, 0.0), AtMost(0.05), &mut all(), &bypassed);
-    add("bypassed: one exchange costs the margin, donors differ (correlation 0.1)", Truth::Loses(0.05, 0.1), DONORS_DIFFER, &mut all(), &bypassed);
+    add(
+        "bypassed: one exchange costs the margin, donors differ (correlation 0.1)",
+        Truth::Loses(0.05, 0.1),
+        DONORS_DIFFER,
+        &mut all(),
+        &bypassed,
+    );
     add("bypassed: 12 % flip both ways", Truth::Flips, AtMost(0.05), &mut all(), &bypassed);
     add("bypassed: a tenth loses 20 points", Truth::Tenth, AtMost(0.05), &mut all(), &bypassed);
     let enough = || cells.iter().filter(|cell| cell.n >= 300);
@@ -204,7 +218,8 @@ fn of_donors(of: usize) -> Vec<Line> {
     let found = |s: &mut Stream, n: usize, unparsed: f64, redrawn: f64| {
         let examples: Vec<ExampleRow> = (0..n).map(|row| made::example(row, LETTERS[gold(row)])).collect();
         let pool: Vec<usize> = (0..DONORS).map(|_| s.below(4)).collect();
-        let donor: Vec<usize> = (0..n).map(|row| *pool.iter().cycle().skip(s.below(DONORS)).find(|l| **l != gold(row)).unwrap_or(&0)).collect();
+        let donor: Vec<usize> =
+            (0..n).map(|row| *pool.iter().cycle().skip(s.below(DONORS)).find(|l| **l != gold(row)).unwrap_or(&0)).collect();
         let answer = |s: &mut Stream, row: usize| match s.uniform() {
             u if u < 0.7 => gold(row),
             u if u < 0.88 => donor[row],
@@ -227,8 +242,11 @@ fn of_donors(of: usize) -> Vec<Line> {
     };
     let mut lines = Vec::new();
     for (n, unparsed) in [(60, 0.0), (191, 0.0), (191, 0.15), (400, 0.3)] {
-        let design = format!("n = {n}, {:.0} % unparsed in either run, a tenth answered anew, errors name the partner's letter", 100.0 * unparsed);
-        lines.push(count("transfer: interval above 0", design.as_str(), AtMost(0.025), of, |s| found(s, n, unparsed, 0.1).transfer_low.is_some_and(|low| low > 0.0)));
+        let design =
+            format!("n = {n}, {:.0} % unparsed in either run, a tenth answered anew, errors name the partner's letter", 100.0 * unparsed);
+        lines.push(count("transfer: interval above 0", design.as_str(), AtMost(0.025), of, |s| {
+            found(s, n, unparsed, 0.1).transfer_low.is_some_and(|low| low > 0.0)
+        }));
         lines.push(count("lift: interval without 0", design.as_str(), AtMost(0.05), of, |s| {
             let f = found(s, n, unparsed, 0.1);
             f.lift_low.is_some_and(|low| low > 0.0) || f.lift_high.is_some_and(|high| high < 0.0)

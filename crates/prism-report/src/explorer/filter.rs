@@ -6,6 +6,9 @@ use prism_run::{Intervention, Outcome};
 
 use super::index::{Index, Line, Mark};
 
+/// Key of an address: whether the clean run was right.
+const CLEAN_RUN: &str = "clean";
+
 /// Examples on a page.
 pub const PER_PAGE: usize = 100;
 
@@ -84,7 +87,7 @@ impl Filter {
             match &*key {
                 "category" => filter.category = given,
                 "outcome" => filter.outcome = value.parse().ok(),
-                "clean" => {
+                CLEAN_RUN => {
                     filter.right = match &*value {
                         "right" => Some(true),
                         "wrong" => Some(false),
