@@ -72,7 +72,7 @@ fn lines_of<'a>(
             .filter_map(|d| {
                 let clean = d.intervention.is_clean();
                 let y = if clean { 0.0 } else { d.delta? };
-                Some(Point { x: x(d)?, y, low: d.delta_low, high: d.delta_high, key: (!clean).then(|| d.intervention.clone()) })
+                Some(Point { x: x(d)?, y, low: d.delta_low, high: d.delta_high, key: (!clean).then_some(d.intervention) })
             })
             .collect();
         all.sort_by(|a, b| a.x.total_cmp(&b.x));

@@ -75,7 +75,7 @@ fn squares(study: &Study, part: &Part) -> String {
             None => of.next(),
         };
         let Some(f) = found else { continue };
-        pair.get_or_insert_with(|| (f.view, f.intervention));
+        pair.get_or_insert((f.view, f.intervention));
         let style = study.style(audit);
         let cell = |v: Option<f64>| {
             let shade = v.filter(|v| v.is_finite()).map_or(0.0, |v| (v * 60.0).clamp(0.0, 60.0));
@@ -88,7 +88,7 @@ fn squares(study: &Study, part: &Part) -> String {
             swatch(style),
             escape(&style.name),
             f.examples,
-            f.intervention.to_string(),
+            f.intervention,
             cell(f.open_clean),
             cell(f.open_damaged),
             escape(&view(f.view)),
