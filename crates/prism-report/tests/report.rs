@@ -226,7 +226,7 @@ fn words_are_the_runs_own_whatever_stands_beside_them() {
     let mut screen = Screen::default();
     prism_report::terminal::study::draw(&read, &mut screen, look);
     let shown = screen.text(look);
-    let explorer = prism_report::explorer::Explorer::open(&[root.clone()]).unwrap();
+    let explorer = prism_report::explorer::Explorer::open(std::slice::from_ref(&root)).unwrap();
     let home = String::from_utf8(prism_report::explorer::home::page(&explorer).body.to_vec()).unwrap();
     for audit in &study.audits {
         let findings = Findings::read(audit).unwrap();
