@@ -32,6 +32,11 @@ pub fn lower(hits: f64, n: f64, level: f64) -> Option<f64> {
     upper(n - hits, n, level).map(|bound| 1.0 - bound)
 }
 
+/// Whether the upper bound of `hits` of `n` lies below `margin`: one probability, where the bound itself takes a search.
+fn is_below(hits: usize, n: usize, margin: f64, level: f64) -> bool {
+    hits < n && Beta::new(hits as f64 + 1.0, (n - hits) as f64).is_ok_and(|beta| beta.cdf(margin) > level)
+}
+
 /// The fewest examples of which `unchanged` can be expected: with `share` of the answers changing, the upper
 /// bound at `1 - alpha` lies below `margin` with probability `power`.
 pub fn needed_for_unchanged(share: f64, margin: f64, alpha: f64, power: f64) -> Option<usize> {
@@ -42,7 +47,7 @@ pub fn needed_for_unchanged(share: f64, margin: f64, alpha: f64, power: f64) -> 
     // count whose examples change so few with the power asked for.
     let mut n = 1usize;
     for changed in 0..2_000usize {
-        while upper(changed as f64, n.max(changed) as f64, 1.0 - alpha).is_none_or(|bound| bound >= margin) {
+        while !is_below(changed, n, margin, 1.0 - alpha) {
             n += 1 + n / 4096;
         }
         let n = n.max(changed);
@@ -66,6 +71,14 @@ mod tests {
     fn the_ends_are_closed() {
         assert_eq!((upper(5.0, 5.0, 0.95), upper(0.0, 0.0, 0.95)), (Some(1.0), None));
         assert_eq!((lower(0.0, 5.0, 0.95), upper(6.0, 5.0, 0.95)), (Some(0.0), None));
+    }
+
+    #[test]
+    fn the_bound_and_the_question_whether_it_is_below_agree() {
+        for (hits, n) in [(0, 58), (0, 59), (1, 92), (1, 93), (8, 280), (8, 290), (8, 300), (30, 800), (5, 5)] {
+            let bound = upper(hits as f64, n as f64, 0.95).unwrap();
+            assert_eq!(is_below(hits, n, 0.05, 0.95), bound < 0.05, "{hits} of {n}");
+        }
     }
 
     #[test]

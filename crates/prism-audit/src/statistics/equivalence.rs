@@ -115,7 +115,7 @@ pub fn exceedance(n: usize, margin: f64, statistic: f64, within: Interval) -> f6
     let binomials = Binomials::upto(n);
     let likely = |discordance: f64| {
         let (mean, spread) = (n as f64 * discordance, (n as f64 * discordance * (1.0 - discordance)).sqrt());
-        ((mean - 9.0 * spread - 9.0).max(0.0) as usize, ((mean + 9.0 * spread + 9.0) as usize).min(n))
+        ((mean - 8.0 * spread - 8.0).max(0.0) as usize, ((mean + 8.0 * spread + 8.0) as usize).min(n))
     };
     let (first, last) = (likely(least).0, likely(most).1);
     let fewest: Vec<usize> = (0..=last)
