@@ -48,7 +48,7 @@ test("every chart draws as many marks as its data has, every table has the rows 
   const marks = await page.evaluate(() => JSON.parse(document.getElementById("prism-data").textContent).charts["chart-corruption-1"].data.values);
   const shams = marks.filter((mark) => mark.intervention_id === "sham").length;
   const rows = await page.$$eval("[data-table=corruption] tbody tr", (all) => all.filter((row) => (
-    !/[@/]/.test(row.dataset.intervention) && /\d/.test(row.cells[5].textContent))).length);
+    !/[@/]/.test(row.dataset.intervention) && /\d/.test(row.cells[7].textContent))).length);
   assert.ok(rows > 0);
   assert.equal(points, rows + shams, "points of the corruption profile against rows of its table");
   await close();
