@@ -121,7 +121,8 @@ fn judged(s: &mut Stream, cell: Cell, truth: Truth) -> Judged {
     let category = |row: usize| match truth {
         Truth::Tenth | Truth::ChangesTenth if row < tenth => "tenth",
         Truth::Tenth | Truth::ChangesTenth => "rest",
-        _ => ["even", "odd"][row / 2 % 2],
+        // Neither knows the gold letter, so that a guess by category gets a quarter.
+        _ => ["one", "other"][row / 4 % 2],
     };
     let examples: Vec<ExampleRow> = (0..cell.n)
         .map(|row| ExampleRow {
@@ -208,7 +209,7 @@ pub fn lines(replicates: usize) -> Vec<Line> {
     let breaks = |j: &Judged| j.verdicts.iter().any(|v| v.verdict == Effect::BreaksForm);
     let two = cells.iter().filter(|cell| cell.unparsed <= 0.02);
     add("breaks the form: the choice at -7 points, 2 % unparsed", Truth::ChoiceAndForm, AtMost(0.05), &mut { two }, &breaks);
-    lines.extend(of_donors(of.max(400)));
+    lines.extend(of_donors((replicates / 2).max(400)));
     lines
 }
 

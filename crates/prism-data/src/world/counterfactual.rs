@@ -15,8 +15,7 @@ pub fn partner(scene: &Scene, question: &Question, wish: Wish, separation: [u32;
     let word = *question.options.get(wish.partner)?;
     let target = *scene.objects.get(question.target)?;
     let changed = match word {
-        Word::Colour(colour) => Object { colour, ..target },
-        Word::Shape(shape) => Object { shape, ..target },
+        Word::Colour(_) | Word::Shape(_) => target.with(word),
         Word::Side(side) => {
             let reference = *scene.objects.get(question.reference?)?;
             let room = (scene.side - 2 * GAP - target.size + 1) as usize;

@@ -7,7 +7,7 @@ use prism_run::Turn;
 use prism_run::random::Stream;
 
 use super::object::{Colour, Object, Shape};
-use super::question::{Kind, Question, Wish, Word, ask};
+use super::question::{Kind, Question, Wish, Word, ask_as_it_is};
 use super::scene::{Scene, Split};
 use super::{Side, World};
 use crate::prompt;
@@ -20,7 +20,7 @@ pub const SHAPES_REQUEST: &str = "Name the color of every shape.";
 /// A question of `kind` about `scene` with everything else random; `None` when the
 /// scene has none (objects too close along the axis).
 pub fn random_question(world: &World, scene: &Scene, kind: Kind, stream: &mut Stream) -> Option<Question> {
-    ask(scene, Wish::random(kind, stream), world.config().separation, stream, |_, _, _| true)
+    ask_as_it_is(scene, Wish::random(kind, stream), world.config().separation, stream)
 }
 
 /// Up to `count` different questions of the given kinds, answered by words

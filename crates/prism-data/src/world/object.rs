@@ -4,6 +4,8 @@ use std::fmt;
 
 use prism_run::RegionBox;
 
+use super::question::Word;
+
 /// The silhouette of an object; every one touches the sides of its square.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Shape {
@@ -148,6 +150,16 @@ impl Object {
     pub fn region(&self, side: u32) -> RegionBox {
         let at = |v: u32| f64::from(v) / f64::from(side);
         RegionBox([at(self.left), at(self.top), at(self.left + self.size), at(self.top + self.size)])
+    }
+
+    /// The same object with the colour or shape `word`; a side changes nothing.
+    #[must_use]
+    pub fn with(self, word: Word) -> Self {
+        match word {
+            Word::Colour(colour) => Self { colour, ..self },
+            Word::Shape(shape) => Self { shape, ..self },
+            Word::Side(_) => self,
+        }
     }
 
     /// Whether the squares come nearer than `gap` pixels.

@@ -61,17 +61,22 @@ impl World {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let scene = self.scene(&mut stream, Split::Train);
+            let mut scene = self.scene(&mut stream, Split::Train);
             let mut questions: Vec<(usize, Question)> = Vec::new();
             let rows = (index..wishes.len()).step_by(config.train_images);
             for row in rows.clone() {
                 let wish = wishes[row];
-                let asked = ask(&scene, wish, config.separation, &mut stream, |_, target, reference| {
-                    attempts > 100 || !questions.iter().any(|(_, q)| (q.kind, q.target, q.reference) == (wish.kind, target, reference))
+                let asked = ask(&scene, wish, config.separation, &mut stream, |posed, target, reference| {
+                    let new = !questions.iter().any(|(_, q)| (q.kind, q.target, q.reference) == (wish.kind, target, reference));
+                    (new || attempts > 100) && !is_held_out(&posed.objects[target])
                 });
-                questions.extend(asked.map(|question| (row, question)));
+                let Some((posed, question)) = asked else { break };
+                scene = posed;
+                questions.push((row, question));
             }
-            if questions.len() == rows.count() {
+            // A later question may have changed what an earlier one is about.
+            let all = questions.iter().all(|(_, question)| question.holds_in(&scene, config.separation));
+            if all && questions.len() == rows.count() {
                 return TrainScene { scene, questions };
             }
         }
@@ -86,7 +91,7 @@ impl World {
             let held_out = |scene: &Scene, target: usize, reference: Option<usize>| {
                 std::iter::once(target).chain(reference).all(|i| is_held_out(&scene.objects[i]))
             };
-            let Some(question) = ask(&scene, wish, separation, &mut stream, held_out) else { continue };
+            let Some((scene, question)) = ask(&scene, wish, separation, &mut stream, held_out) else { continue };
             if let Some((partner_scene, partner)) = counterfactual::partner(&scene, &question, wish, separation, &mut stream) {
                 return TestPair { scene, question, partner_scene, partner };
             }

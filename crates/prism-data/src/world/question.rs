@@ -193,6 +193,12 @@ impl Question {
         Turn { question, answer: format!("{} {}", self.answer_word(), self.label()) }
     }
 
+    /// Whether its words name its objects in `scene`, and its right option is the truth there.
+    pub fn holds_in(&self, scene: &Scene, separation: [u32; 2]) -> bool {
+        let named = if self.kind == Kind::ShapeOf { scene.unique_colours() } else { scene.unique_shapes() };
+        self.asked().all(|object| named.contains(&object)) && self.truth(scene, separation) == Some(self.answer_word())
+    }
+
     /// What `scene` says about the target: the value the right option must have.
     pub fn truth(&self, scene: &Scene, separation: [u32; 2]) -> Option<Word> {
         let target = scene.objects.get(self.target)?;
@@ -232,61 +238,91 @@ impl Wish {
     }
 }
 
-/// Asks a question of the wished kind about `scene`, drawing the objects and the
-/// wrong options from `stream`; `allowed` may refuse objects to ask about.
-/// `None` when the scene has no such question.
+/// Asks a question of the wished kind about `scene`, drawing from `stream` what it is about. For an attribute the
+/// target first takes the value of the right option: the options are drawn from what the *other* objects show, and
+/// which of them is right is drawn after that, so that nothing but the target tells it. A counterfactual partner is
+/// then one more draw of the same kind, and neither is easier than the other.
+///
+/// `allowed` may refuse a scene and the objects asked about. `None` when the scene has no such question.
 pub fn ask(
     scene: &Scene,
     wish: Wish,
     separation: [u32; 2],
     stream: &mut Stream,
     allowed: impl Fn(&Scene, usize, Option<usize>) -> bool,
-) -> Option<Question> {
+) -> Option<(Scene, Question)> {
     if wish.kind.is_position() {
-        ask_position(scene, wish, separation, stream, allowed)
-    } else {
-        ask_attribute(scene, wish, stream, allowed)
+        let question = ask_position(scene, wish, separation, stream, allowed)?;
+        return Some((scene.clone(), question));
     }
+    let answer = wish.answer.min(3);
+    candidates(scene, wish.kind, stream).into_iter().find_map(|target| {
+        let options = options(scene, wish.kind, target, stream);
+        let mut posed = scene.clone();
+        posed.objects[target] = scene.objects[target].with(options[answer]);
+        let question = Question { kind: wish.kind, target, reference: None, options, answer };
+        allowed(&posed, target, None).then_some((posed, question))
+    })
 }
 
-fn ask_attribute(
-    scene: &Scene,
-    wish: Wish,
-    stream: &mut Stream,
-    allowed: impl Fn(&Scene, usize, Option<usize>) -> bool,
-) -> Option<Question> {
-    let value = |o: &Object| if wish.kind == Kind::ColourOf { Word::Colour(o.colour) } else { Word::Shape(o.shape) };
-    let mut candidates = if wish.kind == Kind::ColourOf { scene.unique_shapes() } else { scene.unique_colours() };
-    stream.shuffle(&mut candidates);
-    let target = candidates.into_iter().find(|&i| allowed(scene, i, None))?;
-    let right = value(&scene.objects[target]);
-    // Wrong options: what other objects show, the more frequent of two draws each time
-    // (or else "the option most objects show" would be right too often), then values
-    // the scene lacks.
-    let shown: Vec<Word> = scene.objects.iter().map(value).collect();
-    let count = |word: Word| shown.iter().filter(|w| **w == word).count();
-    let mut options: Vec<Word> = Vec::with_capacity(4);
-    while options.len() < 3 {
-        let left: Vec<Word> = shown.iter().copied().filter(|w| *w != right && !options.contains(w)).collect();
-        if left.is_empty() {
-            break;
-        }
-        let (one, other) = (left[stream.below(left.len())], left[stream.below(left.len())]);
-        options.push(if count(other) > count(one) { other } else { one });
+/// Asks about `scene` as it is: for material that a model learns to see from, where one picture serves many questions.
+/// Of an attribute the right value stands in the place of a wrong one that as many of the other objects show, or do not.
+pub fn ask_as_it_is(scene: &Scene, wish: Wish, separation: [u32; 2], stream: &mut Stream) -> Option<Question> {
+    if wish.kind.is_position() {
+        return ask_position(scene, wish, separation, stream, |_, _, _| true);
     }
-    let mut absent: Vec<Word> = match wish.kind {
+    let target = *candidates(scene, wish.kind, stream).first()?;
+    let mut options = options(scene, wish.kind, target, stream);
+    let right = value(wish.kind, &scene.objects[target]);
+    let is_shown = |word: Word| others(scene, wish.kind, target).any(|w| w == word);
+    let stands_at = |options: &[Word]| {
+        let alike = || options.iter().rposition(|w| is_shown(*w) == is_shown(right));
+        options.iter().position(|w| *w == right).or_else(alike).unwrap_or(0)
+    };
+    let at = stands_at(&options);
+    options[at] = right;
+    let answer = wish.answer.min(3);
+    options.swap(at, answer);
+    Some(Question { kind: wish.kind, target, reference: None, options, answer })
+}
+
+/// Objects that a question of this kind can name, in a random order.
+fn candidates(scene: &Scene, kind: Kind, stream: &mut Stream) -> Vec<usize> {
+    let mut named = if kind == Kind::ColourOf { scene.unique_shapes() } else { scene.unique_colours() };
+    stream.shuffle(&mut named);
+    named
+}
+
+/// The attribute of an object that a question of this kind asks for.
+fn value(kind: Kind, object: &Object) -> Word {
+    if kind == Kind::ColourOf { Word::Colour(object.colour) } else { Word::Shape(object.shape) }
+}
+
+/// What all objects but `target` show.
+fn others(scene: &Scene, kind: Kind, target: usize) -> impl Iterator<Item = Word> {
+    scene.objects.iter().enumerate().filter(move |(i, _)| *i != target).map(move |(_, object)| value(kind, object))
+}
+
+/// Four values in a random order: the one that most of the other objects show, another that one of them shows, and
+/// two that none of them does.
+fn options(scene: &Scene, kind: Kind, target: usize, stream: &mut Stream) -> Vec<Word> {
+    let mut all: Vec<Word> = match kind {
         Kind::ColourOf => Colour::ALL.map(Word::Colour).to_vec(),
         _ => Shape::ALL.map(Word::Shape).to_vec(),
     };
-    stream.shuffle(&mut absent);
-    for word in absent {
-        if options.len() < 3 && word != right && !options.contains(&word) {
-            options.push(word);
-        }
-    }
+    stream.shuffle(&mut all);
+    let count = |word: &Word| others(scene, kind, target).filter(|w| w == word).count();
+    // Stable: values shown equally often stay in their random order.
+    all.sort_by_key(|word| std::cmp::Reverse(count(word)));
+    let shown = all.iter().filter(|word| count(word) > 0).count();
+    let (seen, unseen) = all.split_at(shown);
+    let mut order: Vec<Word> = seen.iter().take(1).copied().collect();
+    let mut rest: Vec<Word> = seen.iter().skip(1).copied().collect();
+    stream.shuffle(&mut rest);
+    order.extend(rest.iter().take(1).chain(unseen).chain(rest.iter().skip(1)));
+    let mut options: Vec<Word> = order.into_iter().take(4).collect();
     stream.shuffle(&mut options);
-    options.insert(wish.answer.min(3), right);
-    Some(Question { kind: wish.kind, target, reference: None, options, answer: wish.answer.min(3) })
+    options
 }
 
 fn ask_position(

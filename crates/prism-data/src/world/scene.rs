@@ -1,8 +1,8 @@
 //! Scenes: objects in clutter, none overlapping, at any pixel.
 //!
-//! Two or three shapes and two or three colours occur exactly once, so that there
-//! is something to ask about; the other objects repeat freely among the remaining
-//! ones. Training and test are disjoint by construction: what an object looks like
+//! Two shapes and two colours occur exactly once, so that there is something to ask
+//! about; the other objects share values, about three to a value, so that what an
+//! option is shown by does not tell whether it is right. Training and test are disjoint by construction: what an object looks like
 //! and where it stands, (shape, colour, cell), belongs to one of two folds for ever
 //! (whatever the seed), training scenes hold objects of the first fold only, and
 //! test questions ask only about objects of the second.
@@ -129,14 +129,15 @@ impl World {
     }
 }
 
-/// `n` values of which two or three occur once and the others repeat freely, shuffled.
+/// `n` values of which two occur once and the others are shared, about three objects to a value, shuffled.
 fn some_unique<T: Copy>(stream: &mut Stream, all: &[T], n: usize) -> Vec<T> {
     let mut kinds = all.to_vec();
     stream.shuffle(&mut kinds);
-    let once = (2 + stream.below(2)).min(n);
-    let (single, shared) = kinds.split_at(once);
+    let once = 2.min(n);
+    let (single, rest) = kinds.split_at(once);
+    let shared = &rest[..(n - once).div_ceil(3).clamp(1, rest.len())];
     let mut values: Vec<T> = single.to_vec();
-    values.extend((once..n).map(|_| shared[stream.below(shared.len())]));
+    values.extend((once..n).map(|i| shared[i % shared.len()]));
     stream.shuffle(&mut values);
     values
 }
