@@ -1,6 +1,5 @@
-//! Can the instrument say yes, and can it say no? Audits of control arms, whose verdicts
-//! are known by construction: an answer that may look at nothing but the latents needs
-//! them, one that may not look at them does not.
+//! Can the instrument say yes, and can it say no? Audits of control arms, of which both answers
+//! are known by construction ([`Control`]).
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,7 +8,7 @@ use prism_run::manifest::Manifest;
 use prism_run::random::Stream;
 use prism_run::records::{self, AnswerRow, ExampleRow, files};
 use prism_run::table::read_rows;
-use prism_run::{Sight, Verdict};
+use prism_run::Control;
 use rayon::prelude::*;
 
 use crate::clusters::Clusters;
@@ -19,22 +18,13 @@ use crate::verdict::judge as judged;
 use crate::{AuditSettings, Result};
 
 /// Random halves of the questions that every control is judged by again.
-pub const HALVES: usize = 200;
+pub const HALVES: usize = 50;
 
-/// What the verdict of an arm must be, by what it was trained to see.
-pub fn expected(sight: Sight) -> Option<Verdict> {
-    match sight {
-        Sight::Bottleneck => Some(Verdict::LoadBearing),
-        Sight::Blindfold => Some(Verdict::Bypassed),
-        Sight::Open => None,
-    }
-}
-
-/// Judges one control's records.
+/// Judges one control's records; below a clean accuracy of `least` it is left out.
 ///
 /// # Errors
 /// When they are absent or damaged.
-pub fn judge(run: &Path, sight: Sight, settings: &AuditSettings) -> Result<ValidityFinding> {
+pub fn judge(run: &Path, control: Control, least: f64, settings: &AuditSettings) -> Result<ValidityFinding> {
     let manifest = Manifest::read(run)?;
     let folder = records::folder(run);
     let examples: Vec<ExampleRow> = read_rows(&folder.join(files::EXAMPLES))?;
@@ -43,7 +33,7 @@ pub fn judge(run: &Path, sight: Sight, settings: &AuditSettings) -> Result<Valid
     let branches = branches(&path, &examples, &answers)?;
     let clusters = Clusters::of(&examples);
     let concluded = judged(&branches, &examples, &clusters, settings).conclusion;
-    let expected = expected(sight).unwrap_or(Verdict::Undecided);
+    let expected = control.expected();
     // The halves are judged by tests and intervals that need no more draws than this.
     let quicker = AuditSettings { replicates: settings.replicates.min(1000), ..settings.clone() };
     let wrong = (0..HALVES).into_par_iter().filter(|&half| {
@@ -53,13 +43,17 @@ pub fn judge(run: &Path, sight: Sight, settings: &AuditSettings) -> Result<Valid
     let halves_wrong = wrong.count();
     let shams: Vec<_> = branches.iter().filter(|b| b.is_sham()).flat_map(|b| &b.pairs).collect();
     let clean = branches.iter().find(|b| b.is_clean());
+    let accuracy = clean.and_then(|b| crate::responses::share(b.pairs.iter().map(|p| crate::pairs::right(p.other))));
     Ok(ValidityFinding {
         variant: manifest.variant.clone().unwrap_or_default(),
         seed: manifest.seed.and_then(|seed| i64::try_from(seed).ok()),
-        sight,
+        control,
         expected,
         holds: concluded.word == expected,
-        accuracy: clean.and_then(|b| crate::responses::share(b.pairs.iter().map(|p| crate::pairs::right(p.other)))),
+        needs_block: control.needs_block(),
+        presence_holds: control.agrees(concluded.presence),
+        left_out: accuracy.is_none_or(|share| share < least),
+        accuracy,
         examples: clean.map_or(0, |b| b.pairs.len()),
         halves: HALVES,
         halves_wrong,

@@ -156,6 +156,8 @@ pub mod names {
     pub const FINDINGS: &str = "findings";
     /// In a study: the audit of the model that every variant started from.
     pub const BASE_AUDIT: &str = "base-audit";
+    /// In a training of a study: its audits over the recipe's K.
+    pub const SWEEP: &str = "sweep";
     /// The page.
     pub const REPORT: &str = "report.html";
 }

@@ -8,6 +8,7 @@
 pub mod arm;
 pub mod cancel;
 pub mod contained;
+mod control;
 pub mod error;
 pub mod example;
 pub mod folder;
@@ -55,5 +56,6 @@ pub use stage::{Mode, Stage};
 pub use steps::{Budget, LengthCheck, StageSteps, StepBudget, Steps};
 pub use table::Table;
 pub use training::{TrainingRecord, Turn};
+pub use control::Control;
 pub use variant::{LatentInput, LatentLoss, Reduction, Stages, Variant};
 pub use verdict::{Content, Effect, Family, Need, Verdict};

@@ -1,5 +1,5 @@
 //! What the positions of a sequence may see of its image and of its latents: open, or
-//! one of the two controls that prove an instrument can say yes and no.
+//! one of the controls that prove an instrument can say yes and no.
 //!
 //! A checkpoint carries its sight in `config.json` (`latent_sight`); training and
 //! inference obey it alike.
@@ -16,6 +16,13 @@ crate::words! {
         /// start token still sees them (another start's key never). What is known of image and
         /// question behind it came through the fed-back latents.
         Bottleneck = "bottleneck",
+        /// The same from the first block that ran on: a start token behind which no latent stands hides nothing, so
+        /// that without the block the image is open.
+        OptionalBottleneck = "optional-bottleneck",
+        /// Registers. Latents see image and question; once a block has run, nothing else sees what has looked at the
+        /// image, but for further blocks. What is known of image and question then came through the keys and values
+        /// of the latent positions, even where every example feeds the same vectors.
+        Registers = "registers",
         /// Negative control. Keys of latent positions are hidden from everything after the
         /// block; latents see each other and everything before.
         Blindfold = "blindfold",

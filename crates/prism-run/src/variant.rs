@@ -47,6 +47,9 @@ pub enum LatentInput {
     /// The region's visual embeddings (teacher forcing).
     #[default]
     Teacher,
+    /// The visual embeddings of another example's region, as input and as target: what they say of the question is
+    /// noise. Of the next sample of the pack that has a region.
+    Foreign,
     /// The model's own states fed back, with gradient: trained as it decodes.
     Own,
     /// The embedding of `<|lvr|>`: a dummy token, no feedback and no latent loss.
@@ -56,6 +59,11 @@ pub enum LatentInput {
 impl LatentInput {
     fn is_teacher(&self) -> bool {
         *self == LatentInput::Teacher
+    }
+
+    /// Whether visual embeddings are fed, as many as the region has.
+    fn is_forced(self) -> bool {
+        matches!(self, LatentInput::Teacher | LatentInput::Foreign)
     }
 }
 
@@ -101,6 +109,9 @@ pub struct Variant {
     /// Latent positions of a block, instead of the region's token count; not teacher-forced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub block_steps: Option<usize>,
+    /// Share of the samples that have a block. In the others its start token stands alone, as under `remove`.
+    #[serde(default = "default_block_share", skip_serializing_if = "is_whole")]
+    pub block_share: f64,
     /// Context box = target box scaled by this about its centre.
     #[serde(default = "default_context_scale")]
     pub context_scale: f64,
@@ -131,6 +142,12 @@ pub struct Variant {
     pub continues: Option<String>,
 }
 
+fn default_block_share() -> f64 {
+    1.0
+}
+fn is_whole(share: &f64) -> bool {
+    *share == 1.0
+}
 fn default_context_scale() -> f64 {
     1.5
 }
@@ -153,7 +170,7 @@ fn default_diversity_weight() -> f64 {
 /// The paper's variants among [`PRESETS`]: the first ones.
 const PAPER: usize = 5;
 
-const PRESETS: [(&str, &str); 15] = [
+const PRESETS: [(&str, &str); 19] = [
     ("lvr", include_str!("../../../recipes/variants/lvr.toml")),
     ("n-lvr", include_str!("../../../recipes/variants/n-lvr.toml")),
     ("d-lvr", include_str!("../../../recipes/variants/d-lvr.toml")),
@@ -169,6 +186,10 @@ const PRESETS: [(&str, &str); 15] = [
     ("lvr-cosine", include_str!("../../../recipes/variants/lvr-cosine.toml")),
     ("bottleneck", include_str!("../../../recipes/variants/bottleneck.toml")),
     ("blindfold", include_str!("../../../recipes/variants/blindfold.toml")),
+    ("bottleneck-half", include_str!("../../../recipes/variants/bottleneck-half.toml")),
+    ("blindfold-half", include_str!("../../../recipes/variants/blindfold-half.toml")),
+    ("foreign", include_str!("../../../recipes/variants/foreign.toml")),
+    ("registers", include_str!("../../../recipes/variants/registers.toml")),
 ];
 
 impl Variant {
@@ -225,6 +246,9 @@ impl Variant {
         if !(self.context_scale.is_finite() && self.context_scale >= 1.0) {
             return refuse("context_scale", "give a finite number of at least 1");
         }
+        if !(self.block_share > 0.0 && self.block_share <= 1.0) {
+            return refuse("block_share", "give a share of the samples above 0 and at most 1");
+        }
         if self.free_tokens > 1024 {
             return refuse("free_tokens", "give a whole number of at most 1024");
         }
@@ -242,14 +266,16 @@ impl Variant {
 
     /// First key that the others leave no meaning, and what to do.
     fn contradiction(&self) -> Option<(&'static str, &'static str)> {
-        let teacher = self.latents.is_teacher();
+        let (teacher, half) = (self.latents.is_forced(), self.block_share < 1.0);
         let rules = [
-            (self.stages == Stages::None && !teacher, "latents", "without a block there are none; leave it out"),
+            (self.stages == Stages::None && !self.latents.is_teacher(), "latents", "without a block there are none; leave it out"),
             (self.stages == Stages::None && self.latent_weight != 0.0, "latent_weight", "without a block give 0"),
             (self.stages == Stages::None && self.noise_std != 0.0, "noise_std", "without a block give 0"),
             (self.stages == Stages::None && self.release.is_some(), "release", "without a block leave it out"),
             (self.stages != Stages::Single && !self.sight.is_open(), "sight", "another than open needs stages = \"single\""),
-            (self.stages.is_staged() && !teacher, "latents", "another than teacher needs stages = \"single\""),
+            (self.stages.is_staged() && !self.latents.is_teacher(), "latents", "another than teacher needs stages = \"single\""),
+            (half && self.stages != Stages::Single, "block_share", "below 1 needs stages = \"single\""),
+            (half && self.sight == Sight::Bottleneck, "sight", "where some samples have no block give \"optional-bottleneck\""),
             (
                 teacher && self.block_steps.is_some(),
                 "block_steps",

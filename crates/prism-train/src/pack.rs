@@ -7,9 +7,13 @@ use prism_model::PackLayout;
 use prism_model::prompt::TrainingSample;
 use prism_run::Stage;
 
+use crate::{Error, Result};
+
 /// One run of latent positions: one stage of one region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Latents {
+    /// Index of the sample in the pack.
+    pub sample: usize,
     /// Index of the region in its sample.
     pub region: usize,
     /// Its stage.
@@ -63,7 +67,9 @@ impl Pack {
         let counted = sample.labels.iter().enumerate().skip(1);
         self.counted.extend(counted.filter_map(|(at, label)| Some((row(at), (*label)?))));
         let runs = sample.latents.chunk_by(|a, b| (a.region, a.stage) == (b.region, b.stage));
+        let number = self.samples.len();
         self.latents.extend(runs.map(|run| Latents {
+            sample: number,
             region: run[0].region,
             stage: run[0].stage,
             rows: run.iter().map(|l| row(l.at)).collect(),
@@ -72,6 +78,31 @@ impl Pack {
         self.chains.push(sample.runs.iter().flat_map(|run| run.at.clone().map(row)).collect());
         self.free.extend(sample.free.iter().map(|block| block.at.clone().map(row).collect()));
         self.samples.push((sample.row, sample.latents.len()));
+    }
+
+    /// The pack with every block filled with the region of another sample, the next that has one, as input and as target:
+    /// its tokens in order, begun again where the block is longer.
+    ///
+    /// # Errors
+    /// Only one sample of the pack has a region.
+    pub fn with_foreign_regions(mut self) -> Result<Self> {
+        let of: Vec<Vec<u32>> = (0..self.samples.len())
+            .map(|sample| self.latents.iter().filter(|run| run.sample == sample).flat_map(|run| run.tokens.iter().copied()).collect())
+            .collect();
+        let count = of.len();
+        for run in &mut self.latents {
+            let donor = (1..count).map(|step| &of[(run.sample + step) % count]).find(|tokens| !tokens.is_empty());
+            let Some(donor) = donor else {
+                return Err(Error::Record {
+                    id: format!("row {}", self.samples[run.sample].0),
+                    cause: "no other sample of its pack has a region to fill its block with".into(),
+                    remedy: "give packs of at least two samples (`samples_per_pack`, `tokens_per_pack`)",
+                });
+            };
+            let tokens = donor.iter().cycle().take(run.tokens.len()).copied().collect();
+            run.tokens = tokens;
+        }
+        Ok(self)
     }
 
     /// Rows of the latent positions that have a teacher target, in order.

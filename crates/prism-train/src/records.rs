@@ -8,7 +8,7 @@ use std::sync::Arc;
 use prism_model::Model;
 use prism_model::prompt::{BlockLayout, Prompter, TrainingSample};
 use prism_model::tensor::{Tensor, Trainable};
-use prism_run::{TrainingRecord, Variant};
+use prism_run::{LatentInput, TrainingRecord, Variant};
 
 use crate::config::{TrainConfig, Vision};
 use crate::images::FeatureCache;
@@ -68,7 +68,8 @@ impl<'a> RecordTask<'a> {
         let prompter = Prompter::from_dir(opened.files())?;
         let layout = variant.map(|variant| layout(variant, &prompter));
         let preprocessor = opened.preprocessor()?;
-        let samples = Samples::new(records, prompter, preprocessor, layout, config.feature_cache / 4);
+        let share = variant.map_or(1.0, |variant| variant.block_share);
+        let samples = Samples::new(records, prompter, preprocessor, layout, config.feature_cache / 4).with_share(share);
         if variant.is_some() {
             opened.set_lengths(samples.trained_lengths(&Workers::new(config.worker_count())?)?)?;
         }
@@ -175,7 +176,8 @@ impl Task for RecordTask<'_> {
                 taken.push(next);
             }
             place = taken.last().map_or(place, |(_, place, _)| *place);
-            packs.push(Pack::of(taken.iter().map(|(index, _, sample)| (sample.as_ref(), self.samples.images(*index)))));
+            let pack = Pack::of(taken.iter().map(|(index, _, sample)| (sample.as_ref(), self.samples.images(*index))));
+            packs.push(if self.objective.latents == LatentInput::Foreign { pack.with_foreign_regions()? } else { pack });
         }
         Ok((packs, place))
     }

@@ -6,14 +6,22 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use prism_model::preprocess::{Grid, Preprocessor};
 use prism_model::prompt::{BlockLayout, Prompter, TrainingSample};
+use prism_run::random::Stream;
 use prism_run::{Sight, Stage, Stages, TrainedLengths, TrainingRecord, folder};
 
 use crate::workers::Workers;
 use crate::{Error, Result};
 
 /// For records without regions, where no block is ever laid out.
-const NO_BLOCK: BlockLayout =
-    BlockLayout { stages: Stages::None, context_scale: 1.0, free_tokens: 0, latent_end: false, steps: None, sight: Sight::Open };
+const NO_BLOCK: BlockLayout = BlockLayout {
+    stages: Stages::None,
+    context_scale: 1.0,
+    free_tokens: 0,
+    latent_end: false,
+    skipped: false,
+    steps: None,
+    sight: Sight::Open,
+};
 
 /// Lays out the records of a corpus.
 pub struct Samples<'a> {
@@ -21,6 +29,8 @@ pub struct Samples<'a> {
     prompter: Prompter,
     preprocessor: Preprocessor,
     layout: Option<BlockLayout>,
+    /// Share of the records whose block runs.
+    share: f64,
     limit: usize,
     kept: RwLock<(usize, HashMap<usize, Arc<TrainingSample>>)>,
 }
@@ -36,7 +46,17 @@ impl<'a> Samples<'a> {
         mebibytes: usize,
     ) -> Self {
         let limit = mebibytes.saturating_mul(1 << 20);
-        Self { records, prompter, preprocessor, layout, limit, kept: RwLock::default() }
+        Self { records, prompter, preprocessor, layout, share: 1.0, limit, kept: RwLock::default() }
+    }
+
+    /// The same with a block in that share of the records alone, the same ones for every seed.
+    #[must_use]
+    pub fn with_share(self, share: f64) -> Self {
+        Self { share, ..self }
+    }
+
+    fn has_block(&self, record: &TrainingRecord) -> bool {
+        self.share >= 1.0 || Stream::new(0, "block share", &[&record.id, &record.row.to_string()]).uniform() < self.share
     }
 
     /// How images become pixels.
@@ -82,7 +102,8 @@ impl<'a> Samples<'a> {
     /// # Errors
     /// An image cannot be read, or a record does not fit the layout.
     pub fn trained_lengths(&self, workers: &Workers) -> Result<Option<TrainedLengths>> {
-        let indices: Vec<usize> = (0..self.records.len()).filter(|&index| !self.records[index].boxes.is_empty()).collect();
+        let laid = |record: &TrainingRecord| !record.boxes.is_empty() && self.has_block(record);
+        let indices: Vec<usize> = (0..self.records.len()).filter(|&index| laid(&self.records[index])).collect();
         if self.layout.is_none_or(|layout| layout.stages == Stages::None) {
             return Ok(None);
         }
@@ -103,7 +124,7 @@ impl<'a> Samples<'a> {
     fn lay_out(&self, record: &TrainingRecord) -> Result<TrainingSample> {
         let grids: Vec<Grid> = record.images.iter().map(|path| self.preprocessor.grid_of(path)).collect::<Result<_, _>>()?;
         let layout = match self.layout {
-            Some(layout) => layout,
+            Some(layout) => BlockLayout { skipped: !self.has_block(record), ..layout },
             None if record.boxes.is_empty() => NO_BLOCK,
             None => {
                 let cause = "it has regions, but the task has no latent block".into();

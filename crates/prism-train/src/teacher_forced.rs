@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use prism_model::Model;
 use prism_model::preprocess::Preprocessor;
 use prism_model::prompt::TrainingSample;
-use prism_run::{Reduction, Variant};
+use prism_run::{LatentInput, Reduction, Variant};
 use serde::Serialize;
 
 use crate::objective::{self, NoiseKey, Objective};
@@ -62,6 +62,7 @@ pub fn pack_losses(
     gradients: bool,
 ) -> Result<PackLosses> {
     let pack = Pack::of(samples.iter().map(|s| (s.sample, s.images)));
+    let pack = if variant.latents == LatentInput::Foreign { pack.with_foreign_regions()? } else { pack };
     let objective = Objective { reduction, noise_std: 0.0, ..Objective::of(variant) };
     let loss = |pack: &Pack| {
         let pixels = pack.images.iter().map(|path| preprocessor.open(path)).collect::<Result<Vec<_>, _>>()?;

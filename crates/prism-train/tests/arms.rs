@@ -13,6 +13,8 @@ use prism_model::tensor::{DType, Device, Trainable};
 use prism_run::{Cancel, Lengths, Progress, Sight, Stage, TrainedLengths, Variant};
 use prism_train::start::{Opened, Opening};
 use prism_train::trainer::{Outcome, Surroundings};
+use prism_train::pack::Pack;
+use prism_train::samples::Samples;
 use prism_train::{Result, TrainConfig, TrainRequest, Workers, log, told, train};
 use serde_json::{Value, json};
 
@@ -98,6 +100,59 @@ fn what_an_arm_sees_stands_in_its_configuration() {
         let message = config.with([(key.to_owned(), value)]).unwrap_err().to_string();
         assert!(message.contains(key), "{message}");
     }
+}
+
+#[test]
+fn half_the_samples_have_no_block_and_look_as_when_it_is_removed() {
+    let base = golden().join("checkpoints/base");
+    let folder = tempfile::tempdir().unwrap();
+    for id in ["bottleneck-half", "blindfold-half"] {
+        let variant = Variant::load(id).unwrap();
+        let checkpoint =
+            run(&folder.path().join(id), &variant, &TrainConfig { steps: 1, ..config(2) }, &base, 99).unwrap().checkpoint;
+        let prompter = Prompter::from_dir(&checkpoint).unwrap();
+        let preprocessor = prism_model::preprocess::Preprocessor::from_dir(&checkpoint).unwrap();
+        let start = prompter.latent().unwrap().stage(variant.stages, Stage::Target).unwrap().start;
+        // Enough records for both kinds: the same ones under other names.
+        let record = records().into_iter().find(|record| record.boxes.len() == 1).unwrap();
+        let many: Vec<_> = (0..200).map(|i| prism_run::TrainingRecord { id: format!("r{i}"), ..record.clone() }).collect();
+        let layout = prism_train::records::layout(&variant, &prompter);
+        let samples = Samples::new(&many, prompter, preprocessor, Some(layout), 1).with_share(variant.block_share);
+        let (with, without): (Vec<_>, Vec<_>) =
+            (0..200).map(|i| samples.get(i).unwrap()).partition(|sample| !sample.runs.is_empty());
+        assert!((70..130).contains(&with.len()), "{}", with.len());
+        let (with, without) = (&with[0], &without[0]);
+        assert!(without.hidden.is_empty() && !with.hidden.is_empty(), "a mask holds only where a block ran");
+        // Both open with the start token, so that a clean run always does; without the block its text follows.
+        let at = with.ids.iter().position(|token| *token == start).unwrap();
+        assert_eq!(with.ids[..=at], without.ids[..=at]);
+        assert_eq!((with.labels[at], without.labels[at]), (Some(start), Some(start)));
+        let behind = with.runs[0].at.end + 1;
+        assert!(with.ids.ends_with(&without.ids[at + 1..]) && with.ids.len() - behind <= without.ids.len() - at);
+    }
+}
+
+#[test]
+fn foreign_regions_are_another_samples() {
+    let (base, folder) = (golden().join("checkpoints/base"), tempfile::tempdir().unwrap());
+    let variant = Variant::load("foreign").unwrap();
+    let checkpoint = run(folder.path(), &variant, &TrainConfig { steps: 1, ..config(2) }, &base, 99).unwrap().checkpoint;
+    let prompter = Prompter::from_dir(&checkpoint).unwrap();
+    let preprocessor = prism_model::preprocess::Preprocessor::from_dir(&checkpoint).unwrap();
+    let layout = prism_train::records::layout(&variant, &prompter);
+    let all = records();
+    let samples = Samples::new(&all, prompter, preprocessor, Some(layout), 1);
+    let laid: Vec<_> = (0..3).map(|i| samples.get(i).unwrap()).collect();
+    let own = Pack::of(laid.iter().enumerate().map(|(i, sample)| (sample.as_ref(), samples.images(i))));
+    let foreign = own.clone().with_foreign_regions().unwrap();
+    let of = |pack: &Pack, sample| pack.latents.iter().filter(|r| r.sample == sample).flat_map(|r| r.tokens.clone()).collect::<Vec<u32>>();
+    for sample in 0..3 {
+        let (mine, theirs) = (of(&foreign, sample), of(&own, (sample + 1) % 3));
+        assert!(mine.iter().all(|token| theirs.contains(token)) && mine.len() == of(&own, sample).len());
+    }
+    assert_eq!(foreign.latent_rows(), own.latent_rows());
+    let alone = Pack::of([(laid[0].as_ref(), samples.images(0))]);
+    assert!(alone.with_foreign_regions().unwrap_err().to_string().contains("samples_per_pack"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Control runs, judged.
 
-use prism_run::{Need, Sight, Verdict, table_row};
+use prism_run::{Control, Need, Verdict, table_row};
 
 table_row! {
     /// One control run, judged.
@@ -9,16 +9,22 @@ table_row! {
         pub variant: String,
         /// Training seed.
         pub seed: Option<i64>,
-        /// What its positions may see: `bottleneck` or `blindfold`.
-        pub sight: Sight,
+        /// What it is by construction.
+        pub control: Control,
         /// The word it must have.
         pub expected: Verdict,
         /// The word it has.
         pub word: Verdict,
         /// Whether its block is needed, as found.
         pub presence: Need,
-        /// Whether they are the same.
+        /// Whether the word is the one it must have.
         pub holds: bool,
+        /// Whether its block is needed, by construction; absent where that is measured.
+        pub needs_block: Option<bool>,
+        /// Whether `presence` says so.
+        pub presence_holds: Option<bool>,
+        /// Whether the clean run is below the accuracy that was fixed before the runs: it did not learn its task, and is not counted.
+        pub left_out: bool,
         /// Clean accuracy.
         pub accuracy: Option<f64>,
         /// Examples.

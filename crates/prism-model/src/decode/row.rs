@@ -23,10 +23,11 @@ pub(super) struct Row<'a> {
     pub course: Course<'a>,
     /// What the checkpoint's positions may see, and its start tokens.
     tokens: &'a ControlTokens,
-    /// Whether the forward before read a start token, and whether any did.
+    /// Whether the forward before read a start token, and whether the sight has narrowed.
     read_start: bool,
     started: bool,
-    /// From a bottleneck's first start token on: the prompt from its first image on.
+    /// Hidden from a bottleneck's first start token on, and behind the first block of registers: the prompt from its
+    /// first image on.
     looked: Arc<Vec<Range<usize>>>,
     /// The prompt's image tokens.
     pub image: Arc<Vec<Range<usize>>>,
@@ -140,13 +141,13 @@ impl<'a> Row<'a> {
     /// was trained not to see, and what the branch takes from it.
     pub fn settle(&mut self, row: usize, cache: &mut BranchCache) -> Result<()> {
         let sight = self.tokens.sight;
-        if sight == Sight::Bottleneck && self.read_start {
-            // With an image before it, all that was written up to the first start token looked at it.
-            let held = self.held.len();
-            let first = if self.started || self.looked.is_empty() { held - 1 } else { 0 };
-            cache.evict(row, first..held)?;
-            self.held.truncate(first);
-            self.started = true;
+        let narrows = match sight {
+            Sight::Bottleneck => true,
+            Sight::OptionalBottleneck => self.started || self.place().is_some(),
+            Sight::Open | Sight::Registers | Sight::Blindfold => false,
+        };
+        if narrows && self.read_start {
+            self.narrow(row, self.held.len(), cache)?;
         }
         self.read_start = matches!(self.sequence.feed(), Feed::Token(id) if self.tokens.starts.iter().any(|start| start.token == id));
         let next = self.place().map(|place| place.stage);
@@ -160,9 +161,20 @@ impl<'a> Row<'a> {
                 self.held.drain(first..held);
                 from = first;
             }
+            if let Some((_, first)) = self.block
+                && sight == Sight::Registers
+                && next.is_none()
+            {
+                self.narrow(row, first, cache)?;
+            }
             self.block = next.map(|stage| (stage, from));
         }
-        if sight == Sight::Bottleneck && self.started && !self.read_start {
+        let blind = match sight {
+            Sight::Bottleneck | Sight::OptionalBottleneck => !self.read_start,
+            Sight::Registers => !self.read_start && next.is_none(),
+            Sight::Open | Sight::Blindfold => false,
+        };
+        if blind && self.started {
             cache.hide(row, &self.looked)?;
         } else if self.course.hide_image && self.sequence.is_past_block() {
             cache.hide(row, &self.image)?;
@@ -170,6 +182,16 @@ impl<'a> Row<'a> {
             cache.hide(row, &Arc::default())?;
         }
         self.held.push(self.trajectory.forwards.len());
+        Ok(())
+    }
+
+    /// Gives up the key of the start token that stands right before key `end`; the first time, with an image before it,
+    /// all that was written up to it, for all of it looked at the image.
+    fn narrow(&mut self, row: usize, end: usize, cache: &mut BranchCache) -> Result<()> {
+        let first = if self.started || self.looked.is_empty() { end.saturating_sub(1) } else { 0 };
+        cache.evict(row, first..end)?;
+        self.held.drain(first..end);
+        self.started = true;
         Ok(())
     }
 }

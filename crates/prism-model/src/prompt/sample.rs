@@ -30,6 +30,8 @@ pub struct BlockLayout {
     /// Whether `<|lvr_latent_end|>` closes the latents of each stage, before the stage's
     /// end token, as the golden runs of the release have it.
     pub latent_end: bool,
+    /// Whether the block is left out behind its start token, as `remove` leaves it out.
+    pub skipped: bool,
     /// Latent positions of a block, without teacher targets; `None`: one per visual token of the region.
     pub steps: Option<usize>,
     /// What the positions may see.
@@ -44,6 +46,7 @@ impl BlockLayout {
             context_scale: variant.context_scale,
             free_tokens: variant.free_tokens,
             latent_end: false,
+            skipped: false,
             steps: variant.block_steps,
             sight: variant.sight,
         }
@@ -290,6 +293,9 @@ impl Block<'_> {
                 .stage(self.layout.stages, stage)
                 .ok_or_else(|| format!("the model has no tokens for the {} stage: train a staged checkpoint", stage.name()))?;
             draft.push([start], true);
+            if self.layout.skipped {
+                continue;
+            }
             if stage == Stage::Free {
                 self.push_free(draft)?;
             } else {

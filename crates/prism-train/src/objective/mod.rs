@@ -170,12 +170,12 @@ pub fn states(
     }
     let hidden = match (latents, &targets) {
         (LatentInput::Own, _) => model.forward_feeding(&embeds, &pack.layout, &pack.chains)?,
-        (LatentInput::Teacher, Some(targets)) => {
+        (LatentInput::Teacher | LatentInput::Foreign, Some(targets)) => {
             let embeds = ops::replace_rows(&embeds, &pack.latent_rows(), &fed(targets)?)?;
             model.forward(&embeds, &pack.layout)?
         }
         // A dummy token is read as the token that stands there.
-        (LatentInput::Teacher, None) | (LatentInput::Token, _) => model.forward(&embeds, &pack.layout)?,
+        (LatentInput::Teacher | LatentInput::Foreign, None) | (LatentInput::Token, _) => model.forward(&embeds, &pack.layout)?,
     };
     Ok((hidden, targets))
 }

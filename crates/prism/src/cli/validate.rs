@@ -8,12 +8,12 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   prism validate
-  prism validate recipes/controls-tiny.toml --seeds 10 --out runs/controls
+  prism validate recipes/controls-tiny.toml --seeds 5 --out runs/controls
 
-Trains a bottleneck arm (its answer may look at nothing but the latents) and a blindfold arm
-(its answer may not look at them) for every seed, audits both, and says how often the verdict
-was not the one it must be. It ends with exit code 1 if one was not, or if an intervention that
-must change nothing changed a bit. Stopped or killed, it goes on where it was.")]
+Trains arms of which it is known by construction whether what their latents say is used, and
+whether their block is needed; audits each for every seed, and says how often the words were
+not the ones they must be, with intervals. It ends with exit code 1 if one was not, or if an
+intervention that must change nothing changed a bit. Stopped or killed, it goes on where it was.")]
 pub struct ValidateArguments {
     /// A study's recipe with both kinds of control arms
     #[arg(default_value = "recipes/controls-tiny.toml")]

@@ -16,7 +16,7 @@ use prism_run::{Intervention, Stages, Steps, Variant, folder};
 
 pub use recipe::StudyRecipe;
 
-use super::audit::{AuditPlan, Audited, Kind, Selection, audit};
+use super::audit::{AuditPlan, Audited, Kind, Selection, audit, sweep};
 use super::base::{BasePlan, make_base};
 use super::compare::compare_runs;
 use super::decoding::Decoding;
@@ -134,11 +134,29 @@ impl Study {
             let begun = Instant::now();
             let checkpoint = train(&self.train_plan(seed, variant, &base), context)?;
             let out = self.training(seed, variant).join("audit");
-            trained.opened += audit(&audit_plan(self, &checkpoint, out, Some((variant, seed))), context)?.opened;
+            let plan = audit_plan(self, &checkpoint, out, Some((variant, seed)));
+            trained.opened += audit(&plan, context)?.opened;
+            if let Some(plan) = self.sweep_plan(seed, variant, plan) {
+                sweep(&plan, context)?;
+            }
             pace.took(begun.elapsed());
         }
         context.printer.stage("");
         Ok(trained)
+    }
+
+    /// The audit of an arm over the recipe's K: clean, and the exchanges that decide. None for an arm without a block.
+    fn sweep_plan(&self, seed: u64, variant: &Variant, audit: AuditPlan) -> Option<AuditPlan> {
+        let keys = &self.recipe.audit;
+        let decides = |i: &Intervention| self.recipe.analysis.content.contains(i);
+        let interventions: Vec<Intervention> = audit.interventions.iter().copied().filter(decides).collect();
+        (!keys.sweep.is_empty() && !audit.interventions.is_empty()).then(|| AuditPlan {
+            out: self.training(seed, variant).join(names::SWEEP),
+            steps: keys.sweep.clone(),
+            interventions,
+            layers: false,
+            ..audit
+        })
     }
 
     fn train_plan(&self, seed: u64, variant: &Variant, base: &Path) -> TrainPlan {

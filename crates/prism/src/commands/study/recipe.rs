@@ -25,6 +25,9 @@ pub struct StudyRecipe {
     pub seeds: u64,
     /// Checkpoint the variants start from; relative to the recipe, or a name in the local Hub cache.
     pub base: PathBuf,
+    /// Clean accuracy below which `prism validate` leaves a control out: it did not learn its task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least_accuracy: Option<f64>,
     /// How the base is made anew; relative to the recipe.
     pub base_recipe: PathBuf,
     /// Arms: presets or TOML files, perhaps with keys changed.
@@ -51,6 +54,9 @@ pub struct AuditKeys {
     /// knows, else the protocol's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<Steps>,
+    /// Other K at which the clean run and the exchanges that decide are recorded too, all on one prefill.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sweep: Vec<Steps>,
     /// Most new tokens, latent steps included.
     pub max_new_tokens: usize,
     /// Branches besides the clean run.
@@ -106,6 +112,9 @@ impl StudyRecipe {
         }
         if recipe.variants.is_empty() || recipe.seeds == 0 {
             anyhow::bail!(Refused(format!("{}: nothing to train; name at least one variant and one seed", path.display())));
+        }
+        if recipe.audit.sweep.len() == 1 {
+            anyhow::bail!(Refused(format!("{}: key `audit.sweep`: one K is no sweep; name two or more, or leave it out", path.display())));
         }
         recipe.analysis.check()?;
         Ok(recipe)
