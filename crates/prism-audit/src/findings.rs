@@ -22,6 +22,9 @@
 //! | `table1.parquet` | variant and seed |
 //! | `comparison.parquet` | pair of columns of Table 1 |
 //! | `seeds.parquet` | variant with several training seeds x quantity |
+//! | `budgets.parquet` | arm, training seed and K of a study |
+//! | `groups.parquet` | group of arms x K x cosine |
+//! | `contrasts.parquet` | pair of arms x K |
 //! | `warnings.parquet` | thing a reader must know before reading the rest |
 //!
 //! `prism paths` writes tables of its own ([`crate::paths`]).
@@ -29,6 +32,7 @@
 //! Shares (accuracy, deltas, rates) are fractions of 1, entropies nats, and an
 //! absent number is absent with a `reason`, never 0.
 
+pub mod budget;
 pub mod conclusion;
 pub mod curve;
 pub mod faithfulness;
@@ -42,6 +46,7 @@ pub mod verdict;
 
 use std::path::{Path, PathBuf};
 
+pub use budget::{BudgetFinding, ContrastFinding, GroupFinding};
 pub use conclusion::{CategoryFinding, ConclusionFinding};
 pub use curve::CurveFinding;
 pub use faithfulness::FaithfulnessFinding;
@@ -279,6 +284,15 @@ tables! {
     /// Variants over their training seeds; empty for a single audit, and where no variant has several.
     #[serde(default)]
     seeds, SEEDS: SeedFinding = "seeds.parquet";
+    /// A study's arms over K; empty for a single audit.
+    #[serde(default)]
+    budgets, BUDGETS: BudgetFinding = "budgets.parquet";
+    /// Correlations over the recipe's groups of arms, by seed.
+    #[serde(default)]
+    groups, GROUPS: GroupFinding = "groups.parquet";
+    /// Differences between arms, paired by seed.
+    #[serde(default)]
+    contrasts, CONTRASTS: ContrastFinding = "contrasts.parquet";
     /// Necessity and sufficiency, by view of the image; empty where none was run.
     #[serde(default)]
     visibility, VISIBILITY: VisibilityFinding = "visibility.parquet";

@@ -62,6 +62,8 @@ pub fn html(study: &Study, title: Option<&str>, gallery_size: usize, left_out: &
 fn part_html(study: &Study, part: &Part, gallery: &Gallery, builder: &mut Builder, left_out: &mut Vec<String>) -> String {
     let mut body = sections::table1::html(study, part, builder);
     body.push_str(&sections::conclusions::html(study, part, builder));
+    body.push_str(&sections::groups::html(study, part, builder));
+    body.push_str(&sections::budgets::html(study, part, builder));
     body.push_str(&sections::corruption::html(study, part, builder));
     body.push_str(&sections::examples::html(study, part, gallery, builder));
     body.push_str(&sections::visibility::html(study, part, builder));

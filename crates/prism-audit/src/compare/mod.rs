@@ -2,10 +2,13 @@
 //!
 //! [`compare`] reads the findings of audit runs; [`points`] makes the points of a
 //! correlation; [`correlate`] its row, on the [`items`] the runs share; [`same`] says
-//! which runs were made alike; [`seeds`] sums up a variant's training seeds; [`tables`]
+//! which runs were made alike; [`budgets`] sets a study's arms beside each other over K, and
+//! [`groups`] asks of them what the recipe asks; [`seeds`] sums up a variant's training seeds; [`tables`]
 //! prints both tables.
 
+pub mod budgets;
 pub mod correlate;
+pub mod groups;
 pub mod items;
 pub mod points;
 pub mod same;

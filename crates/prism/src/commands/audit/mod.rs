@@ -31,7 +31,7 @@ use crate::cli::AuditArguments;
 use crate::exit::{ExitStatus, Refused};
 use crate::{Context, exit, provenance};
 
-pub use plan::{AuditPlan, Kind, Selection};
+pub use plan::{AuditPlan, Kind, Selection, arm};
 pub use subject::called;
 pub use tables::describe;
 

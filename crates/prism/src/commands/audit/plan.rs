@@ -260,7 +260,7 @@ fn interventions(settings: &AuditSettings) -> Vec<Intervention> {
 }
 
 /// Folder of one K of a sweep.
-fn arm(steps: Steps) -> String {
+pub fn arm(steps: Steps) -> String {
     match steps {
         Steps::Fixed(steps) => format!("k{steps}"),
         Steps::Trained => format!("k-{steps}"),

@@ -10,13 +10,16 @@ use std::path::{Path, PathBuf};
 
 use std::time::{Duration, Instant};
 
+use prism_audit::Findings;
+use prism_audit::compare::budgets::{self, Audited};
+use prism_audit::compare::groups::{self, Questions};
 use prism_run::folder::names;
 use prism_run::manifest::Manifest;
 use prism_run::{Intervention, Stages, Steps, Variant, folder};
 
 pub use recipe::StudyRecipe;
 
-use super::audit::{AuditPlan, Audited, Kind, Selection, audit, sweep};
+use super::audit::{self, AuditPlan, Kind, Selection, arm, audit, sweep};
 use super::base::{BasePlan, make_base};
 use super::compare::compare_runs;
 use super::decoding::Decoding;
@@ -51,6 +54,7 @@ impl Study {
             recipe.seeds = seeds.max(1);
         }
         let variants = recipe.variants()?;
+        recipe.check_question(&variants)?;
         let out = arguments.out.unwrap_or_else(|| Path::new("runs").join(&recipe.name));
         Ok(Self { recipe, variants, out, from_scratch: arguments.from_scratch })
     }
@@ -79,7 +83,9 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
     let study = Study::resolve(arguments)?;
     let trained = study.train_and_audit(context)?;
     let comparison = study.out.join("comparison");
-    let compared = compare_runs(&study.trained_audits(), Some(&comparison), &study.recipe.analysis, context)?;
+    let mut compared = compare_runs(&study.trained_audits(), Some(&comparison), &study.recipe.analysis, context)?;
+    let asked = study.ask(&mut compared.findings)?;
+    compared.findings.write(&comparison)?;
     let page = study.out.join(names::REPORT);
     let mut inputs = prism_report::ReportInputs::new(study.trained_audits());
     inputs.trainings = study.trainings();
@@ -92,7 +98,7 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
     if let Some(base) = trained.floor.findings.table1.first() {
         context.printer.result(&format!("Base model, no latent block: accuracy {}\n", prism_audit::text::percent(base.accuracy)));
     }
-    context.printer.result(&compared.text);
+    context.printer.result(&format!("{}\n{asked}", compared.text));
     context.printer.result(&format!("\n{}\nreport {}", report.verdict, page.display()));
     context.printer.result_json(&serde_json::json!({ "comparison": compared.comparison(), "verdict": report.verdict, "report": page }))?;
     if trained.opened == 0 {
@@ -109,7 +115,7 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
 pub struct Trained {
     /// The study's, to be ended.
     pub manifest: Manifest,
-    floor: Audited,
+    floor: audit::Audited,
     /// Examples whose block opened, over all runs.
     opened: usize,
 }
@@ -143,6 +149,38 @@ impl Study {
         }
         context.printer.stage("");
         Ok(trained)
+    }
+
+    /// Every audit of a trained arm, at the declared K and at the sweep's.
+    fn audits_over_k(&self) -> Vec<Audited> {
+        let mut all = Vec::new();
+        for (seed, variant) in self.seeds().flat_map(|seed| self.variants.iter().map(move |v| (seed, v))) {
+            let run = self.training(seed, variant);
+            all.push(Audited { folder: run.join("audit"), k: None });
+            let folder = |steps: &Steps| match steps {
+                Steps::Fixed(k) => Some(Audited { folder: run.join(names::SWEEP).join(arm(*steps)), k: Some(*k) }),
+                Steps::Trained => None,
+            };
+            let swept = self.recipe.audit.sweep.iter().filter_map(folder);
+            all.extend(swept.filter(|audited| audited.folder.join(names::MANIFEST).exists()));
+        }
+        all
+    }
+
+    /// The arms over K, and what the recipe asks of groups of them: into the findings, and as text.
+    fn ask(&self, findings: &mut Findings) -> anyhow::Result<String> {
+        findings.budgets = budgets::budgets(&self.audits_over_k())?;
+        findings.groups = groups::groups(&findings.budgets, &self.recipe.question.groups);
+        findings.contrasts = groups::contrasts(&findings.budgets, &self.recipe.question.contrasts);
+        let mut text = String::new();
+        if !self.recipe.audit.sweep.is_empty() {
+            text.push_str(&format!("\nOver K, means over seeds\n\n{}", budgets::describe(&findings.budgets)));
+        }
+        if !findings.groups.is_empty() || !findings.contrasts.is_empty() {
+            let asked = groups::describe(&findings.groups, &findings.contrasts);
+            text.push_str(&format!("\nWhat the recipe asks, the training seed being the unit\n\n{asked}"));
+        }
+        Ok(text)
     }
 
     /// The audit of an arm over the recipe's K: clean, and the exchanges that decide. None for an arm without a block.
@@ -236,6 +274,8 @@ fn contents(study: &Study, context: &Context) -> anyhow::Result<BTreeMap<String,
     let hash = |text: &str| folder::hash_bytes(text.as_bytes());
     let mut keys = study.recipe.clone();
     (keys.base, keys.base_recipe, keys.variants) = (PathBuf::new(), PathBuf::new(), Vec::new());
+    // Asked of what was found.
+    keys.question = Questions::default();
     // No result depends on it: a study may go on with another.
     keys.audit.batch_size = None;
     let mut inputs = BTreeMap::from([

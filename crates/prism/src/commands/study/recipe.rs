@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf, absolute};
 
 use prism_audit::AuditSettings;
+use prism_audit::compare::groups::Questions;
 use prism_data::world::WorldConfig;
 use prism_model::checkpoint::HubCache;
 use prism_run::{Arm, Intervention, Steps, Variant, safe_toml};
@@ -41,6 +42,9 @@ pub struct StudyRecipe {
     /// From records to findings.
     #[serde(default)]
     pub analysis: AuditSettings,
+    /// What is asked of groups of arms, over seeds; no run depends on it.
+    #[serde(default, skip_serializing_if = "is_unasked")]
+    pub question: Questions,
     /// Replacements for `--quick`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quick: Option<Quick>,
@@ -84,6 +88,10 @@ pub struct Quick {
     pub world: WorldConfig,
     /// Instead of `train`.
     pub train: TrainConfig,
+}
+
+fn is_unasked(question: &Questions) -> bool {
+    *question == Questions::default()
 }
 
 fn one() -> u64 {
@@ -132,6 +140,19 @@ impl StudyRecipe {
         (self.world, self.train) = (quick.world, quick.train);
         self.seeds = 1;
         Ok(self)
+    }
+
+    /// Refuses a question about an arm that the recipe does not have.
+    ///
+    /// # Errors
+    /// When there is one.
+    pub fn check_question(&self, variants: &[Variant]) -> anyhow::Result<()> {
+        let Questions { groups, contrasts } = &self.question;
+        let named = groups.iter().flat_map(|g| &g.arms).chain(contrasts.iter().flat_map(|c| c.against.iter().chain([&c.arm])));
+        if let Some(unknown) = named.into_iter().find(|id| !variants.iter().any(|v| v.id == **id)) {
+            anyhow::bail!(Refused(format!("key `question`: `{unknown}` is none of the recipe's arms; name one, or add it to `variants`")));
+        }
+        Ok(())
     }
 
     /// The variants, those that continue another behind it.

@@ -1,0 +1,238 @@
+//! What is asked of groups of arms, the training seed being the unit: does a high cosine go with a low accuracy
+//! inside the group, and how do two arms differ?
+//!
+//! Of every seed Pearson's r over the group's arms is taken; Fisher's z of them is averaged over seeds, with Student's
+//! interval. Seeds share the corpus and the questions, not the training: the interval is about other trainings on
+//! these questions.
+
+use serde::{Deserialize, Serialize};
+
+use crate::findings::{BudgetFinding, ContrastFinding, GroupFinding};
+use crate::statistics::correlation::pearson;
+use crate::statistics::student;
+use crate::text::{interval, number, points, table};
+
+/// What a recipe asks.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Questions {
+    /// Groups of arms over which cosine stands against accuracy.
+    pub groups: Vec<Group>,
+    /// Arms whose accuracy is compared.
+    pub contrasts: Vec<Contrast>,
+}
+
+/// Arms under one name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// The name.
+    pub name: String,
+    /// Variant ids.
+    pub arms: Vec<String>,
+}
+
+/// An arm against others, one by one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contrast {
+    /// Variant id.
+    pub arm: String,
+    /// Variant ids.
+    pub against: Vec<String>,
+}
+
+/// A column of [`BudgetFinding`].
+type Column = fn(&BudgetFinding) -> Option<f64>;
+
+/// The two cosines.
+const COSINES: [(&str, Column); 2] = [("cosine", |f| f.cosine), ("cosine_free", |f| f.cosine_free)];
+
+/// A mean with Student's 95 % interval.
+struct Mean {
+    mean: f64,
+    half: Option<f64>,
+    p: Option<f64>,
+}
+
+fn mean(values: &[f64]) -> Option<Mean> {
+    let n = values.len() as f64;
+    let mean = (n > 0.0).then(|| values.iter().sum::<f64>() / n)?;
+    let error = (n > 1.0).then(|| (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt());
+    let half = error.and_then(|error| Some(error * student::critical(0.95, n - 1.0)?));
+    let p = error.filter(|error| *error > 0.0).and_then(|error| Some(2.0 * student::upper_tail((mean / error).abs(), n - 1.0)?));
+    Some(Mean { mean, half, p })
+}
+
+/// K in the order of first appearance, the declared one among them.
+fn budgets_of(found: &[BudgetFinding]) -> Vec<Option<usize>> {
+    let mut all = Vec::new();
+    for f in found {
+        if !all.contains(&f.k) {
+            all.push(f.k);
+        }
+    }
+    all
+}
+
+fn seeds_of(found: &[BudgetFinding]) -> Vec<Option<i64>> {
+    let mut all: Vec<Option<i64>> = found.iter().map(|f| f.seed).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+fn at<'a>(found: &'a [BudgetFinding], arm: &str, seed: Option<i64>, k: Option<usize>) -> Option<&'a BudgetFinding> {
+    found.iter().find(|f| f.variant == arm && f.seed == seed && f.k == k)
+}
+
+/// One row per group, K and cosine.
+pub fn groups(found: &[BudgetFinding], asked: &[Group]) -> Vec<GroupFinding> {
+    let mut rows = Vec::new();
+    for group in asked {
+        for k in budgets_of(found) {
+            for (x, column) in COSINES {
+                let of_seed = |seed: &Option<i64>| {
+                    let arms = group.arms.iter().filter_map(|arm| at(found, arm, *seed, k));
+                    let (x, y): (Vec<f64>, Vec<f64>) = arms.filter_map(|f| Some((column(f)?, f.accuracy?))).unzip();
+                    (x.len() == group.arms.len() && x.len() > 2).then(|| pearson(&x, &y)).flatten()
+                };
+                let rs: Vec<f64> = seeds_of(found).iter().filter_map(of_seed).collect();
+                // Three points on a line: Fisher's z has no value there, and the nearest number stands for it.
+                let z: Vec<f64> = rs.iter().map(|r| r.clamp(-0.999_999, 0.999_999).atanh()).collect();
+                let found = mean(&z);
+                let end = |sign: f64| found.as_ref().and_then(|m| Some((m.mean + sign * m.half?).tanh()));
+                let reason = match rs.len() {
+                    0 => Some("no seed has all arms with both numbers, or fewer than three arms were named"),
+                    1 => Some("one seed: no interval"),
+                    _ => None,
+                };
+                rows.push(GroupFinding {
+                    group: group.name.clone(),
+                    arms: group.arms.clone(),
+                    k,
+                    x: x.into(),
+                    seeds: rs.len(),
+                    r: found.as_ref().map(|m| m.mean.tanh()),
+                    low: end(-1.0),
+                    high: end(1.0),
+                    least: rs.iter().copied().reduce(f64::min),
+                    greatest: rs.iter().copied().reduce(f64::max),
+                    below_zero: end(1.0).map(|high| high < 0.0),
+                    reason: reason.map(str::to_string),
+                });
+            }
+        }
+    }
+    rows
+}
+
+/// One row per pair of arms and K.
+pub fn contrasts(found: &[BudgetFinding], asked: &[Contrast]) -> Vec<ContrastFinding> {
+    let mut rows = Vec::new();
+    for (contrast, against) in asked.iter().flat_map(|c| c.against.iter().map(move |against| (c, against))) {
+        for k in budgets_of(found) {
+            // An arm without a block has no K: it stands against every one of the other's.
+            let of = |arm: &str, seed| at(found, arm, seed, k).or_else(|| at(found, arm, seed, None))?.accuracy;
+            let swept = |arm: &str| found.iter().any(|f| f.variant == arm && f.k == k);
+            if !swept(&contrast.arm) && !swept(against) {
+                continue;
+            }
+            let differences: Vec<f64> =
+                seeds_of(found).into_iter().filter_map(|seed| Some(of(&contrast.arm, seed)? - of(against, seed)?)).collect();
+            let m = mean(&differences);
+            let end = |sign: f64| m.as_ref().and_then(|m| Some(m.mean + sign * m.half?));
+            rows.push(ContrastFinding {
+                arm: contrast.arm.clone(),
+                against: against.clone(),
+                k,
+                seeds: differences.len(),
+                delta: m.as_ref().map(|m| m.mean),
+                low: end(-1.0),
+                high: end(1.0),
+                p: m.as_ref().and_then(|m| m.p),
+                reason: (differences.len() < 2).then(|| "fewer than two seeds have both: no interval".to_string()),
+            });
+        }
+    }
+    rows
+}
+
+/// Both tables in plain text.
+pub fn describe(groups: &[GroupFinding], contrasts: &[ContrastFinding]) -> String {
+    let declared = |k: Option<usize>| k.map_or_else(|| "declared".to_string(), |k| k.to_string());
+    let correlations: Vec<Vec<String>> = groups
+        .iter()
+        .map(|g| {
+            vec![
+                g.group.clone(),
+                declared(g.k),
+                g.x.clone(),
+                g.seeds.to_string(),
+                number(g.r, 2),
+                interval(g.low, g.high, 2),
+                interval(g.least, g.greatest, 2),
+            ]
+        })
+        .collect();
+    let differences: Vec<Vec<String>> = contrasts
+        .iter()
+        .map(|c| {
+            let ends = interval(c.low.map(|v| 100.0 * v), c.high.map(|v| 100.0 * v), 1);
+            vec![c.arm.clone(), c.against.clone(), declared(c.k), c.seeds.to_string(), points(c.delta), ends, number(c.p, 3)]
+        })
+        .collect();
+    let mut text = table(&["r with accuracy over", "K", "x", "seeds", "r", "95 %", "seeds' r"], &correlations);
+    if !differences.is_empty() {
+        text.push_str(&format!("\n{}", table(&["arm", "against", "K", "seeds", "points", "95 %", "p"], &differences)));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(variant: &str, seed: i64, k: Option<usize>, cosine: f64, accuracy: f64) -> BudgetFinding {
+        let rest = serde_json::json!({"variant": variant, "name": variant, "seed": seed, "k": k, "examples": 10, "cosine": cosine,
+            "accuracy": accuracy, "word": "bypassed", "presence": "needed"});
+        serde_json::from_value(rest).unwrap()
+    }
+
+    fn three_seeds() -> Vec<BudgetFinding> {
+        let of = |seed: i64, y: [f64; 4]| {
+            let x = [0.1, 0.2, 0.4, 0.5];
+            ["a", "b", "c", "d"].into_iter().zip(x.into_iter().zip(y)).map(move |(arm, (x, y))| row(arm, seed, None, x, y))
+        };
+        of(1, [0.9, 0.8, 0.7, 0.75]).chain(of(2, [0.9, 0.85, 0.6, 0.7])).chain(of(3, [0.8, 0.9, 0.7, 0.6])).collect()
+    }
+
+    /// numpy 2.4 and scipy 1.17: np.corrcoef, np.arctanh, scipy.stats.t.interval, scipy.stats.ttest_1samp.
+    #[test]
+    fn seeds_are_the_unit() {
+        let asked = [Group { name: "all".into(), arms: ["a", "b", "c", "d"].map(String::from).to_vec() }];
+        let found = groups(&three_seeds(), &asked);
+        let near = |a: Option<f64>, b: f64| assert!((a.unwrap() - b).abs() < 1e-6, "{a:?} {b}");
+        let g = &found[0];
+        assert_eq!((g.seeds, g.below_zero), (3, Some(true)));
+        near(g.r, -0.855313402);
+        near(g.low, -0.871059713);
+        near(g.high, -0.837810824);
+        assert!(found[1].r.is_none() && found[1].reason.is_some(), "no free-running cosine");
+        let asked = [Contrast { arm: "d".into(), against: vec!["a".into()] }];
+        let c = &contrasts(&three_seeds(), &asked)[0];
+        assert_eq!(c.seeds, 3);
+        near(c.delta, -0.183333333);
+        near(c.low, -0.255044212);
+        near(c.high, -0.111622455);
+        near(c.p, 0.008163402);
+    }
+
+    #[test]
+    fn an_arm_that_is_absent_in_a_seed_leaves_that_seed_out() {
+        let mut found = three_seeds();
+        found.retain(|f| !(f.variant == "c" && f.seed == Some(2)));
+        let asked = [Group { name: "all".into(), arms: ["a", "b", "c", "d"].map(String::from).to_vec() }];
+        assert_eq!(groups(&found, &asked)[0].seeds, 2);
+    }
+}
