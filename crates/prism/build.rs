@@ -3,6 +3,7 @@
 use std::process::Command;
 
 fn main() {
+    fold_identical_code();
     let git = |arguments: &[&str]| {
         let output = Command::new("git").args(arguments).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
@@ -25,5 +26,16 @@ fn main() {
         if let Some(path) = git(&["rev-parse", "--git-path", name]) {
             println!("cargo:rerun-if-changed={}", std::path::absolute(&path).map(|p| p.display().to_string()).unwrap_or(path));
         }
+    }
+}
+
+/// A tenth of the machine code is generic functions that came out the same; the linker that Rust brings along on this
+/// target keeps one of each. Left alone where another linker was chosen, which may not know the flag.
+fn fold_identical_code() {
+    let target = std::env::var("TARGET").unwrap_or_default();
+    let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    let another = flags.contains("linker") || flags.contains("fuse-ld") || std::env::var_os("RUSTC_LINKER").is_some();
+    if target == "x86_64-unknown-linux-gnu" && !another {
+        println!("cargo:rustc-link-arg-bins=-Wl,--icf=all");
     }
 }

@@ -109,6 +109,10 @@ pub struct Variant {
     /// Latent positions of a block, instead of the region's token count; not teacher-forced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub block_steps: Option<usize>,
+    /// Whether the latent positions are asked for the answer's letter too: a help in training, of which nothing is left
+    /// in the decode.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asked: bool,
     /// Share of the samples that have a block. In the others its start token stands alone, as under `remove`.
     #[serde(default = "default_block_share", skip_serializing_if = "is_whole")]
     pub block_share: f64,
@@ -274,6 +278,7 @@ impl Variant {
             (self.stages == Stages::None && self.release.is_some(), "release", "without a block leave it out"),
             (self.stages != Stages::Single && !self.sight.is_open(), "sight", "another than open needs stages = \"single\""),
             (self.stages.is_staged() && !self.latents.is_teacher(), "latents", "another than teacher needs stages = \"single\""),
+            (self.asked && self.latents != LatentInput::Token, "asked", "needs latents = \"token\""),
             (half && self.stages != Stages::Single, "block_share", "below 1 needs stages = \"single\""),
             (half && self.sight == Sight::Bottleneck, "sight", "where some samples have no block give \"optional-bottleneck\""),
             (

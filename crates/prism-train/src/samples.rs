@@ -18,6 +18,7 @@ const NO_BLOCK: BlockLayout = BlockLayout {
     context_scale: 1.0,
     free_tokens: 0,
     latent_end: false,
+    asked: false,
     skipped: false,
     steps: None,
     sight: Sight::Open,

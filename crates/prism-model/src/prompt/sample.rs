@@ -30,6 +30,8 @@ pub struct BlockLayout {
     /// Whether `<|lvr_latent_end|>` closes the latents of each stage, before the stage's
     /// end token, as the golden runs of the release have it.
     pub latent_end: bool,
+    /// Whether the latent positions are asked for the record's label too.
+    pub asked: bool,
     /// Whether the block is left out behind its start token, as `remove` leaves it out.
     pub skipped: bool,
     /// Latent positions of a block, without teacher targets; `None`: one per visual token of the region.
@@ -46,6 +48,7 @@ impl BlockLayout {
             context_scale: variant.context_scale,
             free_tokens: variant.free_tokens,
             latent_end: false,
+            asked: variant.asked,
             skipped: false,
             steps: variant.block_steps,
             sight: variant.sight,
@@ -224,7 +227,12 @@ impl Prompter {
         let (positions, _) = self.positions(&draft.ids, grids)?;
         let image_tokens = self.image_tokens(&draft.ids);
         let hidden = sight::hidden(layout.sight, &draft.kinds(&image_tokens));
-        let labels = draft.ids.iter().zip(&draft.counted).map(|(id, counted)| counted.then_some(*id)).collect();
+        let mut labels: Vec<Option<u32>> = draft.ids.iter().zip(&draft.counted).map(|(id, counted)| counted.then_some(*id)).collect();
+        if layout.asked {
+            let letter = self.letter(record, &labels).ok_or_else(|| refuse("its label is no token of its answer".into()))?;
+            // A position's answer stands in the place behind it; behind the last one the block ends.
+            draft.runs.iter().flat_map(|run| run.at.clone().skip(1)).for_each(|at| labels[at] = Some(letter));
+        }
         Ok(TrainingSample {
             row: record.row,
             labels,
@@ -237,6 +245,14 @@ impl Prompter {
             free: draft.free,
             hidden,
         })
+    }
+
+    /// The token of the record's label in its answer.
+    fn letter(&self, record: &TrainingRecord, labels: &[Option<u32>]) -> Option<u32> {
+        let label = record.label.as_deref()?;
+        let forms = [label.to_string(), format!(" {label}")];
+        let tokens = forms.iter().filter_map(|form| self.tokenizer().encode(form).ok()?.last().copied());
+        tokens.into_iter().find(|token| labels.contains(&Some(*token)))
     }
 
     /// The sample that teacher-forces an example: its regions in order, then its answer.

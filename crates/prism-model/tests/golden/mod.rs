@@ -92,6 +92,7 @@ impl Opened {
             context_scale: 1.5,
             free_tokens: latent.num_free_tokens,
             latent_end: true,
+            asked: false,
             skipped: false,
             steps: None,
             sight: Default::default(),

@@ -177,6 +177,8 @@ impl StudyRecipe {
 
 #[cfg(test)]
 mod tests {
+    use prism_run::Control;
+
     use super::*;
 
     fn shipped(name: &str) -> StudyRecipe {
@@ -192,9 +194,14 @@ mod tests {
         }
         assert!(ids(&all).contains(&"lvr-lambda-0.03".to_owned()));
         let controls = shipped("controls-tiny.toml");
-        assert_eq!((ids(&controls), controls.seeds), (vec!["bottleneck".to_owned(), "blindfold".to_owned()], 5));
-        // K at inference is the number of latents the bottleneck was trained with.
-        assert_eq!(controls.variants().unwrap()[0].block_steps.map(Steps::Fixed), controls.audit.steps);
+        // Both truths on both axes, and the one that only an exchange of keys and values sees.
+        let kinds: Vec<Control> = controls.variants().unwrap().iter().filter_map(Control::of).collect();
+        let expected =
+            [Control::Bottleneck, Control::BottleneckHalf, Control::Foreign, Control::BlindfoldHalf, Control::Registers].to_vec();
+        assert_eq!((kinds, controls.seeds, controls.audit.steps), (expected, 20, Some(Steps::Trained)));
+        let lambda = shipped("lambda.toml");
+        lambda.check_question(&lambda.variants().unwrap()).unwrap();
+        assert!(lambda.seeds >= 5 && lambda.question.groups.len() == 5);
         assert_eq!(ids(&shipped("study-tiny.toml")), Variant::paper_ids().collect::<Vec<_>>());
     }
 
