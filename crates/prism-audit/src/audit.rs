@@ -14,6 +14,7 @@ use crate::latents::sets::Named;
 use crate::latents::{attention, geometry, lens, projection, retrieval};
 use crate::pairs::Branch;
 use crate::responses::{counterfactual, donors, dose, steps, visibility};
+use crate::settings::Compat;
 use crate::{AuditSettings, Result, accuracy, alignment, faithfulness, pairs, probe, summary, verdict};
 
 /// Reads the run's records, computes every finding and writes `findings/`.
@@ -38,6 +39,7 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
     let branches = pairs::branches(&answers_path, &examples, &answers)?;
 
     let mut findings = Findings::default();
+    let digests_absent = digests.is_none();
     if let Some(edited) = digests.filter(|names| !names.is_empty()) {
         let text =
             format!("THE RECORDS WERE CHANGED after they were written: {}; these findings are of what lies there now", edited.join(", "));
@@ -67,14 +69,20 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
     if let Some(budget) = manifest.step_budget() {
         (concluded.steps_context, concluded.steps_target) = (budget.by_stage.context, budget.by_stage.target);
         concluded.inside_lengths = budget.inside();
-        let outside = budget.outside();
-        concluded.qualifier = match (concluded.qualifier.take(), outside) {
-            (Some(opened), Some(outside)) => Some(format!("{opened}; {outside}")),
-            (opened, outside) => opened.or(outside),
-        };
+        let exploratory = budget.exploratory.then(|| "exploratory: this K was not declared before the runs".to_string());
+        let limits: Vec<String> = [concluded.qualifier.take(), budget.outside(), exploratory].into_iter().flatten().collect();
+        concluded.qualifier = (!limits.is_empty()).then(|| limits.join("; "));
         findings.warnings.extend(budget.warnings().into_iter().map(|text| WarningFinding { about: "step budget".into(), text }));
     }
     (findings.verdict, findings.categories, findings.conclusion) = (judged.verdicts, judged.categories, vec![concluded]);
+    if settings.compat == Compat::Paper {
+        // Its pipeline has no words.
+        findings.conclusion.clear();
+    }
+    if digests_absent {
+        let text = "the records carry no digest: whether they were changed after they were written is not known";
+        findings.warnings.push(WarningFinding { about: "records".into(), text: text.into() });
+    }
     findings.table1 = vec![summary::summarise(&manifest, &examples, gap.as_ref(), &findings)];
     for (verdict, line) in findings.verdict.iter_mut().flat_map(|v| findings.table1.first().map(|line| (v, line))) {
         verdict.variant.clone_from(&line.variant);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use prism_run::manifest::Manifest;
-use prism_run::{Cloud, Intervention, Stage};
+use prism_run::{Cloud, Intervention, Outcome, Stage};
 
 use crate::compare::items;
 use crate::findings::{CurveFinding, GeometryFinding};
@@ -56,7 +56,7 @@ fn alike(first: &Manifest, other: &Manifest, run: &Path) -> Result<()> {
 fn one(run: &Path, manifest: &Manifest, findings: &Findings) -> CurveFinding {
     let line = findings.table1.first();
     let all: usize = manifest.outcomes.values().sum();
-    let parsed = manifest.outcomes.get("scored").copied().unwrap_or_default();
+    let parsed = manifest.ended_as(Outcome::Scored);
     let setting = |key: &str| manifest.settings.get(key);
     let checkpoint = setting("checkpoint").and_then(|path| path.as_str()).and_then(|path| Path::new(path).file_name()?.to_str());
     let latents = |of: fn(&GeometryFinding) -> Option<f64>| {

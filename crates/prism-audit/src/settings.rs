@@ -172,6 +172,10 @@ impl AuditSettings {
             let remedy = "name exchanges (swap, swap-kv, with their donors), draw and mean, on the whole block and with the image in view";
             return refuse("content", stranger.to_string(), "cannot show whether what latents say is used", remedy);
         }
+        if let Some(alike) = self.content.iter().find(|i| i.action.donor() == Some(Donor::SameAnswer)) {
+            let remedy = "name donors that answer something else: swap:other-answer, swap-kv:other-answer";
+            return refuse("content", alike.to_string(), "its donors have the same answer, so nothing follows from it", remedy);
+        }
         let has = |role: Role| self.content.iter().any(|i| i.role() == role);
         if !(has(Role::ExchangesVectors) && has(Role::ExchangesKeysValues)) {
             let remedy = "declare an exchange of vectors (swap:other-answer) and one of keys and values (swap-kv:other-answer)";

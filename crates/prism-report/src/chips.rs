@@ -3,6 +3,11 @@
 use prism_audit::findings::ConclusionFinding;
 use prism_run::{Effect, Need, Outcome, Verdict};
 
+use crate::html::escape;
+
+/// What is always said beside a block that is needed.
+const NEEDED: &str = "A model that was always trained to open its block has not learnt to do without: needed is not useful.";
+
 /// The CSS class of a run's word.
 pub fn class_of_word(word: Verdict) -> &'static str {
     match word {
@@ -38,9 +43,21 @@ pub fn word(word: Verdict) -> String {
     format!("<span class=\"word {}\">{word}</span>", class_of_word(word))
 }
 
+/// The word of a run, with a star and its reason where something limits it.
+pub fn word_of(conclusion: &ConclusionFinding) -> String {
+    match &conclusion.qualifier {
+        Some(limit) => {
+            let class = class_of_word(conclusion.word);
+            format!("<span class=\"word {class}\" title=\"{}\">{}</span>", escape(limit), conclusion.marked_word())
+        }
+        None => word(conclusion.word),
+    }
+}
+
 /// Whether the block is needed.
 pub fn need(need: Need) -> String {
-    format!("<span class=\"word {}\">{need}</span>", class_of_need(need))
+    let told = if need == Need::Needed { format!(" title=\"{NEEDED}\"") } else { String::new() };
+    format!("<span class=\"word {}\"{told}>{need}</span>", class_of_need(need))
 }
 
 /// What one intervention shows.
@@ -50,7 +67,7 @@ pub fn effect(effect: Effect) -> String {
 
 /// Both answers of a run.
 pub fn answers(conclusion: &ConclusionFinding) -> String {
-    format!("{}, block {}", word(conclusion.word), need(conclusion.presence))
+    format!("{}, block {}", word_of(conclusion), need(conclusion.presence))
 }
 
 /// What stands in place of a letter where none was parsed.

@@ -102,6 +102,11 @@ impl Manifest {
         TrainedLengths::read(self.settings.get(keys::TRAINED)?).ok()
     }
 
+    /// Examples of the clean run that ended so.
+    pub fn ended_as(&self, outcome: crate::Outcome) -> usize {
+        self.outcomes.get(outcome.name()).copied().unwrap_or_default()
+    }
+
     /// Whether the run is one of a sweep at another K than the one declared before.
     pub fn is_exploratory(&self) -> bool {
         self.settings.get(keys::EXPLORATORY) == Some(&serde_json::Value::Bool(true))

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use prism_run::manifest::Manifest;
 use prism_run::Class;
 
+use crate::faithfulness::ALL;
 use crate::findings::{BudgetFinding, VerdictFinding};
 use crate::text::{interval, number, percent, points, table};
 use crate::{Findings, Result};
@@ -29,8 +30,8 @@ pub fn budgets(runs: &[Audited]) -> Result<Vec<BudgetFinding>> {
         let Some(line) = findings.table1.first() else { continue };
         let exchanges = || findings.verdict.iter().filter(|v| v.class == Class::Content && v.intervention.is_whole());
         let greatest = |of: fn(&VerdictFinding) -> Option<f64>| exchanges().filter_map(of).reduce(f64::max);
-        let all: usize = manifest.outcomes.values().sum();
-        let none = manifest.outcomes.get("no_answer").copied().unwrap_or_default();
+        let clean = findings.faithfulness.iter().find(|f| f.category == ALL && f.intervention.is_clean());
+        let parsed = clean.filter(|f| f.scored + f.no_answer > 0).map(|f| f.scored as f64 / (f.scored + f.no_answer) as f64);
         let steps = manifest.steps_by_stage();
         found.push(BudgetFinding {
             variant: line.variant.clone(),
@@ -42,7 +43,7 @@ pub fn budgets(runs: &[Audited]) -> Result<Vec<BudgetFinding>> {
             inside_lengths: findings.conclusion.first().and_then(|c| c.inside_lengths),
             examples: line.examples,
             opened: line.opened,
-            parsed: (all > 0).then(|| (all - none) as f64 / all as f64),
+            parsed,
             accuracy: line.accuracy,
             accuracy_low: line.accuracy_low,
             accuracy_high: line.accuracy_high,

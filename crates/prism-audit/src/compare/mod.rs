@@ -28,7 +28,7 @@ use crate::{AuditSettings, Error, Result};
 
 pub use points::{Effect, Run, Unit};
 pub use seeds::table as seed_table;
-pub use tables::{table1, table2};
+pub use tables::{table1, table1_without_words, table2};
 
 /// Columns of Table 1 that stand on the x axis.
 pub const X: [&str; 5] = ["cosine", "cosine_free", "probe_a", "probe_b", "gap"];

@@ -1,20 +1,32 @@
 //! Tables 1 and 2 in plain text, for the terminal.
 
 use crate::findings::{ComparisonFinding, VariantSummary};
+use crate::verdict::OPENED;
 use crate::text::{self, interval, number, percent, points, signed};
 
-/// Table 1: one line per variant and seed; shares in percent, deltas in points.
+/// Table 1: one line per variant and seed; shares in percent, deltas in points. A word with a star speaks of fewer than
+/// four in five examples.
 pub fn table1(rows: &[VariantSummary]) -> String {
-    let header = [
+    lines(rows, true)
+}
+
+/// The same without the runs' words: the paper's pipeline has none.
+pub fn table1_without_words(rows: &[VariantSummary]) -> String {
+    lines(rows, false)
+}
+
+fn lines(rows: &[VariantSummary], words: bool) -> String {
+    let mut header = vec![
         "variant", "seed", "n", "cosine", "free", "accuracy", "95 %", "probe a", "probe b", "gap", "question", "floor", "opened",
-        "truncate", "s=0.1", "s=0.3", "s=1.0", "swap", "latents",
+        "zero", "noise:0.1", "noise:0.3", "noise:1", "swap",
     ];
+    header.extend(words.then_some("latents"));
     let cells: Vec<Vec<String>> = rows
         .iter()
         .map(|r| {
             let bounds =
                 r.accuracy_low.zip(r.accuracy_high).map_or(text::ABSENT.into(), |(l, h)| format!("[{:.1}, {:.1}]", 100.0 * l, 100.0 * h));
-            vec![
+            let mut cells = vec![
                 r.name.clone(),
                 r.seed.map_or(String::new(), |s| s.to_string()),
                 r.examples.to_string(),
@@ -33,8 +45,10 @@ pub fn table1(rows: &[VariantSummary]) -> String {
                 points(r.delta_noise_03),
                 points(r.delta_noise_10),
                 points(r.delta_swap),
-                r.word.to_string(),
-            ]
+            ];
+            let limited = r.opened.is_some_and(|share| share > 0.0 && share < OPENED);
+            cells.extend(words.then(|| format!("{}{}", r.word, if limited { "*" } else { "" })));
+            cells
         })
         .collect();
     text::table(&header, &cells)

@@ -23,7 +23,7 @@ table_row! {
         pub examples: usize,
         /// Share of examples whose block opened.
         pub opened: Option<f64>,
-        /// Share of examples whose answer could be parsed.
+        /// Of those whose block opened, the share whose answer could be parsed.
         pub parsed: Option<f64>,
         /// Clean accuracy.
         pub accuracy: Option<f64>,

@@ -64,6 +64,13 @@ table_row! {
     }
 }
 
+impl ConclusionFinding {
+    /// The run's word, with a star where something limits it: `bypassed*`.
+    pub fn marked_word(&self) -> String {
+        format!("{}{}", self.word, if self.qualifier.is_some() { "*" } else { "" })
+    }
+}
+
 table_row! {
     /// One decisive intervention on one category of the benchmark: what `in part` reads.
     pub struct CategoryFinding {

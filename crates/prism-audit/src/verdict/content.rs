@@ -40,16 +40,21 @@ pub struct Answer {
 }
 
 /// Whether foreign content costs (`sign` -1) or raises (+1) accuracy by the rule: accuracy and choice after
-/// Holm, the choice by at least the margin.
+/// Holm, each by at least the margin. So where fewer answers change than the margin, nothing is used.
 fn moves(v: &VerdictFinding, sign: f64) -> bool {
-    let by_margin = v.choice_delta.is_some_and(|d| d * sign >= v.margin);
+    let by_margin = [v.delta, v.choice_delta].iter().all(|delta| delta.is_some_and(|d| d * sign >= v.margin));
     v.role.is_exchange() && shown(v, sign) && v.choice_holm_p.is_some_and(|p| p < v.alpha) && by_margin
 }
 
 /// Whether a partner exchange counts: strong enough, and as many examples as `unchanged` needs.
 pub fn partner_counts(v: &VerdictFinding) -> bool {
-    let enough = needed_for_unchanged(ASSUMED, v.margin, v.alpha, POWER).is_some_and(|needed| v.clusters.min(v.examples) >= needed);
+    let enough = unchanged_needs(v.margin, v.alpha).is_some_and(|needed| v.clusters.min(v.examples) >= needed);
     enough && is_strong(v)
+}
+
+/// Examples of which `unchanged` can be expected where few answers change.
+pub fn unchanged_needs(margin: f64, alpha: f64) -> Option<usize> {
+    needed_for_unchanged(ASSUMED, margin, alpha, POWER)
 }
 
 /// The answer to the first question.
@@ -65,11 +70,11 @@ pub fn answer(evidence: &Evidence<'_>, settings: &AuditSettings) -> Answer {
             return found(Content::Undecided, rule, [used, misleading].concat());
         }
         (false, true) => {
-            let rule = "under a decisive exchange accuracy falls, and the choice with it by at least the margin";
+            let rule = "under a decisive exchange accuracy falls by at least the margin, and the choice with it";
             return found(Content::Used, rule, used);
         }
         (true, false) => {
-            let rule = "under a decisive exchange accuracy rises, and the choice with it by at least the margin";
+            let rule = "under a decisive exchange accuracy rises by at least the margin, and the choice with it";
             return found(Content::Misleading, rule, misleading);
         }
         (true, true) => {}
@@ -84,7 +89,7 @@ pub fn answer(evidence: &Evidence<'_>, settings: &AuditSettings) -> Answer {
         };
         return found(Content::Undecided, &rule, Vec::new());
     }
-    let weak = with(&|v| !is_strong(v) || (v.strength.is_none() && !v.nothing_to_exchange));
+    let weak = with(&|v| !is_strong(v));
     if !weak.is_empty() {
         return found(Content::Undecided, "a decisive intervention put in hardly anything else than what was there", weak);
     }
@@ -101,14 +106,16 @@ pub fn answer(evidence: &Evidence<'_>, settings: &AuditSettings) -> Answer {
     let all = || decisive.iter().map(|v| v.intervention).collect::<Vec<_>>();
     if unchanged || equivalent {
         let tests = evidence.categories.len();
-        let of = |what: Shows| evidence.categories.iter().find(|c| shows(c, tests, settings) == what);
-        if let Some(category) = of(Shows::Loss) {
+        let of = |what: &dyn Fn(&CategoryFinding, Shows) -> bool| evidence.categories.iter().find(|c| what(c, shows(c, tests, settings)));
+        // Resampling can only refute: a loss under it leaves the question open.
+        let lost_in_exchange = |c: &CategoryFinding, found: Shows| found == Shows::Loss && c.intervention.role().is_exchange();
+        if let Some(category) = of(&lost_in_exchange) {
             let rule = format!("the whole shows no loss, the category `{}` does", category.category);
             let on = vec![category.intervention];
             return Answer { category: Some(category.clone()), ..found(Content::InPart, &rule, on) };
         }
-        if let Some(category) = of(Shows::Unclear) {
-            let rule = format!("the whole shows no loss, and in the category `{}` one is neither shown nor excluded", category.category);
+        if let Some(category) = of(&|_, found| found != Shows::Nothing) {
+            let rule = format!("the whole shows no loss, and in the category `{}` one under an exchange is neither shown nor excluded", category.category);
             let needed = needed_in_category(category, settings);
             return Answer { needed, ..found(Content::Undecided, &rule, vec![category.intervention]) };
         }

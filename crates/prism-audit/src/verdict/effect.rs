@@ -26,11 +26,13 @@ fn chosen(v: &VerdictFinding, sign: f64) -> bool {
 
 /// Whether it put in enough to test anything. What takes the block away, and what changes the image, always does;
 /// where the latents are the same for every example an exchange puts in what was there, and that is all it can do.
+/// Of content whose strength was not recorded nothing is known.
 pub fn is_strong(v: &VerdictFinding) -> bool {
     match v.class {
         Class::Presence => true,
         Class::Control if v.intervention.action == Action::Clean => true,
-        _ => v.nothing_to_exchange || v.strength.is_none_or(|strength| strength >= v.strength_floor),
+        Class::Content => v.nothing_to_exchange || v.strength.is_some_and(|strength| strength >= v.strength_floor),
+        _ => v.strength.is_none_or(|strength| strength >= v.strength_floor),
     }
 }
 
@@ -49,10 +51,10 @@ pub fn word(v: &VerdictFinding) -> Effect {
     match () {
         () if strong && is_unchanged(v) => Effect::Unchanged,
         () if strong && equivalent => Effect::Equivalent,
+        () if breaks => Effect::BreaksForm,
         () if loses(v) => Effect::Loses,
         () if gains(v) => Effect::Gains,
-        () if breaks => Effect::BreaksForm,
-        () if !strong => Effect::TooWeak,
+        () if !strong && (v.strength.is_some() || v.class != Class::Content) => Effect::TooWeak,
         () => Effect::Undecided,
     }
 }

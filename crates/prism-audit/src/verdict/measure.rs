@@ -106,7 +106,7 @@ pub fn measure(branch: &Branch<'_>, clusters: &Clusters, settings: &AuditSetting
     let lenient = Compared::of(pairs.iter().copied(), clusters, lenient_change);
     let (margin, alpha) = (settings.equivalence_margin, settings.alpha);
     let counts = all.counts;
-    let (interval, equivalence) = (counts.interval(0.95), counts.interval(1.0 - 2.0 * alpha));
+    let (interval, equivalence) = (all.interval(0.95), counts.interval(1.0 - 2.0 * alpha));
     let joined = clusters.joined_by().is_some();
     let robust = if joined { all.interval(1.0 - 2.0 * alpha) } else { None };
     let (choice_interval, lenient_interval) = (choice.interval(0.95), lenient.interval(0.95));

@@ -17,8 +17,10 @@ pub mod measure;
 pub mod need;
 pub mod sentence;
 
+use std::collections::BTreeSet;
+
 use prism_run::records::ExampleRow;
-use prism_run::{Class, Content, Intervention, Need, Role, View};
+use prism_run::{Class, Content, Effect, Intervention, Need, Role, View};
 
 use crate::AuditSettings;
 use crate::clusters::Clusters;
@@ -34,12 +36,12 @@ pub const OPENED: f64 = 0.8;
 
 /// The rule, to be printed beside every verdict.
 pub const RULE: &str = "Every number reads the examples whose latent block opened in the clean run. First question: is what the block says used? \
-The declared content set decides, one family of tests. `used`: under at least one exchange accuracy falls (p below alpha after Holm), and among \
-answers parsed both ways it falls too (Holm), by at least the margin. `misleading`: the same with the sign turned. `not used`: under every decisive \
+The declared content set decides, one family of tests. `used`: under at least one exchange accuracy falls by at least the margin (p below alpha after \
+Holm), and so it does among the answers parsed both ways (Holm). `misleading`: the same with the sign turned. `not used`: under every decisive \
 intervention, an exchange of vectors and one of keys and values among them and each strong enough, the share of answers whose letter or parse state \
 changes is below the margin by its one-sided 95 % Clopper-Pearson bound (counted by cluster where there are clusters), and no category of 20 examples or \
 more hides a loss. `used without net effect`: not that, and accuracy and choice equivalent within the margin everywhere. `used in part`: so for the whole, \
-and a category loses (Holm over categories). `undecided`: anything else. Nothing is called unused where the clean accuracy is not above a guess by question \
+and a category loses under an exchange (Holm over categories). `undecided`: anything else. Nothing is called unused where the clean accuracy is not above a guess by question \
 type by twice the margin. Second question: is the block needed? The declared presence set decides, a family of its own. `needed`: without it accuracy \
 falls by at least the margin, choice included. `only its form`: answers cannot be parsed, the choice equivalent. `in the way`: accuracy rises by at least the \
 margin. `indifferent`: equivalent. A model that was always trained to open its block has not learnt to do without: needed is not useful. \
@@ -62,20 +64,30 @@ pub fn judge(branches: &[Branch<'_>], examples: &[ExampleRow], clusters: &Cluste
     let clean = branches.iter().find(|b| b.is_clean());
     let ran: Vec<&Pair<'_>> = clean.into_iter().flat_map(|b| &b.pairs).collect();
     let open: Vec<&Pair<'_>> = ran.iter().copied().filter(|p| opened(p.clean)).collect();
-    let faults = branches.iter().filter(|b| b.is_sham()).flat_map(|b| &b.pairs).filter(|p| !same(p.clean, p.other)).count();
+    // A control under a view of the image stands beside the clean run under that view.
+    let controls = branches.iter().filter(|b| is_idle(b) && !b.is_clean()).filter_map(|b| within_view(b, branches));
+    let faults = controls.flat_map(|b| b.pairs).filter(|p| !same(p.clean, p.other)).count();
     let decisive: Vec<&VerdictFinding> = settings
         .content
         .iter()
         .filter_map(|declared| verdicts.iter().find(|v| v.intervention == *declared))
         .filter(|v| v.holm_p.is_some() && (!is_partner(v.intervention) || content::partner_counts(v)))
         .collect();
-    let missing = |i: &&Intervention| !is_partner(**i) && !decisive.iter().any(|v| v.intervention == **i);
+    let partners = partners_suffice(examples, settings);
+    let ran_at_all = |i: &Intervention| verdicts.iter().any(|v| v.intervention == *i && v.holm_p.is_some());
+    // An exchange with partners is asked for only where the benchmark holds enough of them.
+    let missing = |i: &&Intervention| match is_partner(**i) {
+        true => partners && !ran_at_all(i),
+        false => !decisive.iter().any(|v| v.intervention == **i),
+    };
     let missing: Vec<Intervention> = settings.content.iter().filter(missing).copied().collect();
     let of_decisive: Vec<&Branch<'_>> = branches.iter().filter(|b| decisive.iter().any(|v| v.intervention == b.intervention)).collect();
     let categories = category::categories(&of_decisive, clusters, settings);
     let presence: Vec<&VerdictFinding> =
         settings.presence.iter().filter_map(|declared| verdicts.iter().find(|v| v.intervention == *declared)).collect();
-    let (accuracy_low, floor) = (measure::accuracy_low(&open, clusters), type_floor(examples));
+    let rows: BTreeSet<usize> = open.iter().map(|p| p.clean.row).collect();
+    let of_open: Vec<ExampleRow> = examples.iter().filter(|e| rows.contains(&e.row)).cloned().collect();
+    let (accuracy_low, floor) = (measure::accuracy_low(&open, clusters), type_floor(&of_open));
     let (content, need) = if faults > 0 {
         let rule = "a control that must change nothing changed answers";
         (unasked(Content::InstrumentFault, rule), need::Answer { need: Need::InstrumentFault, rule: rule.into(), on: Vec::new() })
@@ -97,7 +109,7 @@ pub fn judge(branches: &[Branch<'_>], examples: &[ExampleRow], clusters: &Cluste
         word: content.content.into(),
         content: content.content,
         presence: need.need,
-        sentence: sentence::sentence(&content, &need, &verdicts, faults),
+        sentence: sentence::sentence(&content, &need, &verdicts, faults, opened_share),
         qualifier,
         declared_content: settings.content.clone(),
         decisive: decisive.iter().map(|v| v.intervention).collect(),
@@ -128,6 +140,18 @@ fn unasked(content: Content, rule: &str) -> content::Answer {
     content::Answer { content, rule: rule.into(), on: Vec::new(), category: None, needed: None }
 }
 
+/// Whether it must change nothing, under whichever view of the image.
+fn is_idle(branch: &Branch<'_>) -> bool {
+    Intervention { view: View::Open, ..branch.intervention }.is_sham()
+}
+
+/// Whether as many examples have their counterfactual partner beside them as `unchanged` needs.
+fn partners_suffice(examples: &[ExampleRow], settings: &AuditSettings) -> bool {
+    let ids: BTreeSet<&str> = examples.iter().map(|e| e.id.as_str()).collect();
+    let with = examples.iter().filter(|e| e.counterfactual.as_deref().is_some_and(|id| ids.contains(id))).count();
+    content::unchanged_needs(settings.equivalence_margin, settings.alpha).is_some_and(|needed| with / 2 >= needed)
+}
+
 /// Whether it exchanges with the counterfactual partner, which not every example has.
 fn is_partner(intervention: Intervention) -> bool {
     intervention.action.donor() == Some(prism_run::Donor::Counterfactual)
@@ -135,8 +159,7 @@ fn is_partner(intervention: Intervention) -> bool {
 
 /// One finding per intervention that does something, adjusted within the run and worded.
 pub fn verdicts(branches: &[Branch<'_>], clusters: &Clusters, settings: &AuditSettings) -> Vec<VerdictFinding> {
-    let idle = |b: &Branch<'_>| Intervention { view: View::Open, ..b.intervention }.is_sham();
-    let acting = branches.iter().filter(|b| !b.is_clean() && !idle(b));
+    let acting = branches.iter().filter(|b| !b.is_clean() && !is_idle(b));
     let opens = branches.iter().filter(|b| b.is_clean()).flat_map(|b| &b.pairs).any(|p| opened(p.clean));
     let mut found: Vec<VerdictFinding> = acting
         .map(|branch| match within_view(branch, branches) {
@@ -162,11 +185,11 @@ fn reasons(content: &[Intervention], need: &[Intervention], verdicts: &[VerdictF
     (!on.is_empty()).then(|| on.join(" | "))
 }
 
-/// Damage told as damage: the strongest loss of form, e.g. `zero breaks the form of 41 % of answers`.
+/// Damage told as damage: the strongest loss of form that is shown, e.g. `zero breaks the form of 41 % of answers`.
 pub fn damage_in_words(verdicts: &[VerdictFinding]) -> Option<String> {
     let damage = verdicts.iter().filter(|v| v.class == Class::Damage && v.role == Role::Explains && v.intervention.is_whole());
     let share = |v: &VerdictFinding| v.lost_unparsed as f64 / v.examples.max(1) as f64;
-    let worst = damage.filter(|v| v.lost_unparsed > 0).max_by(|a, b| share(a).total_cmp(&share(b)))?;
+    let worst = damage.filter(|v| v.verdict == Effect::BreaksForm).max_by(|a, b| share(a).total_cmp(&share(b)))?;
     Some(format!("`{}` breaks the form of {:.0} % of answers", worst.intervention, 100.0 * share(worst)))
 }
 

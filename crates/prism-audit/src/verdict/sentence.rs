@@ -7,7 +7,9 @@ use super::need;
 use crate::findings::VerdictFinding;
 
 /// The sentence: what the latents say, then whether the block is needed.
-pub fn sentence(content: &content::Answer, need: &need::Answer, verdicts: &[VerdictFinding], faults: usize) -> String {
+///
+/// `opened`: share of the examples whose block opened; said where it is not all of them.
+pub fn sentence(content: &content::Answer, need: &need::Answer, verdicts: &[VerdictFinding], faults: usize, opened: Option<f64>) -> String {
     if content.content == Content::NoLatents {
         return "No latents ran: the block opened in no example, so nothing was tested.".into();
     }
@@ -23,7 +25,11 @@ pub fn sentence(content: &content::Answer, need: &need::Answer, verdicts: &[Verd
         }
         _ => second,
     };
-    format!("{first}; {joint}.")
+    // Rounded down, so that 99.9 % is not called all.
+    match opened.filter(|share| *share < 1.0) {
+        Some(share) => format!("{first}; {joint}. The block opened in {:.0} % of the examples.", (100.0 * share).floor()),
+        None => format!("{first}; {joint}."),
+    }
 }
 
 fn of<'a>(on: &[prism_run::Intervention], verdicts: &'a [VerdictFinding]) -> Vec<&'a VerdictFinding> {
@@ -41,7 +47,7 @@ fn what_it_says(answer: &content::Answer, verdicts: &[VerdictFinding]) -> String
     let largest = |sign: f64| on.iter().filter_map(|v| v.delta).max_by(|a, b| (a * sign).total_cmp(&(b * sign))).unwrap_or_default();
     match answer.content {
         Content::NotUsed => {
-            format!("The answers do not depend on what the block says (at most {} of {} change under any exchange)", most.0, most.1)
+            format!("The answers do not depend on what the block says (at most {} of {} change under any exchange or resampling)", most.0, most.1)
         }
         Content::Used => {
             format!("The answers depend on what the block says ({} points with another example's content)", points(largest(-1.0)))

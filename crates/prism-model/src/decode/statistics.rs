@@ -1,9 +1,9 @@
 //! What a pool of clean runs says about latents: mean, spread and covariance at each step.
 //!
-//! The covariance is shrunk towards a multiple of the identity by the share that Ledoit
-//! and Wolf (2004) derive, over all steps of a stage about each step's mean. With far
-//! fewer latents than dimensions it is never formed: a draw is a random combination of the
-//! residuals plus independent noise, which has exactly that covariance.
+//! The covariance is a step's own: how far latents lie apart differs between steps by more than an
+//! order of magnitude. It is shrunk towards a multiple of the identity by the share that Ledoit and
+//! Wolf (2004) derive. With far fewer latents than dimensions it is never formed: a draw is a random
+//! combination of the residuals plus independent noise, which has exactly that covariance.
 
 use std::sync::Arc;
 
@@ -13,20 +13,30 @@ use prism_run::shrinkage::ledoit_wolf;
 
 use super::intervention::Latents;
 
+/// Latents a step needs for a covariance of its own; one that fewer members took has that of the step before.
+const LEAST: usize = 8;
+
+/// How latents lie about the mean of one step.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct About {
+    /// Latents minus the mean, `[latent][hidden]`.
+    residuals: Vec<Vec<f64>>,
+    /// Share of the identity in the covariance, and its scale.
+    shrinkage: f64,
+    variance: f64,
+}
+
 /// Statistics of one stage's latents.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct StageStatistics {
     /// Mean at each step, `[step][hidden]`.
     means: Vec<Vec<f64>>,
-    /// Latents about their step's mean, `[latent][hidden]`.
-    residuals: Vec<Vec<f64>>,
+    /// About the mean, step by step; as many as steps that enough members took, at least one.
+    about: Vec<About>,
     /// Mean over all steps and examples.
     constant: Vec<f64>,
-    /// Standard deviation of each dimension about the step's mean.
+    /// Standard deviation of each dimension about the step's mean, over all steps.
     spread: Vec<f64>,
-    /// Share of the identity in the covariance, and its scale.
-    shrinkage: f64,
-    variance: f64,
 }
 
 /// Statistics of the latents of a pool of examples, by stage.
@@ -58,26 +68,27 @@ impl LatentStatistics {
         self.stage(stage).map(|found| single(&found.constant))
     }
 
-    /// Standard deviation of each dimension about the step's mean.
+    /// Standard deviation of each dimension about the step's mean, over all steps.
     pub fn spread(&self, stage: Stage) -> Option<Vec<f32>> {
         self.stage(stage).map(|found| single(&found.spread))
     }
 
-    /// The shrinkage of a stage's covariance, from 0 to 1.
-    pub fn shrinkage(&self, stage: Stage) -> Option<f64> {
-        self.stage(stage).map(|found| found.shrinkage)
+    /// The shrinkage of a step's covariance, from 0 to 1.
+    pub fn shrinkage(&self, stage: Stage, step: usize) -> Option<f64> {
+        self.stage(stage)?.about(step).map(|about| about.shrinkage)
     }
 
-    /// A draw with the mean at the step and the stage's shrunk covariance.
+    /// A draw with the mean and the shrunk covariance at the step.
     pub fn draw(&self, stage: Stage, step: usize, stream: &mut Stream) -> Option<Vec<f32>> {
         let found = self.stage(stage)?;
         let mut drawn = found.means.get(step).or(found.means.last())?.clone();
-        let scale = ((1.0 - found.shrinkage) / found.residuals.len().max(1) as f64).sqrt();
-        for residual in &found.residuals {
+        let about = found.about(step)?;
+        let scale = ((1.0 - about.shrinkage) / about.residuals.len().max(1) as f64).sqrt();
+        for residual in &about.residuals {
             let weight = scale * stream.normal();
             drawn.iter_mut().zip(residual).for_each(|(x, r)| *x += weight * r);
         }
-        let noise = (found.shrinkage * found.variance).sqrt();
+        let noise = (about.shrinkage * about.variance).sqrt();
         drawn.iter_mut().for_each(|x| *x += noise * stream.normal());
         Some(single(&drawn))
     }
@@ -98,7 +109,19 @@ fn mean<'a>(vectors: impl Iterator<Item = &'a [f32]>, width: usize) -> Vec<f64> 
     sum
 }
 
+impl About {
+    fn of(residuals: Vec<Vec<f64>>, width: usize) -> Self {
+        let squares: f64 = residuals.iter().flatten().map(|r| r * r).sum();
+        let variance = squares / (residuals.len() * width).max(1) as f64;
+        Self { shrinkage: ledoit_wolf(&residuals, width), variance, residuals }
+    }
+}
+
 impl StageStatistics {
+    fn about(&self, step: usize) -> Option<&About> {
+        self.about.get(step).or(self.about.last())
+    }
+
     fn of(pool: &[Arc<Latents>], stage: Stage) -> Self {
         let steps = pool.iter().map(|l| l.stage(stage).len()).max().unwrap_or(0);
         let width = pool.iter().find_map(|l| l.stage(stage).first().map(Vec::len)).unwrap_or(0);
@@ -110,15 +133,15 @@ impl StageStatistics {
         let about = |(step, centre): (usize, &Vec<f64>)| -> Vec<Vec<f64>> {
             at(step).map(|v| v.iter().zip(centre).map(|(v, m)| f64::from(*v) - m).collect()).collect()
         };
-        let residuals: Vec<Vec<f64>> = means.iter().enumerate().flat_map(about).collect();
-        let n = residuals.len() as f64;
+        let residuals: Vec<Vec<Vec<f64>>> = means.iter().enumerate().map(about).collect();
+        let n = residuals.iter().map(Vec::len).sum::<usize>() as f64;
         let mut squares = vec![0.0f64; width];
-        residuals.iter().for_each(|r| squares.iter_mut().zip(r).for_each(|(s, r)| *s += r * r));
+        residuals.iter().flatten().for_each(|r| squares.iter_mut().zip(r).for_each(|(s, r)| *s += r * r));
         let constant = mean(pool.iter().flat_map(|l| l.stage(stage)).map(Vec::as_slice), width);
         let spread = squares.iter().map(|s| (s / n).sqrt()).collect();
-        let variance = squares.iter().sum::<f64>() / n / width as f64;
-        let shrinkage = ledoit_wolf(&residuals, width);
-        Self { means, residuals, constant, spread, shrinkage, variance }
+        let enough = residuals.iter().take_while(|of| of.len() >= LEAST).count().max(1);
+        let about = residuals.into_iter().take(enough).map(|of| About::of(of, width)).collect();
+        Self { means, about, constant, spread }
     }
 }
 
@@ -126,17 +149,24 @@ impl StageStatistics {
 mod tests {
     use super::*;
 
+    /// The second step lies three times as far apart as the first.
     fn pool() -> Vec<Arc<Latents>> {
-        let vector = |i: usize, step: usize| -> Vec<f32> { (0..4).map(|k| ((i * 7 + step * 3 + k * k * 5) % 11) as f32 - 4.0).collect() };
-        (0..6).map(|i| Arc::new(Latents { row: i, context: vec![], target: vec![vector(i, 0), vector(i, 1)] })).collect()
+        let vector = |i: usize, step: usize| -> Vec<f32> {
+            (0..4).map(|k| (((i * 7 + step * 3 + k * k * 5) % 11) as f32 - 4.0) * (1 + 2 * step) as f32).collect()
+        };
+        (0..12).map(|i| Arc::new(Latents { row: i, context: vec![], target: vec![vector(i, 0), vector(i, 1)] })).collect()
     }
 
     #[test]
     fn the_shrinkage_is_scikit_learns() {
         // oracle/shrinkage.py: sklearn.covariance.ledoit_wolf_shrinkage of the same rows.
-        let shrinkage = LatentStatistics::of(&pool()).shrinkage(Stage::Target).unwrap();
-        let expected: f64 = include_str!("../../tests/fixtures/shrinkage.txt").trim().parse().unwrap();
-        assert!((shrinkage - expected).abs() < 1e-12, "{shrinkage} against {expected}");
+        let expected = include_str!("../../tests/fixtures/shrinkage.txt").split_whitespace().map(|n| n.parse::<f64>().unwrap());
+        let statistics = LatentStatistics::of(&pool());
+        for (step, expected) in expected.enumerate() {
+            let shrinkage = statistics.shrinkage(Stage::Target, step).unwrap();
+            assert!((shrinkage - expected).abs() < 1e-12, "step {step}: {shrinkage} against {expected}");
+        }
+        assert_eq!(statistics.shrinkage(Stage::Target, 7), statistics.shrinkage(Stage::Target, 1), "the last step's beyond it");
     }
 
     #[test]
@@ -148,14 +178,15 @@ mod tests {
         let draws: Vec<Vec<f32>> = (0..n).map(|_| statistics.draw(Stage::Target, 1, &mut stream).unwrap()).collect();
         for i in 0..4 {
             let mean_i = draws.iter().map(|d| f64::from(d[i])).sum::<f64>() / f64::from(n);
-            assert!((mean_i - found.means[1][i]).abs() < 0.1, "mean of dimension {i}");
+            assert!((mean_i - found.means[1][i]).abs() < 0.3, "mean of dimension {i}");
             for j in 0..=i {
-                let about = |d: &Vec<f32>, k: usize| f64::from(d[k]) - found.means[1][k];
-                let covariance = draws.iter().map(|d| about(d, i) * about(d, j)).sum::<f64>() / f64::from(n);
-                let sample = found.residuals.iter().map(|r| r[i] * r[j]).sum::<f64>() / found.residuals.len() as f64;
-                let identity = if i == j { found.shrinkage * found.variance } else { 0.0 };
-                let expected = (1.0 - found.shrinkage) * sample + identity;
-                assert!((covariance - expected).abs() < 0.4, "covariance {i}, {j}: {covariance} against {expected}");
+                let centred = |d: &Vec<f32>, k: usize| f64::from(d[k]) - found.means[1][k];
+                let covariance = draws.iter().map(|d| centred(d, i) * centred(d, j)).sum::<f64>() / f64::from(n);
+                let about = &found.about[1];
+                let sample = about.residuals.iter().map(|r| r[i] * r[j]).sum::<f64>() / about.residuals.len() as f64;
+                let identity = if i == j { about.shrinkage * about.variance } else { 0.0 };
+                let expected = (1.0 - about.shrinkage) * sample + identity;
+                assert!((covariance - expected).abs() < 4.0, "covariance {i}, {j}: {covariance} against {expected}");
             }
         }
     }

@@ -32,7 +32,7 @@ impl Summary {
     /// The cells of both answers.
     pub fn words(&self) -> String {
         let cells = |word: &str, need: &str| format!("<td class=\"text\">{word}</td><td class=\"text\">{need}</td>");
-        self.conclusion.as_ref().map_or_else(|| cells(ABSENT, ABSENT), |c| cells(&chips::word(c.word), &chips::need(c.presence)))
+        self.conclusion.as_ref().map_or_else(|| cells(ABSENT, ABSENT), |c| cells(&chips::word_of(c), &chips::need(c.presence)))
     }
 
     /// Reads the two tables; why they are not there is part of the summary.

@@ -78,7 +78,8 @@ impl Intervention {
     /// view of the image, it explains and decides nothing.
     pub fn role(&self) -> Role {
         match self.action.role() {
-            Role::Checks => Role::Checks,
+            // The clean run without the image, or a swap with oneself there, is a view of its own.
+            Role::Checks if self.is_sham() || self.is_clean() => Role::Checks,
             _ if !self.is_whole() => Role::Explains,
             role => role,
         }

@@ -6,14 +6,30 @@ use prism_audit::settings::Compat;
 use prism_run::manifest::Manifest;
 use serde_json::{Map, Value, json};
 
+/// Columns that hold words, or what words are made of.
+const WORDS: [&str; 6] = ["verdict", "reason", "word", "presence", "sentence", "content"];
+
 /// The object of a run, its findings included; without words under `--compat paper`.
 pub fn account(manifest: &Manifest, findings: &Findings) -> anyhow::Result<Value> {
-    let mut account = match serde_json::to_value(findings)? {
-        Value::Object(tables) => tables,
-        _ => Map::new(),
-    };
+    let mut account = tables(manifest, findings)?;
     account.extend(verdict(manifest, findings)?);
     Ok(Value::Object(account))
+}
+
+/// The findings, table by table; under `--compat paper` without the words that its pipeline does not have.
+pub fn tables(manifest: &Manifest, findings: &Findings) -> anyhow::Result<Map<String, Value>> {
+    let Value::Object(mut tables) = serde_json::to_value(findings)? else { return Ok(Map::new()) };
+    if compat(manifest) == Compat::Paper {
+        for row in ["verdict", "table1"].iter().filter_map(|name| tables.get(*name)?.as_array().cloned().map(|rows| (*name, rows))).collect::<Vec<_>>() {
+            let (name, rows) = row;
+            let bare = rows.into_iter().map(|row| match row {
+                Value::Object(fields) => Value::Object(fields.into_iter().filter(|(key, _)| !WORDS.contains(&key.as_str())).collect()),
+                other => other,
+            });
+            tables.insert(name.into(), bare.collect());
+        }
+    }
+    Ok(tables)
 }
 
 /// The verdict alone.

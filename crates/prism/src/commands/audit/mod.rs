@@ -22,7 +22,7 @@ use prism_model::decode::Strategy;
 use prism_model::record::{self, Setup, Summary};
 use prism_model::tensor::Trainable;
 use prism_run::manifest::Manifest;
-use prism_run::{Example, Protocol, Steps, steps};
+use prism_run::{Example, Outcome, Protocol, Steps, steps};
 
 use super::decoding::Chosen;
 use super::opened::Opened;
@@ -89,7 +89,7 @@ fn tell(plan: &AuditPlan, arm: &Audited, several: bool, context: &Context) -> an
             let mut told = account::verdict(&manifest, &arm.findings)?;
             told.insert("steps".into(), serde_json::json!(arm.steps));
             told.insert("run".into(), serde_json::json!(arm.out));
-            told.insert("findings".into(), serde_json::to_value(&arm.findings)?);
+            told.insert("findings".into(), account::tables(&manifest, &arm.findings)?.into());
             context.printer.result_json(&told)?;
         }
         false => context.printer.result_json(&account::account(&manifest, &arm.findings)?)?,
@@ -222,8 +222,13 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Au
 /// for, or the records are a shard's.
 fn find(plan: &AuditPlan, arm: &mut Arm, summary: &Summary) -> anyhow::Result<()> {
     let clean = summary.clean();
-    for (name, n) in [("scored", clean.scored), ("no_answer", clean.no_answer), ("no_latents", clean.no_latents), ("error", clean.error)] {
-        arm.manifest.outcomes.insert(name.into(), n);
+    for (outcome, n) in [
+        (Outcome::Scored, clean.scored),
+        (Outcome::NoAnswer, clean.no_answer),
+        (Outcome::NoLatents, clean.no_latents),
+        (Outcome::Error, clean.error),
+    ] {
+        arm.manifest.outcomes.insert(outcome.name().into(), n);
     }
     let stale = prism_audit::findings::folder(&arm.out);
     if stale.exists() {
@@ -242,7 +247,7 @@ fn find(plan: &AuditPlan, arm: &mut Arm, summary: &Summary) -> anyhow::Result<()
 
 /// Examples in which the block opened, as a finished run's manifest counts them.
 pub fn opened(manifest: &Manifest) -> usize {
-    ["scored", "no_answer"].iter().filter_map(|name| manifest.outcomes.get(*name)).sum()
+    [Outcome::Scored, Outcome::NoAnswer].map(|outcome| manifest.ended_as(outcome)).iter().sum()
 }
 
 /// Whether the folder holds this audit, finished: same inputs, same settings, and findings that this version reads (those of

@@ -1,10 +1,12 @@
 //! What an audit or evaluation was asked for, resolved.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use prism_audit::AuditSettings;
 use prism_audit::settings::Compat;
+use prism_data::{Benchmark, Depth, Images};
 use prism_model::record;
 use prism_run::{Action, Donor, Intervention, Shard, Steps, Variant};
 
@@ -162,7 +164,7 @@ impl AuditPlan {
         }
         settings.check()?;
         let interventions = match arguments.interventions.is_empty() {
-            true => interventions(&settings),
+            true => interventions(&settings, has_partners(&arguments.benchmark, arguments.selection.limit)),
             false => arguments.interventions,
         };
         let selection = Selection::resolve(arguments.selection, context)?;
@@ -240,15 +242,23 @@ impl AuditPlan {
     }
 }
 
-/// What an audit runs where nothing is said: what decides, the shams, and the paper's corruptions. Partners of an
-/// example exist in few benchmarks: their exchange is run where it is asked for.
-fn interventions(settings: &AuditSettings) -> Vec<Intervention> {
+/// Whether the benchmark holds counterfactual partners beside the examples they are of. What cannot be read is told later.
+fn has_partners(benchmark: &Path, limit: Option<usize>) -> bool {
+    let read = |benchmark: Benchmark| benchmark.read(&Images::looked_at(Depth::Beginning), limit);
+    let examples = Benchmark::open(benchmark).and_then(read).unwrap_or_default();
+    let ids: BTreeSet<&str> = examples.iter().map(|example| example.id.as_str()).collect();
+    examples.iter().any(|example| example.counterfactual.as_deref().is_some_and(|id| ids.contains(id)))
+}
+
+/// What an audit runs where nothing is said: what decides, the shams, and the paper's corruptions; the exchange with
+/// partners where the benchmark has them.
+fn interventions(settings: &AuditSettings, partners: bool) -> Vec<Intervention> {
     let paper = Intervention::paper_six();
     if settings.compat == Compat::Paper {
         return paper;
     }
     let partner = |i: &Intervention| i.action.donor() == Some(Donor::Counterfactual);
-    let deciding = settings.content.iter().chain(&settings.presence).copied().filter(|i| !partner(i));
+    let deciding = settings.content.iter().chain(&settings.presence).copied().filter(|i| partners || !partner(i));
     let shams = [Action::Swap(Donor::Itself), Action::SwapKv(Donor::Itself)].map(Intervention::from);
     let mut all: Vec<Intervention> = Vec::new();
     for intervention in deciding.chain(shams).chain(paper).filter(|i| !i.is_clean()) {

@@ -4,6 +4,7 @@ use prism_audit::Findings;
 use prism_audit::faithfulness::ALL;
 use prism_audit::findings::VerdictFinding;
 use prism_audit::settings::Compat;
+use prism_run::Need;
 use prism_audit::text::{interval, number, percent, points, table};
 
 use super::Kind;
@@ -16,13 +17,23 @@ pub fn describe(kind: Kind, compat: Compat, findings: &Findings) -> String {
     }
 }
 
+/// What is always said beside a block that is needed.
+const NEEDED: &str = "a model that was always trained to open its block has not learnt to do without: needed is not useful\n";
+
 /// The verdict first, then one line an intervention, then Table 1's.
 fn audit(findings: &Findings, compat: Compat) -> String {
     let words = compat != Compat::Paper;
     let mut text = String::new();
     for c in findings.conclusion.iter().filter(|_| words) {
         text.push_str(&format!("{}\n{}; block {}", c.sentence, c.word, c.presence));
-        text.push_str(&c.qualifier.as_ref().map_or_else(|| "\n\n".into(), |q| format!(" ({q})\n\n")));
+        text.push_str(&c.qualifier.as_ref().map_or_else(|| "\n".into(), |q| format!(" ({q})\n")));
+        if c.presence == Need::Needed {
+            text.push_str(NEEDED);
+        }
+        if let Some(spread) = c.spread_over_norm {
+            text.push_str(&format!("latents differ between examples by {:.0} % of their norm\n", 100.0 * spread));
+        }
+        text.push('\n');
     }
     let clean = findings.faithfulness.iter().find(|f| f.category == ALL && f.intervention.is_clean());
     if let Some(f) = clean {
@@ -48,7 +59,8 @@ fn audit(findings: &Findings, compat: Compat) -> String {
     let mut header = vec!["intervention", "class", "strength", "changed", "at most %", "delta", "95 %", "p (Holm)"];
     header.extend(words.then_some("shows"));
     text.push_str(&table(&header, &rows));
-    text.push_str(&format!("\n{}", prism_audit::compare::table1(&findings.table1)));
+    let table1 = if words { prism_audit::compare::table1(&findings.table1) } else { prism_audit::compare::table1_without_words(&findings.table1) };
+    text.push_str(&format!("\n{table1}"));
     text.push_str(&pairs(findings));
     for warning in &findings.warnings {
         text.push_str(&format!("\nnote: {}", warning.text));
