@@ -327,7 +327,7 @@ fn records(
         alignment: plan.alignment,
         group: plan.selection.batch_size.map_or(if opened.model.parameter_count() >= LARGE { 1 } else { GROUP }, NonZeroUsize::get),
         shard: plan.selection.shard,
-        vectors: plan.kind == Kind::Audit,
+        vectors: plan.vectors,
         layers: plan.layers,
         timing: plan.selection.timing,
         checkpoint: serde_json::to_string(&first.manifest.inputs)?,

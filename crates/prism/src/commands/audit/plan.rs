@@ -108,6 +108,8 @@ pub struct AuditPlan {
     pub headline: Option<Steps>,
     /// Branches besides the clean run.
     pub interventions: Vec<Intervention>,
+    /// Keep the vectors that probes read.
+    pub vectors: bool,
     /// Keep the probe positions' vectors at every layer.
     pub layers: bool,
     /// Seed of noise and donors.
@@ -184,6 +186,7 @@ impl AuditPlan {
             steps: distinct(arguments.steps)?,
             headline: None,
             interventions,
+            vectors: true,
             layers: arguments.layers,
             seed: arguments.seed,
             pool: record::donors::POOL,
@@ -214,6 +217,7 @@ impl AuditPlan {
             steps: distinct(arguments.steps)?,
             headline: None,
             interventions: Vec::new(),
+            vectors: false,
             layers: false,
             seed: 0,
             pool: record::donors::POOL,

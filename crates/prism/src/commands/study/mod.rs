@@ -192,6 +192,8 @@ impl Study {
             out: self.training(seed, variant).join(names::SWEEP),
             steps: keys.sweep.clone(),
             interventions,
+            // Nothing is probed at other K, so that the sweep costs little.
+            vectors: false,
             layers: false,
             ..audit
         })
@@ -340,7 +342,8 @@ fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&
         steps: keys.steps.filter(|steps| has_block || *steps != Steps::Trained).into_iter().collect(),
         headline: keys.steps,
         interventions,
-        layers: keys.layers,
+        vectors: keys.probes,
+        layers: keys.layers && keys.probes,
         seed: study.recipe.seed,
         pool: keys.pool,
         alignment: keys.alignment,

@@ -75,6 +75,9 @@ pub struct AuditKeys {
     /// Examples a worker decodes side by side; no result depends on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_size: Option<NonZeroUsize>,
+    /// Whether vectors are recorded and probed at all.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub probes: bool,
     /// Whether vectors are recorded at every layer, and probed there.
     #[serde(default)]
     pub layers: bool,
@@ -92,6 +95,14 @@ pub struct Quick {
 
 fn is_unasked(question: &Questions) -> bool {
     *question == Questions::default()
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 fn one() -> u64 {
@@ -138,6 +149,7 @@ impl StudyRecipe {
         };
         self.name.push_str("-quick");
         (self.world, self.train) = (quick.world, quick.train);
+        self.analysis.replicates = self.analysis.replicates.min(500);
         self.seeds = 1;
         Ok(self)
     }
