@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use prism_run::Control;
 use prism_run::manifest::Manifest;
 use prism_run::random::Stream;
 use prism_run::records::{self, AnswerRow, ExampleRow, files};
 use prism_run::table::read_rows;
-use prism_run::Control;
 use rayon::prelude::*;
 
 use crate::clusters::Clusters;

@@ -220,7 +220,9 @@ fn other_objects_do_not_give_the_answer_away_and_partners_are_no_harder() {
             let most = shortcut(asked, |shown, _| extreme(shown, true));
             let fewest = shortcut(asked, |shown, _| extreme(shown, false));
             let present = shortcut(asked, |shown, _| shown.iter().map(|n| *n > 0).collect());
-            println!("{kind:?} elimination {by_elimination:.3} {common_elsewhere:.3} most {most:.3} fewest {fewest:.3} present {present:.3}");
+            println!(
+                "{kind:?} elimination {by_elimination:.3} {common_elsewhere:.3} most {most:.3} fewest {fewest:.3} present {present:.3}"
+            );
             assert!((by_elimination - 0.25).abs() < 0.04 && (common_elsewhere - 0.25).abs() < 0.04);
             assert!(most < 0.4 && fewest < 0.25 && present < 0.45);
         }

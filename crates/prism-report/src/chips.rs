@@ -5,9 +5,6 @@ use prism_run::{Effect, Need, Outcome, Verdict};
 
 use crate::html::escape;
 
-/// What is always said beside a block that is needed.
-const NEEDED: &str = "A model that was always trained to open its block has not learnt to do without: needed is not useful.";
-
 /// The CSS class of a run's word.
 pub fn class_of_word(word: Verdict) -> &'static str {
     match word {
@@ -56,8 +53,7 @@ pub fn word_of(conclusion: &ConclusionFinding) -> String {
 
 /// Whether the block is needed.
 pub fn need(need: Need) -> String {
-    let told = if need == Need::Needed { format!(" title=\"{NEEDED}\"") } else { String::new() };
-    format!("<span class=\"word {}\"{told}>{need}</span>", class_of_need(need))
+    format!("<span class=\"word {}\">{need}</span>", class_of_need(need))
 }
 
 /// What one intervention shows.

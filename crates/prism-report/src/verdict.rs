@@ -133,9 +133,16 @@ fn told(part: &Part, whose: &[String], said: &str) -> String {
     format!("{names}: {}.", said.trim_end_matches('.'))
 }
 
-/// Headline, limits and damage in one line.
+/// What is always said beside a block that is needed. Empty, or a sentence.
+pub fn caution(part: &Part) -> String {
+    let needed = part.audits.iter().filter_map(Audit::conclusion).any(|c| c.presence == Need::Needed);
+    let text = "A model that was always trained to open its block has not learnt to do without: needed is not useful.";
+    if needed { text.to_string() } else { String::new() }
+}
+
+/// Headline, limits, damage and caution in one line.
 pub fn whole(study: &Study, part: &Part) -> String {
-    let all = [sentence(study, part), limits(study, part), damage(study, part)];
+    let all = [sentence(study, part), limits(study, part), damage(study, part), caution(part)];
     all.into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(" ")
 }
 

@@ -228,9 +228,13 @@ fn words_are_the_runs_own_whatever_stands_beside_them() {
     let shown = screen.text(look);
     let explorer = prism_report::explorer::Explorer::open(std::slice::from_ref(&root)).unwrap();
     let home = String::from_utf8(prism_report::explorer::home::page(&explorer).body.to_vec()).unwrap();
+    let ids: Vec<String> = home.split("href=\"/runs/").skip(1).filter_map(|rest| Some(rest.split('"').next()?.to_string())).collect();
     for audit in &study.audits {
         let findings = Findings::read(audit).unwrap();
         let (c, name) = (&findings.conclusion[0], &findings.table1[0].name);
+        let pages = ids.iter().map(|id| String::from_utf8(prism_report::explorer::run::page(&explorer, id).body.to_vec()).unwrap());
+        let of_run = pages.into_iter().find(|page| page.contains(&format!("<h1>{name}"))).unwrap_or_else(|| panic!("no page of {name}"));
+        assert!(of_run.contains(&prism_report::chips::answers(c)), "explorer's page of {name}");
         let chips = |between: &str| {
             let (word, need) = (prism_report::chips::word(c.word), prism_report::chips::need(c.presence));
             format!("{word}{between}{need}")

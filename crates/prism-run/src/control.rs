@@ -69,7 +69,11 @@ mod tests {
         for control in Control::ALL {
             assert_eq!(Control::of(&Variant::load(control.name()).unwrap()), Some(control));
         }
-        assert!(Variant::paper_ids().chain(["ce-only", "no-latents", "dummy-tokens"]).all(|id| Control::of(&Variant::load(id).unwrap()).is_none()));
+        assert!(
+            Variant::paper_ids()
+                .chain(["ce-only", "no-latents", "dummy-tokens"])
+                .all(|id| Control::of(&Variant::load(id).unwrap()).is_none())
+        );
         assert_eq!(Control::BlindfoldHalf.agrees(Need::InTheWay), Some(true));
         assert_eq!((Control::Bottleneck.agrees(Need::Undecided), Control::Foreign.agrees(Need::Needed)), (Some(false), None));
     }

@@ -40,6 +40,7 @@ mod words;
 
 pub use arm::Arm;
 pub use cancel::Cancel;
+pub use control::Control;
 pub use error::{Error, Result};
 pub use example::{Example, RegionBox};
 pub use intervention::{Action, Class, Donor, Intervention, Mixture, Role, Scope, View};
@@ -56,6 +57,5 @@ pub use stage::{Mode, Stage};
 pub use steps::{Budget, LengthCheck, StageSteps, StepBudget, Steps};
 pub use table::Table;
 pub use training::{TrainingRecord, Turn};
-pub use control::Control;
 pub use variant::{LatentInput, LatentLoss, Reduction, Stages, Variant};
 pub use verdict::{Content, Effect, Family, Need, Verdict};

@@ -11,10 +11,10 @@ use prism_model::Config;
 use prism_model::prompt::Prompter;
 use prism_model::tensor::{DType, Device, Trainable};
 use prism_run::{Cancel, Lengths, Progress, Sight, Stage, TrainedLengths, Variant};
-use prism_train::start::{Opened, Opening};
-use prism_train::trainer::{Outcome, Surroundings};
 use prism_train::pack::Pack;
 use prism_train::samples::Samples;
+use prism_train::start::{Opened, Opening};
+use prism_train::trainer::{Outcome, Surroundings};
 use prism_train::{Result, TrainConfig, TrainRequest, Workers, log, told, train};
 use serde_json::{Value, json};
 
@@ -108,8 +108,7 @@ fn half_the_samples_have_no_block_and_look_as_when_it_is_removed() {
     let folder = tempfile::tempdir().unwrap();
     for id in ["bottleneck-half", "blindfold-half"] {
         let variant = Variant::load(id).unwrap();
-        let checkpoint =
-            run(&folder.path().join(id), &variant, &TrainConfig { steps: 1, ..config(2) }, &base, 99).unwrap().checkpoint;
+        let checkpoint = run(&folder.path().join(id), &variant, &TrainConfig { steps: 1, ..config(2) }, &base, 99).unwrap().checkpoint;
         let prompter = Prompter::from_dir(&checkpoint).unwrap();
         let preprocessor = prism_model::preprocess::Preprocessor::from_dir(&checkpoint).unwrap();
         let start = prompter.latent().unwrap().stage(variant.stages, Stage::Target).unwrap().start;
@@ -118,8 +117,7 @@ fn half_the_samples_have_no_block_and_look_as_when_it_is_removed() {
         let many: Vec<_> = (0..200).map(|i| prism_run::TrainingRecord { id: format!("r{i}"), ..record.clone() }).collect();
         let layout = prism_train::records::layout(&variant, &prompter);
         let samples = Samples::new(&many, prompter, preprocessor, Some(layout), 1).with_share(variant.block_share);
-        let (with, without): (Vec<_>, Vec<_>) =
-            (0..200).map(|i| samples.get(i).unwrap()).partition(|sample| !sample.runs.is_empty());
+        let (with, without): (Vec<_>, Vec<_>) = (0..200).map(|i| samples.get(i).unwrap()).partition(|sample| !sample.runs.is_empty());
         assert!((70..130).contains(&with.len()), "{}", with.len());
         let (with, without) = (&with[0], &without[0]);
         assert!(without.hidden.is_empty() && !with.hidden.is_empty(), "a mask holds only where a block ran");

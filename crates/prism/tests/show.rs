@@ -55,6 +55,41 @@ fn a_terminal_that_is_not_utf_8_gets_ascii_within_its_width_and_json_is_json() {
     assert!(value["report"].is_null() && value["tables"].as_array().unwrap().len() == 6);
 }
 
+/// What a run's findings say stands the same in `show`, its JSON, `compare` and its JSON.
+#[test]
+fn every_verb_says_the_words_of_the_findings() {
+    let root = tempfile::tempdir().unwrap();
+    let study = synthetic::write(&root.path().join("study"), Shape { seeds: 1, silent: true });
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        let output = prism(root.path(), "C", "200", arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let folders: Vec<&str> = study.audits.iter().map(|audit| audit.to_str().unwrap()).collect();
+    let compared = json(&[&["compare", "--json"], folders.as_slice()].concat());
+    let text = prism(root.path(), "C", "200", &[&["compare"], folders.as_slice()].concat());
+    let text = String::from_utf8(text.stdout).unwrap();
+    let mut words = std::collections::BTreeSet::new();
+    for (folder, audit) in folders.iter().zip(&study.audits) {
+        let findings = prism_audit::Findings::read(audit).unwrap();
+        let c = &findings.conclusion[0];
+        words.insert(c.word);
+        let told = json(&["show", folder, "--json"]);
+        for (key, value) in [("word", c.word.to_string()), ("presence", c.presence.to_string()), ("content", c.content.to_string())] {
+            assert_eq!(told[key], value, "{folder}");
+        }
+        assert_eq!(told["sentence"], c.sentence);
+        for v in &findings.verdict {
+            let shown = told["interventions"].as_array().unwrap().iter().find(|i| i["intervention"] == v.intervention.to_string());
+            assert_eq!(shown.unwrap()["verdict"], v.verdict.to_string(), "{folder}, {}", v.intervention);
+        }
+        let row = compared["conclusion"].as_array().unwrap().iter().find(|row| row["variant"] == c.variant).unwrap();
+        assert_eq!((&row["word"], &row["sentence"]), (&c.word.to_string().into(), &c.sentence.clone().into()));
+        assert!(text.contains(&format!("{}; block {}", c.word, c.presence)) && text.contains(&c.sentence), "{text}");
+    }
+    assert!(words.len() > 1, "a study of one word proves little: {words:?}");
+}
+
 #[test]
 fn the_report_writes_every_figure_and_table_and_the_same_bytes_twice() {
     let root = study();

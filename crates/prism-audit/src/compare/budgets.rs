@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use prism_run::manifest::Manifest;
 use prism_run::Class;
+use prism_run::manifest::Manifest;
 
 use crate::faithfulness::ALL;
 use crate::findings::{BudgetFinding, VerdictFinding};

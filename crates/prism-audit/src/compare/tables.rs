@@ -1,8 +1,8 @@
 //! Tables 1 and 2 in plain text, for the terminal.
 
 use crate::findings::{ComparisonFinding, VariantSummary};
-use crate::verdict::OPENED;
 use crate::text::{self, interval, number, percent, points, signed};
+use crate::verdict::OPENED;
 
 /// Table 1: one line per variant and seed; shares in percent, deltas in points. A word with a star speaks of fewer than
 /// four in five examples.
@@ -17,8 +17,24 @@ pub fn table1_without_words(rows: &[VariantSummary]) -> String {
 
 fn lines(rows: &[VariantSummary], words: bool) -> String {
     let mut header = vec![
-        "variant", "seed", "n", "cosine", "free", "accuracy", "95 %", "probe a", "probe b", "gap", "question", "floor", "opened",
-        "zero", "noise:0.1", "noise:0.3", "noise:1", "swap",
+        "variant",
+        "seed",
+        "n",
+        "cosine",
+        "free",
+        "accuracy",
+        "95 %",
+        "probe a",
+        "probe b",
+        "gap",
+        "question",
+        "floor",
+        "opened",
+        "zero",
+        "noise:0.1",
+        "noise:0.3",
+        "noise:1",
+        "swap",
     ];
     header.extend(words.then_some("latents"));
     let cells: Vec<Vec<String>> = rows

@@ -115,7 +115,10 @@ pub fn answer(evidence: &Evidence<'_>, settings: &AuditSettings) -> Answer {
             return Answer { category: Some(category.clone()), ..found(Content::InPart, &rule, on) };
         }
         if let Some(category) = of(&|_, found| found != Shows::Nothing) {
-            let rule = format!("the whole shows no loss, and in the category `{}` one under an exchange is neither shown nor excluded", category.category);
+            let rule = format!(
+                "the whole shows no loss, and in the category `{}` one under an exchange is neither shown nor excluded",
+                category.category
+            );
             let needed = needed_in_category(category, settings);
             return Answer { needed, ..found(Content::Undecided, &rule, vec![category.intervention]) };
         }

@@ -47,7 +47,10 @@ fn what_it_says(answer: &content::Answer, verdicts: &[VerdictFinding]) -> String
     let largest = |sign: f64| on.iter().filter_map(|v| v.delta).max_by(|a, b| (a * sign).total_cmp(&(b * sign))).unwrap_or_default();
     match answer.content {
         Content::NotUsed => {
-            format!("The answers do not depend on what the block says (at most {} of {} change under any exchange or resampling)", most.0, most.1)
+            format!(
+                "The answers do not depend on what the block says (at most {} of {} change under any exchange or resampling)",
+                most.0, most.1
+            )
         }
         Content::Used => {
             format!("The answers depend on what the block says ({} points with another example's content)", points(largest(-1.0)))

@@ -252,7 +252,10 @@ fn latent(keys: &Keys<'_>, vocab_size: usize) -> Result<LatentConfig> {
     let sight = match keys.get("latent_sight").map(|v| v.as_str().map(str::parse)) {
         None => Sight::Open,
         Some(Some(Ok(sight))) => sight,
-        Some(_) => return Err(keys.fail("latent_sight", "is not known", "give bottleneck or blindfold, or leave it out")),
+        Some(_) => {
+            let remedy = "give bottleneck, optional-bottleneck, registers or blindfold, or leave it out";
+            return Err(keys.fail("latent_sight", "is not known", remedy));
+        }
     };
     let feedback_is_token = match keys.get("latent_feedback").map(Value::as_str) {
         None => false,

@@ -20,6 +20,7 @@ use prism_run::manifest::Manifest;
 use prism_run::records::{self, AlignmentRow, AnswerRow, AttentionRow, ExampleRow, LatentRow, LensRow, MapRow, files};
 use prism_run::selected::read_example;
 use prism_run::table::Row;
+use prism_run::{Stage, Variant};
 
 use crate::Error;
 
@@ -116,9 +117,9 @@ fn optional<R: Row>(folder: &Path, file: &str, row: usize, absent: &mut Vec<Stri
 
 /// The variant's context scale, as its manifest holds it; `None` without a context stage.
 fn context_scale(manifest: &Manifest) -> Option<f64> {
-    let variant = manifest.settings.get("variant")?;
-    let staged = variant.get("stages")?.as_str()?.contains("context");
-    variant.get("context_scale")?.as_f64().filter(|scale| staged && scale.is_finite() && *scale > 0.0)
+    let variant: Variant = serde_json::from_value(manifest.settings.get("variant")?.clone()).ok()?;
+    let staged = variant.stages.list().contains(&Stage::Context);
+    Some(variant.context_scale).filter(|scale| staged && scale.is_finite() && *scale > 0.0)
 }
 
 /// Where the page's links lead.

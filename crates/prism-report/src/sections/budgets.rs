@@ -27,7 +27,8 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         };
         part.variants().into_iter().map(line).filter(|l: &Line<'_>| !l.points.is_empty()).collect()
     };
-    let accuracy = Look { what: "Accuracy over K", x: "K", counts: true, y: "accuracy, %", scale: 100.0, digits: 1, band: None, reference: None };
+    let accuracy =
+        Look { what: "Accuracy over K", x: "K", counts: true, y: "accuracy, %", scale: 100.0, digits: 1, band: None, reference: None };
     let changed = Look {
         what: "Answers changed by the exchange that changes most, over K",
         y: "answers changed, %",
@@ -36,15 +37,16 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         ..accuracy
     };
     let charts = vec![
-        (
-            lines::spec(&lines(|f| point(f.accuracy, f.accuracy_low, f.accuracy_high)), &accuracy),
-            "Clean accuracy".to_string(),
-        ),
+        (lines::spec(&lines(|f| point(f.accuracy, f.accuracy_low, f.accuracy_high)), &accuracy), "Clean accuracy".to_string()),
         (lines::spec(&lines(|f| point(f.most_changed, None, f.changed_bound)), &changed), "Answers that an exchange changes".to_string()),
     ];
     let caption = format!(
         "Left: clean accuracy. Right: the largest share of answers that any exchange or resampling of the whole block changes; the bar reaches to its one-sided 95 % bound, the band is the margin below which content is not used. {} A staged variant runs K steps in its target stage and 2 K in its context stage. Only the declared K was chosen before the runs; words at another K are exploratory.",
-        if part.has_seeds() { "Means over seeds; bars are means of the seeds\u{2019} own." } else { "One seed; bars are 95 % intervals over questions." }
+        if part.has_seeds() {
+            "Means over seeds; bars are means of the seeds\u{2019} own."
+        } else {
+            "One seed; bars are 95 % intervals over questions."
+        }
     );
     let mut out = builder.figure("budgets", charts, &styles(study, part), &caption);
     out.push_str(&table(study, part, found, builder));

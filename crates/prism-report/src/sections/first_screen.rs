@@ -27,9 +27,8 @@ pub fn html(study: &Study, part: &Part, brief: &str) -> String {
     if !limits.is_empty() {
         out.push_str(&callout("warn", &format!("<b>What limits these words.</b> {}", typeset(&limits))));
     }
-    let damage = verdict::damage(study, part);
-    if !damage.is_empty() {
-        let _ = write!(out, "<p class=\"verdict-more\">{}</p>", typeset(&damage));
+    for text in [verdict::damage(study, part), verdict::caution(part)].iter().filter(|text| !text.is_empty()) {
+        let _ = write!(out, "<p class=\"verdict-more\">{}</p>", typeset(text));
     }
     out.push_str(&alarms(study, part));
     out.push_str(brief);

@@ -46,7 +46,9 @@ fn at(k: Option<usize>) -> String {
 }
 
 fn correlations(groups: &[GroupFinding], builder: &mut Builder) -> String {
-    let mut t = String::from("<table><thead><tr><th scope=\"col\">group</th><th scope=\"col\" class=\"text\">arms</th><th scope=\"col\">K</th><th scope=\"col\" class=\"text\">cosine</th>");
+    let mut t = String::from(
+        "<table><thead><tr><th scope=\"col\">group</th><th scope=\"col\" class=\"text\">arms</th><th scope=\"col\">K</th><th scope=\"col\" class=\"text\">cosine</th>",
+    );
     for head in ["seeds", "<i>r</i>", "95 %", "smallest", "largest"] {
         t.push_str(&format!("<th scope=\"col\">{head}</th>"));
     }
@@ -99,5 +101,9 @@ fn contrasts(study: &Study, findings: &prism_audit::Findings, builder: &mut Buil
         ));
     }
     t.push_str("</tbody></table>");
-    builder.table("contrasts", "Clean accuracy of one arm minus another\u{2019}s, paired by training seed; Student\u{2019}s 95 % interval over seeds.", &t)
+    builder.table(
+        "contrasts",
+        "Clean accuracy of one arm minus another\u{2019}s, paired by training seed; Student\u{2019}s 95 % interval over seeds.",
+        &t,
+    )
 }

@@ -20,7 +20,11 @@ pub fn account(manifest: &Manifest, findings: &Findings) -> anyhow::Result<Value
 pub fn tables(manifest: &Manifest, findings: &Findings) -> anyhow::Result<Map<String, Value>> {
     let Value::Object(mut tables) = serde_json::to_value(findings)? else { return Ok(Map::new()) };
     if compat(manifest) == Compat::Paper {
-        for row in ["verdict", "table1"].iter().filter_map(|name| tables.get(*name)?.as_array().cloned().map(|rows| (*name, rows))).collect::<Vec<_>>() {
+        for row in ["verdict", "table1"]
+            .iter()
+            .filter_map(|name| tables.get(*name)?.as_array().cloned().map(|rows| (*name, rows)))
+            .collect::<Vec<_>>()
+        {
             let (name, rows) = row;
             let bare = rows.into_iter().map(|row| match row {
                 Value::Object(fields) => Value::Object(fields.into_iter().filter(|(key, _)| !WORDS.contains(&key.as_str())).collect()),

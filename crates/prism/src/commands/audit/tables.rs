@@ -4,8 +4,8 @@ use prism_audit::Findings;
 use prism_audit::faithfulness::ALL;
 use prism_audit::findings::VerdictFinding;
 use prism_audit::settings::Compat;
-use prism_run::Need;
 use prism_audit::text::{interval, number, percent, points, table};
+use prism_run::Need;
 
 use super::Kind;
 
@@ -59,7 +59,8 @@ fn audit(findings: &Findings, compat: Compat) -> String {
     let mut header = vec!["intervention", "class", "strength", "changed", "at most %", "delta", "95 %", "p (Holm)"];
     header.extend(words.then_some("shows"));
     text.push_str(&table(&header, &rows));
-    let table1 = if words { prism_audit::compare::table1(&findings.table1) } else { prism_audit::compare::table1_without_words(&findings.table1) };
+    let table1 =
+        if words { prism_audit::compare::table1(&findings.table1) } else { prism_audit::compare::table1_without_words(&findings.table1) };
     text.push_str(&format!("\n{table1}"));
     text.push_str(&pairs(findings));
     for warning in &findings.warnings {
