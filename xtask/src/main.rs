@@ -19,6 +19,7 @@ Usage: cargo xtask <COMMAND>
 Commands:
   check                             Format, dependencies, vocabulary, spelling, tests, doc tests, clippy, browser: what has to pass
   browser                           The report and the explorer in Chromium (needs Node.js, npm and Chromium)
+  vocabulary                        No word of the vocabulary is compared as text
   dependencies                      Licences, origins and features of every dependency
   oracle [FILTER]                   Makes the expected numbers again (needs the Python of oracle/requirements.txt);
                                     only generators whose name contains FILTER
@@ -34,6 +35,7 @@ fn main() -> anyhow::Result<()> {
         ["check"] => check::run(),
         ["browser"] => browser::run(true),
         ["dependencies"] => dependencies::run(),
+        ["vocabulary"] => vocabulary::run(),
         ["oracle"] => oracle::run(None),
         ["oracle", filter] if !filter.starts_with('-') => oracle::run(Some(filter)),
         ["bench", ref flags @ ..] if flags.iter().all(|flag| ["--without-torch", "--audit"].contains(flag)) => {
