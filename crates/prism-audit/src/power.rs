@@ -62,7 +62,7 @@ impl Planned {
         let enough = match (self.needed, self.can_show_bypass()) {
             (None, _) => format!("a margin of {:.1} points cannot show `bypassed`", 100.0 * self.margin),
             (Some(needed), true) => format!("enough for `bypassed` where nothing reads the latents (it takes {needed})"),
-            (Some(needed), false) => format!("too few for `bypassed`, which takes {needed} even where nothing reads the latents"),
+            (Some(needed), false) => format!("too few to expect `bypassed` ({needed} would do where nothing reads the latents)"),
         };
         let worth = match self.independent == self.examples {
             true => String::new(),
@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(vstar.needed, Some(124));
         assert!(vstar.in_words().contains("enough for `bypassed`") && !vstar.in_words().contains('\n'), "{}", vstar.in_words());
         let few = planned(100, 100, &settings);
-        assert!(few.in_words().contains("too few for `bypassed`"), "{}", few.in_words());
+        assert!(few.in_words().contains("too few to expect `bypassed`"), "{}", few.in_words());
         assert!(planned(600, 100, &settings).in_words().contains("in 100 clusters"));
         assert!(planned(20, 20, &settings).in_words().contains("no loss of any size"), "twenty show nothing");
     }

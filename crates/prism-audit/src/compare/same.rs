@@ -4,7 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
+use prism_run::StageSteps;
 use prism_run::manifest::Manifest;
+use prism_run::steps::keys;
 use serde_json::Value;
 
 use crate::findings::WarningFinding;
@@ -21,10 +23,12 @@ const TOLD: [&str; 4] = ["interventions", "seed", "donor_pool", "analysis"];
 /// [`Error::Compare`] naming the first difference in the benchmark's hash or in [`MUST`].
 pub fn check(folders: &[PathBuf], manifests: &[Manifest]) -> Result<Vec<WarningFinding>> {
     let mut told: Vec<WarningFinding> = Vec::new();
-    let Some((first, others)) = manifests.split_first() else { return Ok(told) };
+    // The first run with a block, if there is one, is what the others are held against.
+    let start = manifests.iter().position(|manifest| !without_block(manifest)).unwrap_or(0);
+    let Some(first) = manifests.get(start) else { return Ok(told) };
     let name = |i: usize| folders.get(i).map_or_else(String::new, |f: &PathBuf| Path::display(f).to_string());
-    for (i, other) in others.iter().enumerate() {
-        let (one, two) = (name(0), name(i + 1));
+    for (i, other) in manifests.iter().enumerate().filter(|(i, _)| *i != start) {
+        let (one, two) = (name(start), name(i));
         if let Some((a, b)) = first.inputs.get("benchmark").zip(other.inputs.get("benchmark")).filter(|(a, b)| a != b) {
             let short = |hash: &str| hash.chars().take(12).collect::<String>();
             let cause = format!("the benchmark file of `{one}` (SHA-256 {}...) is not that of `{two}` ({}...)", short(a), short(b));
@@ -35,6 +39,10 @@ pub fn check(folders: &[PathBuf], manifests: &[Manifest]) -> Result<Vec<WarningF
             (a != b).then(|| (a.to_string(), b.to_string()))
         };
         for key in MUST {
+            // A run without a block has no K.
+            if key == keys::STEPS && (without_block(first) || without_block(other)) {
+                continue;
+            }
             if let Some((a, b)) = differs(key) {
                 let cause = format!("`{key}` is {a} in `{one}` and {b} in `{two}`");
                 return Err(Error::Compare { cause, remedy: "audit both with the same budget on the same questions".into() });
@@ -48,6 +56,11 @@ pub fn check(folders: &[PathBuf], manifests: &[Manifest]) -> Result<Vec<WarningF
         }
     }
     Ok(told)
+}
+
+/// Whether no latent block could open in the run: nothing has a length there.
+fn without_block(manifest: &Manifest) -> bool {
+    manifest.steps_by_stage().is_some_and(|steps| steps == StageSteps::default())
 }
 
 #[cfg(test)]
@@ -71,5 +84,11 @@ mod tests {
         assert!(error.contains("`steps` is 8 in `one` and 4 in `two`"), "{error}");
         let told = with(manifest("aa", &serde_json::json!({"steps": 8, "seed": 2}))).unwrap();
         assert!(told.len() == 1 && told[0].text.contains("`seed` differs"), "{told:?}");
+        // An arm without a block stands beside arms at the lengths they were trained with, wherever it comes in the row.
+        let none = || manifest("aa", &serde_json::json!({"steps": 8, "steps_by_stage": {}}));
+        let trained = |k: usize| manifest("aa", &serde_json::json!({"steps": "trained", "steps_by_stage": {"target": k}}));
+        let three = [folders[0].clone(), folders[1].clone(), PathBuf::from("three")];
+        assert_eq!(check(&three, &[none(), trained(4), trained(4)]).unwrap(), []);
+        assert!(check(&three, &[none(), trained(4), base()]).unwrap_err().to_string().contains("`two`"));
     }
 }

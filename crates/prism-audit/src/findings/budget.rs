@@ -61,9 +61,9 @@ table_row! {
         pub x: String,
         /// Seeds that have an r.
         pub seeds: usize,
-        /// Mean over seeds of Fisher's z of Pearson's r over the arms, turned back.
+        /// Mean over seeds of Pearson's r over the arms of a seed.
         pub r: Option<f64>,
-        /// Student's 95 % interval of that mean, turned back.
+        /// Student's 95 % interval of that mean over seeds, cut at -1 and 1.
         pub low: Option<f64>,
         /// Student's 95 % interval.
         pub high: Option<f64>,

@@ -18,7 +18,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     };
     let declared: Vec<&GroupFinding> = findings.groups.iter().filter(|g| g.k.is_none() && g.x == "cosine").collect();
     let charts = declared.iter().map(|group| panel(study, &findings.budgets, group)).collect();
-    let caption = "Clean accuracy against the cosine of latent and teacher target (teacher-forced, the published measure), at the length each arm was trained with. One mark per arm and training seed, bars are 95 % intervals over questions. r: Fisher\u{2019}s mean over seeds of the correlation over the arms of one seed, with Student\u{2019}s 95 % interval over seeds.";
+    let caption = "Clean accuracy against the cosine of latent and teacher target (teacher-forced, the published measure), at the length each arm was trained with. One mark per arm and training seed, bars are 95 % intervals over questions. r: mean over seeds of the correlation over the arms of one seed, with Student\u{2019}s 95 % interval over seeds.";
     let mut out = builder.figure("groups", charts, &styles(study, part), caption);
     out.push_str(&correlations(&findings.groups, builder));
     if !findings.contrasts.is_empty() {

@@ -23,7 +23,7 @@ pub struct StudyArguments {
     #[arg(long)]
     pub quick: bool,
     /// Training seeds: the recipe's, and the ones that follow it
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: Option<u64>,
     /// Train the base model anew instead of taking the shipped one
     #[arg(long)]

@@ -25,6 +25,6 @@ pub struct ValidateArguments {
     #[arg(long)]
     pub quick: bool,
     /// Training seeds: the recipe's, and the ones that follow it
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: Option<u64>,
 }

@@ -1,5 +1,6 @@
 //! A study's recipe: everything it depends on, in one TOML.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf, absolute};
 
@@ -132,9 +133,7 @@ impl StudyRecipe {
         if recipe.variants.is_empty() || recipe.seeds == 0 {
             anyhow::bail!(Refused(format!("{}: nothing to train; name at least one variant and one seed", path.display())));
         }
-        if recipe.audit.sweep.len() == 1 {
-            anyhow::bail!(Refused(format!("{}: key `audit.sweep`: one K is no sweep; name two or more, or leave it out", path.display())));
-        }
+        recipe.check_sweep().and_then(|()| recipe.check_least_accuracy()).map_err(|why| Refused(format!("{}: {why}", path.display())))?;
         recipe.analysis.check()?;
         Ok(recipe)
     }
@@ -154,12 +153,47 @@ impl StudyRecipe {
         Ok(self)
     }
 
-    /// Refuses a question about an arm that the recipe does not have.
+    fn check_sweep(&self) -> Result<(), String> {
+        let sweep = &self.audit.sweep;
+        let remedy = "name two or more different K of at least 1, or leave it out";
+        if sweep.len() == 1 {
+            return Err(format!("key `audit.sweep`: one K is no sweep; {remedy}"));
+        }
+        match sweep.iter().enumerate().find(|(i, k)| **k == Steps::Fixed(0) || sweep.iter().take(*i).any(|other| other == *k)) {
+            Some((_, k)) => Err(format!("key `audit.sweep`: {k} is no K, or is named twice; {remedy}")),
+            None => Ok(()),
+        }
+    }
+
+    fn check_least_accuracy(&self) -> Result<(), String> {
+        match self.least_accuracy.filter(|share| !(0.0..1.0).contains(share)) {
+            Some(share) => Err(format!("key `least_accuracy`: {share} is no share; give a number from 0 to below 1")),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a question about an arm that the recipe does not have, or one that has no answer.
     ///
     /// # Errors
     /// When there is one.
     pub fn check_question(&self, variants: &[Variant]) -> anyhow::Result<()> {
         let Questions { groups, contrasts } = &self.question;
+        for (i, group) in groups.iter().enumerate() {
+            let distinct: BTreeSet<&String> = group.arms.iter().collect();
+            let twice = groups.iter().take(i).any(|other| other.name == group.name);
+            if distinct.len() < 3 || distinct.len() < group.arms.len() || group.name.trim().is_empty() || twice {
+                anyhow::bail!(Refused(format!(
+                    "key `question.groups`: `{}` needs a name of its own and three or more different arms: r over fewer says nothing",
+                    group.name
+                )));
+            }
+        }
+        if let Some(contrast) = contrasts.iter().find(|c| c.against.is_empty() || c.against.contains(&c.arm)) {
+            anyhow::bail!(Refused(format!(
+                "key `question.contrasts`: `{}` is set against nothing, or against itself; name other arms in `against`",
+                contrast.arm
+            )));
+        }
         let named = groups.iter().flat_map(|g| &g.arms).chain(contrasts.iter().flat_map(|c| c.against.iter().chain([&c.arm])));
         if let Some(unknown) = named.into_iter().find(|id| !variants.iter().any(|v| v.id == **id)) {
             anyhow::bail!(Refused(format!("key `question`: `{unknown}` is none of the recipe's arms; name one, or add it to `variants`")));
@@ -215,6 +249,32 @@ mod tests {
         lambda.check_question(&lambda.variants().unwrap()).unwrap();
         assert!(lambda.seeds >= 5 && lambda.question.groups.len() == 5);
         assert_eq!(ids(&shipped("study-tiny.toml")), Variant::paper_ids().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn questions_without_an_answer_are_refused() {
+        let asked = |text: &str| {
+            let mut recipe = shipped("lambda.toml");
+            recipe.question = toml::from_str(text).unwrap();
+            let variants = recipe.variants().unwrap();
+            recipe.check_question(&variants).unwrap_err().to_string()
+        };
+        for arms in ["[]", "[\"lvr\", \"n-lvr\"]", "[\"lvr\", \"lvr\", \"n-lvr\"]"] {
+            assert!(asked(&format!("[[groups]]\nname = \"g\"\narms = {arms}")).contains("three or more different arms"), "{arms}");
+        }
+        assert!(asked("[[groups]]\nname = \"g\"\narms = [\"lvr\", \"n-lvr\", \"lmr\"]").contains("`lmr`"));
+        for against in ["[]", "[\"lvr\"]"] {
+            assert!(asked(&format!("[[contrasts]]\narm = \"lvr\"\nagainst = {against}")).contains("against"), "{against}");
+        }
+        let mut recipe = shipped("study-tiny.toml");
+        for (sweep, right) in [(vec![1, 2], true), (vec![1], false), (vec![2, 2], false), (vec![0, 2], false)] {
+            recipe.audit.sweep = sweep.into_iter().map(Steps::Fixed).collect();
+            assert_eq!(recipe.check_sweep().is_ok(), right, "{:?}", recipe.audit.sweep);
+        }
+        for (share, right) in [(0.5, true), (2.0, false), (-1.0, false), (f64::NAN, false)] {
+            recipe.least_accuracy = Some(share);
+            assert_eq!(recipe.check_least_accuracy().is_ok(), right, "{share}");
+        }
     }
 
     #[test]
