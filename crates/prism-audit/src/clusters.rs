@@ -18,13 +18,15 @@ pub struct Clusters {
     of: BTreeMap<usize, usize>,
     /// What joins examples here, e.g. `pair, image`; empty when nothing does.
     joined_by: String,
+    /// The same as a list.
+    joins: Vec<&'static str>,
 }
 
 impl Clusters {
     /// The clusters of these examples.
     pub fn of(examples: &[ExampleRow]) -> Self {
         let mut parent: Vec<usize> = (0..examples.len()).collect();
-        let mut joined_by: Vec<&str> = Vec::new();
+        let mut joined_by: Vec<&'static str> = Vec::new();
         let mut joined = |what: &'static str, keys: &dyn Fn(&ExampleRow) -> Vec<String>| {
             let mut first: BTreeMap<String, usize> = BTreeMap::new();
             for (i, example) in examples.iter().enumerate() {
@@ -44,7 +46,7 @@ impl Clusters {
         // A partner's id joins it with whoever names it, and all who name the same one.
         joined("counterfactual", &|e| std::iter::once(e.id.clone()).chain(e.counterfactual.clone()).collect());
         let of = examples.iter().enumerate().map(|(i, e)| (e.row, root(&mut parent, i))).collect();
-        Self { of, joined_by: joined_by.join(", ") }
+        Self { of, joined_by: joined_by.join(", "), joins: joined_by }
     }
 
     /// The clusters of examples that have not run yet.
@@ -80,12 +82,17 @@ impl Clusters {
 
     /// `n` examples, rows 0 to `n - 1`, each for itself.
     pub fn alone(n: usize) -> Self {
-        Self { of: (0..n).map(|row| (row, row)).collect(), joined_by: String::new() }
+        Self { of: (0..n).map(|row| (row, row)).collect(), joined_by: String::new(), joins: Vec::new() }
     }
 
     /// What joins examples, in words; `None` when every example stands for itself.
     pub fn joined_by(&self) -> Option<&str> {
         (!self.joined_by.is_empty()).then_some(self.joined_by.as_str())
+    }
+
+    /// What joins examples, as a list.
+    pub fn joins(&self) -> &[&'static str] {
+        &self.joins
     }
 
     /// The number of an example's cluster: the same in every run of the same benchmark.

@@ -9,7 +9,7 @@ use prism_run::manifest::Manifest;
 use prism_run::{Cloud, Intervention, Outcome, Stage};
 
 use crate::compare::items;
-use crate::findings::{CurveFinding, GeometryFinding};
+use crate::findings::{CurveFinding, GeometryFinding, marked};
 use crate::responses::mean;
 use crate::statistics::mcnemar::mcnemar_exact;
 use crate::statistics::sign_flip::exact_of_counts;
@@ -83,8 +83,9 @@ fn one(run: &Path, manifest: &Manifest, findings: &Findings) -> CurveFinding {
         effective_rank: latents(|g| g.effective_rank),
         end_cosine: latents(|g| g.end_cosine),
         delta_zero: line.and_then(|line| line.delta_truncate),
-        word: line.map(|line| line.word),
-        presence: line.map(|line| line.presence),
+        word: line.and_then(|line| line.word),
+        presence: line.and_then(|line| line.presence),
+        qualifier: line.and_then(|line| line.qualifier.clone()),
         inside_lengths: findings.conclusion.first().and_then(|c| c.inside_lengths),
         reason: None,
     }
@@ -141,7 +142,7 @@ pub fn describe(found: &[CurveFinding]) -> String {
                 number(f.effective_rank, 1),
                 number(f.end_cosine, 3),
                 points(f.delta_zero),
-                f.word.map_or_else(|| "n/a".to_string(), |word| word.to_string()),
+                f.word.map_or_else(|| "n/a".to_string(), |word| marked(word, f.qualifier.as_deref())),
             ]
         })
         .collect();

@@ -58,7 +58,7 @@ fn one(branch: &Branch<'_>, category: &str, clusters: &Clusters, settings: &Audi
         bootstrap_low: None,
         bootstrap_high: None,
         clusters: clusters.sums(pairs.iter().map(|p| (p.clean.row, 0.0))).len(),
-        clustered_by: clusters.joined_by().map(str::to_string),
+        clustered_by: clusters.joins().iter().map(ToString::to_string).collect(),
         clustered_low: None,
         clustered_high: None,
         gained: pairs.iter().filter(|p| !right(p.clean) && right(p.other)).count(),

@@ -61,6 +61,8 @@ pub use verdict::VerdictFinding;
 use prism_run::table::{Row, read_rows, write_rows};
 use prism_run::{Intervention, Mode, Need, Stage, Verdict, table_row};
 
+pub use conclusion::marked;
+
 use crate::Result;
 
 table_row! {
@@ -144,12 +146,14 @@ table_row! {
         pub delta_noise_10: Option<f64>,
         /// Delta under swap.
         pub delta_swap: Option<f64>,
-        /// The run's word: is what its latents say used?
-        pub word: Verdict,
+        /// The run's word: is what its latents say used? Absent where nothing was judged: an evaluation, `--compat paper`.
+        pub word: Option<Verdict>,
         /// Whether its block is needed.
-        pub presence: Need,
+        pub presence: Option<Need>,
         /// Both in one sentence.
-        pub sentence: String,
+        pub sentence: Option<String>,
+        /// What limits the word; a word with a limit is printed with a star.
+        pub qualifier: Option<String>,
     }
 }
 

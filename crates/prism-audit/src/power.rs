@@ -28,7 +28,9 @@ pub struct Planned {
     /// Smallest loss of accuracy shown with that power as the first of the family; `None` when
     /// even all discordant examples on one side would not show it.
     pub detectable: Option<f64>,
-    /// Independent examples `bypassed` needs.
+    /// Independent examples `bypassed` takes where not one answer changes.
+    pub silent: Option<usize>,
+    /// Independent examples `bypassed` needs where one answer in a hundred changes.
     pub needed: Option<usize>,
     /// The margin.
     pub margin: f64,
@@ -36,14 +38,16 @@ pub struct Planned {
     pub alpha: f64,
 }
 
-/// The sizes for `examples` examples worth `independent` ones.
-pub fn planned(examples: usize, independent: usize, settings: &AuditSettings) -> Planned {
-    let tests = settings.content.len();
+/// The sizes for `examples` examples worth `independent` ones, with `tests` members of the declared content set to run.
+pub fn planned(examples: usize, independent: usize, tests: usize, settings: &AuditSettings) -> Planned {
+    // A loss must be shown, and it must be at least the margin.
+    let shown = detectable_difference(examples, DISCORDANCE, settings.alpha / tests.max(1) as f64, POWER);
     Planned {
         examples,
         independent,
         tests,
-        detectable: detectable_difference(examples, DISCORDANCE, settings.alpha / tests.max(1) as f64, POWER),
+        detectable: shown.map(|loss| loss.max(settings.equivalence_margin)),
+        silent: needed_for_unchanged(0.0, settings.equivalence_margin, settings.alpha, POWER),
         needed: needed_for_unchanged(ASSUMED, settings.equivalence_margin, settings.alpha, POWER),
         margin: settings.equivalence_margin,
         alpha: settings.alpha,
@@ -62,7 +66,10 @@ impl Planned {
         let enough = match (self.needed, self.can_show_bypass()) {
             (None, _) => format!("a margin of {:.1} points cannot show `bypassed`", 100.0 * self.margin),
             (Some(needed), true) => format!("enough for `bypassed` where nothing reads the latents (it takes {needed})"),
-            (Some(needed), false) => format!("too few to expect `bypassed` ({needed} would do where nothing reads the latents)"),
+            (Some(needed), false) => match self.silent.filter(|silent| self.independent >= *silent) {
+                Some(_) => format!("enough for `bypassed` only where not one answer changes (where one in a hundred does it takes {needed})"),
+                None => format!("too few for `bypassed` ({needed} would do where nothing reads the latents)"),
+            },
         };
         let worth = match self.independent == self.examples {
             true => String::new(),
@@ -86,12 +93,15 @@ mod tests {
     #[test]
     fn the_line_says_what_is_needed() {
         let settings = AuditSettings::default();
-        let vstar = planned(191, 191, &settings);
+        let vstar = planned(191, 191, 5, &settings);
         assert_eq!(vstar.needed, Some(124));
         assert!(vstar.in_words().contains("enough for `bypassed`") && !vstar.in_words().contains('\n'), "{}", vstar.in_words());
-        let few = planned(100, 100, &settings);
-        assert!(few.in_words().contains("too few to expect `bypassed`"), "{}", few.in_words());
-        assert!(planned(600, 100, &settings).in_words().contains("in 100 clusters"));
-        assert!(planned(20, 20, &settings).in_words().contains("no loss of any size"), "twenty show nothing");
+        let few = planned(50, 50, 5, &settings);
+        assert!(few.in_words().contains("too few for `bypassed`"), "{}", few.in_words());
+        assert!(planned(600, 100, 5, &settings).in_words().contains("in 100 clusters"));
+        let some = planned(59, 59, 5, &settings);
+        assert!(some.in_words().contains("only where not one answer changes"), "59 silent answers are `bypassed`: {}", some.in_words());
+        assert_eq!((some.silent, planned(5000, 5000, 4, &settings).detectable), (Some(59), Some(0.05)), "a loss below the margin is no loss");
+        assert!(planned(20, 20, 5, &settings).in_words().contains("no loss of any size"), "twenty show nothing");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use prism_run::manifest::Manifest;
 use prism_run::records::ExampleRow;
-use prism_run::{Action, Donor, Intervention, Mode, Need, Outcome, Position, Verdict};
+use prism_run::{Action, Donor, Intervention, Mode, Outcome, Position};
 
 use crate::alignment::target_cosine;
 use crate::faithfulness::ALL;
@@ -46,9 +46,10 @@ pub fn summarise(manifest: &Manifest, examples: &[ExampleRow], gap: Option<&Gap>
         delta_noise_03: delta(Action::Noise(0.3)),
         delta_noise_10: delta(Action::Noise(1.0)),
         delta_swap: delta(Action::Swap(Donor::Random)),
-        word: concluded.map_or(Verdict::Undecided, |c| c.word),
-        presence: concluded.map_or(Need::NotDefined, |c| c.presence),
-        sentence: concluded.map_or_else(String::new, |c| c.sentence.clone()),
+        word: concluded.map(|c| c.word),
+        presence: concluded.map(|c| c.presence),
+        sentence: concluded.map(|c| c.sentence.clone()),
+        qualifier: concluded.and_then(|c| c.qualifier.clone()),
     }
 }
 

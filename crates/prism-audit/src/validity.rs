@@ -59,7 +59,7 @@ pub fn judge(run: &Path, control: Control, least: f64, settings: &AuditSettings)
         halves_wrong,
         shams: shams.len(),
         shams_changed: shams.iter().filter(|pair| !same(pair.clean, pair.other)).count(),
-        reason: concluded.reason.or(Some(concluded.rule)),
+        reason: Some(if concluded.reason.is_empty() { concluded.rule } else { concluded.reason.join(" | ") }),
         word: concluded.word,
         presence: concluded.presence,
     })

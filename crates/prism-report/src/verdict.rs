@@ -15,13 +15,23 @@ const MOST_NAMES: usize = 5;
 pub fn sentence(study: &Study, part: &Part) -> String {
     let judged: Vec<(&Audit, &ConclusionFinding)> = part.audits.iter().filter_map(|a| Some((a, a.conclusion()?))).collect();
     match judged.as_slice() {
-        [] => "Nothing can be said: no intervention was run.".into(),
+        [] => why_silent(part).into(),
         [(_, only)] if part.audits.len() == 1 => only.sentence.clone(),
         _ => [contents(study, part, &judged), needs(study, part, &judged)]
             .into_iter()
             .filter(|s| !s.is_empty())
             .collect::<Vec<_>>()
             .join(" "),
+    }
+}
+
+/// Why a benchmark has no verdict at all.
+pub fn why_silent(part: &Part) -> &'static str {
+    let intervened = |a: &Audit| a.findings.faithfulness.iter().any(|f| !f.intervention.is_clean());
+    if part.audits.iter().any(intervened) {
+        "No verdict: the published pipeline (--compat paper) has changes of accuracy and no words. Audit without it."
+    } else {
+        "Nothing can be said: no intervention was run."
     }
 }
 

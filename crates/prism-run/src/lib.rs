@@ -58,4 +58,4 @@ pub use steps::{Budget, LengthCheck, StageSteps, StepBudget, Steps};
 pub use table::Table;
 pub use training::{TrainingRecord, Turn};
 pub use variant::{LatentInput, LatentLoss, Reduction, Stages, Variant};
-pub use verdict::{Content, Effect, Family, Need, Verdict};
+pub use verdict::{Change, Content, DoseFamily, Effect, Family, Need, Shown, Verdict};

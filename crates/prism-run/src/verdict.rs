@@ -119,3 +119,51 @@ crate::words! {
         Explanatory = "explanatory",
     }
 }
+
+crate::words! {
+    /// What goes from one cell of the crossing to another.
+    pub enum Change, "change" {
+        /// From the base as it is to the variant as it is.
+        Gain = "gain",
+        /// The variant's text without the block, instead of the base's own.
+        Form = "form",
+        /// The variant's weights instead of the base's.
+        Weights = "weights",
+        /// A block whose latents are left as the markers' embeddings, instead of none.
+        Markers = "markers",
+        /// The variant's latents instead of the markers.
+        Latents = "latents",
+        /// The variant's latents instead of the base's.
+        Source = "source",
+        /// The base's latents instead of the markers.
+        Untrained = "untrained",
+        /// The targets themselves as latents.
+        Oracle = "oracle",
+        /// A difference of two such differences.
+        Interaction = "interaction",
+    }
+}
+
+crate::words! {
+    /// What the tests of a change show.
+    pub enum Shown, "result of a test" {
+        /// The two cells differ (Holm).
+        Differs = "differs",
+        /// They are equivalent within the margin.
+        Equivalent = "equivalent",
+        /// Neither is shown.
+        Undecided = "undecided",
+    }
+}
+
+crate::words! {
+    /// What is graded, and the unit of its amounts.
+    pub enum DoseFamily, "family of doses" {
+        /// A share of a donor's latents.
+        Mix = "mix",
+        /// Standard deviation of the noise, per dimension.
+        Noise = "noise",
+        /// The same as a share of the measured spread.
+        Relative = "relative",
+    }
+}

@@ -54,6 +54,7 @@ pub fn budgets(runs: &[Audited]) -> Result<Vec<BudgetFinding>> {
             content_delta: exchanges().filter_map(|v| v.delta).reduce(|a, b| if b.abs() > a.abs() { b } else { a }),
             word: line.word,
             presence: line.presence,
+            qualifier: line.qualifier.clone(),
         });
     }
     Ok(found)

@@ -28,7 +28,7 @@ use crate::{AuditSettings, Error, Result};
 
 pub use points::{Effect, Run, Unit};
 pub use seeds::table as seed_table;
-pub use tables::{table1, table1_without_words, table2};
+pub use tables::{table1, table2};
 
 /// Columns of Table 1 that stand on the x axis.
 pub const X: [&str; 5] = ["cosine", "cosine_free", "probe_a", "probe_b", "gap"];
@@ -82,6 +82,13 @@ pub fn compare(runs: &[PathBuf], settings: &AuditSettings) -> Result<Findings> {
         rows.into_par_iter().map(|(unit, (x, y, given))| correlate::correlate(&runs, unit, x, y, given, settings)).collect();
     findings.warnings = warnings(&runs);
     findings.warnings.extend(differences);
+    for folder in folders {
+        // Intervals read the records; the runs' own findings may be of records that were changed since.
+        if let Some(changed) = prism_run::records::digests::check(folder)?.filter(|changed| !changed.is_empty()) {
+            let text = format!("{}: THE RECORDS WERE CHANGED after they were written: {}", folder.display(), changed.join(", "));
+            findings.warnings.push(WarningFinding { about: "records".into(), text });
+        }
+    }
     Ok(findings)
 }
 

@@ -1,21 +1,12 @@
 //! Tables 1 and 2 in plain text, for the terminal.
 
-use crate::findings::{ComparisonFinding, VariantSummary};
+use crate::findings::{ComparisonFinding, VariantSummary, marked};
 use crate::text::{self, interval, number, percent, points, signed};
-use crate::verdict::OPENED;
 
-/// Table 1: one line per variant and seed; shares in percent, deltas in points. A word with a star speaks of fewer than
-/// four in five examples.
+/// Table 1: one line per variant and seed; shares in percent, deltas in points. A word with a star has a limit,
+/// which the run's own line says; where no run was judged there is no column of words.
 pub fn table1(rows: &[VariantSummary]) -> String {
-    lines(rows, true)
-}
-
-/// The same without the runs' words: the paper's pipeline has none.
-pub fn table1_without_words(rows: &[VariantSummary]) -> String {
-    lines(rows, false)
-}
-
-fn lines(rows: &[VariantSummary], words: bool) -> String {
+    let words = rows.iter().any(|r| r.word.is_some());
     let mut header = vec![
         "variant",
         "seed",
@@ -62,8 +53,9 @@ fn lines(rows: &[VariantSummary], words: bool) -> String {
                 points(r.delta_noise_10),
                 points(r.delta_swap),
             ];
-            let limited = r.opened.is_some_and(|share| share > 0.0 && share < OPENED);
-            cells.extend(words.then(|| format!("{}{}", r.word, if limited { "*" } else { "" })));
+            if words {
+                cells.push(r.word.map_or_else(|| text::ABSENT.into(), |word| marked(word, r.qualifier.as_deref())));
+            }
             cells
         })
         .collect();

@@ -42,9 +42,11 @@ table_row! {
         /// Change in accuracy under the one of them that moves accuracy most.
         pub content_delta: Option<f64>,
         /// The run's word.
-        pub word: Verdict,
+        pub word: Option<Verdict>,
         /// Whether its block is needed.
-        pub presence: Need,
+        pub presence: Option<Need>,
+        /// What limits the word: a K outside the trained lengths, or not declared beforehand.
+        pub qualifier: Option<String>,
     }
 }
 

@@ -59,16 +59,23 @@ table_row! {
         pub margin: f64,
         /// The level of every test.
         pub alpha: f64,
-        /// The figures in words.
-        pub reason: Option<String>,
+        /// The figures in words, one entry per intervention that an answer rests on.
+        pub reason: Vec<String>,
+        /// Which edition of the rule judged ([`crate::verdict::EDITION`]); findings of another are made again.
+        pub rule_edition: usize,
     }
 }
 
 impl ConclusionFinding {
     /// The run's word, with a star where something limits it: `bypassed*`.
     pub fn marked_word(&self) -> String {
-        format!("{}{}", self.word, if self.qualifier.is_some() { "*" } else { "" })
+        marked(self.word, self.qualifier.as_deref())
     }
+}
+
+/// A run's word, with a star where something limits it.
+pub fn marked(word: Verdict, limit: Option<&str>) -> String {
+    format!("{word}{}", if limit.is_some() { "*" } else { "" })
 }
 
 table_row! {

@@ -49,6 +49,8 @@ table_row! {
         pub word: Option<Verdict>,
         /// Whether its block is needed.
         pub presence: Option<Need>,
+        /// What limits the word.
+        pub qualifier: Option<String>,
         /// Whether K lies inside the lengths of training; absent where those are unknown.
         pub inside_lengths: Option<bool>,
         /// Why numbers are absent.

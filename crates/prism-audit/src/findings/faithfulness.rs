@@ -33,8 +33,8 @@ table_row! {
         pub bootstrap_high: Option<f64>,
         /// Clusters the examples form; as many as examples when each stands for itself.
         pub clusters: usize,
-        /// What joins examples into clusters, e.g. `pair, image`; absent when nothing does.
-        pub clustered_by: Option<String>,
+        /// What joins examples into clusters, e.g. `pair` and `image`; empty when nothing does.
+        pub clustered_by: Vec<String>,
         /// Cluster-robust 95 % interval of the delta (the score interval over clusters when no
         /// answer was gained or lost); absent without clusters.
         pub clustered_low: Option<f64>,

@@ -1,6 +1,6 @@
 //! Whether a gain travels through the latents or through the weights.
 
-use prism_run::table_row;
+use prism_run::{Change, Shown, table_row};
 
 table_row! {
     /// One cell of the crossing: whose weights, whose latents.
@@ -47,8 +47,8 @@ table_row! {
         pub variant: String,
         /// Training seed.
         pub seed: Option<i64>,
-        /// `gain`, `form`, `weights`, `markers`, `latents`, `source`, `untrained`, `oracle` or `interaction`.
-        pub effect: String,
+        /// What is changed.
+        pub effect: Change,
         /// What is held, e.g. `no latents`.
         pub held: String,
         /// From this cell; of an interaction the two effects.
@@ -99,8 +99,8 @@ table_row! {
         pub detectable: Option<f64>,
         /// Examples the equivalence test would need at the discordance seen.
         pub needed: Option<usize>,
-        /// `differs`, `equivalent` or `undecided`.
-        pub verdict: String,
+        /// What the tests show; absent where there is nothing to test.
+        pub verdict: Option<Shown>,
         /// Why numbers are absent.
         pub reason: Option<String>,
     }

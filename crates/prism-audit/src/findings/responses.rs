@@ -1,6 +1,6 @@
 //! What answers do under graded, partial and crossed interventions.
 
-use prism_run::{ArrivesAt, Intervention, Stage, View, table_row};
+use prism_run::{ArrivesAt, DoseFamily, Intervention, Stage, View, table_row};
 
 table_row! {
     /// Necessity and sufficiency: one intervention crossed with one view of the image. All
@@ -66,8 +66,8 @@ table_row! {
 table_row! {
     /// One amount of a graded intervention: dose and response.
     pub struct DoseFinding {
-        /// `noise` (per-dimension sigma), `relative` (share of the measured spread) or `mix` (share of the donor).
-        pub family: String,
+        /// What is graded.
+        pub family: DoseFamily,
         /// Textual form; `clean` for no dose.
         pub intervention: Intervention,
         /// The dose; 0 for the clean run.

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use prism_run::{PathCell, Source, Weights};
+use prism_run::{Change, PathCell, Shown, Source, Weights};
 
 use super::Named;
 use super::cells::Answers;
@@ -23,13 +23,6 @@ use crate::statistics::equivalence::{Discordant, detectable_difference, equivale
 use crate::statistics::mcnemar::mcnemar_exact;
 use crate::statistics::sign_flip::exact_of_counts;
 
-/// Verdict: the two differ.
-pub const DIFFERS: &str = "differs";
-/// Verdict: equivalent within the margin.
-pub const EQUIVALENT: &str = "equivalent";
-/// Verdict: neither shown.
-pub const UNDECIDED: &str = "undecided";
-
 const fn base(latents: Source) -> PathCell {
     PathCell::of(Weights::Base, latents)
 }
@@ -39,25 +32,25 @@ const fn variant(latents: Source) -> PathCell {
 }
 
 /// Effect, what is held, from, to. The first four after the gain add up to it.
-const EFFECTS: [(&str, &str, PathCell, PathCell); 18] = [
-    ("gain", "as they are", base(Source::Free), variant(Source::Free)),
-    ("form", "base weights", base(Source::Free), base(Source::None)),
-    ("weights", "no latents", base(Source::None), variant(Source::None)),
-    ("markers", "variant weights", variant(Source::None), variant(Source::Markers)),
-    ("latents", "variant weights", variant(Source::Markers), variant(Source::Variant)),
-    ("markers", "base weights", base(Source::None), base(Source::Markers)),
-    ("latents", "base weights", base(Source::Markers), base(Source::Variant)),
-    ("weights", "markers", base(Source::Markers), variant(Source::Markers)),
-    ("weights", "variant latents", base(Source::Variant), variant(Source::Variant)),
-    ("weights", "base latents", base(Source::Base), variant(Source::Base)),
-    ("weights", "oracle latents", base(Source::Oracle), variant(Source::Oracle)),
-    ("source", "variant weights", variant(Source::Base), variant(Source::Variant)),
-    ("source", "base weights", base(Source::Base), base(Source::Variant)),
-    ("untrained", "variant weights", variant(Source::Markers), variant(Source::Base)),
-    ("untrained", "base weights", base(Source::Markers), base(Source::Base)),
-    ("oracle", "variant weights", variant(Source::Variant), variant(Source::Oracle)),
-    ("oracle", "base weights", base(Source::Variant), base(Source::Oracle)),
-    ("oracle", "base weights, from markers", base(Source::Markers), base(Source::Oracle)),
+const EFFECTS: [(Change, &str, PathCell, PathCell); 18] = [
+    (Change::Gain, "as they are", base(Source::Free), variant(Source::Free)),
+    (Change::Form, "base weights", base(Source::Free), base(Source::None)),
+    (Change::Weights, "no latents", base(Source::None), variant(Source::None)),
+    (Change::Markers, "variant weights", variant(Source::None), variant(Source::Markers)),
+    (Change::Latents, "variant weights", variant(Source::Markers), variant(Source::Variant)),
+    (Change::Markers, "base weights", base(Source::None), base(Source::Markers)),
+    (Change::Latents, "base weights", base(Source::Markers), base(Source::Variant)),
+    (Change::Weights, "markers", base(Source::Markers), variant(Source::Markers)),
+    (Change::Weights, "variant latents", base(Source::Variant), variant(Source::Variant)),
+    (Change::Weights, "base latents", base(Source::Base), variant(Source::Base)),
+    (Change::Weights, "oracle latents", base(Source::Oracle), variant(Source::Oracle)),
+    (Change::Source, "variant weights", variant(Source::Base), variant(Source::Variant)),
+    (Change::Source, "base weights", base(Source::Base), base(Source::Variant)),
+    (Change::Untrained, "variant weights", variant(Source::Markers), variant(Source::Base)),
+    (Change::Untrained, "base weights", base(Source::Markers), base(Source::Base)),
+    (Change::Oracle, "variant weights", variant(Source::Variant), variant(Source::Oracle)),
+    (Change::Oracle, "base weights", base(Source::Variant), base(Source::Oracle)),
+    (Change::Oracle, "base weights, from markers", base(Source::Markers), base(Source::Oracle)),
 ];
 
 /// Two effects whose difference is an interaction: with the variant's weights, with the base's.
@@ -82,7 +75,7 @@ pub fn findings(named: &Named, answers: &Answers<'_>, clusters: &Clusters, setti
         });
     }
     for (name, [a, b], [c, d]) in INTERACTIONS {
-        let blank = blank(named, "interaction", name, format!("{c} to {d}"), format!("{a} to {b}"), settings);
+        let blank = blank(named, Change::Interaction, name, format!("{c} to {d}"), format!("{a} to {b}"), settings);
         found.push(match [a, b, c, d].iter().find(|cell| rows(cell).is_none()) {
             Some(cell) => absent(blank, *cell),
             None => interaction(blank, &common, answers, [a, b, c, d], clusters, settings),
@@ -92,7 +85,7 @@ pub fn findings(named: &Named, answers: &Answers<'_>, clusters: &Clusters, setti
     let mut adjusted = holm(&tested).into_iter();
     for effect in found.iter_mut().filter(|effect| effect.p.is_some()) {
         effect.holm_p = adjusted.next();
-        effect.verdict = word(effect, settings).into();
+        effect.verdict = Some(word(effect, settings));
     }
     found
 }
@@ -207,11 +200,11 @@ fn absent(blank: EffectFinding, cell: PathCell) -> EffectFinding {
     EffectFinding { reason: Some(format!("no example has the cell {cell}: see there")), ..blank }
 }
 
-fn blank(named: &Named, effect: &str, held: &str, from: String, to: String, settings: &AuditSettings) -> EffectFinding {
+fn blank(named: &Named, effect: Change, held: &str, from: String, to: String, settings: &AuditSettings) -> EffectFinding {
     EffectFinding {
         variant: named.name.clone(),
         seed: named.seed(),
-        effect: effect.into(),
+        effect,
         held: held.into(),
         from,
         to,
@@ -237,22 +230,22 @@ fn blank(named: &Named, effect: &str, held: &str, from: String, to: String, sett
         margin_p: None,
         detectable: None,
         needed: None,
-        verdict: String::new(),
+        verdict: None,
         reason: None,
     }
 }
 
-fn word(effect: &EffectFinding, settings: &AuditSettings) -> &'static str {
+fn word(effect: &EffectFinding, settings: &AuditSettings) -> Shown {
     let within = |bound: Option<f64>| bound.is_some_and(|bound| bound.abs() < effect.margin);
     match effect {
-        _ if effect.holm_p.is_some_and(|p| p < settings.alpha) => DIFFERS,
+        _ if effect.holm_p.is_some_and(|p| p < settings.alpha) => Shown::Differs,
         _ if within(effect.equivalence_low)
             && within(effect.equivalence_high)
             && effect.equivalence_p.is_some_and(|p| p < settings.alpha) =>
         {
-            EQUIVALENT
+            Shown::Equivalent
         }
-        _ => UNDECIDED,
+        _ => Shown::Undecided,
     }
 }
 
@@ -261,7 +254,7 @@ pub fn in_words(found: &[EffectFinding]) -> Option<String> {
     let step = |at: usize| {
         let effect = found.get(at)?;
         let (delta, low, high) = (effect.delta?, effect.delta_low?, effect.delta_high?);
-        Some(format!("{:+.1} points [{:+.1}, {:+.1}] ({})", 100.0 * delta, 100.0 * low, 100.0 * high, effect.verdict))
+        Some(format!("{:+.1} points [{:+.1}, {:+.1}] ({})", 100.0 * delta, 100.0 * low, 100.0 * high, effect.verdict?))
     };
     let (gain, form, weights, markers, latents) = (step(0)?, step(1)?, step(2)?, step(3)?, step(4)?);
     let n = found.first()?.examples;
@@ -322,8 +315,8 @@ mod tests {
         let delta = |at: usize| found[at].delta.unwrap();
         assert_eq!((delta(0), delta(1), delta(2), delta(3), delta(4)), (0.5, 0.0, 0.5, 0.0, 0.0));
         assert_eq!(found[2].mcnemar_p, Some(mcnemar_exact(20, 0)));
-        assert_eq!(found[2].verdict, DIFFERS);
-        let interaction = found.iter().find(|e| e.effect == "interaction").unwrap();
+        assert_eq!(found[2].verdict, Some(Shown::Differs));
+        let interaction = found.iter().find(|e| e.effect == Change::Interaction).unwrap();
         assert_eq!((interaction.delta, interaction.delta_low), (Some(0.0), None));
         assert!(in_words(&found).unwrap().contains("+50.0 points"));
     }
@@ -332,9 +325,9 @@ mod tests {
     fn a_cell_that_is_not_there_takes_its_effects_along_and_no_other() {
         let rows = crossing(|cell| (cell != base(Source::Base)).then_some(20));
         let found = found(&rows);
-        let of = |effect: &str, held: &str| found.iter().find(|e| e.effect == effect && e.held == held).unwrap();
-        assert!(of("weights", "base latents").reason.as_deref().unwrap().contains("base/base"));
-        assert!(of("weights", "no latents").delta.is_some() && of("interaction", "latents x weights").delta.is_some());
-        assert!(of("interaction", "source x weights").delta.is_none());
+        let of = |effect: Change, held: &str| found.iter().find(|e| e.effect == effect && e.held == held).unwrap();
+        assert!(of(Change::Weights, "base latents").reason.as_deref().unwrap().contains("base/base"));
+        assert!(of(Change::Weights, "no latents").delta.is_some() && of(Change::Interaction, "latents x weights").delta.is_some());
+        assert!(of(Change::Interaction, "source x weights").delta.is_none());
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use prism_run::{Action, Donor, Mixture};
+use prism_run::{Action, Donor, DoseFamily, Mixture};
 
 use super::share;
 use crate::faithfulness::ALL;
@@ -14,16 +14,16 @@ use crate::findings::{DoseFinding, FaithfulnessFinding};
 /// `spread`: root mean square over dimensions of the latents' standard deviation, and their width.
 pub fn doses(faithfulness: &[FaithfulnessFinding], spread: Option<(f64, usize)>) -> Vec<DoseFinding> {
     let whole = || faithfulness.iter().filter(|f| f.category == ALL && f.examples > 0);
-    let mut families: BTreeMap<&str, Vec<(f64, &FaithfulnessFinding)>> = BTreeMap::new();
+    let mut families: BTreeMap<DoseFamily, Vec<(f64, &FaithfulnessFinding)>> = BTreeMap::new();
     for finding in whole() {
         let intervention = finding.intervention;
         if !intervention.is_whole() {
             continue;
         }
         let (family, amount) = match intervention.action {
-            Action::Noise(sigma) => ("noise", sigma),
-            Action::RelativeNoise(share) => ("relative", share),
-            Action::Mix(Mixture { share, donor: Donor::Random }) => ("mix", share),
+            Action::Noise(sigma) => (DoseFamily::Noise, sigma),
+            Action::RelativeNoise(share) => (DoseFamily::Relative, share),
+            Action::Mix(Mixture { share, donor: Donor::Random }) => (DoseFamily::Mix, share),
             _ => continue,
         };
         families.entry(family).or_default().push((amount, finding));
@@ -39,7 +39,7 @@ pub fn doses(faithfulness: &[FaithfulnessFinding], spread: Option<(f64, usize)>)
 }
 
 fn one(
-    family: &str,
+    family: DoseFamily,
     amount: f64,
     of: &FaithfulnessFinding,
     clean: Option<&FaithfulnessFinding>,
@@ -53,7 +53,7 @@ fn one(
     let a_dimension = spread.and_then(|(_, width)| Some(change? / (width as f64).sqrt()));
     let is_clean = of.intervention.is_clean();
     DoseFinding {
-        family: family.to_string(),
+        family,
         intervention: of.intervention,
         amount,
         examples: of.examples,

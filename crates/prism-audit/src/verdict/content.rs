@@ -119,7 +119,7 @@ pub fn answer(evidence: &Evidence<'_>, settings: &AuditSettings) -> Answer {
                 "the whole shows no loss, and in the category `{}` one under an exchange is neither shown nor excluded",
                 category.category
             );
-            let needed = needed_in_category(category, settings);
+            let needed = needed_in_category(category, decisive, settings);
             return Answer { needed, ..found(Content::Undecided, &rule, vec![category.intervention]) };
         }
         return match unchanged {
@@ -148,7 +148,12 @@ fn needed(v: &VerdictFinding) -> Option<usize> {
     Some(by_bound.map_or(by_equivalence, |n| n.min(by_equivalence)).max(v.examples + 1))
 }
 
-fn needed_in_category(category: &CategoryFinding, settings: &AuditSettings) -> Option<usize> {
+/// Examples of the whole benchmark of which the category would hold enough, at its share and at the clusters of the whole.
+fn needed_in_category(category: &CategoryFinding, decisive: &[&VerdictFinding], settings: &AuditSettings) -> Option<usize> {
     let smoothed = (category.changed_answers as f64 + 0.5) / (category.examples as f64 + 1.0);
-    needed_for_unchanged(smoothed, settings.category_margin, settings.alpha, POWER)
+    let here = needed_for_unchanged(smoothed, settings.category_margin, settings.alpha, POWER)?;
+    let whole = decisive.iter().find(|v| v.intervention == category.intervention)?;
+    let (examples, clusters) = (whole.examples.max(1) as f64, whole.clusters.max(1) as f64);
+    let scaled = here as f64 * (examples / category.examples.max(1) as f64) * (examples / clusters);
+    Some((scaled.ceil() as usize).max(whole.examples + 1))
 }

@@ -34,6 +34,9 @@ pub use family::{adjust, adjust_across, in_words};
 /// Share of the examples whose block must have opened for a word without qualifier.
 pub const OPENED: f64 = 0.8;
 
+/// Edition of the rule: raised with every change that can change a word, so that findings of an older one are made again.
+pub const EDITION: usize = 2;
+
 /// The rule, to be printed beside every verdict.
 pub const RULE: &str = "Every number reads the examples whose latent block opened in the clean run. First question: is what the block says used? \
 The declared content set decides, one family of tests. `used`: under at least one exchange accuracy falls by at least the margin (p below alpha after \
@@ -131,6 +134,7 @@ pub fn judge(branches: &[Branch<'_>], examples: &[ExampleRow], clusters: &Cluste
         reason: reasons(&content.on, &need.on, &verdicts),
         resting_on: content.on,
         rule: content.rule,
+        rule_edition: EDITION,
         presence_rule: need.rule,
     };
     Judged { verdicts, categories, conclusion }
@@ -176,13 +180,12 @@ pub fn verdicts(branches: &[Branch<'_>], clusters: &Clusters, settings: &AuditSe
     found
 }
 
-fn reasons(content: &[Intervention], need: &[Intervention], verdicts: &[VerdictFinding]) -> Option<String> {
-    let on: Vec<String> = verdicts
+fn reasons(content: &[Intervention], need: &[Intervention], verdicts: &[VerdictFinding]) -> Vec<String> {
+    verdicts
         .iter()
         .filter(|v| content.contains(&v.intervention) || need.contains(&v.intervention))
         .filter_map(|v| Some(format!("{}: {}", v.intervention, v.reason.as_ref()?)))
-        .collect();
-    (!on.is_empty()).then(|| on.join(" | "))
+        .collect()
 }
 
 /// Damage told as damage: the strongest loss of form that is shown, e.g. `zero breaks the form of 41 % of answers`.

@@ -100,8 +100,8 @@ fn concluded(c: &ConclusionFinding, found: &Findings) -> String {
     if let Some(damage) = damage_in_words(&found.verdict) {
         let _ = write!(out, "<li>Damage, which decides nothing: {}.</li>", typeset(&damage));
     }
-    if let Some(reason) = &c.reason {
-        let _ = write!(out, "<li>With these: {}</li>", typeset(reason));
+    for figures in &c.reason {
+        let _ = write!(out, "<li>With these: {}</li>", typeset(figures));
     }
     out.push_str("</ul>");
     out

@@ -1,6 +1,6 @@
 //! Accuracy and content effect over the step budget K, one line an arm.
 
-use prism_audit::findings::BudgetFinding;
+use prism_audit::findings::{BudgetFinding, marked};
 
 use super::table::{NUMBER, TEXT, Table};
 use super::{Builder, styles};
@@ -98,6 +98,7 @@ fn table(study: &Study, part: &Part, found: &[BudgetFinding], builder: &mut Buil
         (TEXT, "word"),
         (TEXT, "block"),
     ]);
+    let dash = || "\u{2013}".to_string();
     for audit in &part.audits {
         let id = &study.style(audit).id;
         for f in found.iter().filter(|f| f.variant == *id && f.seed == audit.seed) {
@@ -118,15 +119,15 @@ fn table(study: &Study, part: &Part, found: &[BudgetFinding], builder: &mut Buil
                 percent(f.most_changed),
                 percent(f.changed_bound),
                 points(f.content_delta),
-                escape(&f.word.to_string()),
-                escape(&f.presence.to_string()),
+                f.word.map_or_else(dash, |word| escape(&marked(word, f.qualifier.as_deref()))),
+                f.presence.map_or_else(dash, |need| escape(&need.to_string())),
             ];
             t.row(study, part, audit, None, &cells, None);
         }
     }
     builder.table(
         "budgets",
-        "The clean run and the exchanges that decide at every K. Steps: of the context stage, then of the target stage. Changed: the largest share of answers that an exchange or resampling changes, with the largest one-sided 95 % bound; change: accuracy under the one that moves it most, points against the clean run.",
+        "The clean run and the exchanges that decide at every K. Steps: of the context stage, then of the target stage. Changed: the largest share of answers that an exchange or resampling changes, with the largest one-sided 95 % bound; change: accuracy under the one that moves it most, points against the clean run. A word with a star speaks of a K outside the trained lengths, or of one not declared beforehand.",
         &t.finish(),
     )
 }

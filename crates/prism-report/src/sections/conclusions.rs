@@ -21,7 +21,7 @@ const OPEN: usize = 12;
 pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     const HEADING: &str = "The verdict, and the rule that made it";
     if part.audits.iter().all(|a| a.conclusion().is_none()) {
-        return builder.absent(HEADING, "no intervention was run, so there is nothing to conclude from");
+        return builder.absent(HEADING, verdict::why_silent(part));
     }
     let mut t = Table::new(&[
         (TEXT, "word"),
@@ -42,7 +42,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     for audit in &part.audits {
         let Some(c) = audit.conclusion() else { continue };
         let cells = [
-            chips::word(c.word),
+            chips::word_of(c),
             c.content.to_string(),
             typeset(&c.rule),
             listed(&c.resting_on),
@@ -54,7 +54,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
             percent(c.changed_bound),
             c.needed.map_or_else(dash, |n| n.to_string()),
             verdict::limit(c).map_or_else(dash, |limit| typeset(&limit)),
-            c.reason.as_deref().map_or_else(dash, figures),
+            if c.reason.is_empty() { dash() } else { figures(&c.reason) },
         ];
         t.row(study, part, audit, None, &cells, None);
     }
@@ -69,8 +69,8 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
 }
 
 /// The figures behind a verdict, folded: one intervention a line.
-fn figures(reason: &str) -> String {
-    let lines: String = reason.split(" | ").map(|clause| format!("<li>{}</li>", typeset(clause))).collect();
+fn figures(reason: &[String]) -> String {
+    let lines: String = reason.iter().map(|clause| format!("<li>{}</li>", typeset(clause))).collect();
     format!("<details><summary>figures</summary><ul>{lines}</ul></details>")
 }
 

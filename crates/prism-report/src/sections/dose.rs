@@ -1,19 +1,20 @@
 //! Dose and response: how the answer changes as the damage grows, with what the dose means
 //! for these latents (signal-to-noise).
 
+use prism_run::DoseFamily;
+
 use super::table::{NUMBER, TEXT, Table};
 use super::{Builder, run, styles};
 use crate::charts::lines::{self, Line, Look, Point};
-use crate::html::escape;
 use crate::number::{decimal, interval, percent, points};
 use crate::study::{Audit, Part, Study};
 
 const HEADING: &str = "Dose and response";
 /// Graded families, with what their amount is.
-const FAMILIES: [(&str, &str, &str); 3] = [
-    ("noise", "noise, raw", "sigma, raw units"),
-    ("relative", "noise, relative", "sigma, shares of the measured spread"),
-    ("mix", "mixed with a donor", "share of the donor"),
+const FAMILIES: [(DoseFamily, &str, &str); 3] = [
+    (DoseFamily::Noise, "noise, raw", "sigma, raw units"),
+    (DoseFamily::Relative, "noise, relative", "sigma, shares of the measured spread"),
+    (DoseFamily::Mix, "mixed with a donor", "share of the donor"),
 ];
 
 /// The section.
@@ -33,7 +34,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
             charts.push((by_dose, name.to_string()));
         }
     }
-    let by_noise = lines_of(study, part, "noise", |d| d.snr_spread.filter(|_| d.amount > 0.0));
+    let by_noise = lines_of(study, part, DoseFamily::Noise, |d| d.snr_spread.filter(|_| d.amount > 0.0));
     let look = Look { x: "signal to noise, dB, against the latents\u{2019} spread", counts: false, ..look(part, "") };
     if let Some(spec) = lines::spec(&by_noise, &look) {
         charts.push((Some(spec), "the same noise, by signal-to-noise".into()));
@@ -63,7 +64,7 @@ fn look<'a>(part: &Part, x: &'a str) -> Look<'a> {
 fn lines_of<'a>(
     study: &'a Study,
     part: &Part,
-    family: &str,
+    family: DoseFamily,
     x: impl Fn(&prism_audit::findings::DoseFinding) -> Option<f64>,
 ) -> Vec<Line<'a>> {
     let points = |a: &Audit| -> Vec<Point> {
@@ -104,7 +105,7 @@ fn table(study: &Study, part: &Part, builder: &mut Builder) -> String {
     for audit in &part.audits {
         for d in &audit.findings.doses {
             let cells = [
-                escape(&d.family),
+                d.family.to_string(),
                 d.intervention.to_string(),
                 d.examples.to_string(),
                 decimal(d.snr_norm, 1),

@@ -64,7 +64,7 @@ fn verdicts(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
     for audit in &part.audits {
         let name = part.run_name(study, audit);
         for c in &audit.findings.conclusion {
-            screen.wrapped(&format!("{name}: {}, block {}. {}", c.word, c.presence, c.sentence), look);
+            screen.wrapped(&format!("{name}: {}, block {}. {}", c.marked_word(), c.presence, c.sentence), look);
             if let Some(limit) = verdict::limit(c) {
                 screen.wrapped(&format!("   limit: {limit}"), look);
             }

@@ -110,7 +110,7 @@ fn visibility(intervention: &str, s: &mut Stream) -> VisibilityFinding {
 fn dose(intervention: &str, amount: f64, s: &mut Stream) -> DoseFinding {
     let dosed = amount > 0.0;
     DoseFinding {
-        family: "noise".into(),
+        family: prism_run::DoseFamily::Noise,
         intervention: of(intervention),
         amount,
         examples: EXAMPLES,

@@ -190,9 +190,10 @@ fn audit(run: &Path, v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: 
         delta_noise_03: delta(Action::Noise(0.3)),
         delta_noise_10: delta(Action::Noise(1.0)),
         delta_swap: delta(Action::Swap(Donor::Random)),
-        word: concluded.word,
-        presence: concluded.presence,
-        sentence: concluded.sentence.clone(),
+        word: Some(concluded.word),
+        presence: Some(concluded.presence),
+        sentence: Some(concluded.sentence.clone()),
+        qualifier: concluded.qualifier.clone(),
     };
     findings.table1 = vec![summary.clone()];
     findings.warnings =

@@ -1,13 +1,14 @@
 //! A run's verdict as one JSON object: both answers, the sentence, K, and what every intervention shows.
 
 use prism_audit::Findings;
-use prism_audit::findings::VerdictFinding;
+use prism_audit::faithfulness::ALL;
+use prism_audit::findings::{FaithfulnessFinding, VerdictFinding};
 use prism_audit::settings::Compat;
 use prism_run::manifest::Manifest;
 use serde_json::{Map, Value, json};
 
-/// Columns that hold words, or what words are made of.
-const WORDS: [&str; 6] = ["verdict", "reason", "word", "presence", "sentence", "content"];
+/// Columns of Table 1 that hold words.
+const WORDS: [&str; 4] = ["word", "presence", "sentence", "qualifier"];
 
 /// The object of a run, its findings included; without words under `--compat paper`.
 pub fn account(manifest: &Manifest, findings: &Findings) -> anyhow::Result<Value> {
@@ -20,17 +21,8 @@ pub fn account(manifest: &Manifest, findings: &Findings) -> anyhow::Result<Value
 pub fn tables(manifest: &Manifest, findings: &Findings) -> anyhow::Result<Map<String, Value>> {
     let Value::Object(mut tables) = serde_json::to_value(findings)? else { return Ok(Map::new()) };
     if compat(manifest) == Compat::Paper {
-        for row in ["verdict", "table1"]
-            .iter()
-            .filter_map(|name| tables.get(*name)?.as_array().cloned().map(|rows| (*name, rows)))
-            .collect::<Vec<_>>()
-        {
-            let (name, rows) = row;
-            let bare = rows.into_iter().map(|row| match row {
-                Value::Object(fields) => Value::Object(fields.into_iter().filter(|(key, _)| !WORDS.contains(&key.as_str())).collect()),
-                other => other,
-            });
-            tables.insert(name.into(), bare.collect());
+        for line in tables.get_mut("table1").and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut) {
+            line.retain(|column, _| !WORDS.contains(&column.as_str()));
         }
     }
     Ok(tables)
@@ -38,9 +30,8 @@ pub fn tables(manifest: &Manifest, findings: &Findings) -> anyhow::Result<Map<St
 
 /// The verdict alone.
 pub fn verdict(manifest: &Manifest, findings: &Findings) -> anyhow::Result<Map<String, Value>> {
-    let words = compat(manifest) != Compat::Paper;
     let mut told = Map::new();
-    if let Some(c) = findings.conclusion.first().filter(|_| words) {
+    if let Some(c) = findings.conclusion.first() {
         let Value::Object(fields) = serde_json::to_value(c)? else { return Ok(told) };
         let kept = [
             "content",
@@ -61,7 +52,12 @@ pub fn verdict(manifest: &Manifest, findings: &Findings) -> anyhow::Result<Map<S
     told.insert("k".into(), manifest.steps_by_stage().map_or(Value::Null, |steps| json!(steps)));
     told.insert("trained_lengths".into(), manifest.trained_lengths().map_or(Value::Null, |lengths| json!(lengths)));
     told.insert("inside_lengths".into(), findings.conclusion.first().map_or(Value::Null, |c| json!(c.inside_lengths)));
-    told.insert("interventions".into(), findings.verdict.iter().map(|v| shown(v, words)).collect());
+    told.insert("interventions".into(), if compat(manifest) == Compat::Paper {
+        let changes = findings.faithfulness.iter().filter(|f| f.category == ALL && !f.intervention.is_clean());
+        changes.map(changed).collect()
+    } else {
+        findings.verdict.iter().map(shown).collect()
+    });
     Ok(told)
 }
 
@@ -71,8 +67,8 @@ pub fn compat(manifest: &Manifest) -> Compat {
     key.and_then(|compat| serde_json::from_value(compat.clone()).ok()).unwrap_or_default()
 }
 
-fn shown(v: &VerdictFinding, words: bool) -> Value {
-    let mut shown = json!({
+fn shown(v: &VerdictFinding) -> Value {
+    json!({
         "intervention": v.intervention,
         "class": v.class,
         "family": v.family,
@@ -85,9 +81,18 @@ fn shown(v: &VerdictFinding, words: bool) -> Value {
         "p": v.clustered_p.or(v.mcnemar_p),
         "adjusted_p": v.holm_p,
         "equivalence_p": v.equivalence_p,
-    });
-    if let (Value::Object(fields), true) = (&mut shown, words) {
-        fields.insert("verdict".into(), json!(v.verdict));
-    }
-    shown
+        "verdict": v.verdict,
+    })
+}
+
+/// What the published pipeline has of an intervention: the change of accuracy.
+fn changed(f: &FaithfulnessFinding) -> Value {
+    json!({
+        "intervention": f.intervention,
+        "class": f.intervention.class(),
+        "examples": f.examples,
+        "delta": f.delta,
+        "interval": [f.delta_low, f.delta_high],
+        "p": f.mcnemar_p,
+    })
 }

@@ -265,11 +265,20 @@ fn readable(out: &Path, context: &Context) -> bool {
     if !prism_audit::findings::folder(out).exists() {
         return false;
     }
-    let found = Findings::read(out);
-    if let Err(why) = &found {
-        context.printer.narrate(&format!("findings are made again from the records: {why}"));
-    }
-    found.is_ok()
+    let why = match (Findings::read(out), prism_run::records::digests::check(out)) {
+        (Err(why), _) => why.to_string(),
+        (_, Err(why)) => why.to_string(),
+        (Ok(found), _) if found.conclusion.iter().any(|c| c.rule_edition != prism_audit::verdict::EDITION) => {
+            "they were judged by another edition of the rule".to_string()
+        }
+        // Findings of records that were changed say so, once they are made from what lies there now.
+        (Ok(found), Ok(Some(changed))) if !changed.is_empty() && !found.warnings.iter().any(|w| w.about == "records") => {
+            format!("the records were changed after they were written ({})", changed.join(", "))
+        }
+        _ => return true,
+    };
+    context.printer.narrate(&format!("findings are made again from the records: {why}"));
+    false
 }
 
 /// Refuses a folder whose records are not this command's to replace.
@@ -335,8 +344,9 @@ fn records(
     // What is refused leaves the folders as they are.
     record::check(&setup, &arms.iter().map(|arm| arm.chosen.strategy).collect::<Vec<_>>(), examples)?;
     if plan.acts() {
+        let tests = plan.settings.content.iter().filter(|declared| plan.interventions.contains(declared)).count();
         let independent = prism_audit::clusters::Clusters::of_examples(examples).worth();
-        context.printer.narrate(&prism_audit::power::planned(examples.len(), independent, &plan.settings).in_words());
+        context.printer.narrate(&prism_audit::power::planned(examples.len(), independent, tests, &plan.settings).in_words());
         let left_out: Vec<String> = plan.undecided_without().iter().map(ToString::to_string).collect();
         if !left_out.is_empty() {
             context.printer.narrate(&format!("`bypassed` cannot be said: of the content set {} is not run", left_out.join(", ")));

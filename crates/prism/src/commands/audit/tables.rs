@@ -2,7 +2,7 @@
 
 use prism_audit::Findings;
 use prism_audit::faithfulness::ALL;
-use prism_audit::findings::VerdictFinding;
+use prism_audit::findings::{FaithfulnessFinding, VerdictFinding};
 use prism_audit::settings::Compat;
 use prism_audit::text::{interval, number, percent, points, table};
 use prism_run::Need;
@@ -22,10 +22,9 @@ const NEEDED: &str = "a model that was always trained to open its block has not 
 
 /// The verdict first, then one line an intervention, then Table 1's.
 fn audit(findings: &Findings, compat: Compat) -> String {
-    let words = compat != Compat::Paper;
     let mut text = String::new();
-    for c in findings.conclusion.iter().filter(|_| words) {
-        text.push_str(&format!("{}\n{}; block {}", c.sentence, c.word, c.presence));
+    for c in &findings.conclusion {
+        text.push_str(&format!("{}\n{}; block {}", c.sentence, c.marked_word(), c.presence));
         text.push_str(&c.qualifier.as_ref().map_or_else(|| "\n".into(), |q| format!(" ({q})\n")));
         if c.presence == Need::Needed {
             text.push_str(NEEDED);
@@ -39,10 +38,24 @@ fn audit(findings: &Findings, compat: Compat) -> String {
     if let Some(f) = clean {
         text.push_str(&format!("clean run: {} of {} right, {} %\n\n", f.correct, f.examples, percent(f.accuracy)));
     }
+    text.push_str(&match compat {
+        Compat::Paper => changes(findings),
+        Compat::None => effects(findings),
+    });
+    text.push_str(&format!("\n{}", prism_audit::compare::table1(&findings.table1)));
+    text.push_str(&pairs(findings));
+    for warning in &findings.warnings {
+        text.push_str(&format!("\nnote: {}", warning.text));
+    }
+    text
+}
+
+/// What each intervention shows.
+fn effects(findings: &Findings) -> String {
     let mut verdicts: Vec<&VerdictFinding> = findings.verdict.iter().collect();
     verdicts.sort_by_key(|v| (v.intervention.view, v.class, v.intervention));
     let row = |v: &&VerdictFinding| {
-        let mut row = vec![
+        vec![
             v.intervention.to_string(),
             v.class.to_string(),
             number(v.strength, 2),
@@ -51,22 +64,26 @@ fn audit(findings: &Findings, compat: Compat) -> String {
             points(v.delta),
             interval(v.delta_low.map(|d| 100.0 * d), v.delta_high.map(|d| 100.0 * d), 1),
             number(v.holm_p, 3),
-        ];
-        row.extend(words.then(|| v.verdict.to_string()));
-        row
+            v.verdict.to_string(),
+        ]
     };
     let rows: Vec<Vec<String>> = verdicts.iter().map(row).collect();
-    let mut header = vec!["intervention", "class", "strength", "changed", "at most %", "delta", "95 %", "p (Holm)"];
-    header.extend(words.then_some("shows"));
-    text.push_str(&table(&header, &rows));
-    let table1 =
-        if words { prism_audit::compare::table1(&findings.table1) } else { prism_audit::compare::table1_without_words(&findings.table1) };
-    text.push_str(&format!("\n{table1}"));
-    text.push_str(&pairs(findings));
-    for warning in &findings.warnings {
-        text.push_str(&format!("\nnote: {}", warning.text));
-    }
-    text
+    table(&["intervention", "class", "strength", "changed", "at most %", "delta", "95 %", "p (Holm)", "shows"], &rows)
+}
+
+/// Changes of accuracy alone, in the order of the run.
+fn changes(findings: &Findings) -> String {
+    let of = findings.faithfulness.iter().filter(|f| f.category == ALL && !f.intervention.is_clean());
+    let row = |f: &FaithfulnessFinding| {
+        vec![
+            f.intervention.to_string(),
+            f.examples.to_string(),
+            points(f.delta),
+            interval(f.delta_low.map(|d| 100.0 * d), f.delta_high.map(|d| 100.0 * d), 1),
+            number(f.mcnemar_p, 3),
+        ]
+    };
+    table(&["intervention", "n", "delta", "95 %", "p"], &of.map(row).collect::<Vec<_>>())
 }
 
 /// One line a category: accuracy with its interval, and how the examples ended.

@@ -6,7 +6,7 @@ use prism_audit::findings::{CkaFinding, DriftFinding, EffectFinding, GradientCos
 use prism_audit::paths::drift::MODULES;
 use prism_audit::paths::{PathFindings, effects};
 use prism_audit::text::{ABSENT, interval, number, percent, points, signed, table};
-use prism_run::{Source, Weights};
+use prism_run::{Change, Source, Weights};
 
 /// All of it.
 pub fn describe(findings: &PathFindings) -> String {
@@ -85,7 +85,7 @@ fn changed(effects: &[EffectFinding]) -> String {
     let row = |e: &EffectFinding| {
         let count = |n: Option<usize>| n.map_or_else(|| ABSENT.into(), |n| n.to_string());
         vec![
-            e.effect.clone(),
+            e.effect.to_string(),
             e.held.clone(),
             format!("{} -> {}", e.from, e.to),
             e.examples.to_string(),
@@ -97,13 +97,13 @@ fn changed(effects: &[EffectFinding]) -> String {
             number(e.holm_p, 4),
             number(e.equivalence_p, 4),
             signed(e.margin_delta, 2),
-            e.reason.clone().unwrap_or_else(|| e.verdict.clone()),
+            e.reason.clone().or_else(|| Some(e.verdict?.to_string())).unwrap_or_default(),
         ]
     };
     // An interaction's cells are two effects; they stand in the file.
     let short = |e: &EffectFinding| {
         let mut row = row(e);
-        if e.effect == "interaction" {
+        if e.effect == Change::Interaction {
             row[2] = String::new();
         }
         row
