@@ -67,7 +67,9 @@ impl Planned {
             (None, _) => format!("a margin of {:.1} points cannot show `bypassed`", 100.0 * self.margin),
             (Some(needed), true) => format!("enough for `bypassed` where nothing reads the latents (it takes {needed})"),
             (Some(needed), false) => match self.silent.filter(|silent| self.independent >= *silent) {
-                Some(_) => format!("enough for `bypassed` only where not one answer changes (where one in a hundred does it takes {needed})"),
+                Some(_) => {
+                    format!("enough for `bypassed` only where not one answer changes (where one in a hundred does it takes {needed})")
+                }
                 None => format!("too few for `bypassed` ({needed} would do where nothing reads the latents)"),
             },
         };
@@ -101,7 +103,11 @@ mod tests {
         assert!(planned(600, 100, 5, &settings).in_words().contains("in 100 clusters"));
         let some = planned(59, 59, 5, &settings);
         assert!(some.in_words().contains("only where not one answer changes"), "59 silent answers are `bypassed`: {}", some.in_words());
-        assert_eq!((some.silent, planned(5000, 5000, 4, &settings).detectable), (Some(59), Some(0.05)), "a loss below the margin is no loss");
+        assert_eq!(
+            (some.silent, planned(5000, 5000, 4, &settings).detectable),
+            (Some(59), Some(0.05)),
+            "a loss below the margin is no loss"
+        );
         assert!(planned(20, 20, 5, &settings).in_words().contains("no loss of any size"), "twenty show nothing");
     }
 }

@@ -6,60 +6,37 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Whose weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Weights {
-    /// Those training started from.
-    Base,
-    /// Those it ended with.
-    Variant,
-}
-
-impl Weights {
-    /// Both.
-    pub const ALL: [Weights; 2] = [Weights::Base, Weights::Variant];
-
-    /// The word in files and tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Weights::Base => "base",
-            Weights::Variant => "variant",
-        }
+crate::words! {
+    /// Whose weights.
+    pub enum Weights, "owner of weights" {
+        /// Those training started from.
+        Base = "base",
+        /// Those it ended with.
+        Variant = "variant",
     }
 }
 
-/// What stands at the latent positions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Source {
-    /// No position at all: the block is left out of what is replayed, its start and end tokens too.
-    None,
-    /// Every token that is replayed, the block's start and end tokens too, and no vector.
-    Markers,
-    /// What the base's own states feed back.
-    Base,
-    /// What the variant fed back in its clean run.
-    Variant,
-    /// The teacher targets of the question's box.
-    Oracle,
-    /// Nothing is replayed: the checkpoint runs as it is, with the latents it makes, if it makes any.
-    Free,
+crate::words! {
+    /// What stands at the latent positions.
+    pub enum Source, "source of latents" {
+        /// No position at all: the block is left out of what is replayed, its start and end tokens too.
+        None = "none",
+        /// Every token that is replayed, the block's start and end tokens too, and no vector.
+        Markers = "markers",
+        /// What the base's own states feed back.
+        Base = "base",
+        /// What the variant fed back in its clean run.
+        Variant = "variant",
+        /// The teacher targets of the question's box.
+        Oracle = "oracle",
+        /// Nothing is replayed: the checkpoint runs as it is, with the latents it makes, if it makes any.
+        Free = "free",
+    }
 }
 
 impl Source {
     /// The columns of the crossing; [`Source::Free`] stands beside it.
     pub const CROSSED: [Source; 5] = [Source::None, Source::Markers, Source::Base, Source::Variant, Source::Oracle];
-
-    /// The word in files and tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Source::None => "none",
-            Source::Markers => "markers",
-            Source::Base => "base",
-            Source::Variant => "variant",
-            Source::Oracle => "oracle",
-            Source::Free => "free",
-        }
-    }
 
     /// Whether a block's start token is replayed.
     pub fn has_block(self) -> bool {

@@ -60,6 +60,19 @@ impl Cloud {
             Cloud::TeacherTarget => "teacher",
         }
     }
+
+    /// The cloud that a vector of this name is in, from the name's first word.
+    pub fn of(name: &str) -> Option<Cloud> {
+        let first = name.split_once('.')?.0;
+        Self::ALL.into_iter().find(|cloud| cloud.prefix() == first)
+    }
+
+    /// Cloud, stage and step of a vector called `PREFIX.STAGE.STEP`.
+    pub fn step(name: &str) -> Option<(Cloud, Stage, usize)> {
+        let (_, rest) = name.split_once('.')?;
+        let (stage, step) = rest.split_once('.')?;
+        Some((Self::of(name)?, Stage::from_name(stage)?, step.parse().ok()?))
+    }
 }
 
 crate::words! {

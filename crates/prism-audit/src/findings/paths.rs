@@ -1,6 +1,6 @@
 //! Whether a gain travels through the latents or through the weights.
 
-use prism_run::{Change, Shown, table_row};
+use prism_run::{Change, Shown, Source, Weights, table_row};
 
 table_row! {
     /// One cell of the crossing: whose weights, whose latents.
@@ -9,11 +9,10 @@ table_row! {
         pub variant: String,
         /// Training seed.
         pub seed: Option<i64>,
-        /// Whose weights: `base` or `variant`.
-        pub weights: String,
-        /// What stands at the latent positions: `none`, `markers`, `base`, `variant`, `oracle`; `free` for
-        /// the checkpoint as it is.
-        pub latents: String,
+        /// Whose weights.
+        pub weights: Weights,
+        /// What stands at the latent positions.
+        pub latents: Source,
         /// Examples that ran.
         pub examples: usize,
         /// Examples that have no such cell, or failed.

@@ -23,7 +23,7 @@ pub fn geometry(vectors: &Named, steps: &[LatentRow]) -> Vec<GeometryFinding> {
     }
     let mut found = Vec::new();
     for mode in Cloud::ALL {
-        let all = sets(vectors, mode.prefix());
+        let all = sets(vectors, mode);
         for set in &all {
             let mut finding = of(set, mode);
             let before = all.iter().find(|other| other.stage == set.stage && other.step + 1 == set.step);
@@ -53,7 +53,7 @@ fn cosine_to_previous(set: &Set, before: &Set) -> Option<f64> {
 /// Root mean square over dimensions of the clean latents' standard deviation over examples,
 /// mean over steps; and their width. `None` where no step has two latents.
 pub fn spread(vectors: &Named) -> Option<(f64, usize)> {
-    let sets = sets(vectors, Cloud::FreeRunning.prefix());
+    let sets = sets(vectors, Cloud::FreeRunning);
     let width = sets.first()?.matrix.columns;
     Some((mean(sets.iter().filter_map(|set| spread_of(&centred(&set.matrix))))?, width))
 }

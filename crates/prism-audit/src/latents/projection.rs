@@ -16,7 +16,7 @@ pub fn projection(vectors: &Named, examples: &[ExampleRow], answers: &[AnswerRow
     let labels: BTreeMap<i64, &str> = examples.iter().map(|e| (e.row as i64, e.label.as_str())).collect();
     let clean = answers.iter().filter(|a| a.intervention.is_clean());
     let letters: BTreeMap<i64, Option<&String>> = clean.map(|a| (a.row as i64, a.answer.as_ref())).collect();
-    let all = sets(vectors, prism_run::Cloud::FreeRunning.prefix());
+    let all = sets(vectors, prism_run::Cloud::FreeRunning);
     let mut found = Vec::new();
     for stage in [prism_run::Stage::Context, prism_run::Stage::Target] {
         let of_stage: Vec<&Set> = all.iter().filter(|set| set.stage == stage).collect();

@@ -15,10 +15,10 @@ use crate::statistics::wilson::wilson;
 
 /// One finding per mode, stage and step that has targets.
 pub fn retrieval(vectors: &Named) -> Vec<RetrievalFinding> {
-    let targets = sets(vectors, Cloud::TeacherTarget.prefix());
+    let targets = sets(vectors, Cloud::TeacherTarget);
     let mut found = Vec::new();
     for mode in [Cloud::FreeRunning, Cloud::TeacherForced] {
-        for latents in sets(vectors, mode.prefix()) {
+        for latents in sets(vectors, mode) {
             if let Some(targets) = targets.iter().find(|t| (t.stage, t.step) == (latents.stage, latents.step)) {
                 found.push(one(mode, &latents, targets));
             }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use prism_run::Stage;
 use prism_run::random::Stream;
 use prism_run::vectors::Vectors;
+use prism_run::{Cloud, Stage};
 
 use crate::probe::matrix::Matrix;
 
@@ -28,13 +28,12 @@ pub struct Set {
     pub matrix: Matrix,
 }
 
-/// The sets called `PREFIX.STAGE.STEP`, in the order of a decode.
-pub fn sets(all: &Named, prefix: &str) -> Vec<Set> {
+/// The sets of a cloud by stage and step, in the order of a decode.
+pub fn sets(all: &Named, cloud: Cloud) -> Vec<Set> {
     let mut found: Vec<Set> = all
         .iter()
         .filter_map(|(name, vectors)| {
-            let (stage, step) = name.strip_prefix(prefix)?.strip_prefix('.')?.split_once('.')?;
-            let (stage, step) = (Stage::from_name(stage)?, step.parse().ok()?);
+            let (_, stage, step) = Cloud::step(name).filter(|(of, ..)| *of == cloud)?;
             Some(Set { stage, step, rows: vectors.rows.clone(), matrix: matrix(vectors) })
         })
         .collect();

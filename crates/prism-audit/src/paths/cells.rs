@@ -35,8 +35,8 @@ fn one(named: &Named, cell: PathCell, examples: &[ExampleRow], ran: Option<&BTre
     PathFinding {
         variant: named.name.clone(),
         seed: named.seed(),
-        weights: cell.weights.name().into(),
-        latents: cell.latents.name().into(),
+        weights: cell.weights,
+        latents: cell.latents,
         examples: n,
         left_out: examples.len().saturating_sub(n),
         correct,

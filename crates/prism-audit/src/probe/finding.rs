@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use prism_run::Position;
 use prism_run::records::{self, AnswerRow, ExampleRow, files};
 use prism_run::vectors::{self, Vectors};
+use prism_run::{Cloud, Position};
 use rayon::prelude::*;
 
 use super::floors::{self, Floor, absent, attach};
@@ -39,7 +39,7 @@ pub fn probe_run(run: &Path, examples: &[ExampleRow], answers: &[AnswerRow], set
         return Ok(Vec::new());
     }
     // What the latents were trained towards, and what they are with it given, is not the run's own.
-    let own = |name: &str| !["forced.", "teacher."].iter().any(|prefix| name.starts_with(prefix));
+    let own = |name: &str| !matches!(Cloud::of(name), Some(Cloud::TeacherForced | Cloud::TeacherTarget));
     let mut all: Vec<(Place, Vectors)> =
         vectors::read_named(&path, own)?.into_iter().map(|(name, v)| (Place::from_name(&name), v)).collect();
     all.sort_by(|a, b| a.0.cmp(&b.0));

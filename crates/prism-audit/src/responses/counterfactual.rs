@@ -31,9 +31,7 @@ pub fn counterfactuals(
     let mut found = Vec::new();
     let single = |place: ArrivesAt| vectors.get(place.name()).map(|v| (place, None, v.rows.clone(), matrix(v)));
     let before = [ArrivesAt::Visual, ArrivesAt::Question].into_iter().filter_map(single);
-    let steps = sets(vectors, Cloud::FreeRunning.prefix())
-        .into_iter()
-        .map(|set| (ArrivesAt::from(set.stage), Some(set.step), set.rows, set.matrix));
+    let steps = sets(vectors, Cloud::FreeRunning).into_iter().map(|set| (ArrivesAt::from(set.stage), Some(set.step), set.rows, set.matrix));
     for (place, step, rows, values) in before.chain(steps).chain(single(ArrivesAt::AnswerState)) {
         found.push(at(place, step, &rows, &values, &partners, settings));
     }

@@ -3,15 +3,19 @@
 //!
 //! Every replicate has a random stream of its own name, so a table is the same for any
 //! thread count. `tests/simulate.rs` runs it at a small size, `examples/simulate.rs` at a
-//! large one.
+//! large one. Where one promise is made of many designs a small simulation gives each a few
+//! replicates and judges them together too.
 
+pub mod benchmarks;
 pub mod coverage;
+pub mod donors;
 #[path = "../made/mod.rs"]
 pub mod made;
 pub mod nulls;
 pub mod verdicts;
 
 use prism_audit::statistics::Interval;
+use prism_audit::statistics::clopper_pearson::{lower, upper};
 use prism_run::random::Stream;
 use rayon::prelude::*;
 
@@ -28,6 +32,8 @@ pub struct Line {
     pub hits: usize,
     /// Replicates.
     pub of: usize,
+    /// The designs it adds up, each a line; none where it is one design.
+    pub cells: Vec<Line>,
 }
 
 /// What is promised of the share.
@@ -39,9 +45,16 @@ pub enum Promise {
     AtMost(f64),
     /// The share is not below this.
     AtLeast(f64),
-    /// Known to fall short, told with its figures.
+    /// It is asked not to be above this, and known to be: told with its figures.
+    AskedAtMost(f64),
+    /// It is asked not to be below this, and known to be: told with its figures.
+    AskedAtLeast(f64),
+    /// Nothing is asked of it, told with its figures.
     Told,
 }
+
+/// A promise is broken by a count beyond this quantile of the counts that a share at its bound gives.
+const QUANTILE: f64 = 0.999;
 
 impl Line {
     /// The share.
@@ -49,24 +62,24 @@ impl Line {
         self.hits as f64 / self.of as f64
     }
 
-    /// Standard error of the share, of the promised one where there is one.
-    pub fn error(&self) -> f64 {
-        let p = match self.promise {
-            Promise::Near(p) | Promise::AtMost(p) | Promise::AtLeast(p) => p,
-            Promise::Told => self.share(),
-        };
-        (p * (1.0 - p) / self.of as f64).sqrt()
-    }
-
-    /// Whether the promise is kept, up to `errors` standard errors of this simulation.
-    pub fn kept(&self, errors: f64) -> bool {
-        let slack = errors * self.error();
+    /// Whether the share lies within its bound, as far as these replicates can tell: outside only where a true share at
+    /// the bound gives such a count, or one farther off, in fewer than one of a thousand simulations.
+    pub fn is_within(&self) -> bool {
+        // At the bound of Clopper and Pearson a count this far off has just that probability.
+        let (hits, of) = (self.hits as f64, self.of as f64);
+        let low = lower(hits, of, QUANTILE).unwrap_or(0.0);
+        let high = upper(hits, of, QUANTILE).unwrap_or(1.0);
         match self.promise {
-            Promise::Near(p) => (self.share() - p).abs() <= 0.02 + slack,
-            Promise::AtMost(p) => self.share() <= p + slack,
-            Promise::AtLeast(p) => self.share() >= p - slack,
+            Promise::Near(p) => low <= p + 0.02 && high >= p - 0.02,
+            Promise::AtMost(p) | Promise::AskedAtMost(p) => low <= p,
+            Promise::AtLeast(p) | Promise::AskedAtLeast(p) => high >= p,
             Promise::Told => true,
         }
+    }
+
+    /// Whether what is promised is kept. What is only asked is no promise.
+    pub fn is_kept(&self) -> bool {
+        matches!(self.promise, Promise::AskedAtMost(_) | Promise::AskedAtLeast(_)) || self.is_within()
     }
 }
 
@@ -78,10 +91,69 @@ pub fn count(
     of: usize,
     event: impl Fn(&mut Stream) -> bool + Sync,
 ) -> Line {
+    let [line] = count_all([(statistic, promise)], design, of, |s| [event(s)]);
+    line
+}
+
+/// Counts several events of the same replicates, each a statistic with its promise: one line each.
+pub fn count_all<const N: usize>(
+    statistics: [(&'static str, Promise); N],
+    design: impl Into<String>,
+    of: usize,
+    events: impl Fn(&mut Stream) -> [bool; N] + Sync,
+) -> [Line; N] {
     let design = design.into();
-    let hit = |i: usize| event(&mut Stream::new(20_260_607, "simulation", &[statistic, &design, &i.to_string()]));
-    let hits = (0..of).into_par_iter().filter(|i| hit(*i)).count();
-    Line { statistic, design, promise, hits, of }
+    let stream = |i: usize| Stream::new(20_260_607, "simulation", &[statistics[0].0, &design, &i.to_string()]);
+    let happened: Vec<[bool; N]> = (0..of).into_par_iter().map(|i| events(&mut stream(i))).collect();
+    std::array::from_fn(|at| {
+        let (statistic, promise) = statistics[at];
+        let hits = happened.iter().filter(|events| events[at]).count();
+        Line { statistic, design: design.clone(), promise, hits, of, cells: Vec::new() }
+    })
+}
+
+/// Replicates of each of so many designs of one promise. A large simulation gives each a tenth of its replicates, enough
+/// for a line of its own. A small one gives each so many that together they catch three times the share of errors that is
+/// promised: 192 where it is 5 %.
+pub fn each(replicates: usize, designs: usize, promise: Promise) -> usize {
+    if replicates > 1000 {
+        return replicates / 10;
+    }
+    let together = match promise {
+        Promise::AtMost(p) => 9.6 / p,
+        Promise::AtLeast(p) => 9.6 / (1.0 - p),
+        _ => 60.0,
+    };
+    (together.round() as usize).div_ceil(designs.max(1))
+}
+
+/// Adds up the designs of which the same statistic promises the same.
+pub fn pooled(cells: Vec<Line>) -> Vec<Line> {
+    let mut pools: Vec<Vec<Line>> = Vec::new();
+    for cell in cells {
+        match pools.iter_mut().find(|pool| pool[0].statistic == cell.statistic && pool[0].promise == cell.promise) {
+            Some(pool) => pool.push(cell),
+            None => pools.push(vec![cell]),
+        }
+    }
+    pools.into_iter().map(pool).collect()
+}
+
+fn pool(mut cells: Vec<Line>) -> Line {
+    if cells.len() == 1 {
+        return cells.remove(0);
+    }
+    let (statistic, promise) = (cells[0].statistic, cells[0].promise);
+    let mut design = format!("{} designs together", cells.len());
+    let least = matches!(promise, Promise::AtLeast(_) | Promise::AskedAtLeast(_));
+    let badness = |line: &Line| if least { -line.share() } else { line.share() };
+    // Of a few replicates the worst share says nothing.
+    let worst = cells.iter().filter(|cell| cell.of >= 100).max_by(|a, b| badness(a).total_cmp(&badness(b)));
+    if let Some(worst) = worst {
+        design.push_str(&format!("; farthest off {:.1} %, {}", 100.0 * worst.share(), worst.design));
+    }
+    let (hits, of) = (cells.iter().map(|cell| cell.hits).sum(), cells.iter().map(|cell| cell.of).sum());
+    Line { statistic, design, promise, hits, of, cells }
 }
 
 /// Whether the interval holds the value; an absent interval does not.
@@ -127,6 +199,7 @@ pub fn table(replicates: usize, part: Option<&str>) -> Vec<Line> {
     }
     if part != Some("statistics") {
         lines.extend(verdicts::lines(replicates));
+        lines.extend(donors::lines(replicates));
     }
     lines
 }

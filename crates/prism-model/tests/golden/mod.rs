@@ -5,6 +5,8 @@
 #[path = "../../../../tests/golden.rs"]
 mod reference;
 
+use std::path::Path;
+
 use prism_model::Model;
 use prism_model::decode::{ControlTokens, Decoder, Prefiller, Strategy, detect};
 use prism_model::preprocess::Preprocessor;
@@ -58,12 +60,16 @@ pub struct Opened {
 
 impl Opened {
     pub fn new(variant: &str) -> Self {
-        let dir = folder().join("checkpoints").join(variant);
-        let model = Model::open(&dir, &Device::Cpu, DType::F32, Trainable::No).unwrap();
-        let prompter = Prompter::from_dir(&dir).unwrap();
-        let preprocessor = Preprocessor::from_dir(&dir).unwrap().with_pixels(Some(28 * 28 * 4), Some(28 * 28 * 64)).unwrap();
+        Self::at(&folder().join("checkpoints").join(variant))
+    }
+
+    /// A checkpoint of any folder.
+    pub fn at(dir: &Path) -> Self {
+        let model = Model::open(dir, &Device::Cpu, DType::F32, Trainable::No).unwrap();
+        let prompter = Prompter::from_dir(dir).unwrap();
+        let preprocessor = Preprocessor::from_dir(dir).unwrap().with_pixels(Some(28 * 28 * 4), Some(28 * 28 * 64)).unwrap();
         let protocol = detect(&model.config, prompter.tokenizer()).unwrap();
-        let tokens = ControlTokens::read(&dir, &model.config, prompter.tokenizer(), protocol.as_ref()).unwrap();
+        let tokens = ControlTokens::read(dir, &model.config, prompter.tokenizer(), protocol.as_ref()).unwrap();
         Self { model, prompter, preprocessor, tokens }
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use prism_audit::findings::ProbeFinding;
 use prism_audit::probe::finding::OWN;
-use prism_run::{Position, Stage};
+use prism_run::{Cloud, Position, Stage};
 
 use super::{Builder, DRAWN, is_drawn, row_start, run, styles};
 use crate::charts::lines::{self, Line, Look, Point as StepPoint};
@@ -53,10 +53,12 @@ fn charted(f: &ProbeFinding) -> bool {
     f.target == "gold" && f.source == OWN && f.layer.is_none()
 }
 
-/// Stage and step of a position that is one latent fed back, `fed.STAGE.STEP`.
+/// Stage and step of a position that is one latent fed back.
 fn fed(position: &str) -> Option<(Stage, usize)> {
-    let (stage, step) = position.strip_prefix("fed.")?.rsplit_once('.')?;
-    Some((Stage::from_name(stage)?, step.parse().ok()?))
+    match Cloud::step(position)? {
+        (Cloud::FreeRunning, stage, step) => Some((stage, step)),
+        _ => None,
+    }
 }
 
 /// The same probe along the block, latent by latent.

@@ -1,23 +1,57 @@
 //! What an intervention does to the latents, apart from where and under which view of the
-//! image. The list below is the one place an action is declared: its name, class, role and
-//! description; `docs/concepts/interventions.md` explains them.
+//! image. The list below is the one place an action is declared: its name, class, role, where it
+//! takes hold, what it needs, and its description; `docs/concepts/interventions.md` explains them.
 
 use std::fmt;
 
 use super::argument::{Argument, Donor, Mixture};
 use super::class::{Class, Role};
 
+/// Where an action takes hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// Nowhere.
+    Nowhere,
+    /// At a vector, and it needs nothing but that vector: the one a latent forward reads, or one inside the model.
+    AnyLayer,
+    /// At the vectors that latent forwards read.
+    Vectors,
+    /// At the keys and values of the latent positions.
+    KeysValues,
+    /// At the block: none, or none of its steps, is left.
+    Block,
+    /// At what the positions behind the block see.
+    Sight,
+}
+
+/// What must be known before an action can be done, the latents of a donor apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    /// Nothing.
+    Nothing,
+    /// The example's own clean run.
+    OwnClean,
+    /// The statistics of the pool's latents.
+    Pool,
+    /// The teacher targets.
+    Targets,
+}
+
 /// What is declared of an action.
 struct About {
     name: &'static str,
     class: Class,
     role: Role,
+    hold: Hold,
+    needs: Needs,
     description: &'static str,
 }
 
-/// Declares [`Action`]: an action without class, role and description does not compile.
+/// Declares [`Action`]: an action that lacks one of these does not compile. What stands after a
+/// colon has its type, and what messages call it.
 macro_rules! actions {
-    ($($(#[$doc:meta])* $variant:ident $(($argument:ty))? = $name:literal, $class:ident, $role:ident, $description:literal;)+) => {
+    ($($(#[$doc:meta])* $variant:ident $(($argument:ty, $form:literal))?
+        = $name:literal, $class:ident, $role:ident, $hold:ident, $needs:ident, $description:literal;)+) => {
         /// What is done. Vectors are replaced before the latent forward reads them.
         #[derive(Debug, Clone, Copy, PartialEq)]
         pub enum Action {
@@ -31,9 +65,19 @@ macro_rules! actions {
             fn about(self) -> About {
                 match self {
                     $(actions!(@pattern $variant $(($argument))?) => About {
-                        name: $name, class: Class::$class, role: Role::$role, description: $description,
+                        name: $name,
+                        class: Class::$class,
+                        role: Role::$role,
+                        hold: Hold::$hold,
+                        needs: Needs::$needs,
+                        description: $description,
                     },)+
                 }
+            }
+
+            /// How each is written, in table order, and where it takes hold.
+            pub(super) fn forms() -> [(Hold, &'static str); Action::NAMES.len()] {
+                [$((Hold::$hold, actions!(@form $name $(, $argument, $form)?))),+]
             }
 
             /// Reads a name and what stands after its colon, or the cause of a refusal.
@@ -54,6 +98,10 @@ macro_rules! actions {
     };
     (@pattern $variant:ident ($argument:ty)) => { Action::$variant(_) };
     (@pattern $variant:ident) => { Action::$variant };
+    (@form $name:literal, $argument:ty, $form:literal) => {
+        if <$argument as Argument>::read(None).is_ok() { concat!($name, "[:", $form, "]") } else { concat!($name, ":", $form) }
+    };
+    (@form $name:literal) => { $name };
     (@bind $name:ident, $variant:ident ($argument:ty)) => { Action::$variant($name) };
     (@bind $name:ident, $variant:ident) => { Action::$variant };
     (@text $name:ident, $argument:ty) => { ($name.text(), $name.rank()) };
@@ -63,31 +111,34 @@ macro_rules! actions {
 }
 
 actions! {
-    Clean = "clean", Control, Checks, "nothing is done: the run every change is measured against";
+    Clean = "clean", Control, Checks, Nowhere, Nothing, "nothing is done: the run every change is measured against";
     /// The paper calls it `truncate`.
-    Zero = "zero", Damage, Explains, "every latent becomes 0; its forward is made, so its biases still write keys and values";
+    Zero = "zero", Damage, Explains, AnyLayer, Nothing, "every latent becomes 0; its forward is made, so its biases still write keys and values";
     /// In raw units of the hidden state.
-    Noise(f64) = "noise", Damage, Explains, "normal noise of this standard deviation is added to every latent";
+    Noise(f64, "SIGMA") = "noise", Damage, Explains, AnyLayer, Nothing, "normal noise of this standard deviation is added to every latent";
     /// The spread is that of each dimension over the donor pool.
-    RelativeNoise(f64) = "relative", Damage, Explains, "normal noise of this share of the latents' own spread is added";
-    NormMatched = "norm-matched", Damage, Explains, "every latent becomes a random direction of the same norm";
-    Swap(Donor) = "swap", Content, ExchangesVectors, "the vectors fed are the donor's, step by step of the same stage";
+    RelativeNoise(f64, "R") = "relative", Damage, Explains, Vectors, Pool, "normal noise of this share of the latents' own spread is added";
+    NormMatched = "norm-matched", Damage, Explains, AnyLayer, Nothing, "every latent becomes a random direction of the same norm";
+    Swap(Donor, "DONOR") = "swap", Content, ExchangesVectors, Vectors, Nothing, "the vectors fed are the donor's, step by step of the same stage";
     /// Keys are taken before the rotary turn and turned to the recipient's positions.
-    SwapKv(Donor) = "swap-kv", Content, ExchangesKeysValues, "the keys and values of the latent positions are the donor's, in every layer";
-    Mean = "mean", Content, Resamples, "every latent becomes the donor pool's mean at its stage and step";
-    Draw = "draw", Content, Resamples, "every latent is drawn from a normal distribution with the pool's mean and covariance at its step";
-    Constant = "constant", Damage, Explains, "one vector for all steps and examples: the mean over the pool and its steps";
-    FirstRepeat = "first", Order, Explains, "the block's first latent comes again at every step";
-    Reversed = "reversed", Order, Explains, "the clean run's latents come in reverse order";
-    Shuffled = "shuffled", Order, Explains, "the clean run's latents come in an order drawn at random";
-    Mix(Mixture) = "mix", Damage, Explains, "every latent moves towards the donor's by this share";
-    Oracle = "oracle", Help, Explains, "the teacher targets of the annotated region are fed";
-    WrongOracle = "oracle-other", Help, Explains, "the teacher targets of another region of the same size are fed";
-    Forced(usize) = "forced", Help, Explains, "the teacher targets are fed for this many steps, then the model's own latents";
-    Remove = "remove", Presence, LeavesOut, "the steps are not taken: the block does not open, its start token stays";
-    Markers = "markers", Presence, LeavesOut, "start token and end token stand, and no step between them";
-    Format = "format", Presence, LeavesOut, "no block at all: what the clean run wrote between block and answer is read";
-    Evict = "evict", Presence, ShowsRoute, "the steps are taken, and nothing after the block can attend to them";
+    SwapKv(Donor, "DONOR") = "swap-kv", Content, ExchangesKeysValues, KeysValues, Nothing,
+        "the keys and values of the latent positions are the donor's, in every layer";
+    Mean = "mean", Content, Resamples, Vectors, Pool, "every latent becomes the donor pool's mean at its stage and step";
+    Draw = "draw", Content, Resamples, Vectors, Pool,
+        "every latent is drawn from a normal distribution with the pool's mean and covariance at its step";
+    Constant = "constant", Damage, Explains, Vectors, Pool, "one vector for all steps and examples: the mean over the pool and its steps";
+    FirstRepeat = "first", Order, Explains, AnyLayer, Nothing, "the block's first latent comes again at every step";
+    Reversed = "reversed", Order, Explains, Vectors, OwnClean, "the clean run's latents come in reverse order";
+    Shuffled = "shuffled", Order, Explains, Vectors, OwnClean, "the clean run's latents come in an order drawn at random";
+    Mix(Mixture, "SHARE[:DONOR]") = "mix", Damage, Explains, Vectors, Nothing, "every latent moves towards the donor's by this share";
+    Oracle = "oracle", Help, Explains, Vectors, Targets, "the teacher targets of the annotated region are fed";
+    WrongOracle = "oracle-other", Help, Explains, Vectors, Targets, "the teacher targets of another region of the same size are fed";
+    Forced(usize, "STEPS") = "forced", Help, Explains, Vectors, Targets,
+        "the teacher targets are fed for this many steps, then the model's own latents";
+    Remove = "remove", Presence, LeavesOut, Block, Nothing, "the steps are not taken: the block does not open, its start token stays";
+    Markers = "markers", Presence, LeavesOut, Block, Nothing, "start token and end token stand, and no step between them";
+    Format = "format", Presence, LeavesOut, Block, OwnClean, "no block at all: what the clean run wrote between block and answer is read";
+    Evict = "evict", Presence, ShowsRoute, Sight, Nothing, "the steps are taken, and nothing after the block can attend to them";
 }
 
 impl Action {
@@ -102,12 +153,14 @@ impl Action {
 
     /// Whether by its amount or its donor it changes nothing: a swap with oneself, noise of 0.
     pub fn is_idle(self) -> bool {
+        use Action::*;
         match self {
-            Action::Swap(donor) | Action::SwapKv(donor) => donor == Donor::Itself,
-            Action::Noise(amount) | Action::RelativeNoise(amount) => amount == 0.0,
-            Action::Mix(mixture) => mixture.share == 0.0 || mixture.donor == Donor::Itself,
-            Action::Forced(steps) => steps == 0,
-            _ => false,
+            Swap(donor) | SwapKv(donor) => donor == Donor::Itself,
+            Noise(amount) | RelativeNoise(amount) => amount == 0.0,
+            Mix(mixture) => mixture.share == 0.0 || mixture.donor == Donor::Itself,
+            Forced(steps) => steps == 0,
+            Clean | Zero | NormMatched | Mean | Draw | Constant | FirstRepeat | Reversed | Shuffled => false,
+            Oracle | WrongOracle | Remove | Markers | Format | Evict => false,
         }
     }
 
@@ -134,46 +187,51 @@ impl Action {
 
     /// Who gives latents, if somebody does.
     pub fn donor(self) -> Option<Donor> {
+        use Action::*;
         match self {
-            Action::Swap(donor) | Action::SwapKv(donor) => Some(donor),
-            Action::Mix(mixture) => Some(mixture.donor),
-            _ => None,
+            Swap(donor) | SwapKv(donor) => Some(donor),
+            Mix(mixture) => Some(mixture.donor),
+            Clean | Zero | Noise(_) | RelativeNoise(_) | NormMatched | Mean | Draw | Constant | FirstRepeat => None,
+            Reversed | Shuffled | Oracle | WrongOracle | Forced(_) | Remove | Markers | Format | Evict => None,
         }
     }
 
     /// Whether the donor gives keys and values, not vectors.
     pub fn gives_keys_values(self) -> bool {
-        matches!(self, Action::SwapKv(_))
+        self.about().hold == Hold::KeysValues
     }
 
     /// Whether it needs the statistics of the pool's latents.
     pub fn needs_pool_statistics(self) -> bool {
-        matches!(self, Action::RelativeNoise(_) | Action::Mean | Action::Constant | Action::Draw)
+        self.about().needs == Needs::Pool
     }
 
     /// Whether it is made from the example's own clean run, which must come first.
     pub fn needs_own_clean(self) -> bool {
-        matches!(self.donor(), Some(Donor::Itself)) || matches!(self, Action::Reversed | Action::Shuffled | Action::Format)
+        self.donor() == Some(Donor::Itself) || self.about().needs == Needs::OwnClean
     }
 
     /// Whether it reads the teacher targets (the example needs boxes).
     pub fn needs_targets(self) -> bool {
-        matches!(self, Action::Oracle | Action::WrongOracle | Action::Forced(_))
+        self.about().needs == Needs::Targets
     }
 
     /// Whether it takes the latent steps out of the sequence, so that none is expected.
     pub fn skips_block(self) -> bool {
-        self.about().role == Role::LeavesOut
+        self.about().hold == Hold::Block
     }
 
     /// Whether it replaces what is fed, or the keys and values that come of it, so that stage and steps can be told.
     pub fn replaces(self) -> bool {
-        !self.skips_block() && !matches!(self, Action::Clean | Action::Evict)
+        match self.about().hold {
+            Hold::AnyLayer | Hold::Vectors | Hold::KeysValues => true,
+            Hold::Nowhere | Hold::Block | Hold::Sight => false,
+        }
     }
 
     /// Whether it can replace the input of a layer: what needs nothing but the vector there.
     pub fn works_at_layer(self) -> bool {
-        matches!(self, Action::Zero | Action::Noise(_) | Action::NormMatched | Action::FirstRepeat)
+        self.about().hold == Hold::AnyLayer
     }
 }
 

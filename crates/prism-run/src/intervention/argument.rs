@@ -74,6 +74,11 @@ impl Donor {
         ("self", Donor::Itself),
     ];
 
+    /// The words that can stand for one, in table order.
+    pub(super) fn names() -> [&'static str; Donor::NAMED.len()] {
+        Self::NAMED.map(|(name, _)| name)
+    }
+
     /// Whether it is drawn from the declared pool.
     pub fn is_of_pool(self) -> bool {
         match self {

@@ -19,7 +19,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, Stage};
+
+use action::Hold;
 
 pub use action::Action;
 pub use argument::{Donor, Mixture};
@@ -99,15 +101,16 @@ impl Intervention {
         (self.view, self.action.order(), self.scope.to_string())
     }
 
-    fn check(&self) -> Result<(), &'static str> {
+    fn check(&self) -> Result<(), String> {
         if self.scope != Scope::default() && !(self.action.replaces() || (self.action == Action::Evict && self.scope.layer.is_none())) {
-            return Err("acts on the block as a whole: leave out stage, steps and layer");
+            return Err("acts on the block as a whole: leave out stage, steps and layer".into());
         }
         if self.action == Action::Evict && self.scope.steps.is_some() {
-            return Err("evicts a stage as a whole: leave out the steps");
+            return Err("evicts a stage as a whole: leave out the steps".into());
         }
         if self.scope.layer.is_some() && !self.action.works_at_layer() {
-            return Err("cannot act at a layer's input: zero, noise:SIGMA, norm-matched and first can");
+            let able = Action::forms().into_iter().filter(|(hold, _)| *hold == Hold::AnyLayer).map(|(_, form)| form);
+            return Err(format!("cannot act at a layer's input; these can: {}", joined(able)));
         }
         Ok(())
     }
@@ -124,10 +127,22 @@ impl fmt::Display for Intervention {
 }
 
 /// What can be written, for messages.
-const FORMS: &str = "use clean, zero (or truncate), noise:SIGMA, relative:R, norm-matched, mean, constant, draw, first, reversed, \
-shuffled, swap, swap:ROW, swap:same-answer|other-answer|same-image|counterfactual, swap-kv (donors as for swap), sham, sham-kv, \
-mix:SHARE[:DONOR], oracle, oracle-other, forced:STEPS, remove, evict, markers or format; then /context or /target, /step=I, /steps=I-J, /layer=L; \
-then @image-hidden, @image-none, @image-grey, @image-other or @image-shuffled";
+fn forms() -> String {
+    let actions = joined(Action::forms().into_iter().map(|(_, form)| form));
+    let aliases = joined(ALIASES.into_iter().map(|(alias, _)| alias));
+    let stages = Stage::ALL.into_iter().filter(|stage| *stage != Stage::Free).map(|stage| format!("/{stage}"));
+    let views = View::ALL.into_iter().filter(|view| *view != View::Open).map(|view| format!("@{view}"));
+    format!(
+        "use one of {actions}, {aliases}; DONOR is a row or one of {}; then one of {}, /step=I, /steps=I-J, /layer=L; then one of {}",
+        joined(Donor::names()),
+        joined(stages),
+        joined(views)
+    )
+}
+
+fn joined(parts: impl IntoIterator<Item: fmt::Display>) -> String {
+    parts.into_iter().map(|part| part.to_string()).collect::<Vec<_>>().join(", ")
+}
 
 /// Other names of an action: the paper's, and the shams'.
 const ALIASES: [(&str, Action); 3] =
@@ -146,7 +161,7 @@ impl FromStr for Intervention {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let refuse =
-            |cause: &str| Error::Value { what: "intervention", value: text.to_string(), cause: cause.to_string(), remedy: FORMS.into() };
+            |cause: &str| Error::Value { what: "intervention", value: text.to_string(), cause: cause.to_string(), remedy: forms() };
         let (rest, view) = text.split_once('@').map_or((text, None), |(rest, view)| (rest, Some(view)));
         let view = view.map_or(Some(View::Open), View::from_name).ok_or_else(|| refuse("names no view of the image"))?;
         let mut parts = rest.split('/');
@@ -156,7 +171,7 @@ impl FromStr for Intervention {
             scope.read(part).ok_or_else(|| refuse("names neither a stage, nor steps, nor a layer"))?;
         }
         let intervention = Self { action, scope, view };
-        intervention.check().map_err(refuse)?;
+        intervention.check().map_err(|cause| refuse(&cause))?;
         Ok(intervention)
     }
 }
@@ -218,6 +233,31 @@ mod tests {
             let message = text.parse::<Intervention>().unwrap_err().to_string();
             assert!(message.contains("noise:SIGMA"), "{text}: {message}");
         }
+        let layers = "swap/layer=1".parse::<Intervention>().unwrap_err().to_string();
+        assert!(layers.contains("these can: zero, noise:SIGMA, norm-matched, first"), "{layers}");
+    }
+
+    /// What messages offer is read, each with an argument in the place of its name.
+    #[test]
+    fn every_form_that_is_offered_can_be_written() {
+        let forms = Action::forms().map(|(_, form)| form);
+        assert!(forms.contains(&"clean") && forms.contains(&"swap-kv[:DONOR]") && forms.contains(&"mix:SHARE[:DONOR]"), "{forms:?}");
+        for (form, name) in forms.into_iter().zip(Action::NAMES) {
+            let shortest = form.split('[').next().unwrap();
+            let whole = form.replace(['[', ']'], "");
+            for text in [shortest, &whole] {
+                let mut text = text.to_string();
+                for (argument, value) in [("SIGMA", "0.3"), ("SHARE", "0.5"), ("STEPS", "2"), ("DONOR", "other-answer"), (":R", ":0.5")] {
+                    text = text.replace(argument, value);
+                }
+                assert_eq!(text.parse::<Intervention>().unwrap().action.kind(), name, "{text}");
+            }
+        }
+        let offered = super::forms();
+        for word in ["truncate", "sham-kv", "same-image", "/target", "@image-hidden"] {
+            assert!(offered.contains(word), "{word}: {offered}");
+        }
+        assert!(!offered.contains("/free") && !offered.contains("@open"), "{offered}");
     }
 
     #[test]

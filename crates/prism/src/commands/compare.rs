@@ -60,7 +60,10 @@ pub fn compare_runs(runs: &[PathBuf], out: Option<&Path>, settings: &AuditSettin
         let qualifier = conclusion.qualifier.as_ref().map_or_else(String::new, |q| format!(" ({q})"));
         text.push_str(&format!(
             "\n{}{seed}: {}; block {}{qualifier}. {}",
-            conclusion.variant, conclusion.marked_word(), conclusion.presence, conclusion.sentence
+            conclusion.variant,
+            conclusion.marked_word(),
+            conclusion.presence,
+            conclusion.sentence
         ));
     }
     for warning in &findings.warnings {

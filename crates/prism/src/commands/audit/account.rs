@@ -52,12 +52,15 @@ pub fn verdict(manifest: &Manifest, findings: &Findings) -> anyhow::Result<Map<S
     told.insert("k".into(), manifest.steps_by_stage().map_or(Value::Null, |steps| json!(steps)));
     told.insert("trained_lengths".into(), manifest.trained_lengths().map_or(Value::Null, |lengths| json!(lengths)));
     told.insert("inside_lengths".into(), findings.conclusion.first().map_or(Value::Null, |c| json!(c.inside_lengths)));
-    told.insert("interventions".into(), if compat(manifest) == Compat::Paper {
-        let changes = findings.faithfulness.iter().filter(|f| f.category == ALL && !f.intervention.is_clean());
-        changes.map(changed).collect()
-    } else {
-        findings.verdict.iter().map(shown).collect()
-    });
+    told.insert(
+        "interventions".into(),
+        if compat(manifest) == Compat::Paper {
+            let changes = findings.faithfulness.iter().filter(|f| f.category == ALL && !f.intervention.is_clean());
+            changes.map(changed).collect()
+        } else {
+            findings.verdict.iter().map(shown).collect()
+        },
+    );
     Ok(told)
 }
 

@@ -21,7 +21,7 @@ use prism_model::tokenizer::Tokenizer;
 use prism_run::folder::{self, names};
 use prism_run::manifest::Manifest;
 use prism_run::records::CellRow;
-use prism_run::{Example, Protocol, Steps};
+use prism_run::{Example, Protocol, Source, Steps, Weights};
 
 use super::audit::{GROUP, LARGE, difference};
 use super::decoding::Decoding;
@@ -41,7 +41,7 @@ pub fn run(arguments: PathsArguments, context: &Context) -> anyhow::Result<ExitS
     let findings = paths(&plan, context)?;
     context.printer.result(&tables::describe(&findings));
     context.printer.result_json(&findings)?;
-    let crossed = findings.paths.iter().filter(|cell| cell.weights == "variant" && cell.latents == "variant");
+    let crossed = findings.paths.iter().filter(|cell| cell.weights == Weights::Variant && cell.latents == Source::Variant);
     let crossed: usize = crossed.map(|cell| cell.examples).sum();
     if crossed == 0 {
         context.printer.warn(&format!(

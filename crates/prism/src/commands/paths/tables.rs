@@ -49,7 +49,7 @@ fn word(name: &str, seed: Option<i64>) -> String {
 fn crossing(cells: &[&PathFinding]) -> String {
     let columns: Vec<Source> = std::iter::once(Source::Free).chain(Source::CROSSED).collect();
     let cell = |weights: Weights, latents: Source| {
-        let found = cells.iter().find(|f| f.weights == weights.name() && f.latents == latents.name());
+        let found = cells.iter().find(|f| f.weights == weights && f.latents == latents);
         let bounds = |f: &PathFinding| interval(f.accuracy_low.map(|v| 100.0 * v), f.accuracy_high.map(|v| 100.0 * v), 1).replace('+', "");
         found.filter(|f| f.accuracy.is_some()).map_or_else(|| ABSENT.to_string(), |f| format!("{} {}", percent(f.accuracy), bounds(f)))
     };
