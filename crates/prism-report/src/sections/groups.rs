@@ -4,7 +4,7 @@ use prism_audit::findings::{BudgetFinding, GroupFinding};
 
 use super::{Builder, Panel, styles};
 use crate::charts::Run;
-use crate::charts::cosine_accuracy::{self, Point};
+use crate::charts::cosine_accuracy::{self, Axes, Point};
 use crate::html::escape;
 use crate::number::{decimal, interval, p_value, points};
 use crate::study::{Part, Study};
@@ -17,8 +17,11 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         return builder.absent(HEADING, "the recipe names no groups of arms; see `question.groups`");
     };
     let declared: Vec<&GroupFinding> = findings.groups.iter().filter(|g| g.k.is_none() && g.x == "cosine").collect();
-    let charts = declared.iter().map(|group| panel(study, &findings.budgets, group)).collect();
-    let caption = "Clean accuracy against the cosine of latent and teacher target (teacher-forced, the published measure), at the length each arm was trained with. One mark per arm and training seed, bars are 95 % intervals over questions. r: mean over seeds of the correlation over the arms of one seed, with Student\u{2019}s 95 % interval over seeds.";
+    // One pair of axes for all groups: a cloud that only looks steep because its axis is short must look short.
+    let all: Vec<Point<'_>> = declared.iter().flat_map(|group| marks(study, &findings.budgets, group)).collect();
+    let axes = Axes::around(&all);
+    let charts = declared.iter().map(|group| panel(study, &findings.budgets, group, axes)).collect();
+    let caption = "Clean accuracy against the cosine of latent and teacher target (teacher-forced, the published measure), at the length each arm was trained with. One mark per arm and training seed, bars are 95 % intervals over questions. r: mean over seeds of the correlation over the arms of one seed, with Student\u{2019}s 95 % interval over seeds. All panels have the same axes.";
     let mut out = builder.figure("groups", charts, &styles(study, part), caption);
     out.push_str(&correlations(&findings.groups, builder));
     if !findings.contrasts.is_empty() {
@@ -27,18 +30,22 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
     builder.section("groups", HEADING, &out)
 }
 
-fn panel(study: &Study, found: &[BudgetFinding], group: &GroupFinding) -> Panel {
+fn panel(study: &Study, found: &[BudgetFinding], group: &GroupFinding, axes: Option<Axes>) -> Panel {
+    let title = format!("{}: r {} {}", group.group, decimal(group.r, 2), interval(group.low, group.high, |v| decimal(v, 2)));
+    let marks = marks(study, found, group);
+    (axes.and_then(|axes| cosine_accuracy::spec_on(&marks, "cosine, teacher-forced", axes)), title)
+}
+
+/// One mark per arm and training seed.
+fn marks<'a>(study: &'a Study, found: &[BudgetFinding], group: &GroupFinding) -> Vec<Point<'a>> {
     let style = |id: &str| study.variants.iter().find(|v| v.id == id);
     let of = found.iter().filter(|f| f.k.is_none() && group.arms.contains(&f.variant));
-    let marks: Vec<Point<'_>> = of
-        .filter_map(|f| {
-            let style = style(&f.variant)?;
-            let label = f.seed.map_or_else(|| f.name.clone(), |seed| format!("{} \u{b7} {seed}", f.name));
-            Some(Point { run: Run { style, label }, cosine: f.cosine?, accuracy: f.accuracy?, low: f.accuracy_low, high: f.accuracy_high })
-        })
-        .collect();
-    let title = format!("{}: r {} {}", group.group, decimal(group.r, 2), interval(group.low, group.high, |v| decimal(v, 2)));
-    (cosine_accuracy::spec(&marks, "cosine, teacher-forced"), title)
+    of.filter_map(|f| {
+        let style = style(&f.variant)?;
+        let label = f.seed.map_or_else(|| f.name.clone(), |seed| format!("{} \u{b7} {seed}", f.name));
+        Some(Point { run: Run { style, label }, cosine: f.cosine?, accuracy: f.accuracy?, low: f.accuracy_low, high: f.accuracy_high })
+    })
+    .collect()
 }
 
 fn at(k: Option<usize>) -> String {
