@@ -1,7 +1,7 @@
 //! The second question: is the block needed? Read from the declared presence set alone. A model that
 //! was always trained to open its block has not learnt to do without: needed is not useful.
 
-use prism_run::{Effect, Intervention, Need};
+use prism_run::{Action, Effect, Intervention, Need};
 
 use super::effect::{loses, shown};
 use crate::findings::VerdictFinding;
@@ -17,8 +17,13 @@ pub struct Answer {
     pub on: Vec<Intervention>,
 }
 
-/// The answer to the second question, from the members of the declared set that were run.
+/// The answer to the second question, from the members of the declared set that were run. `remove` decides: it is the block
+/// left out. `markers`, an opened block with nothing in it, decides only where no `remove` was run, for a model that can leave
+/// the block out may still trip over an empty one.
 pub fn answer(presence: &[&VerdictFinding]) -> Answer {
+    let removed: Vec<&VerdictFinding> =
+        presence.iter().copied().filter(|v| v.intervention.action == Action::Remove && v.holm_p.is_some()).collect();
+    let presence = if removed.is_empty() { presence } else { removed.as_slice() };
     let found = |need, rule: &str, on: Vec<Intervention>| Answer { need, rule: rule.into(), on };
     let with =
         |of: &dyn Fn(&VerdictFinding) -> bool| -> Vec<Intervention> { presence.iter().filter(|v| of(v)).map(|v| v.intervention).collect() };

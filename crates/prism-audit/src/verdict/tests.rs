@@ -226,6 +226,10 @@ fn whether_the_block_is_needed_is_a_question_of_its_own() {
     let in_the_way = Run::answering(clean).under("remove", |row, _| gold(row));
     assert_eq!(in_the_way.need(), Need::InTheWay);
     assert_eq!(Run::silent(400).without("remove").need(), Need::NotDefined);
+    // An empty block that trips the model is not a block it needs.
+    let empty = Run::silent(400).losing("markers", 60);
+    assert_eq!((empty.need(), empty.effect("markers")), (Need::Indifferent, Effect::Loses));
+    assert_eq!(empty.without("remove").need(), Need::Needed, "where nothing else was run, it is what there is");
     assert_eq!(Run::silent(400).losing("remove", 12).need(), Need::Indifferent);
     assert_eq!(Run::silent(100).losing("remove", 5).need(), Need::Undecided);
 }
