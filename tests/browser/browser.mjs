@@ -32,10 +32,11 @@ export async function launch() {
 }
 
 /**
- * Opens `url` in a context of its own. `allowed` says which requests may be made; every other one,
- * a message of the console at level error, and an exception of a script are kept in `faults`.
+ * Opens `url` in a context of its own, after `entry`, which may leave a cookie. `allowed` says which requests
+ * may be made; every other one, a message of the console at level error, and an exception of a script are kept
+ * in `faults`.
  */
-export async function open(browser, url, { allowed, look = LOOKS[0], javaScriptEnabled = true } = {}) {
+export async function open(browser, url, { allowed, entry, look = LOOKS[0], javaScriptEnabled = true } = {}) {
   const { viewport, colorScheme } = look;
   const context = await browser.newContext({ viewport, colorScheme, javaScriptEnabled, reducedMotion: "reduce" });
   const page = await context.newPage();
@@ -44,6 +45,7 @@ export async function open(browser, url, { allowed, look = LOOKS[0], javaScriptE
   page.on("console", (message) => message.type() === "error" && faults.push(`console: ${message.text()}`));
   page.on("pageerror", (error) => faults.push(`exception: ${error.message}`));
   page.on("dialog", (dialog) => { faults.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
+  if (entry) await page.goto(entry);
   await page.goto(url);
   return { page, faults, close: () => context.close() };
 }

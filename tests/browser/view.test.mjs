@@ -7,25 +7,30 @@ import { after, before, test } from "node:test";
 
 import { LOOKS, fits, inaccessible, launch, open, picture, prism, runs } from "./browser.mjs";
 
-let browser, server, address;
+let browser, server, address, entry;
 
 /** The explorer asks its own address alone. */
 const itself = (url) => url.startsWith(address) || url.startsWith("data:");
 
+/** Opens an address of the explorer as someone who opened the one it printed. */
+const visit = (url, options = {}) => open(browser, url, { allowed: itself, entry, ...options });
+
 before(async () => {
   browser = await launch();
   server = spawn(prism, ["view", path.join(runs, "study"), "--port", "0"], { stdio: ["ignore", "pipe", "pipe"] });
-  address = await new Promise((resolve, reject) => {
+  // With the token.
+  entry = await new Promise((resolve, reject) => {
     let said = "";
     const listen = (chunk) => {
       said += chunk;
-      const found = said.match(/http:\/\/(?:127\.0\.0\.1|localhost):\d+\//);
+      const found = said.match(/http:\/\/127\.0\.0\.1:\d+\/\?token=[0-9a-f]{32}/);
       if (found) resolve(found[0]);
     };
     server.stdout.on("data", listen);
     server.stderr.on("data", listen);
     server.on("exit", (code) => reject(new Error(`prism view ended with ${code}: ${said}`)));
   });
+  address = new URL("/", entry).href;
 });
 
 after(async () => {
@@ -37,7 +42,7 @@ after(async () => {
 
 /** Addresses of every kind of page there is, found by following links from the first. */
 async function pages() {
-  const { page, close } = await open(browser, address, { allowed: itself });
+  const { page, close } = await visit(address);
   const links = async (pattern) => (await page.$$eval("a[href]", (all) => all.map((a) => a.href))).find((h) => pattern.test(new URL(h).pathname));
   const found = { home: address };
   found.run = await links(/^\/runs\/[^/]+$/);
@@ -55,7 +60,7 @@ async function pages() {
 test("every kind of page, in every look: quiet, accessible, within the window", async () => {
   for (const [name, url] of Object.entries(await pages())) {
     for (const look of LOOKS) {
-      const { page, faults, close } = await open(browser, url, { allowed: itself, look });
+      const { page, faults, close } = await visit(url, { look });
       await page.waitForLoadState("load");
       await fits(page);
       await picture(page, `view-${name}-${look.name}`);
@@ -68,7 +73,7 @@ test("every kind of page, in every look: quiet, accessible, within the window", 
 
 test("the keyboard goes from example to example", async () => {
   const { example } = await pages();
-  const { page, faults, close } = await open(browser, example, { allowed: itself });
+  const { page, faults, close } = await visit(example);
   const before = page.url();
   await page.keyboard.press("j");
   await page.waitForURL((url) => url.href !== before);
@@ -79,15 +84,29 @@ test("the keyboard goes from example to example", async () => {
 });
 
 test("the report is served as it lies on the disk", async () => {
-  const response = await fetch(address);
+  const headers = { Authorization: `Bearer ${new URL(entry).searchParams.get("token")}` };
+  const response = await fetch(address, { headers });
   assert.equal(response.status, 200);
   assert.match(response.headers.get("content-security-policy"), /default-src 'none'/);
-  const home = await open(browser, address, { allowed: itself });
+  const home = await visit(address);
   const report = await home.page.$$eval("a[href$='/report']", (all) => all.map((a) => a.href)).then((all) => all[0]);
   await home.close();
   assert.ok(report, "no link to the report");
-  const { page, faults, close } = await open(browser, report, { allowed: (url) => itself(url) || url.startsWith("blob:") });
+  const { page, faults, close } = await visit(report, { allowed: (url) => itself(url) || url.startsWith("blob:") });
   await page.waitForSelector(".chart svg");
   assert.deepEqual(faults, []);
   await close();
+});
+
+test("the address that was printed leads in, and leaves no token in the window; no other does", async () => {
+  const { page, faults, close } = await open(browser, entry, { allowed: itself });
+  assert.equal(page.url(), address);
+  assert.deepEqual(await page.context().cookies().then((all) => all.map((c) => [c.httpOnly, c.sameSite])), [[true, "Strict"]]);
+  assert.equal(await page.evaluate(() => document.cookie), "");
+  assert.deepEqual(faults, []);
+  await close();
+  const strange = await browser.newContext();
+  const refused = await (await strange.newPage()).goto(address);
+  assert.equal(refused.status(), 403);
+  await strange.close();
 });

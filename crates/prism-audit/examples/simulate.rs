@@ -24,7 +24,6 @@ fn print(line: &Line) {
         Promise::Near(p) => format!("{:.0} %", 100.0 * p),
         Promise::AtMost(p) => format!("at most {} %", percent(p)),
         Promise::AtLeast(p) => format!("at least {} %", percent(p)),
-        Promise::AskedAtMost(p) => format!("none; at most {} % is asked", percent(p)),
         Promise::AskedAtLeast(p) => format!("none; at least {} % is asked", percent(p)),
         Promise::Told => "none".into(),
     };

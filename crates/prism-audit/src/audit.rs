@@ -17,6 +17,9 @@ use crate::responses::{counterfactual, donors, dose, steps, visibility};
 use crate::settings::Compat;
 use crate::{AuditSettings, Result, accuracy, alignment, faithfulness, pairs, probe, summary, verdict};
 
+/// The clause that stands in the rule's place where there was nothing to judge.
+const NOTHING_RAN: &str = "no example could be run";
+
 /// Reads the run's records, computes every finding and writes `findings/`.
 ///
 /// The same records and settings give the same bytes, whatever the thread count.
@@ -38,7 +41,9 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
     let answers: Vec<AnswerRow> = read_rows(&answers_path)?;
     let branches = pairs::branches(&answers_path, &examples, &answers)?;
 
-    let mut findings = Findings::default();
+    let failures = prism_run::outcome::failures::failures(&examples);
+    let mut findings = Findings { failures: failures.into_iter().map(Into::into).collect(), ..Findings::default() };
+    let nothing_ran = findings.nothing_ran();
     let digests_absent = digests.is_none();
     if let Some(edited) = digests.filter(|names| !names.is_empty()) {
         let text =
@@ -49,7 +54,7 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
     if alignment_path.exists() {
         findings.alignment = alignment::align(&read_rows::<AlignmentRow>(&alignment_path)?);
     }
-    if findings.alignment.is_empty() {
+    if findings.alignment.is_empty() && !nothing_ran {
         let text = "no alignment was recorded: the benchmark has no boxes, the model has no latent block, or none was asked for";
         findings.warnings.push(WarningFinding { about: "alignment".into(), text: text.into() });
     }
@@ -65,6 +70,10 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
     findings.pairs = accuracy::pair_findings(&examples, &branches);
     let judged = verdict::judge(&branches, &examples, &clusters, settings);
     let mut concluded = judged.conclusion;
+    if let Some(failed) = findings.failed().filter(|_| nothing_ran) {
+        // No block could open, and none was closed: it is the examples that failed.
+        (concluded.sentence, concluded.rule, concluded.presence_rule) = (failed, NOTHING_RAN.into(), NOTHING_RAN.into());
+    }
     concluded.spread_over_norm = geometry::spread_over_norm(&findings.geometry);
     if let Some(budget) = manifest.step_budget() {
         (concluded.steps_context, concluded.steps_target) = (budget.by_stage.context, budget.by_stage.target);

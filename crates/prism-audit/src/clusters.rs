@@ -67,6 +67,7 @@ impl Clusters {
             prompt_tokens: 0,
             visual_tokens: 0,
             outcome: Outcome::Scored,
+            cause: None,
             message: None,
         };
         Self::of(&examples.iter().map(row).collect::<Vec<_>>())

@@ -2,6 +2,7 @@
 //!
 //! | file | one row per |
 //! |---|---|
+//! | `failures.parquet` | cause for which examples could not be run |
 //! | `alignment.parquet` | mode x stage |
 //! | `probe.parquet` | probe position x layer x target x source of the vectors |
 //! | `faithfulness.parquet` | intervention x category |
@@ -35,6 +36,7 @@
 pub mod budget;
 pub mod conclusion;
 pub mod curve;
+pub mod failures;
 pub mod faithfulness;
 pub mod latents;
 pub mod paths;
@@ -49,6 +51,7 @@ use std::path::{Path, PathBuf};
 pub use budget::{BudgetFinding, ContrastFinding, GroupFinding};
 pub use conclusion::{CategoryFinding, ConclusionFinding};
 pub use curve::CurveFinding;
+pub use failures::FailureFinding;
 pub use faithfulness::FaithfulnessFinding;
 pub use latents::{AttentionFinding, GeometryFinding, LensFinding, ProjectionFinding, RetrievalFinding};
 pub use paths::{CkaFinding, DriftFinding, EffectFinding, GradientCosineFinding, PathFinding};
@@ -58,7 +61,7 @@ pub use seeds::SeedFinding;
 pub use validity::ValidityFinding;
 pub use verdict::VerdictFinding;
 
-use prism_run::table::{Row, read_rows, write_rows};
+use prism_run::table::{Row, read_findings, write_rows};
 use prism_run::{Intervention, Mode, Need, Stage, Verdict, table_row};
 
 pub use conclusion::marked;
@@ -264,6 +267,9 @@ macro_rules! tables {
 }
 
 tables! {
+    /// What could not be run, by cause; empty where every example ran, and in findings of before causes were kept.
+    #[serde(default)]
+    failures, FAILURES: FailureFinding = "failures.parquet";
     /// Alignment by mode and stage.
     alignment, ALIGNMENT: AlignmentFinding = "alignment.parquet";
     /// Probes by position.
@@ -372,8 +378,8 @@ pub(crate) fn put<R: Row + Clone>(folder: &Path, name: &str, rows: &[R]) -> Resu
 
 pub(crate) fn take<R: Row>(folder: &Path, name: &str) -> Result<Vec<R>> {
     let path = folder.join(name);
-    if !path.exists() {
+    if std::fs::symlink_metadata(&path).is_err() {
         return Ok(Vec::new());
     }
-    Ok(read_rows(&path)?)
+    Ok(read_findings(&path)?)
 }

@@ -73,7 +73,7 @@ pub struct AuditSettings {
     pub presence: Vec<Intervention>,
     /// Runs whose vectors are floors of the probes, by name: the base model, a randomly
     /// initialised one, on the same examples.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", serialize_with = "prism_run::as_text::named")]
     pub floors: BTreeMap<String, PathBuf>,
 }
 

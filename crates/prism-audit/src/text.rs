@@ -1,8 +1,12 @@
 //! Tables in plain text: columns as wide as their widest cell, numbers to the right.
 
+use prism_run::shown;
+
 /// Lays out `rows` under `header`, two spaces between columns; cells that read as
-/// numbers are aligned to the right. Ends with a line feed.
+/// numbers are aligned to the right. A line feed in a cell makes no line ([`shown`]).
+/// Ends with a line feed.
 pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| shown(cell).into_owned()).collect()).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|r| r.get(column)).map(|c| c.chars().count());
         cells.chain([header[column].chars().count()]).max().unwrap_or(0)
@@ -21,7 +25,7 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     };
     let mut out = line(header.to_vec());
     out.push_str(&line(widths.iter().map(|w| "-".repeat(*w)).collect::<Vec<_>>().iter().map(String::as_str).collect()));
-    for row in rows {
+    for row in &rows {
         out.push_str(&line(row.iter().map(String::as_str).collect()));
     }
     out
@@ -70,6 +74,12 @@ mod tests {
     #[test]
     fn nothing_has_no_sign() {
         assert_eq!((signed(Some(-0.001), 2), signed(Some(0.5), 1), points(Some(-0.02))), ("0.00".into(), "+0.5".into(), "-2.0".into()));
+    }
+
+    #[test]
+    fn a_cell_is_one_line_and_is_not_obeyed() {
+        let text = table(&["variant"], &[vec!["a\nb\u{1b}[2J".to_string()]]);
+        assert_eq!(text, "variant\n-------------\na\\nb\\u{1b}[2J\n");
     }
 
     #[test]

@@ -110,6 +110,7 @@ fn write(run: &Path, variant: &str, seed: u64, model: Model) {
         threads: 1,
         inputs: BTreeMap::new(),
         outcomes: BTreeMap::new(),
+        causes: BTreeMap::new(),
         settings: BTreeMap::new(),
         started: String::new(),
         ended: None,

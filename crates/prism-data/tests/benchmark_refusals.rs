@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{copy, fixture, read};
+use common::{copy, decoded, fixture, read};
 use prism_data::{Benchmark, Depth};
 
 /// That reading `path` is refused at `file` with a message that holds `parts`.
@@ -47,8 +47,8 @@ fn blink_rows() {
         let path = fixture(&format!("broken/{name}.parquet"));
         refused(&path, &path, &[", row 1: ", cause, remedy]);
     }
-    let found = Benchmark::open(&fixture("broken/cut_image.parquet")).unwrap().check(Depth::Whole);
-    assert!(found.faults[0].message.contains("row 1: val_Counting_2/image_1 is not a whole image"), "{:?}", found.faults);
+    let found = Benchmark::open(&fixture("broken/cut_image.parquet")).unwrap().check(decoded());
+    assert!(found.faults[0].message.contains("row 1: val_Counting_2/image_1: cannot be decoded here: "), "{:?}", found.faults);
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{copy, fixture, read};
+use common::{copy, decoded, fixture, read};
 use prism_data::{Benchmark, Depth, Images, Layout};
 use prism_run::Example;
 use prism_run::folder::hash_file;
@@ -92,7 +92,7 @@ fn images_are_extracted_once_and_only_when_asked_for() {
         all.sort();
         all
     };
-    assert!(benchmark.check(Depth::Whole).is_whole());
+    assert!(benchmark.check(decoded()).is_whole());
     assert!(files(cache.path()).is_empty());
     assert!(benchmark.read(&images, Some(0)).unwrap().is_empty());
     let first = benchmark.read(&images, Some(2)).unwrap();
@@ -157,7 +157,7 @@ fn a_description_of_ones_own() {
 
 #[test]
 fn a_check_counts_what_is_there() {
-    let found = Benchmark::open(&fixture("vstar")).unwrap().check(Depth::Whole);
+    let found = Benchmark::open(&fixture("vstar")).unwrap().check(decoded());
     assert!(found.is_whole());
     assert_eq!((found.rows, found.questions, found.images, found.boxes), (5, 5, 5, 7));
     assert_eq!(found.labels.iter().map(|(l, n)| (l.as_str(), *n)).collect::<Vec<_>>(), [("A", 2), ("B", 2), ("C", 1)]);
@@ -190,6 +190,6 @@ fn a_check_goes_on_behind_what_is_broken() {
     let fault = &found.faults[0];
     assert_eq!(fault.place.as_deref(), Some("line 3"));
     assert!(fault.message.contains("2.jpg does not exist; put it there") && fault.remedy.is_some());
-    let found = benchmark.check(Depth::Whole);
+    let found = benchmark.check(decoded());
     assert_eq!(found.fault_count, 2, "a cut image shows when every pixel is decoded: {:?}", found.faults);
 }

@@ -3,6 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
+use prism_run::outcome::Cause;
+
+use crate::preprocess::decode::ImageFault;
+
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -35,6 +39,12 @@ pub enum Error {
         /// One line per damaged file and per missing, extra, misshapen or truncated tensor.
         problems: Vec<String>,
     },
+    /// An image file cannot be used.
+    #[error(transparent)]
+    Image(#[from] ImageFault),
+    /// No prompt can be made of a question and its images.
+    #[error(transparent)]
+    Prompt(Box<Error>),
     /// What a caller passed does not fit the model.
     #[error("{what}: {cause}; {remedy}")]
     Input {
@@ -72,5 +82,51 @@ impl Error {
     /// An argument does not fit the model.
     pub fn input(what: impl Into<String>, cause: impl Into<String>, remedy: impl Into<String>) -> Self {
         Error::Input { what: what.into(), cause: cause.into(), remedy: remedy.into() }
+    }
+
+    /// Why the example that this befell could not be run.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Error::Image(fault) => fault.cause,
+            Error::Prompt(_) => Cause::PromptUnfit,
+            Error::Tensor(error) => of_tensors(error),
+            Error::Input { .. } => Cause::ModelFailed,
+            Error::Run(_) | Error::Config { .. } | Error::Checkpoint { .. } => Cause::Other,
+        }
+    }
+
+    /// What is said of it beside its cause: of an image the file and what is wrong with it.
+    pub fn in_short(&self) -> String {
+        match self {
+            Error::Image(fault) => fault.in_short(),
+            other => other.to_string(),
+        }
+    }
+}
+
+/// Whether the accelerator refused, or the arithmetic failed.
+fn of_tensors(error: &candle_core::Error) -> Cause {
+    use candle_core::Error::{Context, Cuda, WithBacktrace, WithPath};
+    match error {
+        Cuda(_) => Cause::DeviceRefused,
+        Context { inner, .. } | WithBacktrace { inner, .. } | WithPath { inner, .. } => of_tensors(inner),
+        _ => Cause::ModelFailed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_gives_the_cause() {
+        let full = || candle_core::Error::Cuda("out of memory".into());
+        assert_eq!(Error::from(full()).cause(), Cause::DeviceRefused);
+        assert_eq!(Error::from(full().bt().context("prefill")).cause(), Cause::DeviceRefused);
+        assert_eq!(Error::from(candle_core::Error::Msg("shape".into()).bt()).cause(), Cause::ModelFailed);
+        let image = ImageFault::new(Path::new("a.png"), Cause::ImageUndecodable, "unexpected end of file", "replace the file");
+        assert_eq!((Error::from(image.clone()).cause(), Error::from(image.clone()).in_short()), (image.cause, image.in_short()));
+        let prompt = Error::Prompt(Box::new(Error::input("prompt", "has no text", "give one")));
+        assert_eq!((prompt.cause(), prompt.to_string()), (Cause::PromptUnfit, "prompt: has no text; give one".into()));
     }
 }

@@ -295,8 +295,9 @@ fn a_broken_image_is_an_outcome_not_an_end() {
     }
     let rows: Vec<ExampleRow> = read_rows(&records::folder(&folder.path().join("run")).join(files::EXAMPLES)).unwrap();
     assert_eq!(rows[2].outcome, Outcome::Error);
+    assert_eq!(rows[2].cause, Some(prism_run::outcome::Cause::ImageUndecodable));
     assert!(rows[2].message.as_ref().unwrap().contains("broken.png"));
-    assert!(rows.iter().all(|r| r.row == 2 || r.message.is_none()));
+    assert!(rows.iter().all(|r| r.row == 2 || (r.message.is_none() && r.cause.is_none())));
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Training logs, thinned while they are read: memory does not grow with the run.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
+use prism_run::door::{self, Limit};
 use prism_run::folder::names;
 use serde_json::Value;
 
@@ -72,7 +72,10 @@ fn mean(points: &[(f64, f64)]) -> (f64, f64) {
 /// When the file cannot be opened or read.
 pub fn read(run: &Path) -> Result<Curves, prism_run::Error> {
     let path = run.join(names::LOG);
-    let file = File::open(&path).map_err(|e| prism_run::Error::io("cannot read", &path, e))?;
+    let file = door::open(&path)?;
+    if file.metadata().map_err(|e| prism_run::Error::io("cannot read", &path, e))?.len() > Limit::Log.value() {
+        return Err(Limit::Log.exceeded(&path));
+    }
     let mut reader = BufReader::new(file);
     let (mut ce, mut latent) = (Thinned::default(), Thinned::default());
     let mut curves = Curves::default();

@@ -5,12 +5,15 @@
 
 pub mod card;
 pub mod picture;
+mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use prism_run::records::{self, AnswerRow, ExampleRow, files};
 use prism_run::table::read_rows;
 use prism_run::{Intervention, Outcome};
+
+pub use sources::Sources;
 
 use crate::study::{Audit, Part};
 

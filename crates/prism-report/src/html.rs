@@ -46,8 +46,7 @@ pub fn typeset(text: &str) -> String {
 
 /// Controls are no text, and bidirectional overrides could disguise it.
 fn is_control(c: char) -> bool {
-    let of_text = matches!(c, '\t' | '\n' | '\r');
-    (c.is_control() && !of_text) || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    prism_run::shown::is_obeyed(c) && !matches!(c, '\t' | '\n' | '\r')
 }
 
 /// Text for a place that escapes markup itself, such as a chart: without controls.

@@ -49,12 +49,26 @@ pub struct ReportInputs {
     pub recipe: Option<PathBuf>,
     /// Most examples shown in the gallery of each benchmark.
     pub gallery: usize,
+    /// Folders the user named: pictures inside them may be shown, as those inside the runs may.
+    pub folders: Vec<PathBuf>,
+    /// Folders named for their pictures: a benchmark's, or those of `--images`.
+    pub images: Vec<PathBuf>,
 }
 
 impl ReportInputs {
     /// A report over these audits with the default settings.
     pub fn new(audits: Vec<PathBuf>) -> Self {
-        Self { audits, trainings: Vec::new(), comparison: None, base: None, recipe: None, title: None, gallery: 24 }
+        Self {
+            audits,
+            trainings: Vec::new(),
+            comparison: None,
+            base: None,
+            recipe: None,
+            title: None,
+            gallery: 24,
+            folders: Vec::new(),
+            images: Vec::new(),
+        }
     }
 }
 
@@ -108,6 +122,6 @@ pub fn build_report(inputs: &ReportInputs, out: &Path) -> Result<ReportSummary, 
     let study = study::Study::read(inputs, &mut left_out)?;
     let (page, examples_shown, _) = page::html(&study, inputs.title.as_deref(), inputs.gallery, &mut left_out);
     prism_run::folder::write_atomic(out, page.as_bytes())?;
-    let lines: Vec<String> = study.parts.iter().map(|part| verdict::whole(&study, part)).collect();
+    let lines: Vec<String> = study.parts.iter().map(|part| prism_run::shown(&verdict::whole(&study, part)).into_owned()).collect();
     Ok(ReportSummary { path: out.to_path_buf(), bytes: page.len() as u64, verdict: lines.join("\n"), examples_shown, left_out })
 }

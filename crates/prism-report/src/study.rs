@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use prism_audit::Findings;
 use prism_audit::findings::{ConclusionFinding, FaithfulnessFinding, VariantSummary, VerdictFinding};
+use prism_run::door::{self, Limit};
 use prism_run::manifest::Manifest;
 use prism_run::{Intervention, Variant};
 
 use crate::change::{self, ALL, Change};
 use crate::charts::theme::VariantStyle;
+use crate::gallery::Sources;
 use crate::html::{clipped, plain};
 use crate::{Error, ReportInputs, interventions};
 
@@ -165,6 +167,8 @@ pub struct Study {
     pub recipe: Option<String>,
     /// Training runs: folder, manifest, variant.
     pub trainings: Vec<Training>,
+    /// Where pictures may be taken from.
+    pub sources: Sources,
 }
 
 /// One training run folder.
@@ -246,14 +250,15 @@ impl Study {
             None => None,
             Some(folder) => Findings::read(folder)?.table1.into_iter().next(),
         };
-        let recipe = inputs.recipe.as_deref().and_then(|path| match std::fs::read_to_string(path) {
+        let recipe = inputs.recipe.as_deref().and_then(|path| match door::read_text(path, Limit::Recipe) {
             Ok(text) => Some(clipped(&plain(&text), LONGEST_RECIPE)),
             Err(e) => {
-                left_out.push(format!("the recipe: {}: {e}", path.display()));
+                left_out.push(format!("the recipe: {e}"));
                 None
             }
         });
-        Ok(Self { parts, variants, comparison, base, recipe, trainings })
+        let sources = Sources::new(&inputs.folders, &inputs.images);
+        Ok(Self { parts, variants, comparison, base, recipe, trainings, sources })
     }
 
     /// p of an intervention of a run adjusted over all runs of the comparison, where there is one. No word rests on it.

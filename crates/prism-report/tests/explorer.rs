@@ -1,96 +1,21 @@
 //! The explorer over a real socket: who may ask, what is there, and what hostile records do.
 
+#[allow(dead_code, reason = "shared with the server's tests, which use the rest")]
+mod running;
 #[allow(dead_code, reason = "shared with the report's tests, which use the rest")]
 mod synthetic;
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use prism_report::explorer::{Explorer, Server};
+use prism_report::explorer::Explorer;
 use prism_run::folder::names;
 use prism_run::manifest::Manifest;
 use prism_run::records::{self, AnswerRow, ExampleRow, LatentRow, MapRow, files};
 use prism_run::table::{read_rows, write_rows};
 use prism_run::{Action, Intervention, NotedAt, Stage};
 
-/// An explorer that runs until it is dropped.
-struct Running {
-    port: u16,
-    stop: Arc<AtomicBool>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Running {
-    fn over(folders: &[PathBuf]) -> Self {
-        let explorer = Explorer::open(folders).unwrap();
-        let server = Server::bind(Some(0)).unwrap();
-        let port = server.port();
-        let stop = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || server.run(explorer, || told.load(Ordering::Relaxed)).unwrap());
-        Self { port, stop, thread: Some(thread) }
-    }
-
-    /// The answer to what is sent, byte for byte.
-    fn send(&self, request: &str) -> Answer {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        stream.write_all(request.replace("PORT", &self.port.to_string()).as_bytes()).unwrap();
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
-        let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").expect("an answer with headers") + 4;
-        let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
-        let status = head.split(' ').nth(1).and_then(|s| s.parse().ok()).expect("a status");
-        Answer { status, head, body: bytes[end..].to_vec() }
-    }
-
-    fn get(&self, path: &str) -> Answer {
-        self.send(&format!("GET {path} HTTP/1.1\r\nHost: localhost:PORT\r\nConnection: close\r\n\r\n"))
-    }
-
-    fn json(&self, path: &str) -> serde_json::Value {
-        let answer = self.get(path);
-        assert_eq!(answer.status, 200, "{path}");
-        serde_json::from_slice(&answer.body).unwrap()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-struct Answer {
-    status: u16,
-    head: String,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-}
-
-fn study(root: &Path) -> Running {
-    synthetic::write(root, synthetic::Shape { seeds: 1, silent: true });
-    Running::over(&[root.to_path_buf()])
-}
-
-/// The id of the run of a variant.
-fn id(running: &Running, variant: &str) -> String {
-    let runs = running.json("/api/runs.json");
-    let of = |r: &&serde_json::Value| r["variant"] == variant && r["kind"] == "audit";
-    runs["runs"].as_array().unwrap().iter().find(of).unwrap()["id"].as_str().unwrap().to_string()
-}
+use running::{Running, id, study};
 
 #[test]
 fn only_readers_on_this_machine_are_answered() {
@@ -119,7 +44,7 @@ fn only_readers_on_this_machine_are_answered() {
             let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost:PORT\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
             let refused = running.send(&request);
             assert_eq!(refused.status, 405, "{method} {path}");
-            assert!(refused.head.contains("allow: get, head"));
+            assert!(refused.head.contains("allow: GET, HEAD"));
         }
     }
     let head = running.send("HEAD / HTTP/1.1\r\nHost: localhost:PORT\r\nConnection: close\r\n\r\n");
@@ -204,25 +129,35 @@ fn no_address_leads_out_of_the_runs() {
 #[test]
 fn only_what_decodes_as_an_image_is_served_as_one() {
     let dir = tempfile::tempdir().unwrap();
-    let secret = dir.path().join("secret.txt");
+    let (root, outside) = (dir.path().join("study"), dir.path().join("outside.png"));
+    let study = synthetic::write(&root, synthetic::Shape { seeds: 1, silent: false });
+    let secret = root.join("images/secret.txt");
     std::fs::write(&secret, "the secret").unwrap();
-    let study = synthetic::write(dir.path(), synthetic::Shape { seeds: 1, silent: false });
-    change_examples(&study.audits[0], |e| {
-        if e.row == 0 {
-            e.image = secret.to_string_lossy().into_owned();
-        }
+    std::fs::copy(root.join("images/002.png"), &outside).unwrap();
+    change_examples(&study.audits[0], |e| match e.row {
+        0 => e.image = secret.to_string_lossy().into_owned(),
+        2 => e.image = outside.to_string_lossy().into_owned(),
+        3 => e.image = dir.path().join("absent.png").to_string_lossy().into_owned(),
+        _ => {}
     });
-    let running = Running::over(&[study.audits[0].clone()]);
+    let running = Running::over(std::slice::from_ref(&root));
     let run = id(&running, "lvr");
-    let refused = running.get(&format!("/runs/{run}/examples/0/image"));
+    let image = |row: usize| running.get(&format!("/runs/{run}/examples/{row}/image"));
+    let page = |row: usize| running.get(&format!("/runs/{run}/examples/{row}")).text();
+    let refused = image(0);
     assert_eq!(refused.status, 404);
     assert!(!refused.text().contains("the secret"));
-    assert!(running.get(&format!("/runs/{run}/examples/0")).text().contains("is not an image that can be read"));
-    let served = running.get(&format!("/runs/{run}/examples/1/image"));
+    assert!(page(0).contains("is not an image that can be read"));
+    let served = image(1);
     assert!(served.head.contains("content-type: image/png") && image::load_from_memory(&served.body).is_ok());
+    // Of what lies elsewhere it is not even told whether it is there.
+    let (there, absent) = (image(2), image(3));
+    assert_eq!((there.status, absent.status), (404, 404));
+    assert_eq!(there.text(), absent.text().replace("absent.png", "outside.png"));
+    assert!(page(2).contains("lies neither in the run nor below"));
     // The synthetic study leaves one away.
-    assert_eq!(running.get(&format!("/runs/{run}/examples/11/image")).status, 404);
-    assert!(running.get(&format!("/runs/{run}/examples/11")).text().contains("was not found"));
+    assert_eq!(image(11).status, 404);
+    assert!(page(11).contains("lies neither in the run nor below"));
 }
 
 fn change_examples(run: &Path, change: impl Fn(&mut ExampleRow)) {

@@ -1,6 +1,7 @@
 //! What can go wrong with the files of a run: each message names the file, the
 //! cause and the remedy.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Result of this crate.
@@ -41,6 +42,14 @@ pub enum Error {
         /// What would be accepted.
         remedy: String,
     },
+    /// Another process writes there.
+    #[error("{path}: {holder} writes there; wait until it has ended, or give another folder")]
+    Busy {
+        /// The run folder.
+        path: PathBuf,
+        /// Who: process, host, since when, and what it does.
+        holder: String,
+    },
     /// The user or the scheduler asked to stop; everything finished is on disk.
     #[error("interrupted: what was finished is kept; run the same command again to go on")]
     Interrupted,
@@ -62,8 +71,10 @@ impl Error {
 
     /// Whether the system refused to write, as on a full disk: no input's fault.
     pub fn is_write_failure(&self) -> bool {
-        let Error::Io { action, .. } = self else { return false };
-        ["write", "create", "rename", "remove", "replace"].iter().any(|verb| action.starts_with(&format!("cannot {verb}")))
+        let Error::Io { action, source, .. } = self else { return false };
+        let of_writing = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge, ErrorKind::ReadOnlyFilesystem];
+        of_writing.contains(&source.kind())
+            || ["write", "create", "rename", "remove", "replace"].iter().any(|verb| action.starts_with(&format!("cannot {verb}")))
     }
 
     /// An [`Error::Content`] on `path`.

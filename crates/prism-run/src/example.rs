@@ -38,6 +38,7 @@ pub struct Example {
     /// The file's own id of the question.
     pub question_id: String,
     /// Image files, absolute or relative to the working directory.
+    #[serde(serialize_with = "crate::as_text::all")]
     pub images: Vec<PathBuf>,
     /// The text of the user turn as the model sees it, options and instruction
     /// included, without image markers.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::door::{self, Limit};
 use crate::steps::keys;
 use crate::{Error, Result, StageSteps, StepBudget, Steps, TrainedLengths, folder};
 
@@ -49,6 +50,9 @@ pub struct Manifest {
     /// Examples per outcome.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outcomes: BTreeMap<String, usize>,
+    /// Of those that could not be run, examples per cause; absent where every example ran.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub causes: BTreeMap<String, usize>,
     /// Anything else worth keeping (decoding budget, steps, donors' pool, ...).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: BTreeMap<String, serde_json::Value>,
@@ -66,7 +70,10 @@ impl Manifest {
     /// When it is absent or not a manifest of a known schema.
     pub fn read(run: &Path) -> Result<Self> {
         let path = run.join(folder::names::MANIFEST);
-        let text = std::fs::read_to_string(&path).map_err(|e| Error::io("not a run folder: cannot read", &path, e))?;
+        let text = door::read_text(&path, Limit::Manifest).map_err(|e| match e {
+            Error::Io { source, .. } => Error::io("not a run folder: cannot read", &path, source),
+            other => other,
+        })?;
         let manifest: Self =
             serde_json::from_str(&text).map_err(|e| Error::content(&path, e.to_string(), "run the command that made this folder again"))?;
         if manifest.schema != SCHEMA {

@@ -18,6 +18,7 @@ pub mod digests;
 
 use std::path::{Path, PathBuf};
 
+use crate::outcome::Cause;
 use crate::{Intervention, Mode, NotedAt, Outcome, PathCell, Stage, table_row};
 
 /// File names inside `records/`.
@@ -73,7 +74,9 @@ table_row! {
         pub visual_tokens: usize,
         /// Outcome of the clean run.
         pub outcome: Outcome,
-        /// Why it could not be run, for outcome `error`.
+        /// Why it could not be run, for outcome `error`; absent in records of before causes were kept.
+        pub cause: Option<Cause>,
+        /// What was said of it: for outcome `error` the file and what is wrong with it; else why branches were not run.
         pub message: Option<String>,
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
+use crate::door::{self, Limit};
 use crate::{Error, Result};
 
 /// Parses `text` (of `path`, named in messages) into `T`.
@@ -26,6 +27,6 @@ pub fn from_str<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T> {
 /// # Errors
 /// As [`from_str`], and [`Error::Io`] when the file cannot be read.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = std::fs::read_to_string(path).map_err(|e| Error::io("cannot read", path, e))?;
+    let text = door::read_named(path, Limit::Recipe)?;
     from_str(&text, path)
 }

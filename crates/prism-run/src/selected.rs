@@ -3,19 +3,20 @@
 //! A table of maps of ten thousand examples is larger than memory should hold when one
 //! example is looked at; pages that hold none of its rows are not decoded.
 
-use std::fs::File;
 use std::path::Path;
 
 use arrow::array::{Array, BooleanArray, Int64Array};
 use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowPredicateFn, ArrowReaderOptions, ParquetRecordBatchReaderBuilder, RowFilter};
-use parquet::file::metadata::PageIndexPolicy;
+use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
 
 use crate::contained::contained;
+use crate::door::{self, Limit, table::Opened};
 use crate::table::{Row, Table};
 use crate::{Error, Result};
 
+/// The column by which rows belong to an example.
+const ROW: &str = "row";
 const REMEDY: &str = "the file was written by another version or is damaged: run the stage that writes it again";
 
 /// Rows of a table, of its columns only those that `R` names.
@@ -35,21 +36,18 @@ pub fn read_example<R: Row>(path: &Path, row: usize) -> Result<Vec<R>> {
 }
 
 fn rows<R: Row>(path: &Path, row: Option<usize>) -> Result<Vec<R>> {
-    let table = contained(path, REMEDY, || read(path, R::empty(), row))?;
+    let table = contained(path, REMEDY, || read(path, R::empty(), row, size_of::<R>()))?;
     (0..table.len()).map(|i| R::get(&table, i).map_err(|cause| Error::content(path, cause, REMEDY))).collect()
 }
 
-/// Fills `table`, whose columns say what is wanted.
-fn read(path: &Path, mut table: Table, row: Option<usize>) -> Result<Table> {
+/// Fills `table`, whose columns say what is wanted, with rows that take `width` bytes each.
+fn read(path: &Path, mut table: Table, row: Option<usize>, width: usize) -> Result<Table> {
     let bad = |cause: String| Error::content(path, cause, REMEDY);
-    let file = File::open(path).map_err(|e| Error::io("cannot read", path, e))?;
-    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
-    let mut builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(|e| bad(e.to_string()))?;
-    let fields = builder.schema().fields().clone();
-    let wanted: Vec<usize> = (0..fields.len()).filter(|i| table.column(fields[*i].name()).is_some()).collect();
-    let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
+    let by_row = row.is_some();
+    let opened = door::table::open(path, REMEDY, Limit::Table, |name| table.column(name).is_some() || (by_row && name == ROW))?;
+    let Opened { mut builder, mut allowance } = opened;
     if let Some(row) = row {
-        let place = fields.iter().position(|f| f.name() == "row").ok_or_else(|| bad("lacks the column `row`".into()))?;
+        let place = builder.schema().fields().iter().position(|f| f.name() == ROW).ok_or_else(|| bad("lacks the column `row`".into()))?;
         let only = ProjectionMask::roots(builder.parquet_schema(), [place]);
         let keep = ArrowPredicateFn::new(only, move |batch| {
             let column = batch.column(0).as_any().downcast_ref::<Int64Array>();
@@ -58,8 +56,15 @@ fn read(path: &Path, mut table: Table, row: Option<usize>) -> Result<Table> {
         });
         builder = builder.with_row_filter(RowFilter::new(vec![Box::new(keep)]));
     }
-    for batch in builder.with_projection(mask).build().map_err(|e| bad(e.to_string()))? {
+    let mut rows = 0u64;
+    for batch in builder.build().map_err(|e| bad(e.to_string()))? {
         let batch = batch.map_err(|e| bad(e.to_string()))?;
+        rows += batch.num_rows() as u64;
+        if by_row && rows > Limit::ExampleRows.value() {
+            return Err(Limit::ExampleRows.exceeded(path));
+        }
+        allowance.take(&batch, width, path)?;
+        door::table::check_cells(&batch, path)?;
         for (name, column) in &mut table.columns {
             let array = batch.column_by_name(name).ok_or_else(|| bad(format!("lacks the column `{name}`")))?;
             if !column.append(array) {

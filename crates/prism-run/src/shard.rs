@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::door::limits::{Limit, RAISE};
 use crate::{Error, Result};
 
 /// The word for no sharding at all.
@@ -93,8 +94,11 @@ impl FromStr for Shard {
         if text == ALL {
             return Ok(Self::WHOLE);
         }
-        let parts = text.split_once('/').and_then(|(number, count)| Some((number.parse().ok()?, count.parse().ok()?)));
+        let parts = text.split_once('/').and_then(|(number, count)| Some((number.parse().ok()?, count.parse::<usize>().ok()?)));
         match parts {
+            Some((_, count)) if count > Limit::Shards.size() => {
+                Err(Error::Value { what: "shard", value: text.into(), cause: Limit::Shards.cause(), remedy: RAISE.into() })
+            }
             Some((number, count)) if (1..=count).contains(&number) => Ok(Self { number, count }),
             _ => Err(Error::Value {
                 what: "shard",
@@ -134,6 +138,7 @@ mod tests {
         }
         assert_eq!("1/1".parse::<Shard>().unwrap(), Shard::WHOLE);
         assert_eq!("all".parse::<Shard>().unwrap().to_string(), "all");
+        assert!("1/4000000000".parse::<Shard>().unwrap_err().to_string().contains("shards of a run"));
         for bad in ["", "2", "0/4", "5/4", "1/0", "a/b", "-1/2", "1/2/3"] {
             assert!(bad.parse::<Shard>().unwrap_err().to_string().contains("2/8"), "{bad}");
         }

@@ -5,9 +5,10 @@ use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
 use crate::contained::contained;
+use crate::door::{self, Limit, table::Allowance, table::Opened};
 use crate::table::{Row, Table, properties};
 use crate::{Error, Result};
 
@@ -69,7 +70,7 @@ impl<R: Row> RowWriter<R> {
 }
 
 fn unwritten(path: &Path, error: impl std::fmt::Display) -> Error {
-    Error::content(path, format!("cannot be written: {error}"), "make room on the disk and run the same command again")
+    Error::io("cannot write", path, std::io::Error::other(error.to_string()))
 }
 
 /// Reads a table's rows in their order.
@@ -79,32 +80,50 @@ pub struct RowReader<R> {
     held: Table,
     next: usize,
     over: bool,
+    /// What all rows together may take; absent where they pass one after the other.
+    allowance: Option<Allowance>,
     rows: PhantomData<R>,
 }
 
 impl<R: Row> RowReader<R> {
-    /// Opens the file.
+    /// Opens the file for rows that pass one after the other.
     ///
     /// # Errors
-    /// [`Error::Io`] or [`Error::Content`] when it is absent or not parquet.
+    /// [`Error::Io`] or [`Error::Content`] when it is absent, not parquet, or beyond the limits.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::opened(path, Limit::Table, false)
+    }
+
+    /// Opens the file for rows that are kept together, which may take `most`.
+    ///
+    /// # Errors
+    /// As [`RowReader::open`].
+    pub(crate) fn whole(path: &Path, most: Limit) -> Result<Self> {
+        Self::opened(path, most, true)
+    }
+
+    fn opened(path: &Path, most: Limit, kept: bool) -> Result<Self> {
         contained(path, REMEDY, || {
-            let file = File::open(path).map_err(|e| Error::io("cannot read", path, e))?;
-            let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| damaged(path, e))?;
+            let Opened { builder, allowance } = door::table::open(path, REMEDY, most, |_| true)?;
             let held = Table::of_schema(builder.schema(), path)?;
-            let batches = builder.with_batch_size(BATCH).build().map_err(|e| damaged(path, e))?;
-            Ok(Self { path: path.to_path_buf(), batches, held, next: 0, over: false, rows: PhantomData })
+            let batches = builder.build().map_err(|e| damaged(path, e))?;
+            let allowance = kept.then_some(allowance);
+            Ok(Self { path: path.to_path_buf(), batches, held, next: 0, over: false, allowance, rows: PhantomData })
         })
     }
 
     /// The next batch; whether there was one.
     fn fill(&mut self) -> Result<bool> {
-        let (path, batches, held) = (&self.path, &mut self.batches, &mut self.held);
+        let (path, batches, held, allowance) = (&self.path, &mut self.batches, &mut self.held, &mut self.allowance);
         self.next = 0;
         contained(path, REMEDY, || {
             held.clear();
             let Some(batch) = batches.next() else { return Ok(false) };
-            held.append(&batch.map_err(|e| damaged(path, e))?, path)?;
+            let batch = batch.map_err(|e| damaged(path, e))?;
+            if let Some(allowance) = allowance {
+                allowance.take(&batch, size_of::<R>(), path)?;
+            }
+            held.append(&batch, path)?;
             Ok(true)
         })
     }

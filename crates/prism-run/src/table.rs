@@ -4,7 +4,6 @@
 //! types and both directions follow from it. Written without time stamps, so the
 //! same rows give the same bytes.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,11 +12,11 @@ use arrow::array::{Float64Builder, Int64Builder, ListBuilder, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 
 use crate::contained::contained;
+use crate::door::{self, Limit, table::Opened};
 use crate::stream::RowReader;
 use crate::{Error, Result, folder};
 
@@ -404,6 +403,7 @@ impl Table {
 
     /// Appends a file's rows.
     pub(crate) fn append(&mut self, batch: &RecordBatch, path: &Path) -> Result<()> {
+        door::table::check_cells(batch, path)?;
         for ((name, column), array) in self.columns.iter_mut().zip(batch.columns()) {
             if !column.append(array) {
                 return Err(Error::content(path, format!("column `{name}` changed its type"), DAMAGED));
@@ -440,12 +440,13 @@ impl Table {
     }
 
     fn read_columns(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::io("cannot read", path, e))?;
         let bad = |e: String| Error::content(path, e, DAMAGED);
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| bad(e.to_string()))?;
+        let Opened { builder, mut allowance } = door::table::open(path, DAMAGED, Limit::Table, |_| true)?;
         let mut table = Self::of_schema(builder.schema(), path)?;
         for batch in builder.build().map_err(|e| bad(e.to_string()))? {
-            table.append(&batch.map_err(|e| bad(e.to_string()))?, path)?;
+            let batch = batch.map_err(|e| bad(e.to_string()))?;
+            allowance.take(&batch, 0, path)?;
+            table.append(&batch, path)?;
         }
         Ok(table)
     }
@@ -473,7 +474,20 @@ pub fn write_rows<R: Row>(path: &Path, rows: impl IntoIterator<Item = R>) -> Res
 /// # Errors
 /// As [`Table::read`], and [`Error::Content`] naming the column that is absent or wrong.
 pub fn read_rows<R: Row>(path: &Path) -> Result<Vec<R>> {
-    RowReader::open(path)?.collect()
+    RowReader::whole(path, Limit::Table)?.collect()
+}
+
+/// Reads a table of findings back into rows: few, and small.
+///
+/// # Errors
+/// As [`read_rows`], and [`Error::Content`] when it has more rows than findings have.
+pub fn read_findings<R: Row>(path: &Path) -> Result<Vec<R>> {
+    let mut reader = RowReader::whole(path, Limit::FindingTable)?;
+    let rows = reader.by_ref().take(Limit::FindingRows.size()).collect::<Result<Vec<R>>>()?;
+    if reader.next().is_some() {
+        return Err(Limit::FindingRows.exceeded(path));
+    }
+    Ok(rows)
 }
 
 #[cfg(test)]

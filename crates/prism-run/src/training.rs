@@ -39,6 +39,7 @@ pub struct TrainingRecord {
     /// Position in the corpus, from 0; unique.
     pub row: usize,
     /// Image files, absolute or relative to the working directory.
+    #[serde(serialize_with = "crate::as_text::all")]
     pub images: Vec<PathBuf>,
     /// The turns in order.
     pub turns: Vec<Turn>,

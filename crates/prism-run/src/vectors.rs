@@ -4,12 +4,12 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, Metadata, TensorInfo, TensorView, View};
 
+use crate::door::{self, Limit};
 use crate::{Error, Result, folder};
 
 /// Rows of one position: which examples, and their vectors.
@@ -92,17 +92,20 @@ impl Open {
     fn at(path: &Path) -> Result<Self> {
         let unread = |e| Error::io("cannot read", path, e);
         let bad = |cause: String| Error::content(path, cause, REMEDY);
-        let mut file = File::open(path).map_err(unread)?;
+        let mut file = door::open(path)?;
         let size = file.metadata().map_err(unread)?.len();
         let mut length = [0; 8];
         file.read_exact(&mut length).map_err(|_| bad("is shorter than any of its kind".into()))?;
         let length = u64::from_le_bytes(length);
         let data = length.checked_add(8).filter(|data| *data <= size).ok_or_else(|| bad("its header is cut off".into()))?;
+        if length > Limit::TensorHeader.value() {
+            return Err(Limit::TensorHeader.exceeded(path));
+        }
         let mut header = vec![0; length as usize];
         file.read_exact(&mut header).map_err(unread)?;
         let header: Metadata = serde_json::from_slice(&header).map_err(|e| bad(format!("its header: {e}")))?;
         if data.checked_add(header.data_len() as u64) != Some(size) {
-            return Err(bad("its tensors are cut off, or something stands behind them".into()));
+            return Err(bad("its tensors are cut off, or something stands after them".into()));
         }
         Ok(Self { path: path.to_path_buf(), header, data })
     }
@@ -124,10 +127,8 @@ impl Open {
     fn bytes(&self, info: &TensorInfo) -> Result<Vec<u8>> {
         let (from, to) = info.data_offsets;
         let mut bytes = vec![0; to.saturating_sub(from)];
-        let read = File::open(&self.path).and_then(|mut file| {
-            file.seek(SeekFrom::Start(self.data + from as u64))?;
-            file.read_exact(&mut bytes)
-        });
+        let mut file = door::open(&self.path)?;
+        let read = file.seek(SeekFrom::Start(self.data + from as u64)).and_then(|_| file.read_exact(&mut bytes));
         read.map_err(|e| Error::io("cannot read", &self.path, e))?;
         Ok(bytes)
     }
@@ -189,7 +190,7 @@ pub fn merge(paths: &[PathBuf], to: &Path) -> Result<()> {
     let written = safetensors::serialize_to_file(shapes.iter().flat_map(both), None, to);
     match failure.take() {
         Some(error) => return Err(error),
-        None => written.map_err(|e| Error::content(to, e.to_string(), "make room on the disk and run the same command again"))?,
+        None => written.map_err(|e| Error::unsaved(to, e))?,
     }
     folder::usual_permissions(to)
 }

@@ -60,7 +60,7 @@ impl Log {
             Err(e) => return Err(Error::io("cannot read", path, e)),
         };
         prism_run::folder::write_atomic(path, kept.as_bytes())?;
-        let file = OpenOptions::new().append(true).open(path).map_err(|e| Error::io("cannot open", path, e))?;
+        let file = OpenOptions::new().append(true).open(path).map_err(|e| Error::io("cannot write", path, e))?;
         Ok(Self { path: path.to_path_buf(), file })
     }
 
@@ -72,6 +72,14 @@ impl Log {
         let mut line = serde_json::to_string(step).map_err(|e| Error::content(&self.path, e.to_string(), "report this as a bug"))?;
         line.push('\n');
         self.file.write_all(line.as_bytes()).map_err(|e| Error::io("cannot write", &self.path, e))
+    }
+
+    /// Hands what was written to the disk: the log must reach there as far as a checkpoint does.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_data().map_err(|e| Error::io("cannot write", &self.path, e))
     }
 }
 

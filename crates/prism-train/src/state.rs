@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use prism_run::Variant;
+use prism_run::{Variant, folder};
 use serde::{Deserialize, Serialize};
 
 use crate::config::TrainConfig;
@@ -73,7 +73,7 @@ impl TrainerState {
         let path = folder.join(FILE);
         let mut text = serde_json::to_string_pretty(self).map_err(|e| Error::content(&path, e.to_string(), "report this as a bug"))?;
         text.push('\n');
-        std::fs::write(&path, text).map_err(|e| Error::io("cannot write", &path, e))
+        Ok(folder::write_atomic(&path, text.as_bytes())?)
     }
 
     /// Reads the state of a checkpoint folder.
@@ -197,8 +197,8 @@ pub fn prune(run: &Path, keep: usize, spared: &[usize]) -> Result<()> {
     steps.retain(|s| !spared.contains(s));
     let surplus = if keep == 0 { 0 } else { steps.len().saturating_sub(keep) };
     for step in &steps[..surplus] {
-        let folder = checkpoint_folder(run, *step);
-        std::fs::remove_dir_all(&folder).map_err(|e| Error::io("cannot remove", &folder, e))?;
+        // At once: half a checkpoint would be gone on from.
+        folder::remove(&checkpoint_folder(run, *step))?;
     }
     Ok(())
 }

@@ -257,6 +257,7 @@ impl<'a> Training<'a> {
         task.save(partial.path())?;
         self.optimizer.save(partial.path())?;
         state.save(partial.path())?;
+        self.log.sync()?;
         partial.finish()?;
         state::prune(self.around.folder, self.config.keep, &self.config.checkpoints_at)?;
         Ok(target)

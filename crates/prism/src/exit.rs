@@ -9,7 +9,9 @@ pub enum ExitStatus {
     Success,
     /// Something failed that is not the input's fault.
     Failure,
-    /// An input was refused: file, data, recipe or checkpoint. (2 is the command line's.)
+    /// The command line was not understood.
+    CommandLine,
+    /// An input was refused: file, data, recipe or checkpoint.
     Input,
     /// It ran, but no latent block opened: nothing can be said about latents.
     NoLatents,
@@ -23,6 +25,7 @@ impl ExitStatus {
         match self {
             ExitStatus::Success => 0,
             ExitStatus::Failure => 1,
+            ExitStatus::CommandLine => 2,
             ExitStatus::Input => 3,
             ExitStatus::NoLatents => 4,
             ExitStatus::Interrupted => 130,
@@ -79,6 +82,8 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<ExitStatus> {
 fn of_run(error: &prism_run::Error) -> ExitStatus {
     match error {
         prism_run::Error::Interrupted => ExitStatus::Interrupted,
+        // Later the same command may be right.
+        prism_run::Error::Busy { .. } => ExitStatus::Failure,
         error if error.is_write_failure() => ExitStatus::Failure,
         _ => ExitStatus::Input,
     }
@@ -118,6 +123,15 @@ mod tests {
         };
         assert_eq!(of("cannot write"), ExitStatus::Failure);
         assert_eq!(of("cannot create folder"), ExitStatus::Failure);
-        assert_eq!(of("cannot read"), ExitStatus::Input);
+        // Whatever was being done: no reading fills a disk.
+        assert_eq!(of("cannot open"), ExitStatus::Failure);
+        let error = prism_run::Error::io("cannot read", Path::new("x"), std::io::ErrorKind::NotFound.into());
+        assert_eq!(status_of(&prism_train::Error::Run(error).into()), ExitStatus::Input);
+    }
+
+    #[test]
+    fn a_folder_that_another_writes_is_no_inputs_fault() {
+        let busy = prism_run::Error::Busy { path: "run".into(), holder: "process 1 on x".into() };
+        assert_eq!(status_of(&busy.into()), ExitStatus::Failure);
     }
 }

@@ -13,12 +13,16 @@ pub mod printer;
 pub mod provenance;
 pub mod signals;
 
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
 use clap::Parser;
 
 use exit::ExitStatus;
 use hardware::Hardware;
 use printer::Printer;
 use prism_run::Cancel;
+use prism_run::lock::{Claim, Lock};
 
 /// What every command is given besides its own arguments.
 pub struct Context {
@@ -30,18 +34,64 @@ pub struct Context {
     pub cancel: Cancel,
 }
 
+impl Context {
+    /// Makes a run folder this command's to write, until what is returned is dropped. To be called
+    /// before anything in the folder is looked at.
+    ///
+    /// # Errors
+    /// As [`Lock::take`].
+    pub fn lock(&self, folder: &Path) -> prism_run::Result<Lock> {
+        self.claiming(|claim| Lock::take(folder, claim))
+    }
+
+    /// The same for a folder that is replaced as a whole.
+    ///
+    /// # Errors
+    /// As [`Lock::take_beside`].
+    pub fn lock_beside(&self, target: &Path) -> prism_run::Result<Lock> {
+        self.claiming(|claim| Lock::take_beside(target, claim))
+    }
+
+    fn claiming(&self, take: impl FnOnce(&Claim<'_>) -> prism_run::Result<Lock>) -> prism_run::Result<Lock> {
+        let (command, since) = (provenance::command().join(" "), provenance::now());
+        take(&Claim { command: &command, since: &since, progress: &self.printer, cancel: &self.cancel })
+    }
+}
+
 /// Parses the command line, runs the command, and tells how it ended.
 pub fn run() -> ExitStatus {
     prism_run::contained::hush();
-    let arguments = cli::Arguments::parse();
+    let arguments = match cli::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(told) => return usage(&told),
+    };
+    if let Some(factor) = arguments.global.limits {
+        prism_run::door::raise(factor);
+    }
     let printer = Printer::new(arguments.global.quiet, arguments.global.json);
-    match prepare(&arguments.global, printer).and_then(|context| commands::run(arguments.command, &context)) {
-        Ok(status) => status,
-        Err(error) => {
-            let status = exit::status_of(&error);
-            eprintln!("{}: {}", if status == ExitStatus::Interrupted { "stopped" } else { "error" }, chain(&error));
-            status
+    let ended = prepare(&arguments.global, printer).and_then(|context| {
+        let status = commands::run(arguments.command, &context)?;
+        // What nobody can read was not done.
+        context.printer.check()?;
+        Ok(status)
+    });
+    ended.unwrap_or_else(|error| {
+        let status = exit::status_of(&error);
+        printer::tell(&format!("{}: {}", if status == ExitStatus::Interrupted { "stopped" } else { "error" }, chain(&error)));
+        status
+    })
+}
+
+/// Prints the help or the version that was asked for, or what is wrong with the command line.
+fn usage(told: &clap::Error) -> ExitStatus {
+    let printed = told.print().and_then(|()| std::io::stdout().flush());
+    match printed {
+        _ if told.use_stderr() => ExitStatus::CommandLine,
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            printer::tell(&format!("error: cannot write to the output: {error}"));
+            ExitStatus::Failure
         }
+        _ => ExitStatus::Success,
     }
 }
 

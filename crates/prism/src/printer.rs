@@ -1,12 +1,17 @@
 //! Every byte of output passes here: results on stdout, narration on stderr.
+//!
+//! What would steer a terminal is written out ([`prism_run::shown`]), whatever file it came from, and
+//! a result that could not be written is kept as a failure of the command.
 
-use std::io::{IsTerminal, Write};
-use std::sync::Mutex;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use prism_report::terminal::sparkline::sparkline;
+use prism_report::terminal::{Look, Screen};
 use prism_run::Progress;
+use prism_run::shown::{self, shown, shown_lines};
 use serde::Serialize;
 
 /// Decides what is printed where.
@@ -16,7 +21,14 @@ pub struct Printer {
     json: bool,
     terminal: bool,
     bar: Mutex<Bar>,
+    /// The first result that could not be written.
+    unwritten: Mutex<Option<io::Error>>,
 }
+
+/// A result that could not be written where it was to go.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write to the output: {0}; make room there, or send it elsewhere")]
+pub struct Unwritten(#[source] io::Error);
 
 #[derive(Debug)]
 struct Bar {
@@ -53,7 +65,7 @@ impl Printer {
             stage: String::new(),
             measured: Vec::new(),
         };
-        Self { quiet, json, terminal: std::io::stderr().is_terminal(), bar: Mutex::new(bar) }
+        Self { quiet, json, terminal: io::stderr().is_terminal(), bar: Mutex::new(bar), unwritten: Mutex::new(None) }
     }
 
     /// Whether results are wanted as JSON.
@@ -64,7 +76,14 @@ impl Printer {
     /// A result for people; nothing with `--json`.
     pub fn result(&self, text: &str) {
         if !self.json {
-            put(&mut std::io::stdout().lock(), text);
+            self.write(&shown_lines(text));
+        }
+    }
+
+    /// A screen for people, which has its data written out itself, and may have bold headings.
+    pub fn screen(&self, screen: &Screen, look: Look) {
+        if !self.json {
+            self.write(screen.text(look).trim_end());
         }
     }
 
@@ -74,9 +93,27 @@ impl Printer {
     /// When the value cannot be written as JSON.
     pub fn result_json<T: Serialize>(&self, value: &T) -> anyhow::Result<()> {
         if self.json {
-            put(&mut std::io::stdout().lock(), &serde_json::to_string(value)?);
+            self.write(&shown::json(&serde_json::to_string(value)?));
         }
         Ok(())
+    }
+
+    fn write(&self, text: &str) {
+        if let Err(error) = to_stdout(text) {
+            self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
+    }
+
+    /// Refuses to call a command done whose results did not all reach the output. A pipe that its
+    /// reader closed is the reader's choice.
+    ///
+    /// # Errors
+    /// The first failure.
+    pub fn check(&self) -> Result<(), Unwritten> {
+        match self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(error) if error.kind() != ErrorKind::BrokenPipe => Err(Unwritten(error)),
+            _ => Ok(()),
+        }
     }
 
     /// Narration on stderr.
@@ -86,8 +123,8 @@ impl Printer {
         }
         let guard = self.lock();
         match &guard.drawn {
-            Some(bar) => bar.println(text),
-            None => put(&mut std::io::stderr().lock(), text),
+            Some(bar) => bar.println(shown_lines(text)),
+            None => tell(text),
         }
     }
 
@@ -101,13 +138,13 @@ impl Printer {
         let text = format!("warning: {text}");
         let guard = self.lock();
         match &guard.drawn {
-            Some(bar) => bar.println(text),
-            None => put(&mut std::io::stderr().lock(), &text),
+            Some(bar) => bar.println(shown_lines(&text)),
+            None => tell(&text),
         }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Bar> {
-        self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.bar.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -123,9 +160,18 @@ fn rate(per_second: f64) -> String {
     format!("{per_second:.digits$}/s")
 }
 
-/// A closed pipe on the reading side is the reader's choice, not an error.
-fn put(out: &mut dyn Write, text: &str) {
-    let _ = writeln!(out, "{text}");
+/// A text on stdout as it is, and a line feed; it has reached the output when this returns.
+///
+/// # Errors
+/// When it has not.
+fn to_stdout(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush())
+}
+
+/// A text on stderr, whatever becomes of it: there is nobody to tell that it could not be told.
+pub fn tell(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", shown_lines(text));
 }
 
 impl Progress for Printer {
@@ -148,14 +194,11 @@ impl Progress for Printer {
             });
             let drawn =
                 ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(5)).with_style(style).with_position(done);
-            drawn.set_message(format!("{}{}", bar.stage, bar.what));
+            drawn.set_message(shown(&format!("{}{}", bar.stage, bar.what)).into_owned());
             drawn.reset_eta();
             bar.drawn = Some(drawn);
         } else {
-            put(
-                &mut std::io::stderr().lock(),
-                &format!("{what}: {total} {unit}{}", if done > 0 { format!(", {done} done before") } else { String::new() }),
-            );
+            tell(&format!("{what}: {total} {unit}{}", if done > 0 { format!(", {done} done before") } else { String::new() }));
         }
     }
 
@@ -170,7 +213,7 @@ impl Progress for Printer {
             let rate = (bar.done - bar.skipped) as f64 / seconds.max(1e-9);
             let left = (bar.total.saturating_sub(bar.done)) as f64 / rate.max(1e-9);
             let line = format!("{}: {}/{} {}, {rate:.1}/s, eta {left:.0} s {}", bar.what, bar.done, bar.total, bar.unit, bar.note);
-            put(&mut std::io::stderr().lock(), line.trim_end());
+            tell(line.trim_end());
         }
     }
 
@@ -178,7 +221,7 @@ impl Progress for Printer {
         let mut bar = self.lock();
         bar.note = text.into();
         if let Some(drawn) = &bar.drawn {
-            drawn.set_prefix(format!("{text} {}", sparkline(&bar.measured, SPARKLINE)));
+            drawn.set_prefix(format!("{} {}", shown(text), sparkline(&bar.measured, SPARKLINE)));
         }
     }
 
@@ -198,7 +241,7 @@ impl Progress for Printer {
         if !self.quiet {
             let line =
                 format!("{}: {} {} in {:.1} s {}", bar.what, bar.done - bar.skipped, bar.unit, bar.begun.elapsed().as_secs_f64(), bar.note);
-            put(&mut std::io::stderr().lock(), line.trim_end());
+            tell(line.trim_end());
         }
     }
 

@@ -7,6 +7,7 @@ use prism_data::Benchmark;
 use prism_run::folder;
 use prism_run::manifest::{Manifest, SCHEMA};
 
+use crate::exit::Refused;
 use crate::hardware::Hardware;
 
 /// A manifest with everything the process knows about itself.
@@ -19,7 +20,7 @@ pub fn manifest(kind: &str, hardware: &Hardware) -> Manifest {
         name: None,
         seed: None,
         benchmark: None,
-        command: std::env::args().collect(),
+        command: command(),
         commit: env!("PRISM_COMMIT").into(),
         host: host(),
         device: hardware.device_line(),
@@ -27,10 +28,28 @@ pub fn manifest(kind: &str, hardware: &Hardware) -> Manifest {
         threads: hardware.threads,
         inputs: BTreeMap::new(),
         outcomes: BTreeMap::new(),
+        causes: BTreeMap::new(),
         settings: BTreeMap::new(),
         started: now(),
         ended: None,
     }
+}
+
+/// What was typed. An argument may hold any bytes: what is not UTF-8 in it is replaced.
+pub fn command() -> Vec<String> {
+    std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect()
+}
+
+/// Refuses a path that a file of a run is to hold and cannot: such files are UTF-8.
+///
+/// # Errors
+/// When it is not UTF-8.
+pub fn check_text(path: &Path) -> anyhow::Result<()> {
+    if path.to_str().is_some() {
+        return Ok(());
+    }
+    let remedy = "rename it, or name it by a link that is";
+    anyhow::bail!(Refused(format!("{}: this path is not UTF-8, and is to stand in a file that is; {remedy}", path.display())))
 }
 
 /// UTC now, RFC 3339.
@@ -85,9 +104,5 @@ pub fn hash_images<'a>(manifest: &mut Manifest, images: impl Iterator<Item = &'a
 
 /// The name of this machine.
 pub fn host() -> String {
-    std::fs::read_to_string("/etc/hostname")
-        .map(|s| s.trim().to_string())
-        .ok()
-        .filter(|s| !s.is_empty())
-        .unwrap_or_else(|| "unknown".into())
+    prism_run::lock::host()
 }

@@ -232,10 +232,21 @@ fn another_run_does_not_replace_a_finished_one_unless_told_to() {
     assert_eq!(bench.recorded(), first);
     fs::rename(bench.path("moved"), bench.path("base")).unwrap();
     bench.kept_unless_overwritten(&["--dtype", "bf16", "--limit", "3"], "limit: null there, 3 asked for");
-    // Without its manifest nobody knows whose the records are.
-    fs::remove_file(bench.path("run/run.json")).unwrap();
-    let output = bench.audit_with(&["--overwrite"]);
-    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+    // Without its manifest nobody knows whose the records are; they may be replaced if that is asked for.
+    let spoils: [fn(&Path); 2] = [|path| fs::remove_file(path).unwrap(), |path| fs::write(path, "{").unwrap()];
+    for spoil in spoils {
+        spoil(&bench.path("run/run.json"));
+        assert_eq!(bench.audit_with(&[]).status.code(), Some(3));
+        let output = bench.audit_with(&["--overwrite"]);
+        assert_eq!(output.status.code(), Some(4), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    // What is no run's by its files is never replaced.
+    fs::create_dir_all(bench.path("mine/records")).unwrap();
+    fs::write(bench.path("mine/records/taxes.txt"), "mine").unwrap();
+    let (base, mine) = (bench.text("base"), bench.text("mine"));
+    let arguments = ["audit", "--checkpoint", &base, "--benchmark", &benchmark, "--out", &mine, "--overwrite"];
+    assert_eq!(prism(&arguments).status.code(), Some(3));
+    assert_eq!(fs::read_to_string(bench.path("mine/records/taxes.txt")).unwrap(), "mine");
 }
 
 #[test]

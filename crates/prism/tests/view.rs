@@ -23,9 +23,9 @@ fn begun(run: &Path) {
     std::fs::write(run.join("run.json"), manifest.to_string()).unwrap();
 }
 
-fn get(port: u64, path: &str) -> String {
+fn get(port: u64, path: &str, header: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", u16::try_from(port).unwrap())).unwrap();
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\n{header}Connection: close\r\n\r\n").as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
@@ -52,11 +52,20 @@ fn it_says_where_it_is_and_ctrl_c_ends_it_with_0() {
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let told: serde_json::Value = serde_json::from_str(&line).unwrap();
     let port = told["port"].as_u64().unwrap();
-    assert_eq!((told["url"].as_str().unwrap(), told["runs"].as_u64()), (format!("http://localhost:{port}/").as_str(), Some(1)));
+    let token = told["token"].as_str().unwrap().to_string();
+    assert_eq!(token.len(), 32, "128 bits");
+    assert_eq!(
+        (told["url"].as_str().unwrap(), told["runs"].as_u64()),
+        (format!("http://127.0.0.1:{port}/?token={token}").as_str(), Some(1))
+    );
+    // The address that is printed leads in, and without its token nothing does.
+    assert!(get(port, &format!("/?token={token}"), "").contains(&format!("set-cookie: prism-{port}={token}; ")));
+    assert!(get(port, "/", "").starts_with("HTTP/1.1 403"));
+    let get = |path: &str| get(port, path, &format!("Authorization: Bearer {token}\r\n"));
     // A run that has only begun is listed and says what it lacks.
-    assert!(get(port, "/").contains("no findings yet"));
-    assert!(get(port, "/runs/study-seed-42-lvr").contains("No findings"));
-    let lacking = get(port, "/runs/study-seed-42-lvr/examples");
+    assert!(get("/").contains("no findings yet"));
+    assert!(get("/runs/study-seed-42-lvr").contains("No findings"));
+    let lacking = get("/runs/study-seed-42-lvr/examples");
     assert!(lacking.contains("could not be read") && lacking.contains("examples.parquet"), "{lacking}");
     // A connection left open does not hold it.
     let _idle = TcpStream::connect(("127.0.0.1", u16::try_from(port).unwrap())).unwrap();
@@ -64,7 +73,8 @@ fn it_says_where_it_is_and_ctrl_c_ends_it_with_0() {
     assert_eq!(ended(&mut child), Some(0));
     let mut narration = String::new();
     child.stderr.take().unwrap().read_to_string(&mut narration).unwrap();
-    assert!(narration.contains(&format!("ssh -L {port}:localhost:{port} ")), "{narration}");
+    assert!(narration.contains(&format!("ssh -L {port}:127.0.0.1:{port} ")), "{narration}");
+    assert!(!narration.contains(&token), "the token is a result, and stands in no log of the narration");
 }
 
 #[test]

@@ -34,9 +34,12 @@ table_row! {
         pub changed_answers: usize,
         /// Their share.
         pub changed: Option<f64>,
-        /// One-sided upper bound of that share at `1 - alpha` (Clopper and Pearson). Where examples form clusters, of the same
-        /// share among as many independent examples as the clusters are worth: n squared over the sum of their squared sizes.
+        /// One-sided upper bound of that share at `1 - alpha` (Clopper and Pearson), of the same share among
+        /// `changed_worth` independent examples; the largest over fewer changed answers.
         pub changed_bound: Option<f64>,
+        /// Independent examples that the bound counts: with clusters n squared over the sum of their squared sizes, with
+        /// shared donors no more than the agreement of answers with one donor leaves.
+        pub changed_worth: Option<f64>,
         /// Examples whose generated tokens differ.
         pub outputs_changed: usize,
         /// Root mean square distance of what was put in from the same example's clean latents, each dimension over its

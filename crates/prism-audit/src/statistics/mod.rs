@@ -19,6 +19,7 @@ pub mod normal;
 pub mod percentile;
 pub mod permutation;
 pub mod random_effects;
+pub mod shared;
 pub mod sign_flip;
 pub mod student;
 pub mod tost;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::measure::{Compared, change, changed_bound};
+use super::measure::{Compared, change, changed};
 use crate::AuditSettings;
 use crate::clusters::Clusters;
 use crate::findings::CategoryFinding;
@@ -54,13 +54,13 @@ pub fn categories(branches: &[&Branch<'_>], clusters: &Clusters, settings: &Audi
 
 fn one(branch: &Branch<'_>, category: &str, pairs: &[&Pair<'_>], clusters: &Clusters, settings: &AuditSettings) -> CategoryFinding {
     let compared = Compared::of(pairs.iter().copied(), clusters, change);
-    let (changed_answers, bound) = changed_bound(pairs.iter().copied(), clusters, settings.alpha);
+    let changed = changed(pairs.iter().copied(), clusters, settings.alpha);
     CategoryFinding {
         intervention: branch.intervention,
         category: category.to_string(),
         examples: pairs.len(),
-        changed_answers,
-        changed_bound: bound,
+        changed_answers: changed.count,
+        changed_bound: changed.bound,
         gained: pairs.iter().filter(|p| gained(p)).count(),
         lost: pairs.iter().filter(|p| lost(p)).count(),
         delta: compared.delta(),

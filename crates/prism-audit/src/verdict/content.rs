@@ -142,18 +142,19 @@ fn needed(v: &VerdictFinding) -> Option<usize> {
     let smoothed = (v.changed_answers as f64 + 0.5) / (v.examples as f64 + 1.0);
     let by_bound = needed_for_unchanged(smoothed, v.margin, v.alpha, POWER);
     let discordance = (v.discordant as f64 + 1.0) / (v.examples as f64 + 2.0);
-    let sums = v.clusters.max(1) as f64 / v.examples.max(1) as f64;
-    let by_bound = by_bound.map(|n| (n as f64 / sums).ceil() as usize);
+    let worth = v.changed_worth.unwrap_or(v.examples as f64).max(1.0) / v.examples.max(1) as f64;
+    let by_bound = by_bound.map(|n| (n as f64 / worth).ceil() as usize);
     let by_equivalence = needed_for_equivalence(discordance, v.margin, v.alpha, POWER);
     Some(by_bound.map_or(by_equivalence, |n| n.min(by_equivalence)).max(v.examples + 1))
 }
 
-/// Examples of the whole benchmark of which the category would hold enough, at its share and at the clusters of the whole.
+/// Examples of the whole benchmark of which the category would hold enough, at its share and at what the examples of the whole are worth.
 fn needed_in_category(category: &CategoryFinding, decisive: &[&VerdictFinding], settings: &AuditSettings) -> Option<usize> {
     let smoothed = (category.changed_answers as f64 + 0.5) / (category.examples as f64 + 1.0);
     let here = needed_for_unchanged(smoothed, settings.category_margin, settings.alpha, POWER)?;
     let whole = decisive.iter().find(|v| v.intervention == category.intervention)?;
-    let (examples, clusters) = (whole.examples.max(1) as f64, whole.clusters.max(1) as f64);
-    let scaled = here as f64 * (examples / category.examples.max(1) as f64) * (examples / clusters);
+    let examples = whole.examples.max(1) as f64;
+    let worth = whole.changed_worth.unwrap_or(examples).max(1.0);
+    let scaled = here as f64 * (examples / category.examples.max(1) as f64) * (examples / worth);
     Some((scaled.ceil() as usize).max(whole.examples + 1))
 }

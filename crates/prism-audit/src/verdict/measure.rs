@@ -1,5 +1,7 @@
 //! The numbers of one intervention: everything its word rests on, and no word.
 
+use std::collections::BTreeMap;
+
 use prism_run::records::AnswerRow;
 use prism_run::{Effect, Family};
 
@@ -9,10 +11,10 @@ use crate::findings::VerdictFinding;
 use crate::lenient;
 use crate::pairs::{Branch, Pair, answer_changed, gained, lost, opened, right, unparsed};
 use crate::power::POWER;
-use crate::statistics::clopper_pearson::upper;
 use crate::statistics::cluster_robust::cluster_mean;
 use crate::statistics::equivalence::{Discordant, detectable_difference, equivalence_p, needed_for_equivalence};
 use crate::statistics::mcnemar::mcnemar_exact;
+use crate::statistics::shared::upper_shared;
 use crate::statistics::sign_flip::exact_of_counts;
 use crate::statistics::{Interval, normal};
 
@@ -21,15 +23,25 @@ pub struct Compared {
     counts: Discordant,
     sums: Vec<(f64, usize)>,
     joined: bool,
+    /// Sums by donor, where examples share any.
+    by_donor: Option<Vec<(f64, usize)>>,
 }
 
 impl Compared {
     /// Of the pairs that are wanted.
     pub fn of<'a>(pairs: impl Iterator<Item = &'a Pair<'a>>, clusters: &Clusters, change: impl Fn(&Pair<'_>) -> f64) -> Self {
-        let changes: Vec<(usize, f64)> = pairs.map(|p| (p.clean.row, change(p))).collect();
+        let mut donors = Donors::<f64>::default();
+        let changes: Vec<(usize, f64)> = pairs
+            .map(|pair| {
+                let change = change(pair);
+                donors.add(pair, change);
+                (pair.clean.row, change)
+            })
+            .collect();
         let count = |sign: f64| changes.iter().filter(|(_, c)| *c == sign).count();
         let counts = Discordant { n: changes.len(), gained: count(1.0), lost: count(-1.0) };
-        Self { counts, sums: clusters.sums(changes.iter().copied()), joined: clusters.joined_by().is_some() }
+        let by_donor = donors.are_shared().then(|| donors.groups());
+        Self { counts, sums: clusters.sums(changes.iter().copied()), joined: clusters.joined_by().is_some(), by_donor }
     }
 
     /// Exact p of a change, clusters flipped as a whole where there are any; absent without examples.
@@ -70,25 +82,79 @@ impl Compared {
         (self.counts.n > 0).then(|| seen.max(silent))
     }
 
-    /// Whether the change is shown to be inside the margin: score interval, exact p, and with clusters their interval.
+    /// Whether the change is shown to be inside the margin: score interval, exact p, and with clusters or shared donors their interval.
     fn is_equivalent(&self, margin: f64, alpha: f64) -> bool {
         let level = 1.0 - 2.0 * alpha;
         let inside = |i: Option<Interval>| i.is_some_and(|i| i.low > -margin && i.high < margin);
-        inside(self.counts.interval(level)) && inside(self.interval(level)) && self.equivalence_p(margin).is_some_and(|p| p < alpha)
+        let by_donor = match &self.by_donor {
+            Some(groups) if !self.is_silent() => inside(cluster_mean(groups).and_then(|m| m.interval(level))),
+            _ => true,
+        };
+        by_donor
+            && inside(self.counts.interval(level))
+            && inside(self.interval(level))
+            && self.equivalence_p(margin).is_some_and(|p| p < alpha)
     }
 }
 
-/// The number of changed answers, and the upper bound of their share. Where examples form clusters, as many
-/// independent ones are counted as the clusters are worth: n squared over the sum of their squared sizes.
-pub fn changed_bound<'a>(pairs: impl Iterator<Item = &'a Pair<'a>>, clusters: &Clusters, alpha: f64) -> (usize, Option<f64>) {
-    let changes: Vec<(usize, f64)> = pairs.map(|p| (p.clean.row, f64::from(u8::from(answer_changed(p))))).collect();
+/// Changed answers and the upper bound of their share.
+pub struct Changed {
+    /// Their number.
+    pub count: usize,
+    /// The bound; absent without examples.
+    pub bound: Option<f64>,
+    /// Independent answers that it counts.
+    pub worth: Option<f64>,
+}
+
+/// What changed among these pairs. Where examples form clusters, as many independent ones are counted as the
+/// clusters are worth: n squared over the sum of their squared sizes. Where they share donors, no more than
+/// the agreement of answers with one donor leaves ([`upper_shared`]).
+pub fn changed<'a>(pairs: impl Iterator<Item = &'a Pair<'a>>, clusters: &Clusters, alpha: f64) -> Changed {
+    let mut changes: Vec<(usize, f64)> = Vec::new();
+    let mut donors = Donors::<usize>::default();
+    for pair in pairs {
+        let change = answer_changed(pair);
+        changes.push((pair.clean.row, f64::from(u8::from(change))));
+        donors.add(pair, usize::from(change));
+    }
     let count = changes.iter().filter(|(_, c)| *c > 0.0).count();
     let n = changes.len() as f64;
     let worth = match clusters.joined_by() {
         None => n,
         Some(_) => n * n / clusters.sums(changes.iter().copied()).iter().map(|(_, size)| (size * size) as f64).sum::<f64>(),
     };
-    (count, if changes.is_empty() { None } else { upper(count as f64 / n * worth, worth, 1.0 - alpha) })
+    let found = if changes.is_empty() { None } else { upper_shared(&donors.groups(), worth, 1.0 - alpha) };
+    Changed { count, bound: found.map(|(bound, _)| bound), worth: found.map(|(_, worth)| worth) }
+}
+
+/// A sum over the examples of every donor; those without one stand for themselves.
+#[derive(Default)]
+struct Donors<T> {
+    of: BTreeMap<usize, (T, usize)>,
+    alone: Vec<(T, usize)>,
+}
+
+impl<T: Copy + std::ops::AddAssign + Default> Donors<T> {
+    fn add(&mut self, pair: &Pair<'_>, value: T) {
+        match pair.other.donor {
+            None => self.alone.push((value, 1)),
+            Some(donor) => {
+                let (sum, size) = self.of.entry(donor).or_default();
+                *sum += value;
+                *size += 1;
+            }
+        }
+    }
+
+    fn groups(&self) -> Vec<(T, usize)> {
+        self.of.values().chain(&self.alone).copied().collect()
+    }
+
+    /// Whether two examples have one donor.
+    fn are_shared(&self) -> bool {
+        self.of.values().any(|(_, size)| *size > 1)
+    }
 }
 
 /// -1, 0 or 1: what the intervention did to a right or wrong answer.
@@ -110,7 +176,7 @@ pub fn measure(branch: &Branch<'_>, clusters: &Clusters, settings: &AuditSetting
     let joined = clusters.joined_by().is_some();
     let robust = if joined { all.interval(1.0 - 2.0 * alpha) } else { None };
     let (choice_interval, lenient_interval) = (choice.interval(0.95), lenient.interval(0.95));
-    let (changed_answers, bound) = changed_bound(pairs.iter().copied(), clusters, alpha);
+    let changed = changed(pairs.iter().copied(), clusters, alpha);
     let some = counts.n > 0;
     let share = |k: usize| some.then(|| k as f64 / counts.n as f64);
     VerdictFinding {
@@ -126,9 +192,10 @@ pub fn measure(branch: &Branch<'_>, clusters: &Clusters, settings: &AuditSetting
         gained: counts.gained,
         lost: counts.lost,
         lost_unparsed: count(&|p| lost(p) && unparsed(p.other)),
-        changed_answers,
-        changed: share(changed_answers),
-        changed_bound: bound,
+        changed_answers: changed.count,
+        changed: share(changed.count),
+        changed_bound: changed.bound,
+        changed_worth: changed.worth,
         outputs_changed: count(&|p| p.clean.generated != p.other.generated),
         strength: strength(&pairs),
         strength_floor: settings.least_strength,

@@ -35,14 +35,14 @@ pub use family::{adjust, adjust_across, in_words};
 pub const OPENED: f64 = 0.8;
 
 /// Edition of the rule: raised with every change that can change a word, so that findings of an older one are made again.
-pub const EDITION: usize = 3;
+pub const EDITION: usize = 4;
 
 /// The rule, to be printed beside every verdict.
 pub const RULE: &str = "Every number reads the examples whose latent block opened in the clean run. First question: is what the block says used? \
 The declared content set decides, one family of tests. `used`: under at least one exchange accuracy falls by at least the margin (p below alpha after \
 Holm), and so it does among the answers parsed both ways (Holm). `misleading`: the same with the sign turned. `not used`: under every decisive \
 intervention, an exchange of vectors and one of keys and values among them and each strong enough, the share of answers whose letter or parse state \
-changes is below the margin by its one-sided 95 % Clopper-Pearson bound (counted by cluster where there are clusters), and no category of 20 examples or \
+changes is below the margin by its one-sided 95 % Clopper-Pearson bound (counted by cluster where there are clusters, and no higher than answers with one donor agree), and no category of 20 examples or \
 more hides a loss. `used without net effect`: not that, and accuracy and choice equivalent within the margin everywhere. `used in part`: so for the whole, \
 and a category loses under an exchange (Holm over categories). `undecided`: anything else. Nothing is called unused where the clean accuracy is not above a guess by question \
 type by twice the margin. Second question: is the block needed? The declared presence set decides, a family of its own; `remove` where it was run, `markers` (an opened, empty block) only where it was not. `needed`: without it accuracy \

@@ -21,6 +21,7 @@ pub fn example(row: usize, label: &str) -> ExampleRow {
         prompt_tokens: 10,
         visual_tokens: 4,
         outcome: Outcome::Scored,
+        cause: None,
         message: None,
     }
 }

@@ -95,6 +95,7 @@ impl Cell {
 
 /// The donor of every example. Where donors differ, some do nothing, and the others do more.
 pub struct Donors {
+    members: Vec<usize>,
     letters: Vec<usize>,
     potencies: Vec<f64>,
     alike: f64,
@@ -106,11 +107,16 @@ impl Donors {
         let pool: Vec<(usize, f64)> = (0..POOL).map(|_| (s.below(LETTERS.len()), s.uniform())).collect();
         let donor = |row: usize| {
             let first = s.below(POOL);
-            let other = (first..first + POOL).map(|at| pool[at % POOL]).find(|(letter, _)| *letter != gold(row));
-            other.unwrap_or(((gold(row) + 1) % LETTERS.len(), 0.0))
+            (first..first + POOL).map(|at| at % POOL).find(|at| pool[*at].0 != gold(row)).unwrap_or(first)
         };
-        let (letters, potencies) = (0..cell.n).map(donor).unzip();
-        Self { letters, potencies, alike: cell.alike }
+        let members: Vec<usize> = (0..cell.n).map(donor).collect();
+        let (letters, potencies) = members.iter().map(|at| pool[*at]).unzip();
+        Self { members, letters, potencies, alike: cell.alike }
+    }
+
+    /// The place in the pool of the donor of this example.
+    pub fn member(&self, row: usize) -> usize {
+        self.members[row]
     }
 
     /// The gold letter of the donor of this example, another than its own.
@@ -142,8 +148,8 @@ pub fn uniforms(s: &mut Stream, cell: Cell) -> Vec<f64> {
 }
 
 /// The letters of which this share cannot be parsed.
-pub fn unparsed(s: &mut Stream, cell: Cell, share: f64, letters: &[usize]) -> Vec<usize> {
-    let (donors, u) = (Donors::draw(s, cell), uniforms(s, cell));
+pub fn unparsed(s: &mut Stream, cell: Cell, donors: &Donors, share: f64, letters: &[usize]) -> Vec<usize> {
+    let u = uniforms(s, cell);
     letters.iter().enumerate().map(|(row, letter)| if donors.meets(row, u[row], share) { NONE } else { *letter }).collect()
 }
 
@@ -164,8 +170,8 @@ pub fn answers(intervention: Intervention, letters: &[usize]) -> Vec<AnswerRow> 
 }
 
 /// What becomes of these letters under the intervention at this place.
-fn under(s: &mut Stream, cell: Cell, truth: Truth, at: usize, letters: &[usize]) -> Vec<usize> {
-    let (donors, u, one) = (Donors::draw(s, cell), uniforms(s, cell), at == ONE);
+fn under(s: &mut Stream, cell: Cell, donors: &Donors, (truth, at): (Truth, usize), letters: &[usize]) -> Vec<usize> {
+    let (u, one) = (uniforms(s, cell), at == ONE);
     let share = |of: &dyn Fn(usize) -> bool| (0..cell.n).filter(|row| of(*row)).count().max(1) as f64 / cell.n as f64;
     let (right, parsed) = (share(&|row| letters[row] == gold(row)), share(&|row| letters[row] < NONE));
     let letter = |row: usize| {
@@ -205,17 +211,20 @@ pub fn judged(s: &mut Stream, cell: Cell, truth: Truth) -> Judged {
     // Where the truth is about the form it is drawn anew in every run; else it stays, and hides no change.
     let anew = matches!(truth, Truth::Nothing | Truth::FormLost | Truth::Repaired);
     let more = |what: bool| cell.unparsed + if what { 0.2 } else { 0.0 };
-    let clean = unparsed(s, Cell { alike: 0.0, ..cell }, more(matches!(truth, Truth::Repaired)), &letters);
+    let none = Donors::draw(s, Cell { alike: 0.0, ..cell });
+    let clean = unparsed(s, cell, &none, more(matches!(truth, Truth::Repaired)), &letters);
     let mut all = answers(Intervention::CLEAN, &clean);
     for (at, name) in NAMES.into_iter().enumerate() {
-        let cell = if at < EXCHANGES { cell } else { Cell { alike: 0.0, ..cell } };
+        let exchange = at < EXCHANGES;
+        let donors = Donors::draw(s, if exchange { cell } else { Cell { alike: 0.0, ..cell } });
         let said = if anew {
-            let letters = under(s, cell, truth, at, &letters);
-            unparsed(s, cell, more(matches!(truth, Truth::FormLost) && at == ONE), &letters)
+            let letters = under(s, cell, &donors, (truth, at), &letters);
+            unparsed(s, cell, &donors, more(matches!(truth, Truth::FormLost) && at == ONE), &letters)
         } else {
-            under(s, cell, truth, at, &clean)
+            under(s, cell, &donors, (truth, at), &clean)
         };
-        all.extend(answers(name.parse().unwrap(), &said));
+        let given = |answer: AnswerRow| AnswerRow { donor: exchange.then(|| donors.member(answer.row)), ..answer };
+        all.extend(answers(name.parse().unwrap(), &said).into_iter().map(given));
     }
     let branches = branches(Path::new("answers.parquet"), &examples, &all).unwrap();
     judge(&branches, &examples, &Clusters::of(&examples), &AuditSettings::default())

@@ -43,9 +43,14 @@ fn found(s: &mut Stream, cell: Cell) -> DonorFinding {
     let swapped: Vec<usize> = (0..cell.n).map(|row| if moved[row] < ANEW { again[row] } else { clean[row] }).collect();
     // Whether an answer can be parsed has nothing to do with its donor, nor with the other run.
     let form = Cell { alike: 0.0, ..cell };
-    let mut all = answers(Intervention::CLEAN, &unparsed(s, form, cell.unparsed, &clean));
-    let under = answers(swap, &unparsed(s, form, cell.unparsed, &swapped));
-    let labelled = |answer: AnswerRow| AnswerRow { donor_label: Some(LETTERS[pool.letter(answer.row)].into()), ..answer };
+    let none = Donors::draw(s, form);
+    let mut all = answers(Intervention::CLEAN, &unparsed(s, form, &none, cell.unparsed, &clean));
+    let under = answers(swap, &unparsed(s, form, &none, cell.unparsed, &swapped));
+    let labelled = |answer: AnswerRow| AnswerRow {
+        donor: Some(pool.member(answer.row)),
+        donor_label: Some(LETTERS[pool.letter(answer.row)].into()),
+        ..answer
+    };
     all.extend(under.into_iter().map(labelled));
     let examples = examples(cell, |_| "all");
     let branches = branches(Path::new("answers.parquet"), &examples, &all).unwrap();

@@ -45,8 +45,6 @@ pub enum Promise {
     AtMost(f64),
     /// The share is not below this.
     AtLeast(f64),
-    /// It is asked not to be above this, and known to be: told with its figures.
-    AskedAtMost(f64),
     /// It is asked not to be below this, and known to be: told with its figures.
     AskedAtLeast(f64),
     /// Nothing is asked of it, told with its figures.
@@ -71,7 +69,7 @@ impl Line {
         let high = upper(hits, of, QUANTILE).unwrap_or(1.0);
         match self.promise {
             Promise::Near(p) => low <= p + 0.02 && high >= p - 0.02,
-            Promise::AtMost(p) | Promise::AskedAtMost(p) => low <= p,
+            Promise::AtMost(p) => low <= p,
             Promise::AtLeast(p) | Promise::AskedAtLeast(p) => high >= p,
             Promise::Told => true,
         }
@@ -79,7 +77,7 @@ impl Line {
 
     /// Whether what is promised is kept. What is only asked is no promise.
     pub fn is_kept(&self) -> bool {
-        matches!(self.promise, Promise::AskedAtMost(_) | Promise::AskedAtLeast(_)) || self.is_within()
+        matches!(self.promise, Promise::AskedAtLeast(_)) || self.is_within()
     }
 }
 

@@ -4,7 +4,7 @@
 use prism_audit::verdict::Judged;
 use prism_run::{Effect, Verdict};
 
-use super::Promise::{AskedAtLeast, AskedAtMost, AtLeast, AtMost, Told};
+use super::Promise::{AskedAtLeast, AtLeast, AtMost, Told};
 use super::benchmarks::{Cell, Truth, judged};
 use super::{Line, Promise, count, each, pooled};
 
@@ -21,7 +21,7 @@ struct Row {
 /// The sizes of every error.
 const SIZES: &[usize] = &[191, 300, 600];
 
-const ROWS: [Row; 14] = [
+const ROWS: [Row; 13] = [
     Row { statistic: "load-bearing or misleading: nothing changes", truth: Truth::Nothing, event: loaded, sizes: SIZES, promise: rarely },
     Row {
         statistic: "load-bearing or misleading: a fifth lose their form under one exchange, 3 % turn each way in every run",
@@ -56,14 +56,7 @@ const ROWS: [Row; 14] = [
         truth: Truth::Loses(0.05),
         event: bypassed,
         sizes: SIZES,
-        promise: |cell| if counts_too_many(cell) { None } else { rarely(cell) },
-    },
-    Row {
-        statistic: "bypassed: one exchange costs exactly the margin, donors differ, no pairs (the bound takes answers with one donor for independent)",
-        truth: Truth::Loses(0.05),
-        event: bypassed,
-        sizes: SIZES,
-        promise: |cell| counts_too_many(cell).then_some(AskedAtMost(0.05)),
+        promise: rarely,
     },
     Row { statistic: "bypassed: 12 % flip both ways", truth: Truth::Flips, event: bypassed, sizes: SIZES, promise: rarely },
     Row {
@@ -127,12 +120,6 @@ fn rarely(_: Cell) -> Option<Promise> {
 /// Independent examples these count as in the bound on changed answers: as many as there are clusters.
 fn worth(cell: Cell) -> usize {
     if cell.pairs { cell.n / 2 } else { cell.n }
-}
-
-/// Whether the bound takes examples for independent that share donors which differ. In pairs it counts half of them, which
-/// is fewer than they are worth, and has room for donors.
-fn counts_too_many(cell: Cell) -> bool {
-    cell.alike > 0.0 && !cell.pairs
 }
 
 /// The lines of this part.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::description::Expected;
 use super::open::Benchmark;
-use crate::readers::{Depth, Images};
+use crate::readers::Images;
 use crate::{Error, Result};
 
 /// Faults kept with their messages; all are counted.
@@ -21,7 +21,7 @@ pub struct Fault {
     /// File, place, cause and remedy in one sentence.
     pub message: String,
     /// The file, when the fault lies in one.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "prism_run::as_text::some")]
     pub file: Option<PathBuf>,
     /// Where in it, e.g. `line 3`; absent for the file as a whole.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,6 +80,7 @@ pub struct Inventory {
     /// Its layout.
     pub layout: String,
     /// Files of questions, in order.
+    #[serde(serialize_with = "prism_run::as_text::all")]
     pub files: Vec<PathBuf>,
     /// Rows, broken ones included.
     pub rows: usize,
@@ -114,9 +115,10 @@ pub struct Inventory {
 }
 
 impl Benchmark {
-    /// Reads every row and tells what is there; images are looked at to `depth` and
-    /// nothing is written.
-    pub fn check(&self, depth: Depth) -> Inventory {
+    /// Reads every row and tells what is there; `images` says how images are looked at: to a
+    /// [`Depth`](crate::Depth), or through another's eye ([`Images::seen_by`]).
+    pub fn check(&self, images: impl Into<Images>) -> Inventory {
+        let images = images.into();
         let description = &self.description;
         let mut inventory = Inventory {
             id: description.id.clone(),
@@ -127,7 +129,7 @@ impl Benchmark {
             ..Inventory::default()
         };
         let mut pairs = BTreeSet::new();
-        let outcome: Result<()> = self.visit(&Images::looked_at(depth), &mut |row| {
+        let outcome: Result<()> = self.visit(&images, &mut |row| {
             inventory.rows += 1;
             match row {
                 Ok(example) => inventory.count(example, &mut pairs),

@@ -21,46 +21,84 @@ const JPEG: &[u8] = &[0xFF, 0xD8, 0xFF];
 /// Names the cache folder.
 pub const CACHE_VARIABLE: &str = "PRISM_CACHE";
 
-/// How deep a reader looks into images.
+/// How deep a reader by itself looks into images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Depth {
     /// Whether the file is there and begins like an image.
     Beginning,
     /// Also width and height, from the header.
     Header,
-    /// Every pixel.
-    Whole,
 }
+
+/// An image that is looked at.
+#[derive(Debug, Clone, Copy)]
+pub enum Picture<'a> {
+    /// A file.
+    File(&'a Path),
+    /// Bytes inside a file, and the path that names their place.
+    Bytes(&'a [u8], &'a Path),
+}
+
+/// Why an image cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unusable {
+    /// What is wrong with it.
+    pub cause: String,
+    /// What the user can do.
+    pub remedy: String,
+}
+
+/// Looks at an image as whoever is to use it will. Images are decoded by the model's own decoder,
+/// which is not this crate's: it is handed in, so that a check and a run cannot disagree.
+pub type Eye = fn(Picture<'_>) -> std::result::Result<(), Unusable>;
 
 /// How images are looked at and where embedded ones go.
 #[derive(Debug, Clone)]
 pub struct Images {
     depth: Depth,
+    eye: Option<Eye>,
     cache: Option<PathBuf>,
+}
+
+impl From<Depth> for Images {
+    fn from(depth: Depth) -> Self {
+        Self::looked_at(depth)
+    }
 }
 
 impl Images {
     /// For reading: embedded images are extracted below `cache` (default:
     /// [`cache_folder`]) when their row is read.
     pub fn extracted(cache: Option<PathBuf>) -> Self {
-        Self { depth: Depth::Beginning, cache: Some(cache.unwrap_or_else(cache_folder)) }
+        Self { depth: Depth::Beginning, eye: None, cache: Some(cache.unwrap_or_else(cache_folder)) }
     }
 
     /// For looking: nothing is written; an embedded image's path names its place.
     pub fn looked_at(depth: Depth) -> Self {
-        Self { depth, cache: None }
+        Self { depth, eye: None, cache: None }
+    }
+
+    /// For looking through another's eye, once an image is there and begins like one; nothing is written.
+    pub fn seen_by(eye: Eye) -> Self {
+        Self { depth: Depth::Beginning, eye: Some(eye), cache: None }
     }
 
     /// Looks at an image file.
     pub(super) fn file(&self, path: &Path, at: &At<'_>) -> Result<()> {
         begins_like_an_image(path, at)?;
-        if self.depth > Depth::Beginning {
-            let name = path.display().to_string();
+        let name = path.display().to_string();
+        if self.depth == Depth::Header {
             let file =
                 File::open(path).map_err(|e| at.error(format!("the image {name} cannot be read: {e}"), "give a readable image file"))?;
-            look(BufReader::new(file), self.depth, &name, at)?;
+            header(BufReader::new(file), &name, at)?;
         }
-        Ok(())
+        self.seen(Picture::File(path), &name, at)
+    }
+
+    /// What the eye that was handed in says of an image.
+    fn seen(&self, picture: Picture<'_>, name: &str, at: &At<'_>) -> Result<()> {
+        let seen = self.eye.map_or(Ok(()), |eye| eye(picture));
+        seen.map_err(|Unusable { cause, remedy }| at.error(format!("{name}: {cause}"), remedy))
     }
 
     /// Looks at an embedded image and tells where it lies as a file.
@@ -70,11 +108,13 @@ impl Images {
             b if b.starts_with(JPEG) => "jpg",
             _ => return Err(at.error(format!("{name} is not an image ({} bytes)", bytes.len()), "give PNG or JPEG bytes")),
         };
-        if self.depth > Depth::Beginning {
-            look(Cursor::new(bytes), self.depth, name, at)?;
+        if self.depth == Depth::Header {
+            header(Cursor::new(bytes), name, at)?;
         }
+        let place = at.path.join(name);
+        self.seen(Picture::Bytes(bytes, &place), name, at)?;
         match &self.cache {
-            None => Ok(at.path.join(name)),
+            None => Ok(place),
             Some(cache) => extract(cache, bytes, extension),
         }
     }
@@ -101,6 +141,9 @@ fn extract(cache: &Path, bytes: &[u8], extension: &str) -> Result<PathBuf> {
     }
     let refused = |e: std::io::Error| {
         let at = At { path: cache, place: crate::Place::File };
+        if e.kind() == std::io::ErrorKind::StorageFull {
+            return prism_run::Error::io("cannot write images into the cache folder", cache, e).into();
+        }
         at.error(
             format!("images cannot be put into the cache folder: {e}"),
             format!("set {CACHE_VARIABLE} to a folder that can be written"),
@@ -126,10 +169,10 @@ fn begins_like_an_image(path: &Path, at: &At<'_>) -> Result<()> {
     }
 }
 
-fn look(source: impl BufRead + Seek, depth: Depth, name: &str, at: &At<'_>) -> Result<()> {
+fn header(source: impl BufRead + Seek, name: &str, at: &At<'_>) -> Result<()> {
     let broken = |e: image::ImageError| at.error(format!("{name} is not a whole image: {e}"), "give a PNG or JPEG file");
     let reader = image::ImageReader::new(source).with_guessed_format().map_err(|e| broken(e.into()))?;
-    if depth == Depth::Whole { reader.decode().map(drop) } else { reader.into_dimensions().map(drop) }.map_err(broken)
+    reader.into_dimensions().map(drop).map_err(broken)
 }
 
 /// Width and height of an image, from its header.

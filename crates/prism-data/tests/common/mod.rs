@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use prism_data::{Benchmark, Images};
+use prism_data::{Benchmark, Images, Picture, Unusable};
 use prism_run::Example;
 use tempfile::TempDir;
 
@@ -30,6 +30,18 @@ fn copy_into(from: &Path, to: &Path) {
             false => drop(fs::copy(entry.path(), target).unwrap()),
         }
     }
+}
+
+/// Every pixel decoded, by a decoder that these tests hand in.
+pub fn decoded() -> Images {
+    Images::seen_by(|picture| {
+        let bytes = match picture {
+            Picture::File(path) => fs::read(path).unwrap(),
+            Picture::Bytes(bytes, _) => bytes.to_vec(),
+        };
+        let read = image::load_from_memory(&bytes).map(drop);
+        read.map_err(|e| Unusable { cause: format!("cannot be decoded here: {e}"), remedy: "give a whole file".into() })
+    })
 }
 
 /// Reads a benchmark with a cache folder of its own.

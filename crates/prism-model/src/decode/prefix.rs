@@ -148,7 +148,7 @@ impl Prefiller<'_> {
     }
 
     fn images(&self, example: &Example) -> Result<Vec<PixelValues>> {
-        Ok(example.images.iter().map(|image| self.preprocessor.open(image)).collect::<prism_run::Result<Vec<_>>>()?)
+        example.images.iter().map(|image| self.preprocessor.open(image)).collect()
     }
 
     fn features(&self, images: &[PixelValues]) -> Result<Tensor> {
@@ -162,7 +162,7 @@ impl Prefiller<'_> {
     fn prefill(&self, example: &Example, images: &[PixelValues], features: Tensor) -> Result<Prefix> {
         let width = self.model.config.text.hidden_size;
         let grids: Vec<Grid> = images.iter().map(|image| image.grid).collect();
-        let prompt = self.prompter.example(example, &grids)?;
+        let prompt = self.prompter.example(example, &grids).map_err(|e| Error::Prompt(Box::new(e)))?;
         let embeds = embed(self.model, &prompt.ids, &prompt.image_tokens, &features)?;
         let mut kinds = vec![Kind::Other; prompt.len()];
         prompt.image_tokens.iter().for_each(|at| kinds[*at] = Kind::Image);

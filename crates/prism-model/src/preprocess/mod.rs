@@ -17,7 +17,7 @@ use std::path::Path;
 use prism_run::{Error, Result};
 
 pub use config::{PixelConfig, Processor};
-pub use decode::RgbImage;
+pub use decode::{ImageFault, RgbImage};
 
 /// Size of one image in patches: `(t, h, w)`; a still image has `t = 1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -95,9 +95,9 @@ impl Preprocessor {
     ///
     /// # Errors
     /// When the file cannot be read or decoded, or its sides differ by more than a factor of 200.
-    pub fn open(&self, path: &Path) -> Result<PixelValues> {
+    pub fn open(&self, path: &Path) -> crate::Result<PixelValues> {
         let image = decode::open(path)?;
-        self.image(&image).map_err(|cause| Error::content(path, cause, "crop or scale the image"))
+        self.image(&image).map_err(|said| ImageFault::of_shape(path, said).into())
     }
 
     /// Pixels of a decoded image.
@@ -135,9 +135,9 @@ impl Preprocessor {
     ///
     /// # Errors
     /// As [`Preprocessor::open`].
-    pub fn grid_of(&self, path: &Path) -> Result<Grid> {
+    pub fn grid_of(&self, path: &Path) -> crate::Result<Grid> {
         let (width, height) = decode::dimensions(path)?;
-        self.grid(height, width).map_err(|cause| Error::content(path, cause, "crop or scale the image"))
+        self.grid(height, width).map_err(|said| ImageFault::of_shape(path, said).into())
     }
 
     fn size(&self, height: usize, width: usize) -> std::result::Result<(usize, usize), String> {

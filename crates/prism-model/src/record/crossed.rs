@@ -10,6 +10,7 @@ use prism_run::{Example, Outcome, PathCell, Position, Source, Stage, Weights};
 use super::Records;
 use super::crossing::{Crossing, Side};
 use super::example::gold;
+use super::prompted::Failed;
 use crate::alignment::Targets;
 use crate::decode::answer;
 use crate::decode::{
@@ -106,8 +107,8 @@ impl Group<'_> {
     /// # Errors
     /// When a model or the tokenizer fails.
     pub fn records(&self) -> Result<Records<CellRow>> {
-        let prompted: Vec<std::result::Result<Prompted, String>> =
-            self.examples.iter().map(|example| self.prompt(example).map_err(|e| e.to_string())).collect();
+        let prompted: Vec<std::result::Result<Prompted, Failed>> =
+            self.examples.iter().map(|example| self.prompt(example).map_err(Failed::from)).collect();
         let mut outcomes: Vec<Outcomes> = prompted.iter().map(|_| Outcomes::new()).collect();
         let ready = || prompted.iter().enumerate().filter_map(|(i, prompted)| Some((i, prompted.as_ref().ok()?)));
 
@@ -245,11 +246,12 @@ impl Group<'_> {
     fn write(
         &self,
         example: &Example,
-        prompted: std::result::Result<&Prompted, &String>,
+        prompted: std::result::Result<&Prompted, &Failed>,
         outcomes: &Outcomes,
         records: &mut Records<CellRow>,
     ) {
-        let mut messages: Vec<String> = prompted.err().cloned().into_iter().collect();
+        let failed = prompted.err();
+        let mut messages: Vec<String> = failed.iter().map(|failed| failed.message.clone()).collect();
         let clean = outcomes.get(&PathCell::of(Weights::Variant, Source::Free)).and_then(|run| run.as_ref().ok());
         for cell in PathCell::all() {
             let row = match outcomes.get(&cell) {
@@ -276,7 +278,7 @@ impl Group<'_> {
         let as_it_is = PathCell::of(Weights::Variant, Source::Free);
         let outcome = records.answers.iter().rev().find(|a| a.intervention == as_it_is).map_or(Outcome::Error, |a| a.outcome);
         let prefix = prompted.ok().map(|both| &both.variant);
-        records.examples.push(super::example::described(example, prefix, outcome, messages));
+        records.examples.push(super::example::described(example, prefix, outcome, failed, messages));
     }
 
     fn answer(&self, example: &Example, cell: PathCell, run: &Trajectory, clean: Option<&Trajectory>) -> CellRow {

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prism_run::outcome::Cause;
 use prism_run::records::{AnswerRow, ExampleRow, LatentRow, TimingRow};
 use prism_run::{Example, Intervention, Outcome, Stage, View};
 
 use super::branch::{Ingredients, Ready};
 use super::donors::Donors;
 use super::notes::{self, Reader};
-use super::prompted::Prompted;
+use super::prompted::{Failed, Prompted};
 use super::strength::Measured;
 use super::{Records, Setup};
 use super::{lens, maps};
@@ -166,7 +167,7 @@ impl<'a> Runner<'a> {
     fn records(&self, prompted: &Prompted<'_>, begun: &Begun, donors: &Donors) -> Result<Records> {
         let example = prompted.example;
         let mut records = Records::default();
-        let mut messages: Vec<String> = prompted.failure.iter().cloned().collect();
+        let mut messages: Vec<String> = prompted.failure.iter().map(|failed| failed.message.clone()).collect();
         for (branch, slot) in self.branches.iter().zip(&begun.slots) {
             let row = match slot {
                 Slot::Done { donor, trajectory } => {
@@ -259,7 +260,8 @@ impl<'a> Runner<'a> {
     }
 
     fn example_row(&self, prompted: &Prompted<'_>, clean: Option<&AnswerRow>, messages: Vec<String>) -> ExampleRow {
-        described(prompted.example, prompted.open(), clean.map_or(Outcome::Error, |a| a.outcome), messages)
+        let outcome = clean.map_or(Outcome::Error, |a| a.outcome);
+        described(prompted.example, prompted.open(), outcome, prompted.failure.as_ref(), messages)
     }
 
     /// The answer's distribution, `of` the option taken for gold.
@@ -323,8 +325,14 @@ fn index(label: &str) -> Option<usize> {
     }
 }
 
-/// The row of an example.
-pub(super) fn described(example: &Example, prefix: Option<&Prefix>, outcome: Outcome, messages: Vec<String>) -> ExampleRow {
+/// The row of an example. An `outcome` of error has the cause of the failure that is known.
+pub(super) fn described(
+    example: &Example,
+    prefix: Option<&Prefix>,
+    outcome: Outcome,
+    failed: Option<&Failed>,
+    messages: Vec<String>,
+) -> ExampleRow {
     let boxes: Vec<String> = example.boxes.iter().map(|b| format!("[{},{},{},{}]", b.0[0], b.0[1], b.0[2], b.0[3])).collect();
     ExampleRow {
         row: example.row,
@@ -342,6 +350,7 @@ pub(super) fn described(example: &Example, prefix: Option<&Prefix>, outcome: Out
         prompt_tokens: prefix.map_or(0, |p| p.prompt_ids.len()),
         visual_tokens: prefix.map_or(0, Prefix::visual_tokens),
         outcome,
+        cause: (outcome == Outcome::Error).then(|| failed.map_or(Cause::Other, |failed| failed.cause)),
         message: (!messages.is_empty()).then(|| messages.join("; ")),
     }
 }

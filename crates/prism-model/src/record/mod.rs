@@ -23,7 +23,7 @@
 //! [`crossing`] records something else: two checkpoints' weights and latents crossed.
 //!
 //! Every example ends in one outcome. An example that cannot be run (a broken image)
-//! ends as `error` with its message; a model that fails ends the recording.
+//! ends as `error` with its cause and its message; a model that fails ends the recording.
 
 mod branch;
 mod crossed;
@@ -319,7 +319,8 @@ fn checked(setup: &Setup<'_>, examples: &[Example]) -> Result<Vec<Intervention>>
     Ok(branches)
 }
 
-/// Of the records' tables; raised when one changes, so that older records are made again.
+/// Of the records' tables; raised when one changes, so that older records are made again. A new column that may be
+/// absent does not raise it.
 const FORMAT: usize = 4;
 
 /// What the parts are parts of; the group's size is not in it, it changes nothing.

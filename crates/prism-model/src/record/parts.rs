@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use prism_run::folder::{PartialFolder, hash_bytes, write_atomic};
+use prism_run::folder::{self, PartialFolder, hash_bytes, write_atomic};
 use prism_run::records::{AnswerRow, digests};
 use prism_run::vectors::{self, Vectors};
 use prism_run::{Stage, records};
@@ -37,19 +37,20 @@ fn hash(plan: &serde_json::Value) -> String {
     hash_bytes(plan.to_string().as_bytes())
 }
 
+/// What the plan in a folder says, if there is one.
+fn plan_of(folder: &Path) -> Option<String> {
+    std::fs::read_to_string(folder.join(PLAN)).ok()
+}
+
 /// Whether the records of `run` are complete and of this plan.
 ///
 /// # Errors
 /// When what is left of their parts cannot be removed.
 pub fn recorded(run: &Path, plan: &serde_json::Value) -> Result<bool> {
-    let folder = records::folder(run);
-    if std::fs::read_to_string(folder.join(PLAN)).ok().as_deref() != Some(hash(plan).as_str()) {
+    if plan_of(&records::folder(run)).as_deref() != Some(hash(plan).as_str()) {
         return Ok(false);
     }
-    let left = parts_folder(run);
-    if left.exists() {
-        std::fs::remove_dir_all(&left).map_err(|e| Error::io("cannot remove", &left, e))?;
-    }
+    folder::remove(&parts_folder(run))?;
     Ok(true)
 }
 
@@ -63,6 +64,8 @@ pub fn any(run: &Path) -> bool {
 #[derive(Debug)]
 pub struct Parts {
     folder: PathBuf,
+    /// What they are parts of.
+    plan: String,
 }
 
 impl Parts {
@@ -71,16 +74,14 @@ impl Parts {
     /// # Errors
     /// When the folder cannot be read or written.
     pub fn open(run: &Path, plan: &serde_json::Value) -> Result<Self> {
-        let folder = parts_folder(run);
-        let plan = hash(plan);
-        let known = std::fs::read_to_string(folder.join(PLAN)).ok();
-        if known.as_deref() != Some(plan.as_str()) {
-            if folder.exists() {
-                std::fs::remove_dir_all(&folder).map_err(|e| Error::io("cannot remove", &folder, e))?;
-            }
+        let (folder, plan) = (parts_folder(run), hash(plan));
+        if plan_of(&folder).as_deref() == Some(plan.as_str()) {
+            folder::repair(&folder)?;
+        } else {
+            folder::remove(&folder)?;
             write_atomic(&folder.join(PLAN), plan.as_bytes())?;
         }
-        Ok(Self { folder })
+        Ok(Self { folder, plan })
     }
 
     fn path(&self, index: usize) -> PathBuf {
@@ -162,16 +163,14 @@ impl Parts {
         let folder = PartialFolder::create(&records::folder(run))?;
         merge::<A>(&parts, folder.path())?;
         // Records that know their plan are not made again for the same one.
-        let plan = self.folder.join(PLAN);
-        std::fs::copy(&plan, folder.path().join(PLAN)).map_err(|e| Error::io("cannot write", &plan, e))?;
+        write_atomic(&folder.path().join(PLAN), self.plan.as_bytes())?;
         if let Some(whole) = whole {
             write_atomic(&folder.path().join(WHOLE), hash(whole).as_bytes())?;
         }
         digests::write(folder.path())?;
         write_timing(&parts, run)?;
         folder.finish()?;
-        std::fs::remove_dir_all(&self.folder).map_err(|e| Error::io("cannot remove", &self.folder, e))?;
-        Ok(())
+        Ok(folder::remove(&self.folder)?)
     }
 }
 
@@ -211,8 +210,8 @@ pub fn join(run: &Path, shards: &[PathBuf]) -> Result<usize> {
     let examples = merge::<AnswerRow>(&of_shards, folder.path())?;
     write_atomic(&folder.path().join(PLAN), plan.as_bytes())?;
     digests::write(folder.path())?;
-    write_timing(shards, run)?;
     folder.finish()?;
+    write_timing(shards, run)?;
     Ok(examples)
 }
 

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use prism_run::outcome::Cause;
 use prism_run::{Example, View};
 
 use super::Setup;
 use super::views::Views;
 use crate::clock;
 use crate::decode::{Prefiller, Prefix};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::Model;
 
 /// What an example took so far.
@@ -36,6 +37,21 @@ impl Times {
     }
 }
 
+/// Why an example cannot be run.
+#[derive(Debug, Clone)]
+pub(super) struct Failed {
+    /// The kind of failure.
+    pub cause: Cause,
+    /// What is said of it.
+    pub message: String,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { cause: error.cause(), message: error.in_short() }
+    }
+}
+
 /// An example with its vision pass and prefill, which all branches of all arms share.
 pub(super) struct Prompted<'e> {
     pub example: &'e Example,
@@ -44,7 +60,7 @@ pub(super) struct Prompted<'e> {
     /// Other views of it, or why there is none.
     views: BTreeMap<View, std::result::Result<Prefix, String>>,
     /// Why the example cannot be run at all.
-    pub failure: Option<String>,
+    pub failure: Option<Failed>,
     pub times: Times,
 }
 
@@ -59,7 +75,7 @@ impl<'e> Prompted<'e> {
                     prompted.look(setup, views);
                     prompted
                 }
-                Err(e) => Self { example, prefix: None, views: BTreeMap::new(), failure: Some(e.to_string()), times },
+                Err(e) => Self { example, prefix: None, views: BTreeMap::new(), failure: Some(e.into()), times },
             }
         };
         group.iter().map(prompted).collect()

@@ -6,7 +6,6 @@ use std::fmt::Write;
 use prism_run::RegionBox;
 
 use super::Example;
-use crate::gallery::picture;
 use crate::html::escape;
 
 /// The valid boxes of an example.
@@ -20,7 +19,7 @@ pub fn html(example: &Example, address: &str) -> String {
     let e = &example.example;
     let boxes = of(example);
     let mut out = String::from("<figure class=\"picture\">");
-    match picture::size(&e.image, &example.run) {
+    match &example.size {
         Ok((width, height)) => {
             let _ = write!(
                 out,
@@ -31,7 +30,7 @@ pub fn html(example: &Example, address: &str) -> String {
             );
         }
         Err(reason) => {
-            let _ = write!(out, "<div class=\"missing\"><b>No image</b><span>{}</span></div>", super::cut_html(&reason, 400));
+            let _ = write!(out, "<div class=\"missing\"><b>No image</b><span>{}</span></div>", super::cut_html(reason, 400));
         }
     }
     let mut notes = Vec::new();

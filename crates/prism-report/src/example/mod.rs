@@ -23,6 +23,7 @@ use prism_run::table::Row;
 use prism_run::{Stage, Variant};
 
 use crate::Error;
+use crate::gallery::{Sources, picture};
 
 /// What the records of a run say of one example.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -30,6 +31,9 @@ pub struct Example {
     /// The run folder.
     #[serde(skip)]
     pub run: PathBuf,
+    /// Width and height of its first image in pixels, or why it is not shown.
+    #[serde(skip)]
+    pub size: Result<(u32, u32), String>,
     /// The example.
     pub example: ExampleRow,
     /// Its answers, the clean run's first.
@@ -58,7 +62,7 @@ impl Example {
     ///
     /// # Errors
     /// When the manifest, the examples or the answers cannot be read.
-    pub fn read(run: &Path, row: usize) -> Result<Option<Self>, Error> {
+    pub fn read(run: &Path, row: usize, sources: &Sources) -> Result<Option<Self>, Error> {
         let manifest = Manifest::read(run)?;
         let folder = records::folder(run);
         let Some(example) = Self::row(run, row)? else { return Ok(None) };
@@ -66,6 +70,7 @@ impl Example {
         answers.sort_by_key(|a| !a.intervention.is_clean());
         let mut absent = Vec::new();
         Ok(Some(Self {
+            size: picture::size(&example.image, run, sources),
             example,
             answers,
             latents: optional(&folder, files::STEPS, row, &mut absent),
@@ -105,7 +110,7 @@ impl Example {
 
 fn optional<R: Row>(folder: &Path, file: &str, row: usize, absent: &mut Vec<String>) -> Vec<R> {
     let path = folder.join(file);
-    if !path.is_file() {
+    if std::fs::symlink_metadata(&path).is_err() {
         absent.push(format!("records/{file} is not there: the run was made before Prism wrote it, or without it"));
         return Vec::new();
     }

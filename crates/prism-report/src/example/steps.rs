@@ -7,7 +7,6 @@ use prism_run::{Mode, NotedAt, Outcome, RegionBox};
 
 use super::heat::{self, Ink};
 use super::{Example, Links, boxes};
-use crate::gallery::picture;
 use crate::html::escape;
 use crate::number;
 
@@ -173,7 +172,7 @@ fn laid(example: &Example, links: &Links<'_>, map: &MapRow, values: &[f64], scal
     let alt = escape(&format!("{quantity} the {} by {} image tokens at {what}{at}", map.height, map.width));
     let mut out = String::from("<div class=\"frame map\">");
     // The path of the first image alone is in the records; the others' maps stand by themselves.
-    let base = (map.image == 0).then(|| picture::size(&example.example.image, &example.run).ok()).flatten();
+    let base = (map.image == 0).then(|| example.size.as_ref().ok().copied()).flatten();
     match base {
         Some((width, height)) => {
             let _ = write!(

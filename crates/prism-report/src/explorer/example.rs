@@ -39,12 +39,13 @@ fn line<'a>(explorer: &Explorer, snapshot: &'a Snapshot, id: &str, row: &str) ->
 pub fn read(explorer: &Explorer, id: &str, row: &str) -> Result<(Example, Partner), Reply> {
     let snapshot = explorer.library.snapshot();
     let (run, index, row) = line(explorer, &snapshot, id, row)?;
-    let example = Example::read(&run.path, row).map_err(|e| Reply::unreadable(&e))?.ok_or_else(|| Reply::unknown("example"))?;
+    let example =
+        Example::read(&run.path, row, &explorer.sources).map_err(|e| Reply::unreadable(&e))?.ok_or_else(|| Reply::unknown("example"))?;
     let partner = match &example.example.counterfactual {
         None => Partner::None,
         Some(name) => match index.of_id(name) {
             None => Partner::Absent(name.clone()),
-            Some(line) => match Example::read(&run.path, line.row) {
+            Some(line) => match Example::read(&run.path, line.row, &explorer.sources) {
                 Ok(Some(there)) => Partner::Here(Box::new(there)),
                 Ok(None) => Partner::Absent(name.clone()),
                 Err(e) => Partner::Damaged(e.to_string()),
@@ -152,7 +153,7 @@ pub fn image(explorer: &Explorer, id: &str, row: &str) -> Reply {
         Ok(None) => return Reply::unknown("example"),
         Err(e) => return Reply::unreadable(&e),
     };
-    match picture::encode(&example.image, &run.path, SIDE, LARGEST_PNG) {
+    match picture::encode(&example.image, &run.path, &explorer.sources, SIDE, LARGEST_PNG) {
         Ok(image) => Reply::of(image.kind, image.bytes).kept(),
         Err(reason) => {
             Reply { status: axum::http::StatusCode::NOT_FOUND, ..Reply::of("text/plain; charset=utf-8", cut_html(&reason, 400)) }

@@ -4,49 +4,17 @@ use std::fmt::Write;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use prism_audit::findings::{ConclusionFinding, VariantSummary, files};
+use prism_run::door;
 use prism_run::folder::names;
-use prism_run::table::read_rows;
 
 use super::Explorer;
 use super::frame::{self, Page};
 use super::library::{Run, Snapshot};
 use super::reply::Reply;
-use crate::chips;
+pub use super::summary::Summary;
 use crate::html::escape;
 use crate::number::{ABSENT, decimal, interval, percent};
 use crate::sections::swatch;
-
-/// What a run's findings say in a line.
-#[derive(Debug, Clone, Default, serde::Serialize)]
-pub struct Summary {
-    /// Its line of Table 1.
-    pub line: Option<VariantSummary>,
-    /// Its verdict.
-    pub conclusion: Option<ConclusionFinding>,
-    /// Why there is neither.
-    pub reason: Option<String>,
-}
-
-impl Summary {
-    /// The cells of both answers.
-    pub fn words(&self) -> String {
-        let cells = |word: &str, need: &str| format!("<td class=\"text\">{word}</td><td class=\"text\">{need}</td>");
-        self.conclusion.as_ref().map_or_else(|| cells(ABSENT, ABSENT), |c| cells(&chips::word_of(c), &chips::need(c.presence)))
-    }
-
-    /// Reads the two tables; why they are not there is part of the summary.
-    pub fn read(run: &Path) -> Self {
-        let folder = prism_audit::findings::folder(run);
-        let line = match read_rows::<VariantSummary>(&folder.join(files::TABLE1)) {
-            Ok(rows) => rows.into_iter().next(),
-            Err(_) if !folder.is_dir() => return Self { reason: Some("no findings yet".into()), ..Self::default() },
-            Err(e) => return Self { reason: Some(e.to_string()), ..Self::default() },
-        };
-        let conclusion = read_rows::<ConclusionFinding>(&folder.join(files::CONCLUSION)).ok().and_then(|rows| rows.into_iter().next());
-        Self { line, conclusion, reason: None }
-    }
-}
 
 /// The page.
 pub fn page(explorer: &Explorer) -> Reply {
@@ -55,10 +23,10 @@ pub fn page(explorer: &Explorer) -> Reply {
     for (place, root) in explorer.library.roots().iter().enumerate() {
         let runs: Vec<&Run> = snapshot.runs.iter().filter(|r| r.root == place).collect();
         let _ = write!(content, "<section><h2>{}</h2>", escape(&root.name));
-        if root.path.join(names::REPORT).is_file() && !runs.iter().any(|r| r.path == root.path) {
+        if door::holds(&root.path.join(names::REPORT)) && !runs.iter().any(|r| r.path == root.path) {
             let _ = write!(content, "<p><a href=\"/folders/{}/report\">Its report</a></p>", root.id);
         }
-        content.push_str(&audits(&snapshot, &runs));
+        content.push_str(&audits(explorer, &snapshot, &runs));
         content.push_str(&trainings(&snapshot, &runs));
         content.push_str("</section>");
     }
@@ -70,7 +38,7 @@ pub fn page(explorer: &Explorer) -> Reply {
     frame::page(&about, &content)
 }
 
-fn audits(snapshot: &Snapshot, runs: &[&Run]) -> String {
+fn audits(explorer: &Explorer, snapshot: &Snapshot, runs: &[&Run]) -> String {
     let audits: Vec<&&Run> = runs.iter().filter(|r| r.is_audited()).collect();
     if audits.is_empty() {
         return "<p class=\"absent\">No audit or evaluation is there yet.</p>".into();
@@ -81,7 +49,7 @@ fn audits(snapshot: &Snapshot, runs: &[&Run]) -> String {
          <th scope=\"col\" class=\"text\">word</th><th scope=\"col\" class=\"text\">block</th><th scope=\"col\" class=\"text\">state</th><th scope=\"col\" class=\"text\"></th></tr></thead><tbody>",
     );
     for run in &audits {
-        let summary = Summary::read(&run.path);
+        let summary = explorer.summaries.of(run);
         let name = escape(&snapshot.short_name(run));
         let _ = write!(
             out,
@@ -165,7 +133,7 @@ fn trainings(snapshot: &Snapshot, runs: &[&Run]) -> String {
 /// The last whole line of a training log.
 fn last_entry(path: &Path) -> Option<serde_json::Value> {
     const TAIL: u64 = 16 << 10;
-    let mut file = std::fs::File::open(path).ok()?;
+    let mut file = door::open(path).ok()?;
     let length = file.metadata().ok()?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL))).ok()?;
     let mut tail = Vec::new();

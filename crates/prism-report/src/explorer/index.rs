@@ -1,25 +1,29 @@
 //! What a table of examples needs of a run: of every example a line, of every answer a mark.
 //!
-//! Only some columns are read, long questions are cut, and a few runs at a time are kept, so
-//! memory grows with the number of answers and not with their texts.
+//! Only some columns are read, and long questions are cut, so memory grows with the number of
+//! answers and not with their texts. Records that would take more than an index may have are
+//! refused: small files can hold many.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 
+use prism_run::door::Limit;
 use prism_run::records::{self, files};
 use prism_run::selected::read_columns;
-use prism_run::{Intervention, Outcome, table_row};
+use prism_run::{Error, Intervention, Outcome, table_row};
 
-use super::library::Run;
 use crate::interventions::place;
 
-/// Runs whose index is kept.
-const KEPT: usize = 8;
 /// Longest question kept, in characters.
 const LONGEST_QUESTION: usize = 140;
 /// Longest id, category, label or answer kept.
 const LONGEST_WORD: usize = 80;
+/// Interventions that a table has columns for; a full audit has some dozens.
+const MOST_INTERVENTIONS: usize = 512;
+/// Categories that a filter offers.
+const MOST_CATEGORIES: usize = 500;
+/// What to do about records beyond that.
+const REMEDY: &str = "read the tables themselves, e.g. with pandas";
 
 table_row! {
     /// The columns of an example that a table shows.
@@ -100,6 +104,11 @@ impl Line {
     }
 }
 
+/// Memory that an index may take, bytes.
+pub fn most_bytes() -> usize {
+    Limit::Table.size().saturating_mul(2)
+}
+
 /// The examples of a run, by row.
 #[derive(Debug, Clone, Default)]
 pub struct Index {
@@ -108,14 +117,15 @@ pub struct Index {
     /// The examples.
     pub lines: Vec<Line>,
     by_id: HashMap<String, usize>,
+    weight: usize,
 }
 
 impl Index {
     /// Reads it from the records of a run.
     ///
     /// # Errors
-    /// When the examples or answers cannot be read.
-    pub fn read(run: &Path) -> Result<Self, prism_run::Error> {
+    /// When the examples or answers cannot be read, or are more than an index may hold.
+    pub fn read(run: &Path) -> Result<Self, Error> {
         let folder = records::folder(run);
         let examples: Vec<ExampleColumns> = read_columns(&folder.join(files::EXAMPLES))?;
         let mut lines: Vec<Line> = examples
@@ -133,10 +143,20 @@ impl Index {
             .collect();
         lines.sort_by_key(|l| l.row);
         let rows: HashMap<usize, usize> = lines.iter().enumerate().map(|(i, l)| (l.row, i)).collect();
-        let answers = read_columns::<AnswerColumns>(&folder.join(files::ANSWERS))?;
+        let mut weight = Weight { of: folder.join(files::EXAMPLES), most: most_bytes(), taken: 0 };
+        for line in &lines {
+            let texts = [line.category.as_deref(), line.counterfactual.as_deref(), Some(line.question.as_str()), Some(line.label.as_str())];
+            // The id is held twice.
+            weight.add(2 * size_of::<Line>() + 2 * line.id.len() + texts.into_iter().flatten().map(str::len).sum::<usize>())?;
+        }
+        weight.of = folder.join(files::ANSWERS);
+        let answers = read_columns::<AnswerColumns>(&weight.of)?;
         let mut interventions = vec![Intervention::CLEAN];
         for answer in &answers {
             if !interventions.contains(&answer.intervention) {
+                if interventions.len() >= MOST_INTERVENTIONS {
+                    return Err(Error::content(&weight.of, format!("has more than {MOST_INTERVENTIONS} interventions"), REMEDY));
+                }
                 interventions.push(answer.intervention);
             }
         }
@@ -144,18 +164,23 @@ impl Index {
         for answer in answers {
             let Some(place) = interventions.iter().position(|i| *i == answer.intervention) else { continue };
             let Some(line) = rows.get(&answer.row).and_then(|i| lines.get_mut(*i)) else { continue };
+            let letter = answer.answer.map(|a| short(&a, LONGEST_WORD));
+            let room = if line.marks.is_empty() { interventions.len() } else { 0 };
+            weight.add(room * size_of::<Option<Mark>>() + letter.as_ref().map_or(0, String::len))?;
+            line.marks.reserve_exact(room);
             if line.marks.len() <= place {
                 line.marks.resize(place + 1, None);
             }
-            line.marks[place] = Some(Mark {
-                answer: answer.answer.map(|a| short(&a, LONGEST_WORD).into()),
-                outcome: answer.outcome,
-                correct: answer.correct,
-                changed: answer.changed,
-            });
+            line.marks[place] =
+                Some(Mark { answer: letter.map(Into::into), outcome: answer.outcome, correct: answer.correct, changed: answer.changed });
         }
         let by_id = lines.iter().enumerate().map(|(i, l)| (l.id.clone(), i)).collect();
-        Ok(Self { interventions, lines, by_id })
+        Ok(Self { interventions, lines, by_id, weight: weight.taken })
+    }
+
+    /// Bytes that it takes in memory, about.
+    pub fn weight(&self) -> usize {
+        self.weight
     }
 
     /// The example of that row.
@@ -168,11 +193,12 @@ impl Index {
         self.by_id.get(id).and_then(|i| self.lines.get(*i))
     }
 
-    /// The categories, sorted.
+    /// The categories, sorted; the first of them where they are many.
     pub fn categories(&self) -> Vec<&str> {
         let mut all: Vec<&str> = self.lines.iter().filter_map(|l| l.category.as_deref()).collect();
         all.sort_unstable();
         all.dedup();
+        all.truncate(MOST_CATEGORIES);
         all
     }
 
@@ -190,31 +216,81 @@ fn short(text: &str, most: usize) -> String {
     if left == 0 { shown.to_string() } else { format!("{shown}…") }
 }
 
-/// The indices last asked for, each as long as its run does not change.
-#[derive(Debug, Default)]
-pub struct Indices {
-    kept: Mutex<Vec<(PathBuf, u64, Arc<Index>)>>,
+/// Memory that an index takes, counted while it is made.
+struct Weight {
+    /// The file that asks for it.
+    of: PathBuf,
+    most: usize,
+    taken: usize,
 }
 
-impl Indices {
-    /// The index of a run, read when it is not kept or the run has changed.
-    ///
-    /// # Errors
-    /// As [`Index::read`].
-    pub fn of(&self, run: &Run) -> Result<Arc<Index>, prism_run::Error> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = kept.iter().position(|(path, stamp, _)| *path == run.path && *stamp == run.stamp) {
-            let entry = kept.remove(place);
-            let index = Arc::clone(&entry.2);
-            kept.push(entry);
-            return Ok(index);
+impl Weight {
+    fn add(&mut self, bytes: usize) -> Result<(), Error> {
+        self.taken = self.taken.saturating_add(bytes);
+        if self.taken <= self.most {
+            return Ok(());
         }
-        kept.retain(|(path, _, _)| *path != run.path);
-        let index = Arc::new(Index::read(&run.path)?);
-        kept.push((run.path.clone(), run.stamp, Arc::clone(&index)));
-        if kept.len() > KEPT {
-            kept.remove(0);
-        }
-        Ok(index)
+        Err(Error::content(&self.of, format!("has more examples or answers than an index of {} MiB holds", self.most >> 20), REMEDY))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prism_run::table::write_rows;
+
+    use super::*;
+
+    fn examples(count: usize) -> impl Iterator<Item = ExampleColumns> {
+        (0..count).map(|row| ExampleColumns {
+            row,
+            id: row.to_string(),
+            category: Some(format!("category {row}")),
+            counterfactual: None,
+            prompt: "Which?".into(),
+            label: "A".into(),
+            outcome: Outcome::Scored,
+        })
+    }
+
+    fn answer(row: usize, intervention: Intervention) -> AnswerColumns {
+        AnswerColumns { row, intervention, outcome: Outcome::Scored, answer: Some("A".into()), correct: Some(true), changed: Some(false) }
+    }
+
+    fn written(count: usize, answers: Vec<AnswerColumns>) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = records::folder(dir.path());
+        std::fs::create_dir_all(&folder).unwrap();
+        write_rows(&folder.join(files::EXAMPLES), examples(count)).unwrap();
+        write_rows(&folder.join(files::ANSWERS), answers).unwrap();
+        dir
+    }
+
+    fn noise(i: usize) -> Intervention {
+        format!("noise:{}", 1.0 + i as f64).parse().unwrap()
+    }
+
+    #[test]
+    fn an_index_has_a_mark_for_every_answer_and_categories_up_to_a_number() {
+        let answers = (0..600).flat_map(|row| [answer(row, noise(row % 3)), answer(row, Intervention::CLEAN)]);
+        let dir = written(600, answers.collect());
+        let index = Index::read(dir.path()).unwrap();
+        assert_eq!((index.lines.len(), index.interventions.len(), index.categories().len()), (600, 4, MOST_CATEGORIES));
+        assert!(index.lines.iter().all(|line| line.clean().is_some() && line.marks.iter().flatten().count() == 2));
+        assert!(index.weight > 600 * size_of::<Line>() && index.weight < 1 << 20, "{}", index.weight);
+    }
+
+    #[test]
+    fn columns_without_number_are_refused() {
+        let dir = written(1, (0..2 * MOST_INTERVENTIONS).map(|i| answer(0, noise(i))).collect());
+        let told = Index::read(dir.path()).unwrap_err().to_string();
+        assert!(told.contains("answers.parquet") && told.contains("more than 512 interventions"), "{told}");
+    }
+
+    #[test]
+    fn weight_ends_before_memory_does() {
+        let mut weight = Weight { of: "answers.parquet".into(), most: 3 << 20, taken: 0 };
+        assert!(weight.add(2 << 20).is_ok());
+        assert!(weight.add(2 << 20).unwrap_err().to_string().contains("index of 3 MiB"));
+        assert!(weight.add(usize::MAX).is_err());
     }
 }

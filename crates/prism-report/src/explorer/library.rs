@@ -4,25 +4,28 @@
 //! A run has an id made from its place below the folder given. Ids are looked up in what was
 //! found; nothing of a request is ever made into a path.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use prism_run::folder::names;
 use prism_run::manifest::Manifest;
-use prism_run::records::{self, files};
 use prism_run::variant::Variant;
 
+use super::manifests::{Manifests, Read};
+use super::naming::{self, Among, Ids};
+use super::walk;
 use crate::charts::theme::VariantStyle;
+use crate::html::clipped;
 
-/// Folders below a given one that are looked into, at most.
-const MOST_FOLDERS: usize = 8192;
-/// How deep below a given folder runs are looked for.
-const DEEPEST: usize = 4;
-/// How long what was found counts as fresh.
+/// How long what was found counts as fresh, or three times as long as it took to find it.
 const FRESH: Duration = Duration::from_millis(800);
+/// Reasons told why folders could not be read, at most.
+const MOST_DAMAGED: usize = 100;
+/// Longest of them, in characters.
+const LONGEST_REASON: usize = 600;
 
 /// A folder given at the start.
 #[derive(Debug, Clone)]
@@ -44,12 +47,14 @@ pub struct Run {
     pub root: usize,
     /// Where it is.
     pub path: PathBuf,
-    /// Its manifest.
-    pub manifest: Manifest,
+    /// Its manifest, without what no page has room for.
+    pub manifest: Arc<Manifest>,
     /// Index into [`Snapshot::variants`].
     pub variant: usize,
     /// Changes when a file of the run does.
     pub stamp: u64,
+    /// Its name among those of its folder, and among all.
+    names: (String, String),
 }
 
 impl Run {
@@ -62,6 +67,13 @@ impl Run {
     pub fn benchmark(&self) -> &str {
         self.manifest.benchmark.as_deref().unwrap_or("benchmark not named")
     }
+
+    /// Id and name of its variant.
+    fn variant_names(&self) -> (String, String) {
+        let id = self.manifest.variant.clone().unwrap_or_else(|| naming::name_of(&self.path));
+        let name = if id == names::BASE_AUDIT { "base model".into() } else { id.clone() };
+        (id, self.manifest.name.clone().unwrap_or(name))
+    }
 }
 
 /// What is there at one moment.
@@ -71,7 +83,7 @@ pub struct Snapshot {
     pub runs: Vec<Run>,
     /// Every variant of these runs, with its look.
     pub variants: Vec<VariantStyle>,
-    /// Folders whose manifest could not be read, with the reason.
+    /// Folders that could not be read, with the reason; at most a hundred, and how many more.
     pub damaged: Vec<String>,
     /// Changes when anything does.
     pub stamp: u64,
@@ -91,16 +103,40 @@ impl Snapshot {
     /// A run's name among those of its folder: its variant and seed, and its id where
     /// others there have the same.
     pub fn short_name(&self, run: &Run) -> String {
-        let name = self.plain_name(run);
-        let twin = |r: &&Run| r.root == run.root && r.id != run.id && r.is_audited() == run.is_audited();
-        if self.runs.iter().filter(twin).any(|r| self.plain_name(r) == name) { format!("{name} ({})", run.id) } else { name }
+        run.names.0.clone()
     }
 
     /// A run's name among all.
     pub fn name(&self, run: &Run) -> String {
-        let name = self.short_name(run);
-        let twin = |r: &&Run| r.root != run.root && r.is_audited() == run.is_audited();
-        if self.runs.iter().filter(twin).any(|r| self.short_name(r) == name) { format!("{name} ({})", run.id) } else { name }
+        run.names.1.clone()
+    }
+
+    /// Gives every run its variant, its place and its names.
+    fn arrange(&mut self) {
+        let mut named: Vec<(String, String)> = Vec::new();
+        let mut seen = HashSet::new();
+        for names in self.runs.iter().map(Run::variant_names) {
+            if seen.insert(names.0.clone()) {
+                named.push(names);
+            }
+        }
+        let presets: Vec<&str> = Variant::preset_ids().collect();
+        // A stable sort, as in the report: presets in the paper's order, the others as they came.
+        named.sort_by_key(|(id, _)| presets.iter().position(|p| p == id).unwrap_or(presets.len()));
+        self.variants = named.iter().enumerate().map(|(i, (id, name))| VariantStyle::new(i, id, name)).collect();
+        let places: HashMap<&str, usize> = named.iter().enumerate().map(|(i, (id, _))| (id.as_str(), i)).collect();
+        for run in &mut self.runs {
+            run.variant = places.get(run.variant_names().0.as_str()).copied().unwrap_or_default();
+        }
+        self.runs.sort_by(|a, b| (a.root, a.variant, a.manifest.seed, &a.id).cmp(&(b.root, b.variant, b.manifest.seed, &b.id)));
+        let plain: Vec<String> = self.runs.iter().map(|run| self.plain_name(run)).collect();
+        let among = |(run, plain): (&Run, &String)| (run.root, run.is_audited(), plain.clone(), run.id.clone());
+        let all: Vec<(usize, bool, String, String)> = self.runs.iter().zip(&plain).map(among).collect();
+        let all: Vec<Among<'_>> =
+            all.iter().map(|(root, audited, plain, id)| Among { root: *root, audited: *audited, plain, id }).collect();
+        for (run, names) in self.runs.iter_mut().zip(naming::distinct(&all)) {
+            run.names = names;
+        }
     }
 
     fn plain_name(&self, run: &Run) -> String {
@@ -113,7 +149,15 @@ impl Snapshot {
 #[derive(Debug)]
 pub struct Library {
     roots: Vec<Root>,
-    found: Mutex<Option<(Instant, Arc<Snapshot>)>>,
+    found: Mutex<Option<Found>>,
+    /// Held by the one that looks.
+    looking: Mutex<Manifests>,
+}
+
+#[derive(Debug)]
+struct Found {
+    until: Instant,
+    snapshot: Arc<Snapshot>,
 }
 
 impl Library {
@@ -123,21 +167,19 @@ impl Library {
     /// When a folder cannot be read, or neither is a run folder nor holds one.
     pub fn open(folders: &[PathBuf]) -> Result<Self, prism_run::Error> {
         let mut roots: Vec<Root> = Vec::new();
+        let mut ids = Ids::default();
         for folder in folders {
             let path = folder.canonicalize().map_err(|e| prism_run::Error::io("cannot open", folder, e))?;
-            let mut found = Vec::new();
-            manifests(&path, DEEPEST, &mut 0, &mut found);
-            if found.is_empty() {
+            if walk::below(&path).folders.is_empty() {
                 let remedy = "name a run, a study, or a folder that holds some (each has a run.json)";
                 return Err(prism_run::Error::content(folder, "no run folder is there", remedy));
             }
             if roots.iter().all(|r| r.path != path) {
-                let name = name_of(&path);
-                let taken: Vec<&str> = roots.iter().map(|r| r.id.as_str()).collect();
-                roots.push(Root { id: unique(&slug(&name), &taken), name, path });
+                let name = naming::name_of(&path);
+                roots.push(Root { id: ids.take(&naming::slug(&name)), name, path });
             }
         }
-        Ok(Self { roots, found: Mutex::new(None) })
+        Ok(Self { roots, found: Mutex::new(None), looking: Mutex::default() })
     }
 
     /// The folders given.
@@ -145,154 +187,76 @@ impl Library {
         &self.roots
     }
 
-    /// What is there now, looked for again when the last look is older than a moment.
-    pub fn snapshot(&self) -> Arc<Snapshot> {
-        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*found {
-            Some((when, snapshot)) if when.elapsed() < FRESH => Arc::clone(snapshot),
-            _ => {
-                let snapshot = Arc::new(self.look());
-                *found = Some((Instant::now(), Arc::clone(&snapshot)));
-                snapshot
-            }
-        }
+    /// What was found a moment ago, if it was.
+    pub fn fresh(&self) -> Option<Arc<Snapshot>> {
+        self.found().as_ref().filter(|found| Instant::now() < found.until).map(|found| Arc::clone(&found.snapshot))
     }
 
-    fn look(&self) -> Snapshot {
-        let mut runs: Vec<(String, usize, PathBuf, Manifest, u64)> = Vec::new();
-        let mut damaged = Vec::new();
-        let mut seen: Vec<PathBuf> = Vec::new();
+    /// What is there now, looked for again when the last look is older than a moment. One looks;
+    /// who asks meanwhile waits for what it finds.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        if let Some(snapshot) = self.fresh() {
+            return snapshot;
+        }
+        let mut manifests = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(snapshot) = self.fresh() {
+            return snapshot;
+        }
+        let begun = Instant::now();
+        let snapshot = Arc::new(self.look(&mut manifests));
+        let until = Instant::now() + FRESH.max(begun.elapsed().saturating_mul(3));
+        *self.found() = Some(Found { until, snapshot: Arc::clone(&snapshot) });
+        snapshot
+    }
+
+    fn found(&self) -> MutexGuard<'_, Option<Found>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn look(&self, manifests: &mut Manifests) -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        let (mut seen, mut ids, mut left) = (HashSet::new(), Ids::default(), 0_usize);
         let mut hash = DefaultHasher::new();
+        let mut damaged = |told: &str| match snapshot.damaged.len() {
+            MOST_DAMAGED.. => left += 1,
+            _ => snapshot.damaged.push(clipped(told, LONGEST_REASON)),
+        };
+        manifests.begin();
         for (place, root) in self.roots.iter().enumerate() {
-            let mut folders = Vec::new();
-            manifests(&root.path, DEEPEST, &mut 0, &mut folders);
-            stat(&root.path.join(names::REPORT), &mut hash);
-            for folder in folders {
+            walk::about(&root.path.join(names::REPORT)).hash(&mut hash);
+            let found = walk::below(&root.path);
+            if found.more {
+                let reason =
+                    "holds more folders than the explorer looks into: the runs in the others are not shown; name a folder further down";
+                damaged(&format!("{} {reason}", root.path.display()));
+            }
+            for folder in found.folders {
                 // A folder inside another one that was given too.
                 if seen.contains(&folder) {
                     continue;
                 }
-                match Manifest::read(&folder) {
-                    Ok(manifest) if matches!(manifest.kind.as_str(), "audit" | "eval" | "train") => {
-                        let taken: Vec<&str> = runs.iter().map(|r| r.0.as_str()).collect();
-                        let id = unique(&id_of(root, &folder), &taken);
-                        let stamp = stamp_of(&folder);
-                        stamp.hash(&mut hash);
-                        runs.push((id, place, folder.clone(), manifest, stamp));
-                    }
-                    Ok(_) => {}
-                    Err(e) => damaged.push(e.to_string()),
+                match manifests.of(&folder) {
+                    Read::Run(manifest) => snapshot.runs.push(run(place, root, &folder, manifest, &mut ids, &mut hash)),
+                    Read::Other => {}
+                    Read::Damaged(told) => damaged(&told),
                 }
-                seen.push(folder);
+                seen.insert(folder);
             }
         }
-        damaged.hash(&mut hash);
-        let mut names: Vec<(String, String)> = Vec::new();
-        let key = |path: &Path, m: &Manifest| {
-            let id = m.variant.clone().unwrap_or_else(|| name_of(path));
-            let name = if id == names::BASE_AUDIT { "base model".into() } else { id.clone() };
-            (id, m.name.clone().unwrap_or(name))
-        };
-        for (_, _, path, manifest, _) in &runs {
-            let named = key(path, manifest);
-            if !names.iter().any(|(id, _)| *id == named.0) {
-                names.push(named);
-            }
+        manifests.end();
+        if left > 0 {
+            snapshot.damaged.push(format!("and {left} more"));
         }
-        let presets: Vec<&str> = Variant::preset_ids().collect();
-        // A stable sort, as in the report: presets in the paper's order, the others as they came.
-        names.sort_by_key(|(id, _)| presets.iter().position(|p| p == id).unwrap_or(presets.len()));
-        let variants: Vec<VariantStyle> = names.iter().enumerate().map(|(i, (id, name))| VariantStyle::new(i, id, name)).collect();
-        let places: BTreeMap<&str, usize> = names.iter().enumerate().map(|(i, (id, _))| (id.as_str(), i)).collect();
-        let mut runs: Vec<Run> = runs
-            .into_iter()
-            .map(|(id, root, path, manifest, stamp)| {
-                let variant = places.get(key(&path, &manifest).0.as_str()).copied().unwrap_or_default();
-                Run { id, root, path, manifest, variant, stamp }
-            })
-            .collect();
-        runs.sort_by(|a, b| (a.root, a.variant, a.manifest.seed, &a.id).cmp(&(b.root, b.variant, b.manifest.seed, &b.id)));
-        Snapshot { runs, variants, damaged, stamp: hash.finish() }
+        snapshot.damaged.hash(&mut hash);
+        snapshot.stamp = hash.finish();
+        snapshot.arrange();
+        snapshot
     }
 }
 
-/// Folders with a manifest at and below `path`, in order of name; links are not followed.
-fn manifests(path: &Path, deep: usize, looked: &mut usize, found: &mut Vec<PathBuf>) {
-    *looked += 1;
-    if *looked > MOST_FOLDERS {
-        return;
-    }
-    if path.join(names::MANIFEST).is_file() {
-        found.push(path.to_path_buf());
-    }
-    if deep == 0 {
-        return;
-    }
-    let Ok(entries) = std::fs::read_dir(path) else { return };
-    let mut below: Vec<PathBuf> =
-        entries.flatten().filter(|e| e.file_type().is_ok_and(|t| t.is_dir())).map(|e| e.path()).filter(|p| !is_content(p)).collect();
-    below.sort();
-    for folder in below {
-        manifests(&folder, deep - 1, looked, found);
-    }
-}
-
-/// Whether a folder is part of a run rather than a place where runs lie.
-fn is_content(path: &Path) -> bool {
-    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let parts = [names::RECORDS, names::FINDINGS, "images"];
-    parts.contains(&name.as_str()) || name.starts_with("checkpoint-") || name.starts_with('.') || name.ends_with(".tmp")
-}
-
-/// Changes when a file of the run does that a page may show.
-fn stamp_of(run: &Path) -> u64 {
-    let mut hash = DefaultHasher::new();
-    for name in [names::MANIFEST, names::LOG, names::REPORT, names::FINDINGS, names::RECORDS] {
-        stat(&run.join(name), &mut hash);
-    }
-    for name in [files::EXAMPLES, files::ANSWERS, files::STEPS, files::MAPS] {
-        stat(&records::folder(run).join(name), &mut hash);
-    }
-    hash.finish()
-}
-
-fn stat(path: &Path, hash: &mut DefaultHasher) {
-    let of = std::fs::metadata(path).ok().map(|m| (m.len(), m.modified().ok()));
-    of.hash(hash);
-}
-
-/// The name of a folder; that of an audit below its training is the training's.
-fn name_of(path: &Path) -> String {
-    let part = |p: &Path| p.file_name().map(|n| n.to_string_lossy().into_owned());
-    match part(path) {
-        Some(name) if name == "audit" => path.parent().and_then(part).unwrap_or(name),
-        Some(name) => name,
-        None => "runs".into(),
-    }
-}
-
-fn id_of(root: &Root, folder: &Path) -> String {
-    let inside = folder.strip_prefix(&root.path).unwrap_or(folder);
-    let kept: Vec<String> = inside.components().map(|c| c.as_os_str().to_string_lossy().into_owned()).collect();
-    let audit = kept.last().is_some_and(|last| last == "audit");
-    let kept = if audit { &kept[..kept.len() - 1] } else { &kept[..] };
-    let trained = !audit && folder.join("audit").join(names::MANIFEST).is_file();
-    let tail = if trained { Some("training".to_string()) } else { None };
-    let all: Vec<String> = std::iter::once(root.id.clone()).chain(kept.iter().map(|k| slug(k))).chain(tail).collect();
-    all.join("-")
-}
-
-/// Letters, digits and dashes only.
-fn slug(text: &str) -> String {
-    let plain: String = text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
-    let plain = plain.trim_matches('-');
-    if plain.is_empty() { "run".into() } else { plain.chars().take(80).collect() }
-}
-
-fn unique(id: &str, taken: &[&str]) -> String {
-    let free = |candidate: &str| !taken.contains(&candidate);
-    if free(id) {
-        return id.to_string();
-    }
-    (2..).map(|n| format!("{id}-{n}")).find(|candidate| free(candidate)).unwrap_or_default()
+fn run(place: usize, root: &Root, folder: &Path, manifest: Arc<Manifest>, ids: &mut Ids, hash: &mut DefaultHasher) -> Run {
+    let id = ids.take(&naming::id_of(&root.path, &root.id, folder));
+    let stamp = walk::stamp_of(folder);
+    (&id, folder, stamp).hash(hash);
+    Run { id, root: place, path: folder.to_path_buf(), manifest, variant: 0, stamp, names: <(String, String)>::default() }
 }

@@ -3,19 +3,21 @@
 //! It may come from anybody, and its charts need scripts that stand in the page. So it is
 //! shown in a sandbox of its own: it may run the scripts that stand in it, and can neither
 //! load anything nor read what the explorer shows. A hostile page could still lead its own window elsewhere.
+//!
+//! What lies in its place may be a link to another file of the machine. Only a file of the folder
+//! itself is shown; of everything else one sentence is said, whatever it is and whether or not it exists.
 
 use std::fmt::Write;
 use std::path::Path;
 
 use axum::http::StatusCode;
+use prism_run::door::{self, Limit};
 use prism_run::folder::names;
 
 use super::Explorer;
 use super::reply::Reply;
 use crate::html::script_hash;
 
-/// Largest page served, bytes.
-const LARGEST: u64 = 64 << 20;
 /// Scripts a page may have.
 const MOST_SCRIPTS: usize = 32;
 
@@ -31,15 +33,10 @@ pub fn of_folder(explorer: &Explorer, id: &str) -> Reply {
 }
 
 fn page(folder: &Path) -> Reply {
-    let path = folder.join(names::REPORT);
-    match std::fs::metadata(&path) {
-        Ok(about) if about.is_file() && about.len() <= LARGEST => {}
-        Ok(_) => return Reply::refused(StatusCode::NOT_FOUND, "Its report is larger than the explorer serves: open the file itself."),
-        Err(_) => return Reply::unknown("report"),
-    }
-    let html = match std::fs::read_to_string(&path) {
-        Ok(html) => html,
-        Err(e) => return Reply::unreadable(&e),
+    let Ok(html) = door::read_text(&folder.join(names::REPORT), Limit::Report) else {
+        let (name, most) = (names::REPORT, Limit::Report.words());
+        let text = format!("There is no {name} here that can be shown: a file of UTF-8 text of the folder itself, at most {most} long.");
+        return Reply::refused(StatusCode::NOT_FOUND, &text);
     };
     let mut policy = String::from(
         "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-scripts allow-downloads; script-src",
@@ -58,10 +55,12 @@ fn page(folder: &Path) -> Reply {
 fn scripts(html: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut rest = html;
-    while let Some(begin) = rest.find("<script") {
+    while found.len() < MOST_SCRIPTS
+        && let Some(begin) = rest.find("<script")
+    {
         let Some(open) = rest[begin..].find('>').map(|i| begin + i + 1) else { break };
         let Some(end) = rest[open..].find("</script").map(|i| open + i) else { break };
-        if !rest[begin..open].contains("application/json") && found.len() < MOST_SCRIPTS {
+        if !rest[begin..open].contains("application/json") {
             found.push(&rest[open..end]);
         }
         rest = &rest[end..];
@@ -77,5 +76,39 @@ mod tests {
     fn scripts_are_found_whole() {
         let html = "<p><script>a < b</script><script type=\"application/json\">{}</script><script defer>c</script><script>cut";
         assert_eq!(scripts(html), ["a < b", "c"]);
+        assert_eq!(scripts(&"<script>a</script>".repeat(100)).len(), MOST_SCRIPTS);
+    }
+
+    #[test]
+    fn what_is_no_file_of_the_folder_is_refused_in_the_same_words() {
+        let dir = tempfile::tempdir().unwrap();
+        let [folder, elsewhere] = ["run", "elsewhere"].map(|name| dir.path().join(name));
+        for path in [&folder, &elsewhere] {
+            std::fs::create_dir_all(path).unwrap();
+        }
+        let absent = page(&folder);
+        assert_eq!(absent.status, StatusCode::NOT_FOUND);
+        let refused = || {
+            let reply = page(&folder);
+            assert_eq!((reply.status, &reply.body), (absent.status, &absent.body));
+        };
+        let report = folder.join(names::REPORT);
+        std::fs::create_dir(&report).unwrap();
+        refused();
+        std::fs::remove_dir(&report).unwrap();
+        std::fs::write(&report, b"<p>\xff</p>").unwrap();
+        refused();
+        #[cfg(unix)]
+        {
+            std::fs::write(elsewhere.join("secret"), "the secret").unwrap();
+            for target in [elsewhere.join("secret"), elsewhere.join("absent"), "/dev/zero".into(), elsewhere.clone()] {
+                std::fs::remove_file(&report).unwrap();
+                std::os::unix::fs::symlink(&target, &report).unwrap();
+                refused();
+            }
+            std::fs::remove_file(&report).unwrap();
+            assert!(std::process::Command::new("mkfifo").arg(&report).status().unwrap().success());
+            refused();
+        }
     }
 }

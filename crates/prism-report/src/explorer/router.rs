@@ -18,72 +18,142 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, Request, State};
-use axum::http::{Response, StatusCode};
+use axum::http::{Response, Uri};
 use axum::middleware::{Next, from_fn};
 use axum::routing::get;
 
+use super::connections::Connection;
+use super::guard::{self, Guard, Passage};
+use super::maker::{Asked, Maker};
 use super::reply::Reply;
-use super::{Explorer, api, compare, example, examples, frame, guard, home, report_file, run};
+use super::{Explorer, api, compare, example, examples, frame, home, report_file, run};
 
-type Shared = State<Arc<Explorer>>;
+type Shared = State<Arc<Maker>>;
+type Id = Path<String>;
+type IdAndRow = Path<(String, String)>;
 
-/// The router of an explorer that listens at `port`.
-pub fn router(explorer: Arc<Explorer>, port: u16) -> Router {
+/// The router of an explorer, for those whom the guard lets pass.
+pub fn router(maker: Arc<Maker>, guard: Guard) -> Router {
+    let guard = Arc::new(guard);
     Router::new()
-        .route("/", get(|s: Shared| answer(s, home::page)))
-        .route("/runs/{id}", get(|s: Shared, Path(id): Path<String>| answer(s, move |e| run::page(e, &id))))
-        .route("/runs/{id}/report", get(|s: Shared, Path(id): Path<String>| answer(s, move |e| report_file::of_run(e, &id))))
+        .merge(pages())
+        .merge(json())
+        .merge(still())
+        .fallback(|| async { guard::dressed(&Reply::unknown("page")) })
+        .layer(from_fn(move |request: Request, next: Next| pass(Arc::clone(&guard), request, next)))
+        .with_state(maker)
+}
+
+fn pages() -> Router<Arc<Maker>> {
+    Router::new()
+        .route("/", get(|s: Shared| answer(s, Asked::light("/"), home::page)))
+        .route("/runs/{id}", get(|s: Shared, u: Uri, Path(id): Id| answer(s, Asked::of_run(u.path(), &id), move |e| run::page(e, &id))))
+        .route(
+            "/runs/{id}/report",
+            get(|s: Shared, u: Uri, Path(id): Id| answer(s, Asked::of_run(u.path(), &id), move |e| report_file::of_run(e, &id))),
+        )
         .route(
             "/runs/{id}/examples",
-            get(|s: Shared, Path(id): Path<String>, q: RawQuery| answer(s, move |e| examples::page(e, &id, &text(q)))),
+            get(|s: Shared, u: Uri, Path(id): Id, q: RawQuery| {
+                answer(s, Asked::of_run(whole(&u), &id), move |e| examples::page(e, &id, &text(q)))
+            }),
         )
         .route(
             "/runs/{id}/examples/{row}",
-            get(|s: Shared, Path((id, row)): Path<(String, String)>, q: RawQuery| {
-                answer(s, move |e| example::page(e, &id, &row, &text(q)))
+            get(|s: Shared, u: Uri, Path((id, row)): IdAndRow, q: RawQuery| {
+                answer(s, Asked::of_run(whole(&u), &id), move |e| example::page(e, &id, &row, &text(q)))
             }),
         )
         .route(
             "/runs/{id}/examples/{row}/image",
-            get(|s: Shared, Path((id, row)): Path<(String, String)>| answer(s, move |e| example::image(e, &id, &row))),
+            get(|s: Shared, u: Uri, Path((id, row)): IdAndRow| {
+                answer(s, Asked::of_run(u.path(), &id), move |e| example::image(e, &id, &row))
+            }),
         )
-        .route("/folders/{id}/report", get(|s: Shared, Path(id): Path<String>| answer(s, move |e| report_file::of_folder(e, &id))))
-        .route("/compare", get(|s: Shared, q: RawQuery| answer(s, move |e| compare::page(e, &text(q)))))
-        .route("/api/version", get(|s: Shared, q: RawQuery| answer(s, move |e| api::version(e, &text(q)))))
-        .route("/api/runs.json", get(|s: Shared| answer(s, api::runs)))
-        .route("/api/compare.json", get(|s: Shared, q: RawQuery| answer(s, move |e| api::compare(e, &text(q)))))
-        .route("/api/runs/{id}", get(|s: Shared, Path(id): Path<String>| answer(s, move |e| api::run(e, &id))))
+        .route(
+            "/folders/{id}/report",
+            get(|s: Shared, u: Uri, Path(id): Id| answer(s, Asked::of_many(u.path()), move |e| report_file::of_folder(e, &id))),
+        )
+        .route("/compare", get(|s: Shared, u: Uri, q: RawQuery| answer(s, Asked::of_many(whole(&u)), move |e| compare::page(e, &text(q)))))
+}
+
+fn json() -> Router<Arc<Maker>> {
+    Router::new()
+        .route("/api/version", get(|s: Shared, u: Uri, q: RawQuery| answer(s, Asked::light(whole(&u)), move |e| api::version(e, &text(q)))))
+        .route("/api/runs.json", get(|s: Shared, u: Uri| answer(s, Asked::light(u.path()), api::runs)))
+        .route(
+            "/api/compare.json",
+            get(|s: Shared, u: Uri, q: RawQuery| answer(s, Asked::of_many(whole(&u)), move |e| api::compare(e, &text(q)))),
+        )
+        .route(
+            "/api/runs/{id}",
+            get(|s: Shared, u: Uri, Path(id): Id| answer(s, Asked::of_run(u.path(), before_json(&id)), move |e| api::run(e, &id))),
+        )
         .route(
             "/api/runs/{id}/examples.json",
-            get(|s: Shared, Path(id): Path<String>, q: RawQuery| answer(s, move |e| api::examples(e, &id, &text(q)))),
+            get(|s: Shared, u: Uri, Path(id): Id, q: RawQuery| {
+                answer(s, Asked::of_run(whole(&u), &id), move |e| api::examples(e, &id, &text(q)))
+            }),
         )
         .route(
             "/api/runs/{id}/examples/{row}",
-            get(|s: Shared, Path((id, row)): Path<(String, String)>| answer(s, move |e| api::example(e, &id, &row))),
+            get(|s: Shared, u: Uri, Path((id, row)): IdAndRow| {
+                answer(s, Asked::of_run(u.path(), &id), move |e| api::example(e, &id, &row))
+            }),
         )
-        .route("/explorer.css", get(|| async { guard::dressed::<Body>(frame::style()) }))
-        .route("/explorer.js", get(|| async { guard::dressed::<Body>(frame::script()) }))
-        .route("/favicon.svg", get(|| async { guard::dressed::<Body>(frame::icon()) }))
-        .fallback(|| async { guard::dressed::<Body>(Reply::unknown("page")) })
-        .layer(from_fn(move |request: Request, next: Next| async move {
-            let mut response = match guard::refuse(request.method(), request.uri(), request.headers(), port) {
-                Some(refused) => guard::dressed(refused),
-                None => next.run(request).await,
-            };
-            guard::cover(response.headers_mut());
-            response
-        }))
-        .with_state(explorer)
+}
+
+/// What is the same in every explorer.
+fn still() -> Router<Arc<Maker>> {
+    let one = |reply: Reply| {
+        get(move || {
+            let response = guard::dressed(&reply);
+            async move { response }
+        })
+    };
+    Router::new()
+        .route("/explorer.css", one(frame::style()))
+        .route("/explorer.js", one(frame::script()))
+        .route("/favicon.svg", one(frame::icon()))
+}
+
+/// Answers a request itself, or lets it pass to its page.
+async fn pass(guard: Arc<Guard>, mut request: Request, next: Next) -> Response<Body> {
+    let passage = guard.passage(request.method(), request.uri(), request.headers());
+    let mut response = match passage {
+        Passage::Refused(reply) => guard::dressed(&reply),
+        Passage::Enter(response) => *response,
+        Passage::Open => admitted(request, next).await,
+        Passage::At(uri) => {
+            *request.uri_mut() = uri;
+            admitted(request, next).await
+        }
+    };
+    guard::cover(response.headers_mut());
+    response
+}
+
+async fn admitted(request: Request, next: Next) -> Response<Body> {
+    if let Some(connection) = request.extensions().get::<Arc<Connection>>() {
+        connection.admit();
+    }
+    next.run(request).await
+}
+
+/// Path and query.
+fn whole(uri: &Uri) -> &str {
+    uri.path_and_query().map_or("/", |address| address.as_str())
 }
 
 fn text(RawQuery(query): RawQuery) -> String {
     query.unwrap_or_default()
 }
 
-/// Makes a page away from the listeners, for it reads files.
-async fn answer(State(explorer): Shared, make: impl FnOnce(&Explorer) -> Reply + Send + 'static) -> Response<Body> {
-    let made = tokio::task::spawn_blocking(move || make(&explorer)).await;
-    guard::dressed(
-        made.unwrap_or_else(|_| Reply::refused(StatusCode::INTERNAL_SERVER_ERROR, "This page could not be made; report it as a bug.")),
-    )
+/// The id in the name of a run's JSON.
+fn before_json(name: &str) -> &str {
+    name.strip_suffix(".json").unwrap_or(name)
+}
+
+async fn answer(State(maker): Shared, asked: Asked, make: impl FnOnce(&Explorer) -> Reply + Send + 'static) -> Response<Body> {
+    guard::dressed(&*maker.answer(asked, make).await)
 }

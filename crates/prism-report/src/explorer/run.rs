@@ -15,10 +15,13 @@ use super::library::{Run, Snapshot};
 use super::reply::Reply;
 use super::{Explorer, findings, home};
 use crate::change::{self, ALL, change, shown};
-use crate::html::{escape, typeset};
+use crate::html::{clipped, escape, typeset};
 use crate::interventions::{described, place};
 use crate::number::{ABSENT, decimal, interval, p_value, percent, points};
 use crate::{chips, verdict};
+
+/// Longest text about what could not be run, in characters.
+const LONGEST_FAILED: usize = 4000;
 
 /// The page.
 pub fn page(explorer: &Explorer, id: &str) -> Reply {
@@ -51,7 +54,7 @@ fn links(run: &Run) -> String {
     if run.is_audited() {
         let _ = write!(out, "<li><a href=\"/runs/{}/examples\">Examples</a></li>", run.id);
     }
-    if run.path.join(names::REPORT).is_file() {
+    if prism_run::door::holds(&run.path.join(names::REPORT)) {
         let _ = write!(out, "<li><a href=\"/runs/{}/report\">Report page</a></li>", run.id);
     }
     let _ = write!(out, "<li>{}</li></ul>", home::state(run));
@@ -60,7 +63,14 @@ fn links(run: &Run) -> String {
 
 fn read(run: &Run, found: &Findings) -> String {
     let mut out = String::new();
-    if let Some(c) = found.conclusion.first() {
+    if let Some(failed) = found.failed() {
+        let failed = typeset(&clipped(&failed, LONGEST_FAILED));
+        out.push_str(&match found.nothing_ran() {
+            true => format!("<p class=\"verdict\">{failed}</p>"),
+            false => format!("<aside class=\"callout alarm\"><b>Not every example was run.</b> {failed}</aside>"),
+        });
+    }
+    if let Some(c) = found.conclusion.first().filter(|_| !found.nothing_ran()) {
         out.push_str(&concluded(c, found));
     }
     if let Some(line) = found.table1.first() {

@@ -36,7 +36,7 @@ pub fn html(context: Context<'_>, shown: &Shown, place: usize) -> String {
     let e = &shown.example;
     let run = runs.first().and_then(|&i| part.audits.get(i)).map(|a| a.folder.as_path());
     let id = clipped(&e.id, 80);
-    let picture = picture::read(&e.image, run.unwrap_or(std::path::Path::new(".")));
+    let picture = picture::read(&e.image, run.unwrap_or(std::path::Path::new(".")), &study.sources);
     let mut out = String::new();
     let flips = match shown.flipped.len() {
         0 => String::new(),

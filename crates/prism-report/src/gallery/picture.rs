@@ -2,22 +2,29 @@
 
 use std::fs::File;
 use std::io::{BufReader, Cursor};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
 use image::{ImageFormat, ImageReader, Limits};
 
+use prism_run::door::{self, Limit};
+
+use super::Sources;
 use crate::html::base64;
 
 /// Longest side of an embedded image, pixels.
 const SIDE: u32 = 360;
-/// Largest image file read, bytes.
-const LARGEST_FILE: u64 = 64 << 20;
 /// Memory one image may take while it is decoded, bytes.
 const LARGEST_DECODE: u64 = 512 << 20;
 /// A PNG above this many bytes is embedded as JPEG instead (photographs).
 const LARGEST_PNG: usize = 96 << 10;
+
+/// Pixels of an image that may be unpacked beside others.
+const SMALL: u64 = 4 << 20;
+/// Held while a larger one is.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// An image ready for the page.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,13 +50,12 @@ pub struct Encoded {
     pub height: u32,
 }
 
-/// Reads the image at `path` as the records name it: absolute, relative to the
-/// working directory, or relative to the run folder or one of its parents.
+/// Reads the image that the records of `run` call `path`, if it lies where pictures may be taken from.
 ///
 /// # Errors
 /// The reason in words, for the placeholder.
-pub fn read(path: &str, run: &Path) -> Result<Picture, String> {
-    let Encoded { kind, bytes, width, height } = encode(path, run, SIDE, LARGEST_PNG)?;
+pub fn read(path: &str, run: &Path, sources: &Sources) -> Result<Picture, String> {
+    let Encoded { kind, bytes, width, height } = encode(path, run, sources, SIDE, LARGEST_PNG)?;
     Ok(Picture { uri: format!("data:{kind};base64,{}", base64(&bytes)), width, height })
 }
 
@@ -57,8 +63,10 @@ pub fn read(path: &str, run: &Path) -> Result<Picture, String> {
 ///
 /// # Errors
 /// The reason in words.
-pub fn size(path: &str, run: &Path) -> Result<(u32, u32), String> {
-    open(path, run)?.into_dimensions().map_err(|e| format!("{path} is not an image that can be read: {e}"))
+pub fn size(path: &str, run: &Path, sources: &Sources) -> Result<(u32, u32), String> {
+    let size = open(path, run, sources)?.into_dimensions().map_err(|e| format!("{path} is not an image that can be read: {e}"))?;
+    let pixels = u64::from(size.0) * u64::from(size.1);
+    if pixels > Limit::ImagePixels.value() { Err(format!("{path} {}", Limit::ImagePixels.cause())) } else { Ok(size) }
 }
 
 /// That image decoded and written anew, no side longer than `side`; as JPEG where the
@@ -66,8 +74,12 @@ pub fn size(path: &str, run: &Path) -> Result<(u32, u32), String> {
 ///
 /// # Errors
 /// The reason in words.
-pub fn encode(path: &str, run: &Path, side: u32, largest_png: usize) -> Result<Encoded, String> {
-    let decoded = open(path, run)?.decode().map_err(|e| format!("{path} is not an image that can be read: {e}"))?;
+pub fn encode(path: &str, run: &Path, sources: &Sources, side: u32, largest_png: usize) -> Result<Encoded, String> {
+    let (width, height) = size(path, run, sources)?;
+    // Large images one after the other: each takes some hundred megabytes while it is unpacked.
+    let alone = u64::from(width) * u64::from(height) > SMALL;
+    let _alone = alone.then(|| ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner));
+    let decoded = open(path, run, sources)?.decode().map_err(|e| format!("{path} is not an image that can be read: {e}"))?;
     let small = if decoded.width().max(decoded.height()) > side { decoded.resize(side, side, FilterType::Triangle) } else { decoded };
     // PNG and JPEG both hold 8-bit RGB; transparency is laid on white.
     let rgb = flatten(&small);
@@ -82,30 +94,21 @@ pub fn encode(path: &str, run: &Path, side: u32, largest_png: usize) -> Result<E
     Ok(Encoded { kind: "image/jpeg", bytes: jpeg, width, height })
 }
 
-fn open(path: &str, run: &Path) -> Result<ImageReader<BufReader<File>>, String> {
+fn open(path: &str, run: &Path, sources: &Sources) -> Result<ImageReader<BufReader<File>>, String> {
     if path.is_empty() {
         return Err("the records name no image".into());
     }
-    let found = locate(Path::new(path), run).ok_or_else(|| format!("{path} was not found"))?;
-    let size = std::fs::metadata(&found).map_err(|e| format!("{path}: {e}"))?.len();
-    if size > LARGEST_FILE {
-        return Err(format!("{path} is {} MB, more than the {} MB this page reads", size >> 20, LARGEST_FILE >> 20));
+    let found = sources.find(path, run)?;
+    let unread = |e: &dyn std::fmt::Display| format!("{path} cannot be read: {e}");
+    let file = door::open(&found).map_err(|e| unread(&e))?;
+    if file.metadata().map_err(|e| unread(&e))?.len() > Limit::ImageFile.value() {
+        return Err(format!("{path} {}", Limit::ImageFile.cause()));
     }
-    let mut reader = ImageReader::open(&found).and_then(ImageReader::with_guessed_format).map_err(|e| format!("{path}: {e}"))?;
+    let mut reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(|e| unread(&e))?;
     let mut limits = Limits::default();
     limits.max_alloc = Some(LARGEST_DECODE);
     reader.limits(limits);
     Ok(reader)
-}
-
-fn locate(path: &Path, run: &Path) -> Option<PathBuf> {
-    if path.is_file() {
-        return Some(path.to_path_buf());
-    }
-    if path.is_absolute() {
-        return None;
-    }
-    run.ancestors().map(|folder| folder.join(path)).find(|p| p.is_file())
 }
 
 fn flatten(image: &image::DynamicImage) -> image::RgbImage {
@@ -129,14 +132,19 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.png");
         image::RgbImage::from_pixel(900, 450, image::Rgb([10, 200, 30])).save(&path).unwrap();
-        let picture = read(&path.to_string_lossy(), dir.path()).unwrap();
+        let read = |path: &str| read(path, dir.path(), &Sources::default());
+        let picture = read(&path.to_string_lossy()).unwrap();
         assert_eq!((picture.width, picture.height), (360, 180));
         assert!(picture.uri.starts_with("data:image/png;base64,"));
-        let run = dir.path().join("runs/a/audit");
-        std::fs::create_dir_all(&run).unwrap();
-        assert!(read("x.png", &run).is_ok(), "relative to a parent of the run folder");
-        assert!(read("nowhere.png", &run).unwrap_err().contains("not found"));
+        assert!(read("nowhere.png").unwrap_err().contains("neither in the run nor below"));
         std::fs::write(dir.path().join("y.png"), b"no image").unwrap();
-        assert!(read("y.png", &run).unwrap_err().contains("y.png"));
+        assert!(read("y.png").unwrap_err().contains("y.png"));
+    }
+
+    #[test]
+    fn an_image_of_too_many_pixels_is_not_unpacked() {
+        let dir = tempfile::tempdir().unwrap();
+        image::GrayImage::new(9000, 8000).save(dir.path().join("x.png")).unwrap();
+        assert!(read("x.png", dir.path(), &Sources::default()).unwrap_err().contains("pixels of an image"));
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use prism_audit::findings::{ConclusionFinding, VerdictFinding};
 use prism_run::{Content, Intervention, Need};
 
-use super::{conclusions, provenance};
+use super::{conclusions, first_screen, provenance};
 use crate::gallery::{Flip, Gallery};
 use crate::html::{clipped, escape};
 use crate::number::{count_word, percent, plain_points};
@@ -19,12 +19,19 @@ const MOST_NAMED: usize = 6;
 /// Command lines printed.
 const LINES: usize = 3;
 
-/// The four answers of one benchmark. Links lead to cards whose ids begin with `prefix`.
+/// The four answers of one benchmark; where no example could be run, what is left to ask. Links lead to cards whose ids
+/// begin with `prefix`.
 pub fn html(study: &Study, part: &Part, gallery: &Gallery, prefix: &str) -> String {
     let mut out = String::from("<dl class=\"brief\">");
     let mut item = |question: &str, answer: String| {
         let _ = write!(out, "<div><dt>{question}</dt><dd>{answer}</dd></div>");
     };
+    if first_screen::nothing_ran(part) {
+        item("Which examples failed?", format!("<p>All of them. <a href=\"#{prefix}outcomes\">How they ended, by cause.</a></p>"));
+        item("How do I run it again?", rerun(study));
+        out.push_str("</dl>");
+        return out;
+    }
     item(
         "Is what each block says used, and is the block needed?",
         format!(

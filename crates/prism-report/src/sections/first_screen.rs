@@ -7,17 +7,30 @@ use prism_audit::findings::VerdictFinding;
 use prism_run::Class;
 
 use super::{callout, n_equals};
-use crate::html::{escape, typeset};
+use crate::html::{clipped, escape, typeset};
 use crate::number::{correlation, interval, p_value, percent, points, spread};
 use crate::study::{Part, Study};
 use crate::{chips, verdict};
 
+/// Longest text about what could not be run, in characters.
+const LONGEST_FAILED: usize = 4000;
+
 /// Warnings that stand open; the rest is folded.
 const OPEN_WARNINGS: usize = 6;
 
-/// Verdict, alarms, the four answers and key figures.
+/// What could not be run, verdict, alarms, the four answers and key figures.
 pub fn html(study: &Study, part: &Part, brief: &str) -> String {
-    let mut out = format!("<p class=\"verdict\">{}</p>", typeset(&verdict::sentence(study, part)));
+    let failed = failed(study, part);
+    if nothing_ran(part) {
+        // Nothing ran, so there is no verdict and no figure: only what to do.
+        let said: Vec<String> = failed.iter().map(|(said, whose)| whose_failed(part, said, whose)).collect();
+        return format!("<p class=\"verdict\">{}</p>{brief}", said.join(" "));
+    }
+    let mut out = String::new();
+    for (said, whose) in &failed {
+        out.push_str(&callout("alarm", &format!("<b>Not every example was run.</b> {}", whose_failed(part, said, whose))));
+    }
+    let _ = write!(out, "<p class=\"verdict\">{}</p>", typeset(&verdict::sentence(study, part)));
     if let [only] = part.audits.as_slice()
         && let Some(c) = only.conclusion()
     {
@@ -34,6 +47,31 @@ pub fn html(study: &Study, part: &Part, brief: &str) -> String {
     out.push_str(brief);
     out.push_str(&key_figures(study, part));
     out
+}
+
+/// Whether in no run one example could be run.
+pub fn nothing_ran(part: &Part) -> bool {
+    !part.audits.is_empty() && part.audits.iter().all(|audit| audit.findings.nothing_ran())
+}
+
+/// What could not be run, with the names of the runs that say it; each text once.
+pub fn failed(study: &Study, part: &Part) -> Vec<(String, Vec<String>)> {
+    let mut found: Vec<(String, Vec<String>)> = Vec::new();
+    for audit in &part.audits {
+        let Some(said) = audit.findings.failed() else { continue };
+        let name = part.run_name(study, audit);
+        match found.iter_mut().find(|(known, _)| *known == said) {
+            Some((_, names)) => names.push(name),
+            None => found.push((said, vec![name])),
+        }
+    }
+    found
+}
+
+/// A text about what could not be run as the page sets it, with its runs where not all say it.
+fn whose_failed(part: &Part, said: &str, whose: &[String]) -> String {
+    let names = if whose.len() == part.audits.len() { String::new() } else { format!(" <small>{}</small>", escape(&whose.join(", "))) };
+    format!("{}{names}", typeset(&clipped(said, LONGEST_FAILED)))
 }
 
 /// A loud banner for every run whose block never opened, or that may be guessing.

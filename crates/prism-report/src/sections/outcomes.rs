@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use super::{Builder, row_start};
+use super::{Builder, first_screen, row_start};
 use crate::change::ALL;
-use crate::html::escape;
+use crate::html::{clipped, escape};
 use crate::number::{decimal, interval, percent};
 use crate::study::{Part, Study};
 
@@ -40,8 +40,39 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
         "Every example ends in exactly one outcome. <i>No answer</i> counts as wrong; <i>no latents</i>: the block never opened, so the intervention did nothing there; <i>error</i>: left out of n. Outputs changed: examples whose generated tokens differ from the clean run’s. |latent| is the mean norm of the vectors fed back, |change| that of what the intervention did to them.",
         &t,
     );
+    let failures = failures(study, part, builder);
     let categories = categories(study, part, builder);
-    builder.section("outcomes", "How the examples ended", &format!("{table}{categories}"))
+    builder.section("outcomes", "How the examples ended", &format!("{table}{failures}{categories}"))
+}
+
+/// What could not be run, by cause; empty where everything ran.
+fn failures(study: &Study, part: &Part, builder: &mut Builder) -> String {
+    if part.audits.iter().all(|audit| audit.findings.failures.is_empty()) {
+        return String::new();
+    }
+    let mut t = String::from(
+        "<table><thead><tr><th scope=\"col\">variant</th><th scope=\"col\" class=\"text\">cause</th><th scope=\"col\">examples</th><th scope=\"col\">of</th><th scope=\"col\" class=\"text\">the first</th><th scope=\"col\" class=\"prose\">what is said of it</th></tr></thead><tbody>",
+    );
+    for audit in &part.audits {
+        for (i, failure) in audit.findings.failures.iter().enumerate() {
+            let _ = write!(
+                t,
+                "{}<td class=\"text\">{}</td><td><b>{}</b></td><td>{}</td><td class=\"text\">{}</td><td class=\"prose\">{}</td></tr>",
+                row_start(study, part, audit, i == 0, None),
+                failure.cause.name().replace('_', " "),
+                failure.examples,
+                failure.of,
+                escape(&clipped(&failure.id, 80)),
+                escape(&clipped(failure.message.as_deref().unwrap_or("–"), 500))
+            );
+        }
+    }
+    t.push_str("</tbody></table>");
+    for (said, _) in first_screen::failed(study, part) {
+        builder.not_measured.push(("Examples that could not be run".into(), clipped(&said, 2000)));
+    }
+    let caption = "Examples that could not be run, by cause, with the first of each; they are in no other number.";
+    builder.table("failures", caption, &t)
 }
 
 /// Clean accuracy per category, when the benchmark has any.

@@ -114,6 +114,12 @@ fn manifest(title: &str, folder: &str, m: &Manifest, budget: Option<String>) -> 
         ("ended", m.ended.clone().unwrap_or_else(|| "not recorded: running, or stopped".into())),
     ];
     rows.extend(budget.map(|budget| ("latent steps", budget)));
+    if !m.causes.is_empty() {
+        rows.push((
+            "could not be run",
+            m.causes.iter().map(|(k, n)| format!("{} {n}", k.replace('_', " "))).collect::<Vec<_>>().join(", "),
+        ));
+    }
     if !m.outcomes.is_empty() {
         rows.push(("outcomes", m.outcomes.iter().map(|(k, n)| format!("{} {n}", k.replace('_', " "))).collect::<Vec<_>>().join(", ")));
     }

@@ -8,6 +8,8 @@ pub mod sparkline;
 pub mod study;
 pub mod training;
 
+use prism_run::shown;
+
 use crate::number::ABSENT;
 
 /// What the terminal can show.
@@ -60,6 +62,8 @@ impl Screen {
 
     /// A table, its columns in as many blocks as the width asks for, each beginning with the first column.
     pub fn table(&mut self, header: &[&str], rows: &[Vec<String>], look: Look) {
+        // Before widths are taken and lines are told apart: a line feed in a name makes no line.
+        let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| shown(cell).into_owned()).collect()).collect();
         let width = |column: usize| {
             let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
             cells.chain([header[column].chars().count()]).max().unwrap_or_default()
@@ -94,8 +98,8 @@ impl Screen {
         let mut out = String::new();
         for (heading, line) in &self.lines {
             // Names come from files: no control sequence of theirs reaches the terminal.
-            let shown: String = line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-            let shown = if look.unicode { shown } else { ascii(&shown) };
+            let shown = shown(line);
+            let shown = if look.unicode { shown } else { ascii(&shown).into() };
             if *heading && look.color {
                 out.push_str(&format!("\u{1b}[1m{shown}\u{1b}[0m\n"));
             } else {
@@ -144,9 +148,20 @@ mod tests {
     fn no_control_sequence_of_a_name_reaches_the_terminal() {
         let mut screen = Screen::default();
         screen.heading("evil\u{1b}[2J\u{7}");
-        assert_eq!(screen.text(NARROW), "evil\u{fffd}[2J\u{fffd}\n");
+        assert_eq!(screen.text(NARROW), "evil\\u{1b}[2J\\u{7}\n");
         let bold = screen.text(Look { color: true, unicode: false, ..NARROW });
-        assert_eq!(bold, "\u{1b}[1mevil?[2J?\u{1b}[0m\n");
+        assert_eq!(bold, "\u{1b}[1mevil\\u{1b}[2J\\u{7}\u{1b}[0m\n");
+    }
+
+    #[test]
+    fn a_line_feed_in_a_name_forges_no_line() {
+        let mut screen = Screen::default();
+        screen.line("one\ntwo");
+        let wide = Look { width: 80, ..NARROW };
+        screen.table(&["variant", "accuracy"], &[vec!["a\nb\u{202e}".into(), "1.0".into()]], wide);
+        let text = screen.text(wide);
+        assert_eq!(text.lines().count(), 4, "{text}");
+        assert!(text.contains("one\\ntwo") && text.contains("a\\nb\\u{202e}"), "{text}");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! A training in the terminal: its losses as rows of blocks, and its log's last line.
 
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
+use prism_run::door;
 use prism_run::folder::names;
 use serde_json::Value;
 
@@ -31,7 +31,7 @@ pub fn read(run: &Path) -> Result<Log, prism_run::Error> {
     let curves = curves::read(run)?;
     let path = run.join(names::LOG);
     let unread = |e| prism_run::Error::io("cannot read", &path, e);
-    let mut file = File::open(&path).map_err(unread)?;
+    let mut file = door::open(&path)?;
     let length = file.metadata().map_err(unread)?.len();
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL))).map_err(unread)?;
     let mut tail = Vec::new();

@@ -81,6 +81,7 @@ fn manifest(kind: &str, variant: Option<(&str, &str)>, seed: Option<u64>, comman
         threads: 1,
         inputs: BTreeMap::from([("benchmark.jsonl".into(), "00".repeat(32))]),
         outcomes: BTreeMap::new(),
+        causes: BTreeMap::new(),
         settings: BTreeMap::from([("steps".into(), 8.into()), ("swap_pool".into(), 64.into())]),
         started: "2000-01-01T00:00:00Z".into(),
         ended: Some("2000-01-01T00:00:01Z".into()),
@@ -227,6 +228,7 @@ fn example(run: &Path, i: usize, silent: bool) -> ExampleRow {
         prompt_tokens: 60,
         visual_tokens: 16,
         outcome: if silent { Outcome::NoLatents } else { Outcome::Scored },
+        cause: None,
         message: None,
     }
 }

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::folder::{hash_file, write_atomic};
+use crate::door::{self, Limit};
+use crate::folder::{hash_reader, write_atomic};
 use crate::{Error, Result};
 
 /// Name of the file inside `records/`.
@@ -33,10 +34,10 @@ pub fn write(folder: &Path) -> Result<()> {
 pub fn check(run: &Path) -> Result<Option<Vec<String>>> {
     let folder = super::folder(run);
     let path = folder.join(DIGESTS);
-    if !path.is_file() {
+    if std::fs::symlink_metadata(&path).is_err() {
         return Ok(None);
     }
-    let text = std::fs::read(&path).map_err(|e| Error::io("cannot read", &path, e))?;
+    let text = door::read_bytes(&path, Limit::Manifest)?;
     let remedy = "record the run again: remove its `records` folder and run the same command";
     let known: BTreeMap<String, String> = serde_json::from_slice(&text).map_err(|e| Error::content(&path, e.to_string(), remedy))?;
     let found = hashes(&folder)?;
@@ -53,8 +54,8 @@ fn hashes(folder: &Path) -> Result<BTreeMap<String, String>> {
     for entry in std::fs::read_dir(folder).map_err(refused)? {
         let entry = entry.map_err(refused)?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name != DIGESTS && entry.path().is_file() {
-            hashes.insert(name, hash_file(&entry.path())?);
+        if name != DIGESTS && !entry.file_type().map_err(refused)?.is_dir() {
+            hashes.insert(name, hash_reader(&entry.path(), door::open(&entry.path())?)?);
         }
     }
     Ok(hashes)

@@ -34,7 +34,7 @@ Exit code 0: whole; 3: something is broken, and the messages say what to do.")]
 pub struct CheckArguments {
     /// The benchmark's folder or file, or a .toml that describes it
     pub path: PathBuf,
-    /// Also decode every image (slower)
+    /// Also decode every image, with the decoder that a run uses (slower)
     #[arg(long)]
     pub decode: bool,
 }

@@ -94,6 +94,9 @@ pub struct Global {
     /// Type of weights and activations
     #[arg(long, global = true, value_enum, default_value = "auto", env = "PRISM_DTYPE")]
     pub dtype: DtypeChoice,
+    /// Multiply every limit on files from others (docs/reference/security.md), 1 to 1000
+    #[arg(long, global = true, value_name = "FACTOR", value_parser = clap::value_parser!(u32).range(1..=1000), env = "PRISM_LIMITS")]
+    pub limits: Option<u32>,
     /// Worker threads [default: all cores]; results do not depend on it
     #[arg(long, global = true, env = "PRISM_THREADS")]
     pub threads: Option<usize>,

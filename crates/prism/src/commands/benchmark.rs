@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::path::Path;
 
 use prism_audit::text;
-use prism_data::{Benchmark, Depth, Inventory};
+use prism_data::{Benchmark, Images, Inventory, Picture, Unusable};
+use prism_model::preprocess::{ImageFault, PixelConfig, Preprocessor, decode};
 
 use crate::Context;
 use crate::cli::{BenchmarkArguments, BenchmarkCommand, CheckArguments};
@@ -22,10 +24,38 @@ pub fn run(arguments: BenchmarkArguments, context: &Context) -> anyhow::Result<E
 
 fn check(arguments: &CheckArguments, context: &Context) -> anyhow::Result<ExitStatus> {
     let benchmark = Benchmark::open(&arguments.path)?;
-    let inventory = benchmark.check(if arguments.decode { Depth::Whole } else { Depth::Header });
+    let inventory = benchmark.check(Images::seen_by(if arguments.decode { whole } else { header }));
     context.printer.result(&describe(&benchmark, &inventory));
     context.printer.result_json(&inventory)?;
     Ok(if inventory.is_whole() { ExitStatus::Success } else { ExitStatus::Input })
+}
+
+/// What a run would say of an image before it decodes it: size and shape, from the header.
+fn header(picture: Picture<'_>) -> Result<(), Unusable> {
+    match picture {
+        Picture::File(path) => decode::dimensions(path).and_then(|(width, height)| resizable(path, height, width)),
+        Picture::Bytes(bytes, path) => decode::dimensions_in(bytes, path).and_then(|(width, height)| resizable(path, height, width)),
+    }
+    .map_err(unusable)
+}
+
+/// What a run says of an image: every pixel decoded by its own decoder, and the shape it resizes.
+fn whole(picture: Picture<'_>) -> Result<(), Unusable> {
+    match picture {
+        Picture::File(path) => decode::open(path).and_then(|image| resizable(path, image.height(), image.width())),
+        Picture::Bytes(bytes, path) => decode::bytes_to_rgb(bytes, path).and_then(|image| resizable(path, image.height(), image.width())),
+    }
+    .map_err(unusable)
+}
+
+/// Whether a run can resize an image of that size; the published limits of pixels stand for a checkpoint's.
+fn resizable(path: &Path, height: usize, width: usize) -> decode::Result<()> {
+    let preprocessor = Preprocessor { config: PixelConfig::default() };
+    preprocessor.grid(height, width).map(drop).map_err(|said| ImageFault::of_shape(path, said))
+}
+
+fn unusable(fault: ImageFault) -> Unusable {
+    Unusable { cause: fault.what(), remedy: fault.remedy.into() }
 }
 
 /// The inventory in plain text.

@@ -4,11 +4,16 @@ use std::path::{Path, PathBuf};
 
 use prism_audit::findings::ComparisonFinding;
 use prism_audit::{AuditSettings, compare};
+use prism_run::lock::Lock;
 use prism_run::manifest::Manifest;
+use prism_run::{as_text, shown};
 
 use crate::cli::CompareArguments;
-use crate::exit::ExitStatus;
+use crate::exit::{ExitStatus, Refused};
 use crate::{Context, provenance};
+
+/// The word in the manifest.
+const KIND: &str = "compare";
 
 /// A comparison, as text and as rows.
 pub struct Compared {
@@ -16,6 +21,8 @@ pub struct Compared {
     pub text: String,
     /// The findings.
     pub findings: prism_audit::Findings,
+    /// Where they are written, the folder is this process' own until this is dropped.
+    _lock: Option<Lock>,
 }
 
 impl Compared {
@@ -42,9 +49,17 @@ pub fn run(arguments: CompareArguments, context: &Context) -> anyhow::Result<Exi
 
 /// Compares audit runs; with `out`, the findings are written there.
 pub fn compare_runs(runs: &[PathBuf], out: Option<&Path>, settings: &AuditSettings, context: &Context) -> anyhow::Result<Compared> {
+    let lock = out.map(|out| context.lock(out)).transpose()?;
+    if let Some((out, there)) = out.and_then(|out| Some((out, Manifest::read(out).ok()?)))
+        && there.kind != KIND
+    {
+        let text = format!("holds another kind of run (`{}`), which a comparison would replace; give another --out", there.kind);
+        anyhow::bail!(Refused(format!("{}: {text}", out.display())));
+    }
     let findings = compare::compare(runs, settings)?;
     if let Some(out) = out {
-        let mut manifest: Manifest = provenance::manifest("compare", &context.hardware);
+        let mut manifest: Manifest = provenance::manifest(KIND, &context.hardware);
+        let runs: Vec<String> = runs.iter().map(|run| as_text::of(run)).collect();
         manifest.settings.insert("runs".into(), serde_json::json!(runs));
         manifest.settings.insert("analysis".into(), serde_json::json!(settings));
         findings.write(out)?;
@@ -57,17 +72,17 @@ pub fn compare_runs(runs: &[PathBuf], out: Option<&Path>, settings: &AuditSettin
     }
     for conclusion in &findings.conclusion {
         let seed = conclusion.seed.map_or_else(String::new, |seed| format!(" seed {seed}"));
-        let qualifier = conclusion.qualifier.as_ref().map_or_else(String::new, |q| format!(" ({q})"));
+        let qualifier = conclusion.qualifier.as_ref().map_or_else(String::new, |q| format!(" ({})", shown(q)));
         text.push_str(&format!(
             "\n{}{seed}: {}; block {}{qualifier}. {}",
-            conclusion.variant,
+            shown(&conclusion.variant),
             conclusion.marked_word(),
             conclusion.presence,
-            conclusion.sentence
+            shown(&conclusion.sentence)
         ));
     }
     for warning in &findings.warnings {
-        text.push_str(&format!("\nnote: {}", warning.text));
+        text.push_str(&format!("\nnote: {}", shown(&warning.text)));
     }
-    Ok(Compared { text, findings })
+    Ok(Compared { text, findings, _lock: lock })
 }

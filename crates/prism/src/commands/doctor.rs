@@ -16,10 +16,11 @@ use crate::exit::ExitStatus;
 use crate::machine::{Machine, gibibytes};
 
 /// Variables that decide what the commands do.
-const VARIABLES: [&str; 13] = [
+const VARIABLES: [&str; 14] = [
     "PRISM_DEVICE",
     "PRISM_DTYPE",
     "PRISM_THREADS",
+    "PRISM_LIMITS",
     "PRISM_CACHE",
     "HF_HOME",
     "HF_HUB_CACHE",
@@ -43,12 +44,14 @@ struct Diagnosis {
     dtype: String,
     threads: usize,
     machine: Machine,
+    #[serde(serialize_with = "prism_run::as_text::one")]
     hub_cache: PathBuf,
     hub_cache_set_by: &'static str,
     hub_models: Vec<String>,
+    #[serde(serialize_with = "prism_run::as_text::one")]
     image_cache: PathBuf,
     variables: BTreeMap<&'static str, String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "prism_run::as_text::some")]
     checkpoint: Option<PathBuf>,
     /// Absent when no checkpoint was named, empty when nothing is wrong with it.
     #[serde(skip_serializing_if = "Option::is_none")]

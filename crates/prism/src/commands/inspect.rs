@@ -9,7 +9,7 @@ use prism_model::config::HeadKind;
 use prism_model::memory::needs;
 use prism_model::preprocess::{Grid, Preprocessor};
 use prism_model::tensor::DType;
-use prism_run::{TrainedLengths, lengths};
+use prism_run::{TrainedLengths, as_text, lengths};
 use serde_json::{Value, json};
 
 use super::opened::locate;
@@ -157,11 +157,11 @@ fn memory(found: &Inspection) -> Vec<Value> {
 }
 
 fn as_json(found: &Inspection) -> Value {
-    let Some(config) = &found.config else { return json!({ "folder": found.folder, "faults": found.faults }) };
+    let Some(config) = &found.config else { return json!({ "folder": as_text::of(&found.folder), "faults": found.faults }) };
     let parts: BTreeMap<&str, usize> = parts(found).into();
     let tokens: BTreeMap<String, u32> = special_tokens(found, config).into_iter().map(|(id, token)| (token, id)).collect();
     json!({
-        "folder": found.folder,
+        "folder": as_text::of(&found.folder),
         "config": config.to_value(),
         "parameters": { "total": parameters(found), "parts": parts, "stored": stored(found), "bytes": found.bytes },
         "special_tokens": tokens,

@@ -1,15 +1,16 @@
 //! `prism merge`: the shards of a run become the run.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use prism_audit::AuditSettings;
 use prism_model::record::parts;
-use prism_run::Shard;
-use prism_run::folder::names;
+use prism_run::folder::{self, names};
 use prism_run::manifest::Manifest;
+use prism_run::{Shard, records};
 
-use super::audit::{Kind, SHARD, account, describe, difference, ended, opened};
+use super::audit::{Kind, SHARD, account, describe, difference, ended, failures, opened};
 use crate::cli::MergeArguments;
 use crate::exit::{ExitStatus, Refused};
 use crate::{Context, provenance};
@@ -48,6 +49,8 @@ impl Part {
 /// Runs the verb.
 pub fn run(arguments: MergeArguments, context: &Context) -> anyhow::Result<ExitStatus> {
     let folders = if arguments.shards.is_empty() { found(&arguments.out)? } else { arguments.shards };
+    // Of the shards only what is finished is read; the run is this command's to write.
+    let _lock = context.lock(&arguments.out)?;
     let mut shards = folders.into_iter().map(Part::read).collect::<anyhow::Result<Vec<_>>>()?;
     shards.sort_by_key(|part| part.shard);
     let manifest = joined(&shards)?;
@@ -60,10 +63,16 @@ pub fn run(arguments: MergeArguments, context: &Context) -> anyhow::Result<ExitS
     }
 
     let folders: Vec<PathBuf> = shards.iter().map(|part| part.folder.clone()).collect();
+    let undo = Undo::of(&arguments.out);
+    // Whose the records are that come is known at any moment; what an earlier merge of the same
+    // shards left is whole until it is replaced.
+    if !arguments.out.join(names::MANIFEST).exists() {
+        manifest.write(&arguments.out)?;
+    }
     let examples = parts::join(&arguments.out, &folders)?;
-    manifest.write(&arguments.out)?;
     let findings = prism_audit::audit_run(&arguments.out, &settings)?;
     Manifest { ended: Some(provenance::now()), ..manifest.clone() }.write(&arguments.out)?;
+    undo.keep();
 
     context.printer.narrate(&format!("{} shards, {} examples: {}", shards.len(), examples, arguments.out.display()));
     context.printer.result(&describe(kind, settings.compat, &findings));
@@ -73,13 +82,40 @@ pub fn run(arguments: MergeArguments, context: &Context) -> anyhow::Result<ExitS
         let summary = prism_report::build_report(&prism_report::ReportInputs::new(vec![arguments.out.clone()]), &page)?;
         context.printer.result(&format!("report {}", summary.path.display()));
     }
-    Ok(ended(kind, &arguments.out, opened(&manifest), examples, context))
+    Ok(match failures::ended(&arguments.out, &findings, context)? {
+        Some(status) => status,
+        None => ended(kind, &arguments.out, opened(&manifest), examples, context),
+    })
+}
+
+/// What a merge writes; dropped without [`Undo::keep`], all of it goes that was not there before.
+struct Undo {
+    written: Vec<PathBuf>,
+}
+
+impl Undo {
+    fn of(out: &Path) -> Self {
+        let all = [out.join(names::MANIFEST), records::folder(out), out.join(names::TIMING), prism_audit::findings::folder(out)];
+        Self { written: all.into_iter().filter(|path| std::fs::symlink_metadata(path).is_err()).collect() }
+    }
+
+    fn keep(mut self) {
+        self.written.clear();
+    }
+}
+
+impl Drop for Undo {
+    fn drop(&mut self) {
+        for path in &self.written {
+            let _ = folder::remove(path);
+        }
+    }
 }
 
 /// The shards' folders below the run's.
 fn found(out: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(out).map_err(|e| prism_run::Error::io("cannot read folder", out, e))?;
-    let named = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("shard-"));
+    let named = |path: &Path| path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with("shard-"));
     let mut folders: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| named(path)).collect();
     folders.retain(|path| path.join(names::MANIFEST).is_file());
     if folders.is_empty() {
@@ -125,13 +161,17 @@ fn joined(shards: &[Part]) -> anyhow::Result<Manifest> {
         anyhow::bail!(Refused(format!("{} and {} are the same shard", pair[0].folder.display(), pair[1].folder.display())));
     }
     let mut manifest = first.manifest.clone();
-    manifest.command = std::env::args().collect();
+    manifest.command = provenance::command();
     manifest.settings.insert(SHARD.into(), serde_json::json!(Shard::WHOLE));
     manifest.started = shards.iter().map(|part| part.manifest.started.clone()).min().unwrap_or_default();
     manifest.ended = None;
     manifest.outcomes.clear();
     for (outcome, n) in shards.iter().flat_map(|part| &part.manifest.outcomes) {
         *manifest.outcomes.entry(outcome.clone()).or_default() += n;
+    }
+    manifest.causes.clear();
+    for (cause, n) in shards.iter().flat_map(|part| &part.manifest.causes) {
+        *manifest.causes.entry(cause.clone()).or_default() += n;
     }
     Ok(manifest)
 }

@@ -6,6 +6,7 @@ use prism_report::export::{self, Written};
 use prism_report::{ReportInputs, build_report};
 use prism_run::folder::names;
 use prism_run::manifest::Manifest;
+use prism_run::{as_text, door};
 
 use crate::Context;
 use crate::cli::ReportArguments;
@@ -13,7 +14,8 @@ use crate::exit::{ExitStatus, Refused};
 
 /// Runs the verb.
 pub fn run(arguments: ReportArguments, context: &Context) -> anyhow::Result<ExitStatus> {
-    let inputs = inputs(&arguments.runs)?;
+    let mut inputs = inputs(&arguments.runs)?;
+    inputs.images = arguments.images;
     let first = arguments.runs.first().cloned().unwrap_or_default();
     let page = arguments.out.unwrap_or_else(|| first.join(names::REPORT));
     let summary = build_report(&inputs, &page)?;
@@ -31,9 +33,10 @@ pub fn run(arguments: ReportArguments, context: &Context) -> anyhow::Result<Exit
     if let Some(folder) = &arguments.paper {
         files.extend(told(export::paper::write_study(&inputs, folder)?, &[folder], context));
     }
+    let (page, files) = (as_text::of(&summary.path), files.iter().map(|file| as_text::of(file)).collect::<Vec<_>>());
     context
         .printer
-        .result_json(&serde_json::json!({ "report": summary.path, "bytes": summary.bytes, "verdict": summary.verdict, "files": files }))?;
+        .result_json(&serde_json::json!({ "report": page, "bytes": summary.bytes, "verdict": summary.verdict, "files": files }))?;
     Ok(ExitStatus::Success)
 }
 
@@ -55,6 +58,7 @@ pub fn told(written: Written, folders: &[&Path], context: &Context) -> Vec<PathB
 /// When one is no run folder, or holds nothing to report.
 pub fn inputs(runs: &[PathBuf]) -> anyhow::Result<ReportInputs> {
     let mut inputs = ReportInputs::new(Vec::new());
+    inputs.folders = runs.to_vec();
     for run in runs {
         add(&mut inputs, run)?;
     }
@@ -69,13 +73,13 @@ fn add(inputs: &mut ReportInputs, run: &Path) -> anyhow::Result<()> {
         "train" => {
             inputs.trainings.push(run.to_path_buf());
             let audit = run.join("audit");
-            if audit.join(names::MANIFEST).exists() {
+            if is_folder(&audit) && audit.join(names::MANIFEST).exists() {
                 inputs.audits.push(audit);
             }
         }
         "compare" => inputs.comparison = Some(run.to_path_buf()),
         "study" => {
-            inputs.recipe = Some(run.join(names::CONFIG)).filter(|path| path.is_file());
+            inputs.recipe = Some(run.join(names::CONFIG)).filter(|path| door::holds(path));
             inputs.title = run.file_name().map(|n| n.to_string_lossy().into_owned());
             for child in runs_below(run)? {
                 match child.ends_with(names::BASE_AUDIT) {
@@ -105,7 +109,12 @@ fn runs_below(study: &Path) -> anyhow::Result<Vec<PathBuf>> {
 
 fn folders(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(path).map_err(|e| prism_run::Error::io("cannot read folder", path, e))?;
-    let mut folders: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.is_dir()).collect();
+    let mut folders: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| is_folder(p)).collect();
     folders.sort();
     Ok(folders)
+}
+
+/// Whether a folder lies there, and not a link to one: what a study holds lies in it.
+fn is_folder(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|about| about.is_dir())
 }

@@ -7,6 +7,7 @@ use prism_audit::findings;
 use prism_report::ReportInputs;
 use prism_report::study::Study;
 use prism_report::terminal::{self, Look, Screen, training};
+use prism_run::as_text;
 use prism_run::folder::names;
 use prism_run::manifest::Manifest;
 
@@ -37,6 +38,13 @@ pub fn run(arguments: ShowArguments, context: &Context) -> anyhow::Result<ExitSt
     let look = look();
     let mut screen = Screen::default();
     screen.heading(&heading(run, &manifest));
+    let study = if inputs.audits.is_empty() { None } else { Some(Study::read(&inputs, &mut Vec::new())?) };
+    if let Some(study) = &study {
+        let all = study.parts.iter().flat_map(|part| part.audits.iter().map(move |audit| (part.run_name(study, audit), audit)));
+        for (name, failed) in all.filter_map(|(name, audit)| Some((name, audit.findings.failed()?))) {
+            screen.wrapped(&format!("{name}: {failed}"), look);
+        }
+    }
     for audit in &open {
         screen.line(format!("{}: not finished, no findings yet", audit.display()));
     }
@@ -48,10 +56,9 @@ pub fn run(arguments: ShowArguments, context: &Context) -> anyhow::Result<ExitSt
         }
         training::draw(&log, &mut screen, look);
         logs.push(serde_json::json!({
-            "run": folder, "steps": log.curves.steps, "ce": log.curves.ce, "latent": log.curves.latent, "last": log.last,
+            "run": as_text::of(folder), "steps": log.curves.steps, "ce": log.curves.ce, "latent": log.curves.latent, "last": log.last,
         }));
     }
-    let study = if inputs.audits.is_empty() { None } else { Some(Study::read(&inputs, &mut Vec::new())?) };
     if let Some(study) = &study {
         terminal::study::draw(study, &mut screen, look);
     }
@@ -70,30 +77,32 @@ pub fn run(arguments: ShowArguments, context: &Context) -> anyhow::Result<ExitSt
         false => screen.line(format!("report  none yet; prism report {}", run.display())),
     }
     tables.iter().for_each(|folder| screen.line(format!("tables  {}", folder.display())));
-    context.printer.result(screen.text(look).trim_end());
+    context.printer.screen(&screen, look);
+    let paths = |paths: &[PathBuf]| paths.iter().map(|path| as_text::of(path)).collect::<Vec<_>>();
     let all = || study.iter().flat_map(|s| &s.parts).flat_map(|p| &p.audits).map(|a| &a.findings);
     let mut runs = Vec::new();
     for audit in &inputs.audits {
         let mut told = account::verdict(&Manifest::read(audit)?, &prism_audit::Findings::read(audit)?)?;
-        told.insert("run".into(), serde_json::json!(audit));
+        told.insert("run".into(), as_text::of(audit).into());
         runs.push(told);
     }
     // A folder that is one run says its verdict at the top, too.
     let own = if let [one] = runs.as_slice() { one.clone() } else { serde_json::Map::new() };
     let mut object = own;
     let shown = serde_json::json!({
-        "run": run,
+        "run": as_text::of(run),
         "runs": runs,
         "kind": manifest.kind,
+        "failures": all().flat_map(|f| &f.failures).collect::<Vec<_>>(),
         "table1": all().flat_map(|f| &f.table1).collect::<Vec<_>>(),
         "faithfulness": all().flat_map(|f| &f.faithfulness).collect::<Vec<_>>(),
         "verdict": all().flat_map(|f| &f.verdict).collect::<Vec<_>>(),
         "conclusion": all().flat_map(|f| &f.conclusion).collect::<Vec<_>>(),
         "comparison": compared.iter().flat_map(|f| &f.comparison).collect::<Vec<_>>(),
         "trainings": logs,
-        "unfinished": open,
-        "report": report.exists().then_some(report),
-        "tables": tables,
+        "unfinished": paths(&open),
+        "report": report.exists().then(|| as_text::of(&report)),
+        "tables": paths(&tables),
     });
     if let serde_json::Value::Object(shown) = shown {
         object.extend(shown);

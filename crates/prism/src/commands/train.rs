@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use prism_run::folder::{self, names};
-use prism_run::{Variant, safe_toml};
+use prism_run::{Variant, as_text, safe_toml};
 use prism_train::objective::release_step;
 use prism_train::state::checkpoint_folder;
 use prism_train::train::TrainRequest;
@@ -51,7 +51,11 @@ struct Resolved {
 
 impl Resolved {
     fn of(plan: &TrainPlan, config: &TrainConfig) -> anyhow::Result<Self> {
-        let absolute = |path: &PathBuf| std::path::absolute(path);
+        let absolute = |path: &PathBuf| -> anyhow::Result<PathBuf> {
+            let path = std::path::absolute(path)?;
+            provenance::check_text(&path)?;
+            Ok(path)
+        };
         Ok(Self {
             base: absolute(&plan.base)?,
             data: absolute(&plan.data)?,
@@ -64,7 +68,7 @@ impl Resolved {
 
     /// Training keys alone, or those and the rest of a run's own file.
     fn read(path: &Path) -> anyhow::Result<(TrainConfig, Option<Self>)> {
-        let text = std::fs::read_to_string(path).map_err(|e| prism_run::Error::io("cannot read", path, e))?;
+        let text = prism_run::door::read_named(path, prism_run::door::Limit::Recipe)?;
         if !safe_toml::from_str::<toml::Table>(&text, path)?.contains_key("train") {
             return Ok((safe_toml::from_str(&text, path)?, None));
         }
@@ -108,16 +112,16 @@ pub fn run(arguments: TrainArguments, context: &Context) -> anyhow::Result<ExitS
     context.printer.narrate(&context.hardware.line());
     let checkpoint = train(&plan, context)?;
     context.printer.result(&format!("checkpoint {}", checkpoint.display()));
-    context.printer.result_json(&serde_json::json!({ "checkpoint": checkpoint }))?;
+    context.printer.result_json(&serde_json::json!({ "checkpoint": as_text::of(&checkpoint) }))?;
     Ok(ExitStatus::Success)
 }
 
 /// Trains into the run folder, or returns what is finished there; the last checkpoint.
 pub fn train(plan: &TrainPlan, context: &Context) -> anyhow::Result<PathBuf> {
-    let fresh = !plan.out.exists();
+    let lock = context.lock(&plan.out)?;
     let result = train_into(plan, context);
-    if result.is_err() && fresh && prism_train::state::checkpoints(&plan.out).is_ok_and(|c| c.is_empty()) {
-        let _ = std::fs::remove_dir_all(&plan.out);
+    if result.is_err() && lock.is_fresh() && prism_train::state::checkpoints(&plan.out).is_ok_and(|c| c.is_empty()) {
+        lock.clear();
     }
     result
 }
@@ -139,9 +143,10 @@ fn train_into(plan: &TrainPlan, context: &Context) -> anyhow::Result<PathBuf> {
     for file in prism_data::training_files(&plan.data)? {
         provenance::hash_input(&mut manifest, &format!("data/{}", file.display()), &file)?;
     }
-    manifest.settings.insert("base".into(), serde_json::json!(plan.base));
-    manifest.settings.insert("data".into(), serde_json::json!(plan.data));
-    manifest.settings.insert("continue_from".into(), serde_json::json!(plan.continue_from));
+    let resolved = Resolved::of(plan, &config)?;
+    manifest.settings.insert("base".into(), as_text::of(&plan.base).into());
+    manifest.settings.insert("data".into(), as_text::of(&plan.data).into());
+    manifest.settings.insert("continue_from".into(), serde_json::json!(plan.continue_from.as_deref().map(as_text::of)));
     let continues = plan.continue_from.as_deref().and_then(|run| continued(run, &plan.variant, &config));
     let request = TrainRequest {
         config: &config,
@@ -156,8 +161,7 @@ fn train_into(plan: &TrainPlan, context: &Context) -> anyhow::Result<PathBuf> {
     // Before anything is written: a folder of another run stays as it is.
     prism_train::train::check(&request, &plan.out)?;
     manifest.write(&plan.out)?;
-    let resolved = toml::to_string(&Resolved::of(plan, &config)?)?;
-    folder::write_atomic(&plan.out.join(names::CONFIG), resolved.as_bytes())?;
+    folder::write_atomic(&plan.out.join(names::CONFIG), toml::to_string(&resolved)?.as_bytes())?;
     let around = Surroundings { folder: &plan.out, progress: &context.printer, cancel: &context.cancel };
     let outcome = prism_train::train::train(request, around)?;
     manifest.ended = Some(provenance::now());

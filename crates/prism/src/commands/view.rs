@@ -12,16 +12,17 @@ use crate::provenance;
 
 /// Runs the verb.
 pub fn run(arguments: ViewArguments, context: &Context) -> anyhow::Result<ExitStatus> {
-    let explorer = Explorer::open(&arguments.runs)?;
+    let explorer = Explorer::open(&arguments.runs)?.with_images(&arguments.images);
     let wanted = arguments.port.map_or_else(|| "a port".to_string(), |port| format!("port {port}"));
     let server = Server::bind(arguments.port)
         .with_context(|| format!("cannot listen at {wanted} of this machine; give another --port, or 0 for any that is free"))?;
     let port = server.port();
-    let address = format!("http://localhost:{port}/");
+    let address = server.address();
     let found = explorer.library.snapshot().runs.len();
     context.printer.result(&address);
-    context.printer.result_json(&serde_json::json!({ "url": address, "port": port, "runs": found }))?;
-    context.printer.narrate(&format!("{found} runs; from another machine: ssh -L {port}:localhost:{port} {}", provenance::host()));
+    context.printer.result_json(&serde_json::json!({ "url": address, "port": port, "token": server.token(), "runs": found }))?;
+    context.printer.narrate(&format!("{found} runs; from another machine: ssh -L {port}:127.0.0.1:{port} {}", provenance::host()));
+    context.printer.narrate("who has this address can read them: pass it on only to those who may");
     context.printer.narrate("Ctrl-C ends it");
     if arguments.open && !open(&address) {
         context.printer.warn("no browser could be started: open the address yourself");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use prism_data::world::{World, WorldConfig};
-use prism_run::safe_toml;
+use prism_run::{as_text, safe_toml};
 
 use crate::Context;
 use crate::cli::WorldArguments;
@@ -43,12 +43,14 @@ pub fn run(arguments: WorldArguments, context: &Context) -> anyhow::Result<ExitS
         plan.out.join("meta.json").display(),
         test.display()
     ));
-    context.printer.result_json(&serde_json::json!({ "world": plan.out, "training": plan.out.join("meta.json"), "benchmark": test }))?;
+    let [world, training, benchmark] = [&plan.out, &plan.out.join("meta.json"), &test].map(|path| as_text::of(path));
+    context.printer.result_json(&serde_json::json!({ "world": world, "training": training, "benchmark": benchmark }))?;
     Ok(ExitStatus::Success)
 }
 
 /// Draws the world unless the same one is there already.
 pub fn draw(plan: &WorldPlan, context: &Context) -> anyhow::Result<()> {
+    let _lock = context.lock_beside(&plan.out)?;
     if same_world(&plan.out, plan.world.config()) {
         context.printer.narrate(&format!("world: {} is there already", plan.out.display()));
     } else {

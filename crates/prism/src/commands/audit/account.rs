@@ -28,7 +28,7 @@ pub fn tables(manifest: &Manifest, findings: &Findings) -> anyhow::Result<Map<St
     Ok(tables)
 }
 
-/// The verdict alone.
+/// The verdict alone, with what could not be run.
 pub fn verdict(manifest: &Manifest, findings: &Findings) -> anyhow::Result<Map<String, Value>> {
     let mut told = Map::new();
     if let Some(c) = findings.conclusion.first() {
@@ -49,6 +49,7 @@ pub fn verdict(manifest: &Manifest, findings: &Findings) -> anyhow::Result<Map<S
         ];
         told.extend(fields.into_iter().filter(|(key, _)| kept.contains(&key.as_str())));
     }
+    told.insert("failures".into(), json!(findings.failures));
     told.insert("k".into(), manifest.steps_by_stage().map_or(Value::Null, |steps| json!(steps)));
     told.insert("trained_lengths".into(), manifest.trained_lengths().map_or(Value::Null, |lengths| json!(lengths)));
     told.insert("inside_lengths".into(), findings.conclusion.first().map_or(Value::Null, |c| json!(c.inside_lengths)));

@@ -61,6 +61,7 @@ mod tests {
             threads: 1,
             inputs: inputs.iter().map(|name| ((*name).into(), "0".into())).collect(),
             outcomes: BTreeMap::new(),
+            causes: BTreeMap::new(),
             settings: settings.as_object().cloned().unwrap_or_default().into_iter().collect(),
             started: String::new(),
             ended: None,

@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod difference;
+pub mod failures;
 mod plan;
 mod subject;
 mod tables;
@@ -21,8 +22,9 @@ use prism_model::checkpoint;
 use prism_model::decode::Strategy;
 use prism_model::record::{self, Setup, Summary};
 use prism_model::tensor::Trainable;
+use prism_run::lock::Lock;
 use prism_run::manifest::Manifest;
-use prism_run::{Example, Outcome, Protocol, Steps, steps};
+use prism_run::{Example, Outcome, Protocol, Steps, as_text, folder, steps};
 
 use super::decoding::Chosen;
 use super::opened::Opened;
@@ -64,7 +66,10 @@ pub fn carry_out(plan: &AuditPlan, context: &Context) -> anyhow::Result<ExitStat
             context.printer.result(&format!("K = {}, {}", arm.steps, arm.out.display()));
         }
         tell(plan, arm, several, context)?;
-        let ended = ended(plan.kind, &plan.checkpoint, arm.opened, arm.recorded, context);
+        let ended = match failures::ended(&arm.out, &arm.findings, context)? {
+            Some(status) => status,
+            None => ended(plan.kind, &plan.checkpoint, arm.opened, arm.recorded, context),
+        };
         // A sweep has found latents if any K has.
         status = if i == 0 || ended == ExitStatus::Success { ended } else { status };
     }
@@ -80,7 +85,9 @@ fn tell(plan: &AuditPlan, arm: &Audited, several: bool, context: &Context) -> an
     if !shard.is_whole() {
         let text = format!("shard {shard}: {} of {} examples in {}", arm.recorded, arm.examples, arm.out.display());
         context.printer.result(&format!("{text}; `prism merge` joins the shards when all are there"));
-        return context.printer.result_json(&serde_json::json!({ "shard": shard, "examples": arm.recorded, "folder": arm.out }));
+        return context
+            .printer
+            .result_json(&serde_json::json!({ "shard": shard, "examples": arm.recorded, "folder": as_text::of(&arm.out) }));
     }
     let manifest = Manifest::read(&arm.out)?;
     context.printer.result(&describe(plan.kind, account::compat(&manifest), &arm.findings));
@@ -88,14 +95,14 @@ fn tell(plan: &AuditPlan, arm: &Audited, several: bool, context: &Context) -> an
         true => {
             let mut told = account::verdict(&manifest, &arm.findings)?;
             told.insert("steps".into(), serde_json::json!(arm.steps));
-            told.insert("run".into(), serde_json::json!(arm.out));
+            told.insert("run".into(), as_text::of(&arm.out).into());
             told.insert("findings".into(), account::tables(&manifest, &arm.findings)?.into());
             context.printer.result_json(&told)?;
         }
         false => context.printer.result_json(&account::account(&manifest, &arm.findings)?)?,
     }
     if plan.report {
-        let page = arm.out.join(prism_run::folder::names::REPORT);
+        let page = arm.out.join(folder::names::REPORT);
         let summary = prism_report::build_report(&prism_report::ReportInputs::new(vec![arm.out.clone()]), &page)?;
         context.printer.result(&format!("report {}", summary.path.display()));
     }
@@ -130,6 +137,8 @@ pub struct Audited {
     pub recorded: usize,
     /// Examples in which the block opened.
     pub opened: usize,
+    /// Its run folder is this process' own while what was found is told.
+    lock: Option<Lock>,
 }
 
 /// Records and findings of a checkpoint on a benchmark; what is there already is kept.
@@ -146,21 +155,42 @@ pub fn audit(plan: &AuditPlan, context: &Context) -> anyhow::Result<Audited> {
 /// When an input is refused, or a model or file fails; what was finished is kept.
 pub fn sweep(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Audited>> {
     let arms = plan.arms();
-    let fresh = !plan.out.exists();
-    let new: Vec<&PathBuf> = arms.iter().map(|(_, out)| out).filter(|out| !out.exists()).collect();
+    // Before anything is looked at: another process may be writing there.
+    let mut locks = Locks::take(arms.iter().map(|(_, out)| out.as_path()), context)?;
     let result = record_and_find(plan, context);
     if let Err(error) = &result
         && exit::status_of(error) != ExitStatus::Interrupted
     {
-        for out in new.into_iter().filter(|out| !record::is_begun(out)) {
-            let _ = std::fs::remove_dir_all(out);
-            // What lies above goes only when it is empty: other shards or arms may be in it.
-            for above in out.ancestors().skip(1).take_while(|above| fresh && above.starts_with(&plan.out)) {
-                let _ = std::fs::remove_dir(above);
-            }
-        }
+        let begun = |out: &Path| record::is_begun(out);
+        locks.0.iter().zip(&arms).filter(|(lock, (_, out))| lock.is_fresh() && !begun(out)).for_each(|(lock, _)| lock.clear());
     }
-    result
+    let mut audited = result?;
+    let mut held: Vec<Option<Lock>> = locks.0.drain(..).map(Some).collect();
+    for audited in &mut audited {
+        let own = arms.iter().zip(&mut held).find(|((_, out), _)| *out == audited.out);
+        audited.lock = own.and_then(|(_, lock)| lock.take());
+    }
+    Ok(audited)
+}
+
+/// The locks of the run folders of a sweep, given back in the reverse of the order in which they
+/// were taken: what was made for the first holds the others.
+struct Locks(Vec<Lock>);
+
+impl Locks {
+    fn take<'a>(folders: impl Iterator<Item = &'a Path>, context: &Context) -> prism_run::Result<Self> {
+        let mut locks = Self(Vec::new());
+        for folder in folders {
+            locks.0.push(context.lock(folder)?);
+        }
+        Ok(locks)
+    }
+}
+
+impl Drop for Locks {
+    fn drop(&mut self) {
+        while self.0.pop().is_some() {}
+    }
 }
 
 /// One K of a plan.
@@ -205,6 +235,7 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Au
                 examples: examples.len(),
                 recorded: summary.examples,
                 opened: summary.clean().scored + summary.clean().no_answer,
+                lock: None,
             };
             return Ok(left.iter().zip(&summaries).map(|(arm, summary)| unfound(arm, summary)).collect());
         }
@@ -213,7 +244,7 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Au
         let manifest = Manifest::read(&arm.out)?;
         let findings = if plan.selection.shard.is_whole() { Findings::read(&arm.out)? } else { Findings::default() };
         let (recorded, opened) = (manifest.outcomes.values().sum(), opened(&manifest));
-        Ok(Audited { findings, steps: arm.chosen.budget.steps, examples: examples.len(), recorded, opened, out: arm.out })
+        Ok(Audited { findings, steps: arm.chosen.budget.steps, examples: examples.len(), recorded, opened, out: arm.out, lock: None })
     };
     arms.into_iter().map(audited).collect()
 }
@@ -230,10 +261,9 @@ fn find(plan: &AuditPlan, arm: &mut Arm, summary: &Summary) -> anyhow::Result<()
     ] {
         arm.manifest.outcomes.insert(outcome.name().into(), n);
     }
-    let stale = prism_audit::findings::folder(&arm.out);
-    if stale.exists() {
-        std::fs::remove_dir_all(&stale).map_err(|e| prism_run::Error::io("cannot remove", &stale, e))?;
-    }
+    let failed = prism_run::outcome::failures::of_run(&arm.out)?;
+    arm.manifest.causes = failed.into_iter().map(|failure| (failure.cause.name().into(), failure.examples)).collect();
+    folder::remove(&prism_audit::findings::folder(&arm.out))?;
     if !plan.records_only {
         arm.manifest.write(&arm.out)?;
         if plan.selection.shard.is_whole() {
@@ -285,13 +315,19 @@ fn readable(out: &Path, context: &Context) -> bool {
 fn refuse_another(out: &Path, wanted: &Manifest, overwrite: bool) -> anyhow::Result<()> {
     let foreign = |what: &str| Refused(format!("{}: holds {what}; give another --out, or remove it", out.display()));
     let ours = [prism_run::records::folder(out), prism_audit::findings::folder(out)];
-    if !out.join(prism_run::folder::names::MANIFEST).exists() {
+    // What is a run's by its files may be replaced if that is asked for, whatever became of its manifest.
+    let replaced = overwrite && record::is_begun(out);
+    if !out.join(folder::names::MANIFEST).exists() {
         return match ours.iter().find(|folder| folder.exists()) {
+            Some(_) if replaced => Ok(()),
             Some(folder) => Err(foreign(&format!("`{}`, and no run.json that says whose", folder.display())).into()),
             None => Ok(()),
         };
     }
-    let there = Manifest::read(out)?;
+    let there = match Manifest::read(out) {
+        Err(prism_run::Error::Content { .. }) if replaced => return Ok(()),
+        there => there?,
+    };
     if there.kind != wanted.kind {
         anyhow::bail!(foreign(&format!("another kind of run (`{}`)", there.kind)));
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use prism_data::{Benchmark, Images};
 use prism_run::manifest::Manifest;
-use prism_run::{Example, Protocol, folder, records};
+use prism_run::{Example, Protocol, as_text, folder, records};
 
 use super::{AuditPlan, SHARD, Selection};
 use crate::exit::Refused;
@@ -78,8 +78,8 @@ pub fn manifest(
         manifest.inputs.insert("protocol".into(), folder::hash_bytes(&serde_json::to_vec(protocol)?));
     }
     let mut set = |key: &str, value: serde_json::Value| manifest.settings.insert(key.into(), value);
-    set("checkpoint", serde_json::json!(plan.checkpoint));
-    set("benchmark", serde_json::json!(plan.benchmark));
+    set("checkpoint", as_text::of(&plan.checkpoint).into());
+    set("benchmark", as_text::of(&plan.benchmark).into());
     set("benchmark_version", format!("{} {}", benchmark.description.id, benchmark.description.version).into());
     set("protocol", serde_json::json!(protocol.map(|protocol| &protocol.id)));
     set("max_new_tokens", plan.decoding.max_new_tokens.into());

@@ -9,12 +9,18 @@ use prism_run::Need;
 
 use super::Kind;
 
-/// The findings of a run of that kind; deltas without words under `--compat paper`.
+/// The findings of a run of that kind; deltas without words under `--compat paper`. What could not be run comes first, and
+/// alone where nothing ran: of no example there is neither an accuracy nor a word.
 pub fn describe(kind: Kind, compat: Compat, findings: &Findings) -> String {
-    match kind {
+    let failed = findings.failures.iter().map(|failure| format!("{}\n", failure.sentence)).collect::<String>();
+    if findings.nothing_ran() {
+        return failed.trim_end().to_string();
+    }
+    let text = match kind {
         Kind::Audit => audit(findings, compat),
         Kind::Eval => eval(findings),
-    }
+    };
+    if failed.is_empty() { text } else { format!("{failed}\n{text}") }
 }
 
 /// What is always said beside a block that is needed.

@@ -11,7 +11,8 @@ use prism_model::preprocess::PixelConfig;
 use prism_model::tensor::{DType, Trainable};
 use prism_model::tokenizer::{Tokenizer, files, make};
 use prism_model::{Config, Model};
-use prism_run::folder::PartialFolder;
+use prism_run::as_text;
+use prism_run::folder::{self, PartialFolder};
 use prism_train::dense::DenseTask;
 use prism_train::start::{Opened, Opening};
 use prism_train::train::TrainRequest;
@@ -61,15 +62,17 @@ pub fn run(arguments: BaseArguments, context: &Context) -> anyhow::Result<ExitSt
     context.printer.narrate(&context.hardware.line());
     make_base(&plan, context)?;
     context.printer.result(&format!("checkpoint {}", plan.out.display()));
-    context.printer.result_json(&serde_json::json!({ "checkpoint": plan.out }))?;
+    context.printer.result_json(&serde_json::json!({ "checkpoint": as_text::of(&plan.out) }))?;
     Ok(ExitStatus::Success)
 }
 
 /// Makes the base unless it is there; a stopped run goes on at its last checkpoint.
 pub fn make_base(plan: &BasePlan, context: &Context) -> anyhow::Result<()> {
+    let _lock = context.lock_beside(&plan.out)?;
     if plan.out.join("config.json").exists() {
         context.printer.narrate(&format!("base: {} is there already", plan.out.display()));
-        return Ok(());
+        // What a kill between the last two steps left.
+        return Ok(folder::remove(&plan.work())?);
     }
     if plan.untrained {
         let finished = PartialFolder::create(&plan.out)?;
@@ -88,8 +91,7 @@ pub fn make_base(plan: &BasePlan, context: &Context) -> anyhow::Result<()> {
     let model = Model::open(&checkpoint, &context.hardware.device, DType::F32, Trainable::No)?;
     model.save(finished.path())?;
     finished.finish()?;
-    std::fs::remove_dir_all(plan.work()).map_err(|e| prism_run::Error::io("cannot remove", &plan.work(), e))?;
-    Ok(())
+    Ok(folder::remove(&plan.work())?)
 }
 
 fn budget(train: &TrainConfig, context: &Context) -> anyhow::Result<TrainConfig> {
@@ -103,6 +105,7 @@ fn tower(plan: &BasePlan, context: &Context) -> anyhow::Result<PathBuf> {
     let work = plan.work();
     let config = budget(&stage.train, context)?;
     let run = work.join("tower");
+    folder::repair(&run)?;
     let scenes = scenes::draw(&recipe.world, stage.objects, stage.scenes, 0, &work.join("scenes/tower"))?;
     let examples = scenes::dense(&scenes, &recipe.world);
     let heads = scenes::heads(&recipe.world);
@@ -150,6 +153,7 @@ fn language(plan: &BasePlan, index: usize, stage: &LanguageStage, base: &Path, c
     let scenes = scenes::draw(&recipe.world, stage.objects, stage.scenes, first, &work.join("scenes").join(&stage.name))?;
     let records = scenes::records(&scenes, &recipe.world, stage, recipe.seed)?;
     let run = work.join(&stage.name);
+    folder::repair(&run)?;
     let request = TrainRequest {
         config: &config,
         variant: None,

@@ -15,13 +15,13 @@ use prism_model::Config;
 use prism_model::checkpoint::{self, drift as weights};
 use prism_model::decode::{Strategy, detect};
 use prism_model::record::crossing::{Crossing, Side, record_crossing};
-use prism_model::record::{Records, is_recorded};
+use prism_model::record::{self, Records, is_recorded};
 use prism_model::tensor::Trainable;
 use prism_model::tokenizer::Tokenizer;
 use prism_run::folder::{self, names};
 use prism_run::manifest::Manifest;
 use prism_run::records::CellRow;
-use prism_run::{Example, Protocol, Source, Steps, Weights};
+use prism_run::{Example, Protocol, Source, Steps, Weights, as_text};
 
 use super::audit::{GROUP, LARGE, difference};
 use super::decoding::Decoding;
@@ -38,9 +38,22 @@ const NOT_IN_RECORDS: [&str; 4] = ["analysis", "base", "variants", "benchmark"];
 pub fn run(arguments: PathsArguments, context: &Context) -> anyhow::Result<ExitStatus> {
     context.printer.narrate(&context.hardware.line());
     let plan = PathsPlan::resolve(arguments, context)?;
-    let findings = paths(&plan, context)?;
+    // Before anything is looked at: another process may be writing there.
+    let lock = context.lock(&plan.out)?;
+    let findings = paths(&plan, lock.is_fresh(), context).inspect_err(|_| {
+        // A variant's folder is gone on from, and says nothing of whose it is without the manifest.
+        if lock.is_fresh() && !plan.variants.iter().any(|trained| plan.out.join(trained.slug()).exists()) {
+            lock.clear();
+        }
+    })?;
     context.printer.result(&tables::describe(&findings));
     context.printer.result_json(&findings)?;
+    for trained in &plan.variants {
+        let run = plan.out.join(trained.slug());
+        if let Some(status) = super::audit::failures::ended(&run, &prism_audit::Findings::default(), context)? {
+            return Ok(status);
+        }
+    }
     let crossed = findings.paths.iter().filter(|cell| cell.weights == Weights::Variant && cell.latents == Source::Variant);
     let crossed: usize = crossed.map(|cell| cell.examples).sum();
     if crossed == 0 {
@@ -54,7 +67,7 @@ pub fn run(arguments: PathsArguments, context: &Context) -> anyhow::Result<ExitS
 }
 
 /// Records and findings; what is there already is kept.
-fn paths(plan: &PathsPlan, context: &Context) -> anyhow::Result<PathFindings> {
+fn paths(plan: &PathsPlan, fresh: bool, context: &Context) -> anyhow::Result<PathFindings> {
     // All that is wrong with a checkpoint is told first: its weights take long to hash.
     checkpoint::inspect(&plan.base)?.refuse()?;
     for trained in &plan.variants {
@@ -63,7 +76,7 @@ fn paths(plan: &PathsPlan, context: &Context) -> anyhow::Result<PathFindings> {
     let benchmark = Benchmark::open(&plan.benchmark)?;
     let examples = benchmark.read(&Images::extracted(None), plan.limit)?;
     let mut manifest = manifest(plan, &benchmark, &examples, context)?;
-    if is_finished(plan, &manifest)? {
+    if is_finished(plan, &manifest, fresh)? {
         return Ok(PathFindings::read(&plan.out)?);
     }
     let protocol = detect(&Config::open(&plan.base)?, &Tokenizer::from_dir(&plan.base)?)?;
@@ -137,6 +150,7 @@ fn cross(
     let drift = weights::drift(&plan.base, &trained.checkpoint)?;
     // What is refused leaves the folder as it is.
     manifest.write(&plan.out)?;
+    folder::repair(&plan.out.join(trained.slug()))?;
     context.printer.narrate(&trained.named.word());
     let records = record_crossing(&crossing, examples, &plan.out.join(trained.slug()), &context.printer, &context.cancel)?;
     Ok((records, drift))
@@ -201,13 +215,13 @@ fn manifest(plan: &PathsPlan, benchmark: &Benchmark, examples: &[Example], conte
     }
     provenance::hash_benchmark(&mut manifest, benchmark)?;
     provenance::hash_images(&mut manifest, examples.iter().flat_map(|e| &e.images).map(PathBuf::as_path))?;
-    let checkpoints: Vec<&PathBuf> = plan.variants.iter().map(|trained| &trained.checkpoint).collect();
+    let checkpoints: Vec<String> = plan.variants.iter().map(|trained| as_text::of(&trained.checkpoint)).collect();
     let variants: Vec<_> = plan.variants.iter().map(|trained| &trained.variant).collect();
     let mut set = |key: &str, value: serde_json::Value| manifest.settings.insert(key.into(), value);
-    set("base", serde_json::json!(plan.base));
+    set("base", as_text::of(&plan.base).into());
     set("variants", serde_json::json!(checkpoints));
     set("trained_as", serde_json::json!(variants));
-    set("benchmark", serde_json::json!(plan.benchmark));
+    set("benchmark", as_text::of(&plan.benchmark).into());
     set("protocol", serde_json::json!(plan.decoding.named));
     set("exit", serde_json::json!(format!("{:?}", plan.decoding.exit)));
     set("steps", serde_json::json!(plan.steps));
@@ -220,17 +234,21 @@ fn manifest(plan: &PathsPlan, benchmark: &Benchmark, examples: &[Example], conte
     Ok(manifest)
 }
 
-/// Whether the folder holds these findings already; refuses one that holds another run.
-fn is_finished(plan: &PathsPlan, wanted: &Manifest) -> anyhow::Result<bool> {
+/// Whether the folder, which is `fresh` where it holds nothing, holds these findings already; refuses one that holds another run.
+fn is_finished(plan: &PathsPlan, wanted: &Manifest, fresh: bool) -> anyhow::Result<bool> {
     let out = &plan.out;
+    // What is a run's by its files may be replaced if that is asked for, whatever became of its manifest.
+    let replaced = plan.overwrite && plan.variants.iter().any(|trained| record::is_begun(&out.join(trained.slug())));
     if !out.join(names::MANIFEST).exists() {
-        let holds = std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
-        if holds {
+        if !fresh && !replaced {
             anyhow::bail!(Refused(format!("{}: holds files, and no run.json that says whose; give another --out", out.display())));
         }
         return Ok(false);
     }
-    let there = Manifest::read(out)?;
+    let there = match Manifest::read(out) {
+        Err(prism_run::Error::Content { .. }) if replaced => return Ok(false),
+        there => there?,
+    };
     if there.kind != wanted.kind {
         anyhow::bail!(Refused(format!(
             "{}: holds another kind of run (`{}`); give another --out, or remove it",

@@ -14,8 +14,9 @@ use prism_audit::Findings;
 use prism_audit::compare::budgets::{self, Audited};
 use prism_audit::compare::groups::{self, Questions};
 use prism_run::folder::names;
+use prism_run::lock::Lock;
 use prism_run::manifest::Manifest;
-use prism_run::{Intervention, Stages, Steps, Variant, folder};
+use prism_run::{Intervention, Stages, Steps, Variant, as_text, folder};
 
 pub use recipe::StudyRecipe;
 
@@ -100,7 +101,9 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
     }
     context.printer.result(&format!("{}\n{asked}", compared.text));
     context.printer.result(&format!("\n{}\nreport {}", report.verdict, page.display()));
-    context.printer.result_json(&serde_json::json!({ "comparison": compared.comparison(), "verdict": report.verdict, "report": page }))?;
+    context.printer.result_json(
+        &serde_json::json!({ "comparison": compared.comparison(), "verdict": report.verdict, "report": as_text::of(&page) }),
+    )?;
     if trained.opened == 0 {
         context.printer.warn(&format!(
             "{}: no latent block opened in any run, so nothing can be said about latents; train longer",
@@ -118,19 +121,22 @@ pub struct Trained {
     floor: audit::Audited,
     /// Examples whose block opened, over all runs.
     opened: usize,
+    /// The study's folder is this process' own until its end.
+    _lock: Lock,
 }
 
 impl Study {
     /// World, base, and every arm of every seed, trained and audited.
     pub fn train_and_audit(&self, context: &Context) -> anyhow::Result<Trained> {
         context.printer.narrate(&context.hardware.line());
+        let lock = context.lock(&self.out)?;
         let manifest = begin(self, context)?;
         let world = self.out.join("world");
         draw(&WorldPlan { world: self.recipe.world.clone().check()?, out: world, preview: None }, context)?;
         let base = base(self, context)?;
         let floor = audit(&audit_plan(self, &base, self.out.join(names::BASE_AUDIT), None), context)?;
         let total = self.variants.len() * self.seeds().count();
-        let mut trained = Trained { manifest, floor, opened: 0 };
+        let mut trained = Trained { manifest, floor, opened: 0, _lock: lock };
         let arms = self.seeds().flat_map(|seed| self.variants.iter().map(move |variant| (seed, variant)));
         let mut pace = Pace::default();
         for (done, (seed, variant)) in arms.enumerate() {
@@ -248,6 +254,7 @@ impl Pace {
 
 /// Writes the study's manifest and recipe, or refuses a folder that holds another study.
 fn begin(study: &Study, context: &Context) -> anyhow::Result<Manifest> {
+    [&study.out, &study.recipe.base, &study.recipe.base_recipe].into_iter().try_for_each(|path| provenance::check_text(path))?;
     let mut manifest = provenance::manifest("study", &context.hardware);
     manifest.seed = Some(study.recipe.seed);
     manifest.inputs = contents(study, context)?;

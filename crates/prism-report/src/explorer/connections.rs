@@ -1,0 +1,228 @@
+//! The connections that are held, and which of them goes when there are too many.
+//!
+//! Any account of the machine can open connections. One that has shown no token goes first, the
+//! oldest before the others; then one with the token on which nothing moves. So a crowd of
+//! half-open connections does not keep out the one who started the explorer.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+/// How long nothing has moved on a connection with the token before it may be ended for another.
+const QUIET: Duration = Duration::from_secs(1);
+/// How often room is looked for.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// What is known of one connection.
+#[derive(Debug)]
+pub struct Connection {
+    begun: Instant,
+    admitted: AtomicBool,
+    making: AtomicUsize,
+    /// Milliseconds from `begun` to when something moved last.
+    moved: AtomicU64,
+    given_up: AtomicBool,
+    leave: Notify,
+}
+
+impl Connection {
+    /// A connection that has just been opened.
+    pub fn new() -> Self {
+        Self {
+            begun: Instant::now(),
+            admitted: AtomicBool::new(false),
+            making: AtomicUsize::new(0),
+            moved: AtomicU64::new(0),
+            given_up: AtomicBool::new(false),
+            leave: Notify::new(),
+        }
+    }
+
+    /// Notes that it has shown the token.
+    pub fn admit(&self) {
+        self.admitted.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that something was read or written.
+    pub fn moves(&self) {
+        let since = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.moved.store(since, Ordering::Relaxed);
+    }
+
+    /// How long nothing was read or written.
+    fn quiet(&self) -> Duration {
+        self.begun.elapsed().saturating_sub(Duration::from_millis(self.moved.load(Ordering::Relaxed)))
+    }
+
+    /// Notes that an answer is being made, until what is returned is dropped.
+    pub fn makes(self: &Arc<Self>) -> Making {
+        self.making.fetch_add(1, Ordering::Relaxed);
+        Making(Arc::clone(self))
+    }
+
+    /// Ends it, whatever was not sent yet.
+    pub fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+        self.leave.notify_one();
+    }
+
+    /// Whether it was given up.
+    pub fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
+    /// Waits until it is given up.
+    pub async fn ended(&self) {
+        self.leave.notified().await;
+    }
+
+    fn is_idle(&self) -> bool {
+        self.making.load(Ordering::Relaxed) == 0
+    }
+
+    fn is_admitted(&self) -> bool {
+        self.admitted.load(Ordering::Relaxed)
+    }
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// An answer being made on a connection.
+#[derive(Debug)]
+pub struct Making(Arc<Connection>);
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        self.0.making.fetch_sub(1, Ordering::Relaxed);
+        self.0.moves();
+    }
+}
+
+/// The connections held at the same time.
+#[derive(Debug)]
+pub struct Connections {
+    most: usize,
+    open: Mutex<Open>,
+    ended: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    next: u64,
+    /// By the order in which they were opened.
+    all: BTreeMap<u64, Arc<Connection>>,
+}
+
+impl Connections {
+    /// Room for `most`, at least one.
+    pub fn new(most: usize) -> Self {
+        Self { most: most.max(1), open: Mutex::default(), ended: Notify::new() }
+    }
+
+    /// A place for another, as soon as there is one.
+    pub async fn enter(self: &Arc<Self>) -> Place {
+        loop {
+            if let Some(place) = self.try_enter() {
+                return place;
+            }
+            let _ = tokio::time::timeout(GLANCE, self.ended.notified()).await;
+        }
+    }
+
+    /// A place for another, if need be that of the one needed least.
+    fn try_enter(self: &Arc<Self>) -> Option<Place> {
+        let mut open = self.lock();
+        if open.all.len() >= self.most {
+            let least = least_needed(&open.all)?;
+            if let Some(connection) = open.all.remove(&least) {
+                connection.give_up();
+            }
+        }
+        let id = open.next;
+        open.next += 1;
+        let connection = Arc::new(Connection::new());
+        open.all.insert(id, Arc::clone(&connection));
+        Some(Place { of: Arc::clone(self), id, connection })
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.lock().all.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The connection that may go first, if any may.
+fn least_needed(all: &BTreeMap<u64, Arc<Connection>>) -> Option<u64> {
+    let idle = || all.iter().filter(|(_, connection)| connection.is_idle());
+    let stranger = idle().find(|(_, connection)| !connection.is_admitted());
+    let quiet = || idle().filter(|(_, connection)| connection.quiet() >= QUIET).max_by_key(|(_, connection)| connection.quiet());
+    stranger.or_else(quiet).map(|(id, _)| *id)
+}
+
+/// A connection among those held, until it is dropped.
+#[derive(Debug)]
+pub struct Place {
+    of: Arc<Connections>,
+    id: u64,
+    connection: Arc<Connection>,
+}
+
+impl Place {
+    /// The connection.
+    pub fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.of.lock().all.remove(&self.id);
+        self.of.ended.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_without_the_token_goes_first_and_one_at_work_stays() {
+        let all = Arc::new(Connections::new(3));
+        let places: Vec<Place> = (0..3).map(|_| all.try_enter().unwrap()).collect();
+        places[0].connection().admit();
+        let _making = places[1].connection().makes();
+        let fourth = all.try_enter().unwrap();
+        assert_eq!(all.count(), 3);
+        assert_eq!(all.lock().all.keys().copied().collect::<Vec<_>>(), [0, 1, 3]);
+        // The one that went gives nothing back that is not its own.
+        drop(places);
+        assert_eq!(all.count(), 1);
+        fourth.connection().admit();
+        let _others = [all.try_enter().unwrap(), all.try_enter().unwrap()].map(|place| {
+            place.connection().admit();
+            place
+        });
+        assert!(all.try_enter().is_none(), "all have shown the token, and something moved just now");
+    }
+
+    #[test]
+    fn one_with_the_token_goes_when_nothing_moves() {
+        let all = Arc::new(Connections::new(1));
+        let place = all.try_enter().unwrap();
+        place.connection().admit();
+        assert!(all.try_enter().is_none());
+        std::thread::sleep(QUIET + Duration::from_millis(50));
+        assert!(all.try_enter().is_some());
+    }
+}
