@@ -1,27 +1,32 @@
 //! What is fed to the readers of hostile files: the bytes of one file, the rest of the
-//! folder good. The fuzzer calls these functions on bytes of its own making, and
-//! `crates/prism/tests/corpora.rs` on the bytes it kept. They may return errors; they
-//! may not panic, hang, or take memory that the bytes do not justify.
+//! folder good; or, of a run folder, what is done to it. The fuzzer calls these functions on
+//! bytes of its own making, and `crates/prism/tests/corpora.rs` on the bytes it kept. They may
+//! return errors; they may not panic, hang, or take memory that the bytes do not justify.
+
+#[path = "run/mod.rs"]
+mod run;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use prism::commands::study::StudyRecipe;
 use prism_data::benchmark::Description;
+use prism_data::world::WorldConfig;
 use prism_data::{Benchmark, Depth, Images, read_training};
 use prism_model::Config;
 use prism_model::checkpoint::Files;
 use prism_model::preprocess::Preprocessor;
 use prism_model::tensor::{DType, Device};
-use prism_model::tokenizer::ChatTemplate;
 use prism_model::tokenizer::template::Message;
-use prism_run::Variant;
+use prism_model::tokenizer::{ChatTemplate, Tokenizer};
+use prism_run::{Protocol, Variant, safe_toml};
 
 /// A reader, by the name of its fuzz target and corpus. It says whether it read the bytes
 /// to the end: a corpus of which nothing is read tests nothing.
 pub type Reader = fn(&[u8]) -> bool;
 
 /// All of them.
-pub const READERS: [(&str, Reader); 9] = [
+pub const READERS: [(&str, Reader); 13] = [
     ("safetensors", safetensors),
     ("index", index),
     ("config", config),
@@ -31,7 +36,16 @@ pub const READERS: [(&str, Reader); 9] = [
     ("image", image),
     ("toml", toml),
     ("template", template),
+    ("tokenizer", tokenizer),
+    ("protocol", protocol),
+    ("recipe", recipe),
+    ("run", run),
 ];
+
+/// A whole run folder, damaged as the bytes say.
+pub fn run(bytes: &[u8]) -> bool {
+    run::read(bytes)
+}
 
 /// `model.safetensors`: header, offsets, and every tensor it says it has.
 pub fn safetensors(bytes: &[u8]) -> bool {
@@ -135,6 +149,49 @@ pub fn template(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let template = ChatTemplate::new(text.to_owned(), Path::new("chat_template.jinja"));
     template.is_ok_and(|template| template.render(&[Message::user(1, "Which <image>?")]).is_ok())
+}
+
+/// The tokenizer files of a good checkpoint, in the order in which a first byte names them.
+const TOKENIZER: [(&str, &[u8]); 6] = [
+    ("vocab.json", include_bytes!("../assets/base-tiny/vocab.json")),
+    ("merges.txt", include_bytes!("../assets/base-tiny/merges.txt")),
+    ("added_tokens.json", include_bytes!("../assets/base-tiny/added_tokens.json")),
+    ("tokenizer_config.json", include_bytes!("../assets/base-tiny/tokenizer_config.json")),
+    ("special_tokens_map.json", include_bytes!("../assets/base-tiny/special_tokens_map.json")),
+    ("chat_template.jinja", include_bytes!("../assets/base-tiny/chat_template.jinja")),
+];
+
+/// One file of a tokenizer, named by the first byte; beyond those of [`TOKENIZER`] it is `tokenizer.json`.
+pub fn tokenizer(bytes: &[u8]) -> bool {
+    let Some((place, bytes)) = bytes.split_first() else { return false };
+    let folder = Folder::new("tokenizer");
+    for (name, content) in TOKENIZER {
+        folder.write(name, content);
+    }
+    let place = usize::from(*place) % (TOKENIZER.len() + 1);
+    folder.write(TOKENIZER.get(place).map_or("tokenizer.json", |(name, _)| *name), bytes);
+    let Ok(tokenizer) = Tokenizer::from_dir(folder.path()) else { return false };
+    let _ = tokenizer.decode(&[0, 1, 255, 256, 300, u32::MAX]);
+    let _ = tokenizer.template().render(&[Message::user(1, "Which <image>?")]);
+    let ids = tokenizer.encode("Which colour is <|image_pad|> the square?\n (A) red\u{301} <answer> A </answer>");
+    ids.is_ok_and(|ids| tokenizer.decode(&ids).is_ok())
+}
+
+/// A latent protocol.
+pub fn protocol(bytes: &[u8]) -> bool {
+    let folder = Folder::new("protocol");
+    folder.write("a.toml", bytes);
+    Protocol::load(&folder.path().join("a.toml").to_string_lossy()).is_ok()
+}
+
+/// A study's recipe with its arms and questions, and a world's.
+pub fn recipe(bytes: &[u8]) -> bool {
+    let folder = Folder::new("recipe");
+    folder.write("a.toml", bytes);
+    let path = folder.path().join("a.toml");
+    let study = StudyRecipe::read(&path).and_then(|recipe| recipe.check_question(&recipe.variants()?));
+    let world = safe_toml::read::<WorldConfig>(&path).is_ok_and(|config| config.check().is_ok());
+    study.is_ok() | world
 }
 
 /// A black pixel, PNG.

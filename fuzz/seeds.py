@@ -1,10 +1,11 @@
-"""The good files that fuzzing starts from: python fuzz/seeds.py (Pillow, pyarrow, safetensors).
+"""The good files that fuzzing starts from: python fuzz/seeds.py [READER...] (Pillow, pyarrow, safetensors).
 
-Writes into fuzz/corpus/READER, beside what fuzzing itself kept there.
+Writes into fuzz/corpus/READER, beside what fuzzing itself kept there; of the readers named, or of all.
 """
 
 import io
 import json
+import sys
 from pathlib import Path
 
 import numpy
@@ -17,6 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def write(reader, name, content):
+    if len(sys.argv) > 1 and reader not in sys.argv[1:]:
+        return
     folder = ROOT / "fuzz/corpus" / reader
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"seed-{name}").write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -40,7 +43,51 @@ def images():
     return encoded(rgb, "PNG")
 
 
+def tokenizers():
+    base = ROOT / "assets/base-tiny"
+    # In the order of `TOKENIZER` in fed.rs; the last is the other form.
+    files = ["vocab.json", "merges.txt", "added_tokens.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "tokenizer.json"]
+    for place, name in enumerate(files):
+        content = (base / name).read_bytes()
+        if name == "tokenizer.json":
+            # A vocabulary of bytes alone, so that the fuzzer has a small file to work on.
+            whole = json.loads(content)
+            whole["model"]["merges"] = []
+            whole["model"]["vocab"] = {token: id for token, id in whole["model"]["vocab"].items() if len(token) == 1}
+            whole["added_tokens"] = []
+            content = json.dumps(whole, separators=(",", ":")).encode()
+        write("tokenizer", name, bytes([place]) + content)
+
+
+def runs():
+    """What is done to a run folder (run/damage.rs): a kind, a place of two bytes, and what that kind takes."""
+    write("run", "honest", b"")
+    pair = lambda number: bytes([number >> 8 & 255, number & 255])
+    piece = lambda content: pair(len(content)) + content
+    for place in (1, 7, 20, 33):
+        write("run", f"replaced-{place}", b"\x00" + pair(place) + piece(b"PAR1 nonsense"))
+        write("run", f"cut-{place}", b"\x01" + pair(place) + pair(4000))
+        write("run", f"flipped-{place}", b"\x02" + pair(place) + b"\x07" + b"".join(pair(97 * i) + bytes([i]) for i in range(8)))
+        write("run", f"special-{place}", b"\x04" + pair(place) + bytes([place % 5]))
+    write("run", "removed", b"\x03" + pair(20))
+    write("run", "exchanged", b"\x05" + pair(5) + pair(9))
+    write("run", "manifest", b"\x06" + pair(0) + pair(12) + b"\x01" + pair(3) + b"\x00" + piece(b'{"a": [1e300, "\xe2\x80\xae"]}'))
+    for place in (2, 12, 14):
+        write("run", f"retyped-{place}", b"\x07" + pair(place) + pair(3) + b"\x02" + piece(b"text"))
+        write("run", f"lacking-{place}", b"\x08" + pair(place) + pair(1))
+        write("run", f"long-{place}", b"\x09" + pair(place) + pair(0) + pair(4000))
+        write("run", f"cell-{place}", b"\x0a" + pair(place) + pair(1) + pair(0) + b"\x01" + b"\x7f" + b"\xff" * 7)
+        write("run", f"said-{place}", b"\x0b" + pair(place) + pair(1) + piece(b"\x1b[2J</script>\xe2\x80\xae"))
+
+
 def main():
+    tokenizers()
+    runs()
+    for path in (ROOT / "protocols").glob("*.toml"):
+        write("protocol", path.stem, path.read_bytes())
+    for path in (ROOT / "recipes").glob("*.toml"):
+        write("recipe", path.stem, path.read_bytes())
+    write("recipe", "world", "seed = 1\nimage_side = 112\nobjects = 4\nsize_min = 18\nsize_max = 28\ntrain_images = 2\ntrain_questions = 2\ntest_questions = 12\n")
     picture = images()
     arrays = {"a.weight": numpy.zeros((2, 3), numpy.float32), "b": numpy.ones(4, numpy.float16), "c": numpy.zeros((0, 2), numpy.float32)}
     write("safetensors", "three", save(arrays, {"format": "pt"}))

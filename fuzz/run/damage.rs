@@ -67,24 +67,28 @@ pub fn apply(bytes: &[u8], run: &Path) {
 fn step(bytes: &mut Bytes<'_>, run: &Path) -> Option<()> {
     let all: Vec<&str> = honest::files().keys().map(String::as_str).collect();
     let tables: Vec<&str> = all.iter().copied().filter(|name| name.ends_with(".parquet")).collect();
-    match bytes.byte() % 12 {
-        0 => fs::write(run.join(bytes.of(&all)?), bytes.piece()).ok(),
-        1 => cut(bytes, &run.join(bytes.of(&all)?)),
-        2 => flip(bytes, &run.join(bytes.of(&all)?)),
-        3 => fs::remove_file(run.join(bytes.of(&all)?)).ok(),
-        4 => special(bytes, &run.join(bytes.of(&all)?)),
-        5 => fs::copy(run.join(bytes.of(&all)?), run.join(bytes.of(&all)?)).ok().map(drop_count),
-        6 => manifest(bytes, &run.join(bytes.of(&["run.json", "shard-1-of-2/run.json", "shard-2-of-2/run.json"])?)),
-        7 => edit(&run.join(bytes.of(&tables)?), |table| retype(bytes, table)),
-        8 => edit(&run.join(bytes.of(&tables)?), |table| remove(bytes, table)),
-        9 => edit(&run.join(bytes.of(&tables)?), |table| repeat(bytes, table)),
-        10 => edit(&run.join(bytes.of(&tables)?), |table| put(bytes, table)),
-        _ => edit(&run.join(bytes.of(&tables)?), |table| say(bytes, table)),
+    let manifests = ["run.json", "shard-1-of-2/run.json", "shard-2-of-2/run.json"];
+    let kind = bytes.byte() % 12;
+    let path = run.join(match kind {
+        0..=5 => bytes.of(&all)?,
+        6 => bytes.of(&manifests)?,
+        _ => bytes.of(&tables)?,
+    });
+    match kind {
+        0 => fs::write(path, bytes.piece()).ok(),
+        1 => cut(bytes, &path),
+        2 => flip(bytes, &path),
+        3 => fs::remove_file(path).ok(),
+        4 => special(bytes, &path),
+        5 => fs::copy(run.join(bytes.of(&all)?), path).ok().map(|_| ()),
+        6 => manifest(bytes, &path),
+        7 => edit(&path, |table| retype(bytes, table)),
+        8 => edit(&path, |table| remove(bytes, table)),
+        9 => edit(&path, |table| repeat(bytes, table)),
+        10 => edit(&path, |table| put(bytes, table)),
+        _ => edit(&path, |table| say(bytes, table)),
     }
 }
-
-/// How many bytes were copied is of no interest.
-fn drop_count(_: u64) {}
 
 fn cut(bytes: &mut Bytes<'_>, path: &Path) -> Option<()> {
     let mut content = fs::read(path).ok()?;

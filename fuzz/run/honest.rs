@@ -91,7 +91,7 @@ fn rows(shard: usize) -> Records {
         for intervention in [Action::Clean, Action::Zero, Action::Remove, Action::Swap(Donor::OtherAnswer), Action::Swap(Donor::Itself)] {
             let intervention = Intervention::from(intervention);
             all.answers.push(answer(row, intervention));
-            all.steps.extend((0..2).map(|step| latent(row, intervention, step)));
+            all.steps.extend((0..latents(intervention)).map(|step| latent(row, intervention, step)));
         }
         for (place, step) in [(NotedAt::Target, Some(0)), (NotedAt::Target, Some(1)), (NotedAt::Answer, None)] {
             all.attention.push(attention(row, place, step));
@@ -152,9 +152,14 @@ fn letter(row: usize) -> &'static str {
     ["A", "B"][row % 2]
 }
 
+/// Latent steps of a branch.
+fn latents(intervention: Intervention) -> usize {
+    if intervention.action.skips_block() { 0 } else { 2 }
+}
+
 fn answer(row: usize, intervention: Intervention) -> AnswerRow {
     let clean = intervention.is_clean();
-    let moved = !clean && row == 0;
+    let moved = !clean && !intervention.is_sham() && row == 0;
     let answered = letter(row + usize::from(moved));
     AnswerRow {
         row,
@@ -168,7 +173,7 @@ fn answer(row: usize, intervention: Intervention) -> AnswerRow {
         generated: vec![1, 2, 3],
         changed: (!clean).then_some(moved),
         steps_context: 0,
-        steps_target: 2,
+        steps_target: latents(intervention),
         gold_margin: Some(if moved { -1.0 } else { 1.0 }),
         gold_logprob: Some(-0.5),
         answer_entropy: Some(0.5),

@@ -51,7 +51,7 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
         findings.warnings.push(WarningFinding { about: "records".into(), text });
     }
     let alignment_path = folder.join(files::ALIGNMENT);
-    if alignment_path.exists() {
+    if prism_run::door::stands(&alignment_path) {
         findings.alignment = alignment::align(&read_rows::<AlignmentRow>(&alignment_path)?);
     }
     if findings.alignment.is_empty() && !nothing_ran {
@@ -124,7 +124,7 @@ fn of_latents(
     settings: &AuditSettings,
 ) -> Result<()> {
     let path = folder.join(files::LATENTS);
-    let vectors = if path.exists() { vectors::read(&path)? } else { Named::default() };
+    let vectors = if prism_run::door::stands(&path) { vectors::read(&path)? } else { Named::default() };
     // Of every other branch there are as many rows again, and nothing here reads them.
     let steps = rows_where(folder, files::STEPS, |row: &LatentRow| row.intervention.is_clean())?;
     findings.geometry = geometry::geometry(&vectors, &steps);
@@ -145,7 +145,7 @@ fn rows_of<R: Row>(folder: &Path, name: &str) -> Result<Vec<R>> {
 /// Those that are wanted; the others never gather in memory.
 fn rows_where<R: Row>(folder: &Path, name: &str, wanted: impl Fn(&R) -> bool) -> Result<Vec<R>> {
     let path = folder.join(name);
-    if !path.exists() {
+    if !prism_run::door::stands(&path) {
         return Ok(Vec::new());
     }
     let rows = RowReader::open(&path)?.filter(|row| row.as_ref().map_or(true, &wanted));

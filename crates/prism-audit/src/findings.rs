@@ -361,7 +361,7 @@ impl Findings {
     /// When the folder does not exist or a file in it is damaged.
     pub fn read(run: &Path) -> Result<Self> {
         let folder = folder(run);
-        if !folder.is_dir() {
+        if !prism_run::door::holds_folder(&folder) {
             let cause = "has no findings";
             return Err(prism_run::Error::content(run, cause, "run `prism audit` on this folder first").into());
         }
@@ -378,7 +378,7 @@ pub(crate) fn put<R: Row + Clone>(folder: &Path, name: &str, rows: &[R]) -> Resu
 
 pub(crate) fn take<R: Row>(folder: &Path, name: &str) -> Result<Vec<R>> {
     let path = folder.join(name);
-    if std::fs::symlink_metadata(&path).is_err() {
+    if !prism_run::door::stands(&path) {
         return Ok(Vec::new());
     }
     Ok(read_findings(&path)?)

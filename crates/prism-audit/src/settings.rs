@@ -153,6 +153,18 @@ impl AuditSettings {
         if self.max_iterations == 0 {
             return refuse("max_iterations", "0".into(), "no fit could start", "give at least 1");
         }
+        // A run folder from somebody else holds settings too.
+        for (key, value, most) in [
+            ("folds", self.folds, 1_000),
+            ("inner_folds", self.inner_folds, 1_000),
+            ("repeats", self.repeats, 1_000),
+            ("max_iterations", usize::try_from(self.max_iterations).unwrap_or(usize::MAX), 10_000_000),
+            ("replicates", self.replicates, 1_000_000),
+        ] {
+            if value > most {
+                return refuse(key, value.to_string(), "more than any analysis needs", "give a smaller number");
+            }
+        }
         if self.replicates < 100 {
             return refuse("replicates", self.replicates.to_string(), "a 95 % interval needs more", "give at least 100");
         }

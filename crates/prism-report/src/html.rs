@@ -71,14 +71,13 @@ pub fn clipped(text: &str, most: usize) -> String {
 /// characters HTML reads inside a script element.
 pub fn json_for_script(value: &serde_json::Value) -> String {
     let text = value.to_string();
+    let text = prism_run::shown::json(&text);
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
             '<' => out.push_str("\\u003c"),
             '>' => out.push_str("\\u003e"),
             '&' => out.push_str("\\u0026"),
-            '\u{2028}' => out.push_str("\\u2028"),
-            '\u{2029}' => out.push_str("\\u2029"),
             c => out.push(c),
         }
     }

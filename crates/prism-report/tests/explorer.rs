@@ -191,7 +191,7 @@ fn hostile_records_are_text() {
         e.boxes = "[[\"<script>\"]]".into();
     });
     change_answers(run, |a| {
-        a.text = format!("<|lvr_start|>{}", MARKUP.repeat(if a.row == 0 { 100_000 } else { 1 }));
+        a.text = format!("<|lvr_start|>{}", MARKUP.repeat(if a.row == 0 { 2_000 } else { 1 }));
         a.answer = Some(MARKUP.into());
         a.donor_label = Some(MARKUP.into());
         a.donor = Some(1);

@@ -10,6 +10,8 @@
 mod child;
 #[path = "hostile/cuts.rs"]
 mod cuts;
+#[path = "hostile/documented.rs"]
+mod documented;
 #[path = "hostile/escapes.rs"]
 mod escapes;
 #[path = "hostile/explorer.rs"]

@@ -33,7 +33,7 @@ pub struct Answers {
 pub fn read(run: &Path) -> Result<Option<Answers>> {
     let folder = records::folder(run);
     let path = folder.join(files::ANSWERS);
-    if !path.exists() || !folder.join(files::EXAMPLES).exists() {
+    if !prism_run::door::stands(&path) || !prism_run::door::stands(&folder.join(files::EXAMPLES)) {
         return Ok(None);
     }
     let examples: Vec<ExampleRow> = read_rows(&folder.join(files::EXAMPLES))?;

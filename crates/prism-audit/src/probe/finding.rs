@@ -35,7 +35,7 @@ pub fn is_own(finding: &ProbeFinding, position: Position) -> bool {
 /// When vectors or a floor's run cannot be read, or vectors hold values that are not finite.
 pub fn probe_run(run: &Path, examples: &[ExampleRow], answers: &[AnswerRow], settings: &AuditSettings) -> Result<Vec<ProbeFinding>> {
     let path = records::folder(run).join(files::LATENTS);
-    if !path.exists() {
+    if !prism_run::door::stands(&path) {
         return Ok(Vec::new());
     }
     // What the latents were trained towards, and what they are with it given, is not the run's own.

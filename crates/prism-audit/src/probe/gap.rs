@@ -65,7 +65,7 @@ pub fn gap(
 ) -> Result<Option<Gap>> {
     let positions = [Position::AnswerState, Position::LatentLast];
     let path = records::folder(run).join(files::LATENTS);
-    if !path.exists() {
+    if !prism_run::door::stands(&path) {
         return Ok(None);
     }
     let all = vectors::read_named(&path, |name| positions.iter().any(|p| p.name() == name))?;

@@ -25,20 +25,22 @@ pub fn upper_shared(groups: &[Group], worth: f64, level: f64) -> Option<(f64, f6
     // Fewer answers agree most where they lie in the fewest groups.
     let mut sizes: Vec<usize> = groups.iter().map(|(hits, _)| *hits).filter(|hits| *hits > 0).collect();
     sizes.sort_unstable_by(|a, b| b.cmp(a));
-    let (mut fewer, mut together) = (0, 0);
-    let mut narrowest = shared.worth(0, 0).min(worth);
-    let mut best = (bound(0, narrowest)?, narrowest);
+    let mut counted = vec![shared.worth(0, 0).min(worth)];
+    let mut together = 0;
     for size in sizes {
         for place in 0..size {
-            fewer += 1;
             together += 2 * place;
-            let counted = shared.worth(fewer, together).min(worth);
-            // More answers among no fewer give no smaller bound: only the last of such a row is taken.
-            if counted < narrowest || fewer == hits {
-                let found = (bound(fewer, counted)?, counted);
-                best = if found.0 >= best.0 { found } else { best };
-            }
-            narrowest = narrowest.min(counted);
+            counted.push(shared.worth(counted.len(), together).min(worth));
+        }
+    }
+    // From all of them down: fewer answers among no fewer give no larger bound.
+    let mut best = (bound(hits, counted[hits])?, counted[hits]);
+    let mut narrowest = counted[hits];
+    for (fewer, &counted) in counted.iter().enumerate().rev().skip(1) {
+        if counted < narrowest {
+            narrowest = counted;
+            let found = bound(fewer, counted)?;
+            best = if found > best.0 { (found, counted) } else { best };
         }
     }
     Some(best)

@@ -144,7 +144,7 @@ impl Description {
     /// When the file cannot be read, a key is unknown, missing or of the wrong type, or
     /// does not go with the layout.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|e| Error::io("cannot read", path, e))?;
+        let text = prism_run::door::read_named(path, prism_run::door::Limit::Recipe)?;
         Self::parse(&text, path)
     }
 

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use prism_run::door::Limit;
 use prism_run::records::{AlignmentRow, AttentionRow, ExampleRow, LatentRow, LensRow, MapRow, files};
 use prism_run::stream::{RowReader, RowWriter};
 use prism_run::table::Row;
@@ -53,6 +54,9 @@ struct Source<'f> {
 struct Under<R> {
     rows: RowReader<R>,
     next: R,
+    path: PathBuf,
+    /// Rows of the example that `next` is of, so far.
+    alike: usize,
 }
 
 fn table<R: Row>(sources: &[Source<'_>], into: &Path, name: &str, row: impl Fn(&R) -> usize) -> Result<()> {
@@ -62,16 +66,23 @@ fn table<R: Row>(sources: &[Source<'_>], into: &Path, name: &str, row: impl Fn(&
     loop {
         let due = under.iter().map(|u| row(&u.next)).min();
         if let Some(source) = waiting.next_if(|source| due.is_none_or(|due| source.first <= due)) {
-            let mut rows = RowReader::open(&source.folder.join(name))?;
+            let path = source.folder.join(name);
+            let mut rows = RowReader::open(&path)?;
             if let Some(next) = rows.next().transpose()? {
-                under.push(Under { rows, next });
+                under.push(Under { rows, next, path, alike: 1 });
             }
             continue;
         }
         let Some(at) = due.and_then(|due| under.iter().position(|u| row(&u.next) == due)) else { break };
-        let Under { rows, next } = &mut under[at];
+        let Under { rows, next, path, alike } = &mut under[at];
         match rows.next().transpose()? {
-            Some(after) => writer.push(std::mem::replace(next, after))?,
+            Some(after) => {
+                *alike = if row(&after) == row(next) { *alike + 1 } else { 1 };
+                if *alike > Limit::ExampleRows.size() {
+                    return Err(Limit::ExampleRows.exceeded(path).into());
+                }
+                writer.push(std::mem::replace(next, after))?;
+            }
             None => writer.push(under.swap_remove(at).next)?,
         }
     }

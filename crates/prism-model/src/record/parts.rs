@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use prism_run::door::Limit;
 use prism_run::folder::{self, PartialFolder, hash_bytes, write_atomic};
 use prism_run::records::{AnswerRow, digests};
 use prism_run::vectors::{self, Vectors};
@@ -39,7 +40,7 @@ fn hash(plan: &serde_json::Value) -> String {
 
 /// What the plan in a folder says, if there is one.
 fn plan_of(folder: &Path) -> Option<String> {
-    std::fs::read_to_string(folder.join(PLAN)).ok()
+    prism_run::door::read_text(&folder.join(PLAN), Limit::Manifest).ok()
 }
 
 /// Whether the records of `run` are complete and of this plan.
@@ -132,7 +133,7 @@ impl Parts {
     /// When the file is damaged.
     pub fn donors(&self) -> Result<Option<CleanRuns>> {
         let path = self.folder.join(DONOR_ROWS);
-        let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
+        let Ok(text) = prism_run::door::read_text(&path, Limit::Manifest) else { return Ok(None) };
         let remedy = "delete the folder that holds it and run the same command again";
         let rows: [Vec<usize>; 2] = serde_json::from_str(&text).map_err(|e| Error::content(&path, e.to_string(), remedy))?;
         let empty = |rows: Vec<usize>| rows.into_iter().map(|row| (row, Latents { row, ..Latents::default() })).collect::<BTreeMap<_, _>>();
@@ -193,7 +194,7 @@ fn write_timing(folders: &[PathBuf], run: &Path) -> Result<()> {
 pub fn join(run: &Path, shards: &[PathBuf]) -> Result<usize> {
     let mut plan: Option<(String, &Path)> = None;
     for shard in shards {
-        let whole = std::fs::read_to_string(records::folder(shard).join(WHOLE))
+        let whole = prism_run::door::read_text(&records::folder(shard).join(WHOLE), Limit::Manifest)
             .map_err(|_| Error::content(shard, "holds no finished records of a shard", "run that shard to its end first"))?;
         match &plan {
             Some((known, first)) if *known != whole => {

@@ -74,7 +74,11 @@ pub struct Definition {
 
 /// Reads a text file of bounded size.
 pub(super) fn read_text(path: &Path) -> Result<String> {
-    let size = std::fs::metadata(path).map_err(|e| Error::io("cannot read", path, e))?.len();
+    let about = std::fs::metadata(path).map_err(|e| Error::io("cannot read", path, e))?;
+    if !about.is_file() {
+        return Err(Error::content(path, "it is no file", "it is no tokenizer file: replace it"));
+    }
+    let size = about.len();
     if size > MOST_BYTES {
         return Err(Error::content(path, format!("the file is larger than {MOST_BYTES} bytes"), "it is no tokenizer file: replace it"));
     }

@@ -101,7 +101,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder, left_out: &mut Ve
 
 fn means(audit: &Audit) -> Result<BTreeMap<Place, Mean>, prism_run::Error> {
     let path = records::folder(&audit.folder).join(files::ALIGNMENT);
-    if !path.exists() {
+    if !prism_run::door::stands(&path) {
         return Ok(BTreeMap::new());
     }
     let rows: Vec<AlignmentRow> = read_rows(&path)?;

@@ -20,6 +20,7 @@ pub use limits::{Limit, raise};
 use crate::folder::names;
 use crate::{Error, Result};
 
+const LEADS_OUT: &str = "a link leads from there out of the run folder";
 const COPY: &str = "put the file itself there, or name the run folder in which it lies";
 
 /// Opens a file of a run for reading: a regular file that lies inside the run.
@@ -35,12 +36,19 @@ const COPY: &str = "put the file itself there, or name the run folder in which i
 pub fn open(path: &Path) -> Result<File> {
     let unread = |e| Error::io("cannot read", path, e);
     if leads_out(path, run_of(path)).map_err(unread)? {
-        return Err(Error::content(path, "a link leads from there out of the run folder", COPY));
+        return Err(Error::content(path, LEADS_OUT, COPY));
+    }
+    if !std::fs::metadata(path).map_err(unread)?.is_file() {
+        return Err(Error::content(path, "is not a regular file", COPY));
     }
     let file = unhurried(path).map_err(unread)?;
+    // Looked at again: it may have been exchanged.
     let about = file.metadata().map_err(unread)?;
     if !about.is_file() {
         return Err(Error::content(path, "is not a regular file", COPY));
+    }
+    if !is_inside(&file, run_of(path)) {
+        return Err(Error::content(path, LEADS_OUT, COPY));
     }
     if is_hollow(&about) {
         return Err(Error::content(path, "is mostly holes: its length is far above what it holds", "make the file again"));
@@ -48,9 +56,22 @@ pub fn open(path: &Path) -> Result<File> {
     Ok(file)
 }
 
+/// Whether anything stands there, a link that leads nowhere among it: [`open`] then says what.
+pub fn stands(path: &Path) -> bool {
+    match leads_out(path, run_of(path)) {
+        Ok(out) => out || std::fs::symlink_metadata(path).is_ok(),
+        Err(_) => false,
+    }
+}
+
+/// Whether a folder of the run lies there, and not a link to one.
+pub fn holds_folder(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|about| about.is_dir())
+}
+
 /// Whether a regular file of the run lies there that [`open`] would let pass.
 pub fn holds(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok() && open(path).is_ok()
+    open(path).is_ok()
 }
 
 /// The bytes of a file of a run.
@@ -107,6 +128,21 @@ fn is_part(folder: &Path) -> bool {
     let parts = [names::RECORDS, names::FINDINGS, "images", "records.parts"];
     let name = name.strip_suffix(".tmp").unwrap_or(name);
     parts.contains(&name) || name.starts_with("part-") || name.starts_with("checkpoint-")
+}
+
+/// Whether what was opened lies in the run: a link may have been put on the way since it was looked at.
+#[cfg(target_os = "linux")]
+fn is_inside(file: &File, run: &Path) -> bool {
+    use std::os::fd::AsRawFd;
+    let run = if run.as_os_str().is_empty() { Path::new(".") } else { run };
+    let inside = |at: PathBuf| run.canonicalize().is_ok_and(|whole| at.starts_with(whole));
+    // Without /proc nothing more can be said.
+    std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).map_or(true, inside)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_inside(_: &File, _: &Path) -> bool {
+    true
 }
 
 /// Whether a link on the way from the run folder to `path` leads out of it, or nowhere: which of the two is not told apart.

@@ -142,7 +142,7 @@ impl Protocol {
             Some((id, text)) => Self::parse(text, &PathBuf::from(format!("protocols/{id}.toml"))),
             None if id_or_path.ends_with(".toml") => {
                 let path = Path::new(id_or_path);
-                let text = std::fs::read_to_string(path).map_err(|e| Error::io("cannot read", path, e))?;
+                let text = crate::door::read_named(path, crate::door::Limit::Recipe)?;
                 Self::parse(&text, path)
             }
             None => {

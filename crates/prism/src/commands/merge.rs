@@ -26,7 +26,7 @@ impl Part {
     fn read(folder: PathBuf) -> anyhow::Result<Self> {
         let manifest = Manifest::read(&folder)?;
         let shard = manifest.settings.get(SHARD).and_then(|value| serde_json::from_value::<Shard>(value.clone()).ok());
-        let refused = |cause: &str| anyhow::Error::from(Refused(format!("{}: {cause}", folder.display())));
+        let refused = |cause: &str| anyhow::Error::from(Refused(format!("{}: {cause}", folder.join(names::MANIFEST).display())));
         match shard {
             Some(shard) if !shard.is_whole() && Kind::from_name(&manifest.kind).is_some() => {
                 if manifest.ended.is_none() {
@@ -117,7 +117,7 @@ fn found(out: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(out).map_err(|e| prism_run::Error::io("cannot read folder", out, e))?;
     let named = |path: &Path| path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with("shard-"));
     let mut folders: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| named(path)).collect();
-    folders.retain(|path| path.join(names::MANIFEST).is_file());
+    folders.retain(|path| prism_run::door::stands(&path.join(names::MANIFEST)));
     if folders.is_empty() {
         anyhow::bail!(Refused(format!("{}: holds no shard; run shards into it with --shard I/N, or name their folders", out.display())));
     }

@@ -15,7 +15,7 @@ mod paper;
 mod paths;
 mod report;
 mod show;
-mod study;
+pub mod study;
 mod trace;
 mod train;
 mod validate;

@@ -73,7 +73,7 @@ fn add(inputs: &mut ReportInputs, run: &Path) -> anyhow::Result<()> {
         "train" => {
             inputs.trainings.push(run.to_path_buf());
             let audit = run.join("audit");
-            if is_folder(&audit) && audit.join(names::MANIFEST).exists() {
+            if door::holds_folder(&audit) && door::stands(&audit.join(names::MANIFEST)) {
                 inputs.audits.push(audit);
             }
         }
@@ -97,10 +97,10 @@ fn add(inputs: &mut ReportInputs, run: &Path) -> anyhow::Result<()> {
 fn runs_below(study: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for child in folders(study)? {
-        if child.join(names::MANIFEST).exists() {
+        if door::stands(&child.join(names::MANIFEST)) {
             found.push(child);
         } else {
-            found.extend(folders(&child)?.into_iter().filter(|c| c.join(names::MANIFEST).exists()));
+            found.extend(folders(&child)?.into_iter().filter(|c| door::stands(&c.join(names::MANIFEST))));
         }
     }
     found.retain(|c| Manifest::read(c).is_ok_and(|m| matches!(m.kind.as_str(), "audit" | "train" | "compare")));
@@ -109,12 +109,7 @@ fn runs_below(study: &Path) -> anyhow::Result<Vec<PathBuf>> {
 
 fn folders(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(path).map_err(|e| prism_run::Error::io("cannot read folder", path, e))?;
-    let mut folders: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| is_folder(p)).collect();
+    let mut folders: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| door::holds_folder(p)).collect();
     folders.sort();
     Ok(folders)
-}
-
-/// Whether a folder lies there, and not a link to one: what a study holds lies in it.
-fn is_folder(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|about| about.is_dir())
 }

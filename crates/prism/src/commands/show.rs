@@ -31,7 +31,7 @@ pub fn run(arguments: ShowArguments, context: &Context) -> anyhow::Result<ExitSt
             run.display()
         ))),
     };
-    let audited = |run: &Path| findings::folder(run).is_dir();
+    let audited = |run: &Path| prism_run::door::holds_folder(&findings::folder(run));
     let (done, open): (Vec<PathBuf>, Vec<PathBuf>) = inputs.audits.iter().cloned().partition(|audit| audited(audit));
     inputs.audits = done;
     inputs.base = inputs.base.filter(|base| audited(base));
@@ -49,7 +49,7 @@ pub fn run(arguments: ShowArguments, context: &Context) -> anyhow::Result<ExitSt
         screen.line(format!("{}: not finished, no findings yet", audit.display()));
     }
     let mut logs = Vec::new();
-    for folder in inputs.trainings.iter().filter(|folder| folder.join(names::LOG).exists()) {
+    for folder in inputs.trainings.iter().filter(|folder| prism_run::door::stands(&folder.join(names::LOG))) {
         let log = training::read(folder)?;
         if inputs.trainings.len() > 1 {
             screen.line(format!("{}:", folder.display()));
@@ -71,7 +71,7 @@ pub fn run(arguments: ShowArguments, context: &Context) -> anyhow::Result<ExitSt
     let report = run.join(names::REPORT);
     let tables: Vec<PathBuf> = inputs.audits.iter().chain(&inputs.comparison).map(|run| findings::folder(run)).collect();
     screen.heading("Files");
-    match report.exists() {
+    match prism_run::door::holds(&report) {
         true => screen.line(format!("report  {}", report.display())),
         false if inputs.audits.is_empty() || manifest.kind == "eval" => {}
         false => screen.line(format!("report  none yet; prism report {}", run.display())),
@@ -101,7 +101,7 @@ pub fn run(arguments: ShowArguments, context: &Context) -> anyhow::Result<ExitSt
         "comparison": compared.iter().flat_map(|f| &f.comparison).collect::<Vec<_>>(),
         "trainings": logs,
         "unfinished": paths(&open),
-        "report": report.exists().then(|| as_text::of(&report)),
+        "report": prism_run::door::holds(&report).then(|| as_text::of(&report)),
         "tables": paths(&tables),
     });
     if let serde_json::Value::Object(shown) = shown {

@@ -116,7 +116,7 @@ pub fn readers(run: &Path, page: &Path) -> [Ended; 4] {
     if let Ok(html) = std::fs::read_to_string(page) {
         let raw = html.find(|c| is_raw(c) && c != '\r');
         assert!(raw.is_none(), "the page has a raw character: {:?}", raw.map(|at| near(&html, at)));
-        assert!(html.len() < 32 << 20, "a page of {} MB", html.len() >> 20);
+        assert!(html.len() < 64 << 20, "a page of {} MB", html.len() >> 20);
     }
     [report, self::run(prism("show").arg(run)), self::run(prism("show").arg(run).arg("--json")), self::run(prism("compare").arg(run))]
 }

@@ -92,7 +92,7 @@ impl View {
     /// No page obeys its data, grows without bound, or was given up.
     fn look(&self, path: &str, answer: &Answer) {
         assert_ne!(answer.status, 403, "{path}: {}", answer.text());
-        assert!(answer.body.len() < 32 << 20, "{path}: {} MB", answer.body.len() >> 20);
+        assert!(answer.body.len() < 64 << 20, "{path}: {} MB", answer.body.len() >> 20);
         if !answer.kind.starts_with("image/") {
             let text = answer.text();
             let raw = text.find(|c| child::is_raw(c) && c != '\r');
