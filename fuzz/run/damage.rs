@@ -147,7 +147,7 @@ fn retype(bytes: &mut Bytes<'_>, table: &mut Table) -> Option<()> {
         0 => Column::Int((0..rows).map(|_| Some(bytes.long())).collect()),
         1 => Column::Real((0..rows).map(|_| Some(f64::from_bits(bytes.long() as u64))).collect()),
         2 => Column::Text((0..rows).map(|_| Some(bytes.text())).collect()),
-        3 => Column::Bool((0..rows).map(|_| Some(bytes.byte() % 2 == 0)).collect()),
+        3 => Column::Bool((0..rows).map(|_| Some(bytes.byte().is_multiple_of(2))).collect()),
         4 => Column::Ints((0..rows).map(|_| Some(vec![bytes.long(); bytes.below(64)])).collect()),
         5 => Column::Reals((0..rows).map(|_| Some(vec![f64::from(bytes.byte()); bytes.below(64)])).collect()),
         _ => Column::Int(vec![None; rows]),
@@ -186,13 +186,13 @@ fn take<T: Clone>(values: &mut Vec<Option<T>>, order: &[usize]) {
 /// Another value in one cell.
 fn put(bytes: &mut Bytes<'_>, table: &mut Table) -> Option<()> {
     let (row, place) = (bytes.below(table.len()), bytes.below(table.columns.len()));
-    let absent = bytes.byte() % 8 == 0;
+    let absent = bytes.byte().is_multiple_of(8);
     let (_, column) = table.columns.get_mut(place)?;
     match column {
         Column::Int(v) => *v.get_mut(row)? = (!absent).then(|| bytes.long()),
         Column::Real(v) => *v.get_mut(row)? = (!absent).then(|| f64::from_bits(bytes.long() as u64)),
         Column::Text(v) => *v.get_mut(row)? = (!absent).then(|| bytes.text()),
-        Column::Bool(v) => *v.get_mut(row)? = (!absent).then(|| bytes.byte() % 2 == 0),
+        Column::Bool(v) => *v.get_mut(row)? = (!absent).then(|| bytes.byte().is_multiple_of(2)),
         Column::Ints(v) => *v.get_mut(row)? = (!absent).then(|| vec![bytes.long(); bytes.below(ROWS)]),
         Column::Reals(v) => *v.get_mut(row)? = (!absent).then(|| vec![f64::from_bits(bytes.long() as u64); bytes.below(ROWS)]),
         Column::Texts(v) => *v.get_mut(row)? = (!absent).then(|| vec![bytes.text(); bytes.below(16)]),

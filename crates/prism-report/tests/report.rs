@@ -279,7 +279,7 @@ fn an_image_that_is_absent_leaves_a_placeholder_with_the_reason() {
     let out = root.join("report.html");
     build_report(&inputs, &out).unwrap();
     let page = std::fs::read_to_string(&out).unwrap();
-    assert!(page.contains("<b>No image</b>") && page.contains("011.png was not found"));
+    assert!(page.contains("<b>No image</b>") && page.contains("011.png lies neither in the run nor below a folder named with --images"));
     assert_eq!(page.matches("data:image/png;base64,").count(), EXAMPLES - 1);
     assert!(page.contains("The runs were not compared"));
 }

@@ -178,11 +178,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.parquet");
         let mut writer = crate::stream::RowWriter::create(&path).unwrap();
-        for _ in 0..3_000_000 {
+        for _ in 0..6_000_000 {
             writer.push(Sample { row: 1, text: "the same".into(), list: None }).unwrap();
         }
         writer.finish().unwrap();
-        assert!(std::fs::metadata(&path).unwrap().len() < 200 << 10);
+        assert!(std::fs::metadata(&path).unwrap().len() < 400 << 10);
         for told in [read_rows::<Sample>(&path).map(drop), read_columns::<Sample>(&path).map(drop), Table::read(&path).map(drop)] {
             assert!(told.unwrap_err().to_string().contains(&Limit::Table.cause()));
         }
