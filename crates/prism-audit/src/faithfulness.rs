@@ -17,6 +17,8 @@ use crate::statistics::mcnemar::mcnemar_exact;
 use crate::statistics::sign_flip::sign_flip;
 use crate::statistics::wilson::wilson;
 
+/// Categories that are looked at one by one, at most.
+const MOST_CATEGORIES: usize = 500;
 /// The category that holds every example.
 pub const ALL: &str = "all";
 
@@ -25,7 +27,8 @@ pub fn faithfulness(branches: &[Branch<'_>], clusters: &Clusters, settings: &Aud
     let mut categories: Vec<&str> = branches.iter().flat_map(|b| b.rows.iter().filter_map(|(_, c)| *c)).collect();
     categories.sort_unstable();
     categories.dedup();
-    if categories.len() < 2 {
+    // With more of them each holds next to nothing.
+    if categories.len() < 2 || categories.len() > MOST_CATEGORIES {
         categories.clear();
     }
     let mut found = Vec::new();

@@ -61,7 +61,7 @@ pub use seeds::SeedFinding;
 pub use validity::ValidityFinding;
 pub use verdict::VerdictFinding;
 
-use prism_run::table::{Row, read_findings, write_rows};
+use prism_run::table::{Row, read_findings, read_rows, write_rows};
 use prism_run::{Intervention, Mode, Need, Stage, Verdict, table_row};
 
 pub use conclusion::marked;
@@ -381,5 +381,6 @@ pub(crate) fn take<R: Row>(folder: &Path, name: &str) -> Result<Vec<R>> {
     if !prism_run::door::stands(&path) {
         return Ok(Vec::new());
     }
-    Ok(read_findings(&path)?)
+    // Points to draw: as many as the records have latents.
+    if name == files::PROJECTION { Ok(read_rows(&path)?) } else { Ok(read_findings(&path)?) }
 }

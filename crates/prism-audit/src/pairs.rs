@@ -90,6 +90,9 @@ pub fn within_view<'a>(branch: &Branch<'a>, branches: &[Branch<'a>]) -> Option<B
     Some(Branch { pairs, ..branch.clone() })
 }
 
+/// Interventions of one run, at most.
+const MOST_INTERVENTIONS: usize = 512;
+
 /// Groups the answers by intervention, in table order, and pairs each with the clean answers.
 ///
 /// # Errors
@@ -103,6 +106,9 @@ pub fn branches<'a>(path: &Path, examples: &'a [ExampleRow], answers: &'a [Answe
     for answer in answers {
         if !categories.contains_key(&answer.row) {
             return Err(bad(format!("row {} is not among the examples", answer.row)).into());
+        }
+        if by_name.len() > MOST_INTERVENTIONS {
+            return Err(bad(format!("holds more than {MOST_INTERVENTIONS} interventions, which no audit runs")).into());
         }
         let branch = by_name.entry(answer.intervention).or_default();
         if branch.insert(answer.row, answer).is_some() {

@@ -155,9 +155,11 @@ impl AuditSettings {
         }
         // A run folder from somebody else holds settings too.
         for (key, value, most) in [
-            ("folds", self.folds, 1_000),
-            ("inner_folds", self.inner_folds, 1_000),
-            ("repeats", self.repeats, 1_000),
+            ("folds", self.folds, 100),
+            ("inner_folds", self.inner_folds, 100),
+            ("repeats", self.repeats, 100),
+            ("c_grid", self.c_grid.len(), 64),
+            ("control_draws", self.control_draws, 1_000),
             ("max_iterations", usize::try_from(self.max_iterations).unwrap_or(usize::MAX), 10_000_000),
             ("replicates", self.replicates, 1_000_000),
         ] {

@@ -14,6 +14,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use reference::golden;
 
+/// Files by their path below a folder.
+type Files = BTreeMap<PathBuf, Vec<u8>>;
+
 /// What is killed: the command of a kind on a folder, and which shard of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -76,7 +79,7 @@ fn finish(step: Kind, out: &Path) -> Duration {
 }
 
 /// Every table and every tensor below a folder, shards apart: what no clock has a part in.
-fn bytes(out: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+fn bytes(out: &Path) -> Files {
     let mut found = BTreeMap::new();
     let mut folders = vec![out.to_path_buf()];
     while let Some(folder) = folders.pop() {
@@ -100,7 +103,7 @@ fn random(most: u64) -> u64 {
     (now ^ (now >> 17)).wrapping_mul(0x9e37_79b9_7f4a_7c15) % most.max(1)
 }
 
-fn assert_same(found: &Path, wanted: &BTreeMap<PathBuf, Vec<u8>>, what: &str) {
+fn assert_same(found: &Path, wanted: &Files, what: &str) {
     let found = bytes(found);
     assert_eq!(found.keys().collect::<Vec<_>>(), wanted.keys().collect::<Vec<_>>(), "{what}");
     for (name, content) in wanted {
@@ -113,7 +116,7 @@ fn a_run_killed_at_any_moment_is_finished_by_the_same_command() {
     let kills: usize = std::env::var("PRISM_KILLS").map_or(9, |text| text.parse().unwrap());
     let room = tempfile::tempdir().unwrap();
     let kinds = [Kind::Audit, Kind::Merge, Kind::Study];
-    let whole: Vec<(BTreeMap<PathBuf, Vec<u8>>, Vec<Duration>)> = kinds
+    let whole: Vec<(Files, Vec<Duration>)> = kinds
         .iter()
         .map(|&kind| {
             let out = room.path().join(format!("{kind:?}"));
@@ -159,7 +162,9 @@ fn a_disk_that_fails_at_any_write_loses_nothing() {
     let trials: usize = std::env::var("PRISM_KILLS").map_or(3, |text| text.parse::<usize>().unwrap() / 6);
     for kind in [Kind::Audit, Kind::Merge] {
         let whole = room.path().join(format!("{kind:?}"));
-        plan(kind).into_iter().for_each(|step| drop(finish(step, &whole)));
+        for step in plan(kind) {
+            finish(step, &whole);
+        }
         let wanted = bytes(&whole);
         for (call, most) in [("write", 400), ("rename", 24), ("fsync", 24)] {
             let mut failed = 0;

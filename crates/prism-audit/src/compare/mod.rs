@@ -17,6 +17,7 @@ pub mod tables;
 
 use std::path::{Path, PathBuf};
 
+use prism_run::door::Limit;
 use prism_run::manifest::Manifest;
 use rayon::prelude::*;
 
@@ -105,6 +106,11 @@ fn read(folder: &Path) -> Result<Run> {
         let cause = format!("holds {} lines of Table 1, not the one of an audit", findings.table1.len());
         return Err(prism_run::Error::content(folder, cause, "name audit run folders, not a comparison").into());
     };
+    let most = Limit::Rows.size();
+    if summary.examples > most || findings.faithfulness.iter().any(|f| f.examples > most || f.gained.saturating_add(f.lost) > f.examples) {
+        let cause = "counts more examples than any run has";
+        return Err(prism_run::Error::content(folder, cause, "run the audit again: its findings are made again from its records").into());
+    }
     let effects = findings
         .faithfulness
         .iter()

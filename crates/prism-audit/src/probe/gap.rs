@@ -74,8 +74,10 @@ pub fn gap(
     let [Some(a), Some(b)] = positions.map(|p| all.get(p.name())) else { return Ok(None) };
     let rows = |v: &Vectors| -> Vec<i64> { v.rows.iter().copied().filter(|row| known.contains_key(row)).collect() };
     let (of_a, of_b) = (rows(a), rows(b));
+    let set = |rows: &[i64]| rows.iter().copied().collect::<std::collections::BTreeSet<i64>>();
+    let (in_a, in_b) = (set(&of_a), set(&of_b));
     let common: BTreeMap<_, _> =
-        known.iter().filter(|(row, _)| of_a.contains(row) && of_b.contains(row)).map(|(row, q)| (*row, q.clone())).collect();
+        known.iter().filter(|(row, _)| in_a.contains(row) && in_b.contains(row)).map(|(row, q)| (*row, q.clone())).collect();
     let whole = of_a.len() == common.len() && of_b.len() == common.len();
     let mut accuracy = [0.0; 2];
     for ((position, vectors), found) in positions.into_iter().zip([a, b]).zip(&mut accuracy) {

@@ -116,10 +116,15 @@ pub fn probe_rows(
     Ok(probed)
 }
 
+/// Classes a probe tells apart, at most.
+const MOST_CLASSES: usize = 256;
+
 fn refusal(rows: &Rows<'_>, clusters: usize, settings: &AuditSettings) -> Option<String> {
     let (n, classes) = (rows.labels.len(), rows.classes.len());
     if classes < 2 {
         Some(format!("{classes} class among {n} rows: nothing to tell apart"))
+    } else if classes > MOST_CLASSES {
+        Some(format!("{classes} classes are more than a question has options"))
     } else if n < 2 * settings.folds {
         Some(format!("{n} rows are fewer than 2 x {} folds", settings.folds))
     } else if clusters < 2 * settings.folds {

@@ -169,5 +169,5 @@ impl<A: Answered> Records<A> {
 /// When the file is damaged.
 pub fn timing(folder: &Path) -> Result<Vec<TimingRow>> {
     let path = folder.join(names::TIMING);
-    if path.is_file() { Ok(read_rows(&path)?) } else { Ok(Vec::new()) }
+    if prism_run::door::stands(&path) { Ok(read_rows(&path)?) } else { Ok(Vec::new()) }
 }

@@ -8,10 +8,13 @@ use prism_run::RegionBox;
 use super::Example;
 use crate::html::escape;
 
+/// Boxes drawn on an image, at most.
+pub const MOST: usize = 64;
+
 /// The valid boxes of an example.
 pub fn of(example: &Example) -> Vec<RegionBox> {
     let all: Vec<RegionBox> = serde_json::from_str(&example.example.boxes).unwrap_or_default();
-    all.into_iter().filter(|b| b.is_valid()).collect()
+    all.into_iter().filter(|b| b.is_valid()).take(MOST).collect()
 }
 
 /// The example's image in a frame with its boxes, or the reason there is none.

@@ -10,6 +10,11 @@ use super::{Example, Links, boxes};
 use crate::html::escape;
 use crate::number;
 
+/// Steps drawn on a page, maps of a step, and layers of its lens: far above any run's, for records may come from anybody.
+pub const MOST_STEPS: usize = 512;
+const MOST_MAPS: usize = 32;
+const MOST_LAYERS: usize = 256;
+
 /// What stands there instead of the maps when none can be drawn.
 const NO_MAPS: &str = "The records hold no maps of this example (records/maps.parquet).";
 
@@ -52,8 +57,11 @@ pub fn html(example: &Example, links: &Links<'_>) -> String {
         let _ = write!(out, "<p>{}</p>", legend(&scales));
     }
     out.push_str("<ol class=\"steps\">");
-    for step in &steps {
+    for step in steps.iter().take(MOST_STEPS) {
         out.push_str(&card(example, links, step, &scales));
+    }
+    if steps.len() > MOST_STEPS {
+        let _ = write!(out, "<li class=\"rest\">{} more steps are in the records.</li>", steps.len() - MOST_STEPS);
     }
     out.push_str(&answer_card(example, links, &scales));
     out.push_str("</ol>");
@@ -85,7 +93,8 @@ fn card(example: &Example, links: &Links<'_>, step: &LatentRow, scales: &Scales)
     let stage = step.stage;
     let mut out =
         format!("<li id=\"step-{stage}-{n}\" class=\"step\"><h3><span class=\"chip {stage}\">{stage} {n}</span></h3>", n = step.step);
-    let maps: Vec<&MapRow> = example.maps.iter().filter(|m| m.place == NotedAt::from(stage) && m.step == Some(step.step)).collect();
+    let maps: Vec<&MapRow> =
+        example.maps.iter().filter(|m| m.place == NotedAt::from(stage) && m.step == Some(step.step)).take(MOST_MAPS).collect();
     out.push_str(&maps_html(example, links, &maps, scales, &format!("{} step {}", step.stage, step.step)));
     out.push_str("<dl>");
     let mut line = |name: &str, value: String| {
@@ -98,6 +107,7 @@ fn card(example: &Example, links: &Links<'_>, step: &LatentRow, scales: &Scales)
         .lens
         .iter()
         .filter(|l| l.stage == step.stage && l.step == step.step)
+        .take(MOST_LAYERS)
         .map(|l| format!("<span title=\"input of layer {}, probability {:.3}\">{}</span>", l.layer, l.probability, word(&l.token)))
         .collect();
     if !within.is_empty() {
@@ -130,7 +140,7 @@ fn card(example: &Example, links: &Links<'_>, step: &LatentRow, scales: &Scales)
 
 /// The forward that produces the answer, when its map was kept.
 fn answer_card(example: &Example, links: &Links<'_>, scales: &Scales) -> String {
-    let maps: Vec<&MapRow> = example.maps.iter().filter(|m| m.place == NotedAt::Answer).collect();
+    let maps: Vec<&MapRow> = example.maps.iter().filter(|m| m.place == NotedAt::Answer).take(MOST_MAPS).collect();
     let shares = attention(&example.attention, NotedAt::Answer, None);
     if maps.is_empty() && shares.is_none() {
         return String::new();

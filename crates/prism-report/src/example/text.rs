@@ -63,7 +63,7 @@ fn sizes(steps: &[&LatentRow]) -> impl Iterator<Item = usize> {
 fn opening(text: &str, from: usize) -> Option<usize> {
     let mut at = from;
     while let Some(begin) = text[at..].find("<|").map(|i| at + i) {
-        let end = begin + text[begin..].find("|>")? + 2;
+        let end = begin + 2 + text[begin + 2..].find("|>")? + 2;
         let name = &text[begin + 2..end - 2];
         if name.ends_with("_start") && !matches!(name, "im_start" | "vision_start" | "free_start") {
             return Some(end);
@@ -77,6 +77,9 @@ fn opening(text: &str, from: usize) -> Option<usize> {
 /// all of the lens but the last, which is read.
 fn unread<'a>(text: &'a str, block: &[&LatentRow]) -> Option<Vec<&'a str>> {
     let made: Vec<&str> = block.iter().map(|s| s.lens_token.as_deref()).collect::<Option<_>>()?;
+    if made.iter().fold(0usize, |sum, token| sum.saturating_add(token.len())) > text.len() {
+        return None;
+    }
     let row = made.concat();
     if row.is_empty() {
         return None;
@@ -98,7 +101,7 @@ fn unread<'a>(text: &'a str, block: &[&LatentRow]) -> Option<Vec<&'a str>> {
 /// The text as HTML, latents as chips that lead to their steps.
 pub fn html(text: &str, steps: &[&LatentRow]) -> String {
     let (shown, left) = cut(text, LONGEST);
-    let (parts, found) = parts(shown, steps);
+    let (parts, found) = parts(shown, &steps[..steps.len().min(super::steps::MOST_STEPS)]);
     let mut out = String::from("<p class=\"generated\">");
     for part in &parts {
         match part {
@@ -164,6 +167,12 @@ mod tests {
             lens_entropy: None,
             lens_gold: None,
         }
+    }
+
+    #[test]
+    fn brackets_without_a_name_open_nothing() {
+        assert_eq!(opening("<|> and <|><|x_start|>", 0), Some(22));
+        assert_eq!(opening("<|>", 0), None);
     }
 
     #[test]

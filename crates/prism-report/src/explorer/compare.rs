@@ -205,7 +205,7 @@ fn effects(snapshot: &Snapshot, runs: &[(&Run, Arc<Index>)]) -> String {
     let all: Vec<Findings> = runs.iter().map(|(run, _)| Findings::read(&run.path).unwrap_or_default()).collect();
     let mut names: Vec<Intervention> = Vec::new();
     for row in all.iter().flat_map(|f| &f.faithfulness).filter(|f| !f.intervention.is_clean()) {
-        if !names.contains(&row.intervention) {
+        if names.len() < 512 && !names.contains(&row.intervention) {
             names.push(row.intervention);
         }
     }

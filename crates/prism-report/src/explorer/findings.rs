@@ -26,7 +26,7 @@ pub fn html(run: &Path) -> String {
     for file in files::ALL.into_iter().filter(|file| *file != files::PROJECTION) {
         let path = folder.join(file);
         // Of a link, too, it is said that it is none.
-        if std::fs::symlink_metadata(&path).is_err() {
+        if !prism_run::door::stands(&path) {
             continue;
         }
         let about = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());

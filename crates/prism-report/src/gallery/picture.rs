@@ -21,6 +21,8 @@ const LARGEST_DECODE: u64 = 512 << 20;
 /// A PNG above this many bytes is embedded as JPEG instead (photographs).
 const LARGEST_PNG: usize = 96 << 10;
 
+/// Longest side of an image that is unpacked, pixels.
+const LONGEST: u32 = 1 << 17;
 /// Pixels of an image that may be unpacked beside others.
 const SMALL: u64 = 4 << 20;
 /// Held while a larger one is.
@@ -65,6 +67,9 @@ pub fn read(path: &str, run: &Path, sources: &Sources) -> Result<Picture, String
 /// The reason in words.
 pub fn size(path: &str, run: &Path, sources: &Sources) -> Result<(u32, u32), String> {
     let size = open(path, run, sources)?.into_dimensions().map_err(|e| format!("{path} is not an image that can be read: {e}"))?;
+    if size.0.max(size.1) > LONGEST {
+        return Err(format!("{path} is longer or wider than {LONGEST} pixels"));
+    }
     let pixels = u64::from(size.0) * u64::from(size.1);
     if pixels > Limit::ImagePixels.value() { Err(format!("{path} {}", Limit::ImagePixels.cause())) } else { Ok(size) }
 }

@@ -40,7 +40,10 @@ impl Sources {
         let run = run.canonicalize().ok();
         let shown: Vec<&Path> = run.iter().chain(&self.shown).map(PathBuf::as_path).collect();
         let named: Vec<&Path> = self.named.iter().map(PathBuf::as_path).collect();
-        if let Ok(whole) = image.canonicalize()
+        // A path that begins elsewhere is not even looked at: it may lie on a network that answers, or never does.
+        let near = !image.is_absolute() || shown.iter().chain(&named).any(|folder| image.starts_with(folder));
+        if near
+            && let Ok(whole) = image.canonicalize()
             && shown.iter().chain(&named).any(|folder| whole.starts_with(folder))
             && whole.is_file()
         {

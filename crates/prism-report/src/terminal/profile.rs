@@ -85,7 +85,8 @@ pub fn plot(groups: &[(String, Vec<Bar>)], margin: Option<f64>, screen: &mut Scr
                     }
                     row[half] = '│';
                     if let (Some(low), Some(high)) = (change.low, change.high) {
-                        let (low, high) = (at(low), at(high));
+                        // A file may say that the lower end lies above the upper.
+                        let (low, high) = (at(low).min(at(high)), at(low).max(at(high)));
                         row[low..=high].fill('─');
                         (row[low], row[high]) = ('├', '┤');
                     }

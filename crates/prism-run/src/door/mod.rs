@@ -12,7 +12,7 @@ pub mod table;
 mod thrift;
 
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 pub use limits::{Limit, raise};
@@ -50,7 +50,7 @@ pub fn open(path: &Path) -> Result<File> {
     if !is_inside(&file, run_of(path)) {
         return Err(Error::content(path, LEADS_OUT, COPY));
     }
-    if is_hollow(&about) {
+    if is_hollow(&file, &about) {
         return Err(Error::content(path, "is mostly holes: its length is far above what it holds", "make the file again"));
     }
     Ok(file)
@@ -112,22 +112,39 @@ pub fn read_named(path: &Path, limit: Limit) -> Result<String> {
     String::from_utf8(bytes).map_err(|_| Error::content(path, "is not UTF-8 text", "save it as UTF-8"))
 }
 
-/// The run folder that a file belongs to, by the names of the folders above it.
+/// Files that lie in a run folder itself, whatever that folder is called.
+const OF_A_RUN: [&str; 5] = [names::MANIFEST, names::CONFIG, names::LOG, names::TIMING, names::REPORT];
+
+/// The run folder that a file belongs to: the folder that holds it, or the one above a part of a run. Names alone say so, and
+/// never lead higher, for the run itself may have been given any name.
 fn run_of(path: &Path) -> &Path {
-    let here = Path::new("");
-    let mut folder = path.parent().unwrap_or(here);
-    while is_part(folder) {
-        folder = folder.parent().unwrap_or(here);
+    let folder = above(path);
+    if OF_A_RUN.contains(&name_of(path)) {
+        folder
+    } else if name_of(folder).starts_with("part-") && name_of(above(folder)) == PARTS {
+        above(above(folder))
+    } else if is_part(folder) {
+        above(folder)
+    } else {
+        folder
     }
-    folder
+}
+
+/// Where the parts of unfinished records lie.
+const PARTS: &str = "records.parts";
+
+fn above(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
+}
+
+fn name_of(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
 /// Whether a folder of that name is a part of a run rather than a run.
 fn is_part(folder: &Path) -> bool {
-    let Some(name) = folder.file_name().and_then(|name| name.to_str()) else { return false };
-    let parts = [names::RECORDS, names::FINDINGS, "images", "records.parts"];
-    let name = name.strip_suffix(".tmp").unwrap_or(name);
-    parts.contains(&name) || name.starts_with("part-") || name.starts_with("checkpoint-")
+    let name = name_of(folder);
+    [names::RECORDS, names::FINDINGS, "images", PARTS].contains(&name) || name.starts_with("checkpoint-")
 }
 
 /// Whether what was opened lies in the run: a link may have been put on the way since it was looked at.
@@ -178,18 +195,25 @@ fn unhurried(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
-/// Whether a long file holds next to nothing: a few bytes in a mail can stand for any length of zeros.
+/// Whether a long file holds next to nothing: a few bytes in a mail can stand for any length of zeros. Blocks alone do not
+/// tell, for some file systems count them late; a hole is asked for as well.
 #[cfg(unix)]
-fn is_hollow(about: &Metadata) -> bool {
+fn is_hollow(mut file: &File, about: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     const LONG: u64 = 64 << 20;
     /// File systems that compress keep less than this of what records hold.
     const LEAST_SHARE: u64 = 32;
-    about.len() > LONG && about.blocks().saturating_mul(512) < about.len() / LEAST_SHARE
+    let few = about.len() > LONG && about.blocks().saturating_mul(512) < about.len() / LEAST_SHARE;
+    #[cfg(target_os = "linux")]
+    let hole = few && rustix::fs::seek(file, rustix::fs::SeekFrom::Hole(0)).is_ok_and(|at| at < about.len());
+    #[cfg(not(target_os = "linux"))]
+    let hole = few;
+    // Looking for a hole moves the place that is read next.
+    few && file.seek(SeekFrom::Start(0)).map_or(true, |_| hole)
 }
 
 #[cfg(not(unix))]
-fn is_hollow(_: &Metadata) -> bool {
+fn is_hollow(_: &File, _: &Metadata) -> bool {
     false
 }
 
@@ -202,10 +226,14 @@ mod tests {
         for (path, run) in [
             ("a/run.json", "a"),
             ("a/records/answers.parquet", "a"),
-            ("a/findings.tmp/t.parquet", "a"),
             ("a/records.parts/part-00001/t.parquet", "a"),
             ("run.json", ""),
             ("/x/images/1.png", "/x"),
+            // A run of any name.
+            ("part-1/report.html", "part-1"),
+            ("records/run.json", "records"),
+            ("images/records/part-1/records/t.parquet", "images/records/part-1"),
+            ("images/records/t.parquet", "images"),
         ] {
             assert_eq!(run_of(Path::new(path)), Path::new(run), "{path}");
         }

@@ -77,7 +77,9 @@ impl Pages<'_> {
                     self.check_index(locations, &found.pages, rows)?;
                 }
                 if chunk.column_descr().max_rep_level() > 0 {
-                    if found.values.saturating_mul(found.width.max(8)) > self.allowance {
+                    // A text in a list takes more than its letters.
+                    let each = if chunk.column_type() == Type::BYTE_ARRAY { found.width.saturating_add(80) } else { 8 };
+                    if found.values.saturating_mul(each) > self.allowance {
                         return Err(self.limit.exceeded(self.path));
                     }
                 } else if found.values == rows {

@@ -59,7 +59,10 @@ pub fn open(path: &Path, remedy: &'static str, most: Limit, wanted: impl Fn(&str
     let fields = builder.schema().fields();
     let roots: Vec<usize> = (0..fields.len()).filter(|i| wanted(fields[*i].name())).collect();
     let leaves: Vec<usize> = (0..schema.num_columns()).filter(|leaf| roots.contains(&schema.get_column_root_idx(*leaf))).collect();
-    let allowance = Allowance { limit: most, left: most.value().saturating_add(length.saturating_mul(PER_BYTE)) };
+    // Bytes of the columns that are read, and none that merely stand in the file.
+    let columns = metadata.row_groups().iter().flat_map(|group| leaves.iter().filter_map(|leaf| group.columns().get(*leaf)));
+    let packed = columns.fold(0u64, |sum, chunk| sum.saturating_add(chunk.byte_range().1)).min(length);
+    let allowance = Allowance { limit: most, left: most.value().saturating_add(packed.saturating_mul(PER_BYTE)) };
     let pages = Pages { path, file: &shared, metadata: &metadata, allowance: allowance.left, limit: most, remedy };
     let width = pages.row_width(&leaves)?;
     let batch = (BATCH_BYTES / width.max(1)).clamp(1, BATCH);
@@ -95,6 +98,9 @@ fn check_end(mut file: &File, length: u64, path: &Path, remedy: &str) -> Result<
     Ok(())
 }
 
+/// Bytes that a text takes besides its letters, in a table and in its row.
+const TEXT: usize = 80;
+
 /// What a table may still take in memory.
 #[derive(Debug)]
 pub struct Allowance {
@@ -110,6 +116,11 @@ impl Allowance {
     pub fn take(&mut self, batch: &RecordBatch, width: usize, path: &Path) -> Result<()> {
         // Columns hold absent values in the same place as others, which doubles numbers.
         let needed = batch.get_array_memory_size().saturating_mul(2).saturating_add(batch.num_rows().saturating_mul(width));
+        // A text of its own takes more than its letters: once in the table, once in its row.
+        let texts = |array: &dyn Array| array.as_any().downcast_ref::<StringArray>().map_or(0, Array::len);
+        let in_lists = |array: &dyn Array| array.as_any().downcast_ref::<ListArray>().map_or(0, |list| texts(list.values()));
+        let texts: usize = batch.columns().iter().map(|array| texts(array) + in_lists(array)).sum();
+        let needed = needed.saturating_add(texts.saturating_mul(TEXT));
         self.left = self.left.checked_sub(needed as u64).ok_or_else(|| self.limit.exceeded(path))?;
         Ok(())
     }

@@ -133,7 +133,7 @@ impl Reader<'_> {
         }
         let id = match byte >> 4 {
             0 => self.zigzag()?,
-            step => last + i64::from(step),
+            step => last.checked_add(i64::from(step))?,
         };
         Some(Some((byte & 0x0f, id)))
     }

@@ -1,6 +1,6 @@
 //! `prism merge`: the shards of a run become the run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -56,7 +56,17 @@ pub fn run(arguments: MergeArguments, context: &Context) -> anyhow::Result<ExitS
     let manifest = joined(&shards)?;
     refuse_another(&arguments.out, &manifest)?;
     let settings = manifest.settings.get("analysis").cloned().unwrap_or_default();
-    let settings: AuditSettings = serde_json::from_value(settings)?;
+    let mut settings: AuditSettings = serde_json::from_value(settings)?;
+    // A manifest may come from anybody, and names files: only runs beside this one are read.
+    let beside = arguments.out.canonicalize().ok().and_then(|out| out.parent().map(Path::to_path_buf));
+    settings.floors.retain(|name, run| {
+        let near = beside.as_ref().is_some_and(|beside| run.canonicalize().is_ok_and(|run| run.starts_with(beside)));
+        if !near {
+            let text = format!("the floor `{name}` lies elsewhere than beside {} and is left out", arguments.out.display());
+            context.printer.warn(&format!("{text}; move its run there to have it"));
+        }
+        near
+    });
     let kind = Kind::from_name(&manifest.kind).unwrap_or(Kind::Audit);
     if arguments.report && kind == Kind::Eval {
         anyhow::bail!(Refused("--report: an evaluation makes no page; merge without it, or audit".into()));
@@ -66,7 +76,7 @@ pub fn run(arguments: MergeArguments, context: &Context) -> anyhow::Result<ExitS
     let undo = Undo::of(&arguments.out);
     // Whose the records are that come is known at any moment; what an earlier merge of the same
     // shards left is whole until it is replaced.
-    if !arguments.out.join(names::MANIFEST).exists() {
+    if !prism_run::door::stands(&arguments.out.join(names::MANIFEST)) {
         manifest.write(&arguments.out)?;
     }
     let examples = parts::join(&arguments.out, &folders)?;
@@ -79,7 +89,9 @@ pub fn run(arguments: MergeArguments, context: &Context) -> anyhow::Result<ExitS
     context.printer.result_json(&account::account(&Manifest::read(&arguments.out)?, &findings)?)?;
     if arguments.report {
         let page = arguments.out.join(names::REPORT);
-        let summary = prism_report::build_report(&prism_report::ReportInputs::new(vec![arguments.out.clone()]), &page)?;
+        let mut inputs = prism_report::ReportInputs::new(vec![arguments.out.clone()]);
+        inputs.folders = vec![arguments.out.clone()];
+        let summary = prism_report::build_report(&inputs, &page)?;
         context.printer.result(&format!("report {}", summary.path.display()));
     }
     Ok(match failures::ended(&arguments.out, &findings, context)? {
@@ -152,10 +164,13 @@ fn joined(shards: &[Part]) -> anyhow::Result<Manifest> {
         }
     }
     let count = first.shard.count();
-    let absent: Vec<String> =
-        (1..=count).filter(|number| shards.iter().all(|part| part.shard.number() != *number)).map(|n| format!("{n}/{count}")).collect();
+    let there: BTreeSet<usize> = shards.iter().map(|part| part.shard.number()).collect();
+    let absent: Vec<String> = (1..=count).filter(|number| !there.contains(number)).map(|n| format!("{n}/{count}")).collect();
     if !absent.is_empty() {
-        anyhow::bail!(Refused(format!("shards {} of this run are missing; run them first", absent.join(", "))));
+        let more = absent.len().saturating_sub(10);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let first: Vec<String> = absent.into_iter().take(10).collect();
+        anyhow::bail!(Refused(format!("shards {}{more} of this run are missing; run them first", first.join(", "))));
     }
     if let Some(pair) = shards.windows(2).find(|pair| pair[0].shard == pair[1].shard) {
         anyhow::bail!(Refused(format!("{} and {} are the same shard", pair[0].folder.display(), pair[1].folder.display())));
@@ -178,7 +193,7 @@ fn joined(shards: &[Part]) -> anyhow::Result<Manifest> {
 
 /// Refuses a folder that holds another run.
 fn refuse_another(out: &Path, manifest: &Manifest) -> anyhow::Result<()> {
-    if !out.join(names::MANIFEST).exists() {
+    if !prism_run::door::stands(&out.join(names::MANIFEST)) {
         return Ok(());
     }
     let there = Manifest::read(out)?;

@@ -103,7 +103,11 @@ fn tell(plan: &AuditPlan, arm: &Audited, several: bool, context: &Context) -> an
     }
     if plan.report {
         let page = arm.out.join(folder::names::REPORT);
-        let summary = prism_report::build_report(&prism_report::ReportInputs::new(vec![arm.out.clone()]), &page)?;
+        let mut inputs = prism_report::ReportInputs::new(vec![arm.out.clone()]);
+        // The benchmark is the user's own: its pictures lie in its folder, or below it, or were taken out of its tables.
+        let folder = if plan.benchmark.is_dir() { Some(plan.benchmark.as_path()) } else { plan.benchmark.parent() };
+        inputs.images = folder.map(Path::to_path_buf).into_iter().chain([prism_data::readers::cache_folder()]).collect();
+        let summary = prism_report::build_report(&inputs, &page)?;
         context.printer.result(&format!("report {}", summary.path.display()));
     }
     Ok(())

@@ -89,10 +89,11 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
     compared.findings.write(&comparison)?;
     let page = study.out.join(names::REPORT);
     let mut inputs = prism_report::ReportInputs::new(study.trained_audits());
+    inputs.folders = vec![study.out.clone()];
     inputs.trainings = study.trainings();
     inputs.comparison = Some(comparison);
     inputs.base = Some(study.out.join(names::BASE_AUDIT));
-    inputs.recipe = Some(study.out.join(names::CONFIG)).filter(|path| path.is_file());
+    inputs.recipe = Some(study.out.join(names::CONFIG)).filter(|path| prism_run::door::holds(path));
     inputs.title = Some(study.recipe.name.clone());
     let report = prism_report::build_report(&inputs, &page)?;
     study.end(trained.manifest)?;
@@ -104,6 +105,13 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
     context.printer.result_json(
         &serde_json::json!({ "comparison": compared.comparison(), "verdict": report.verdict, "report": as_text::of(&page) }),
     )?;
+    let mut failed = Vec::new();
+    for audited in study.trained_audits() {
+        failed.push(audit::failures::ended(&audited, &prism_audit::Findings::default(), context)?);
+    }
+    if let Some(status) = failed.iter().copied().collect::<Option<Vec<_>>>().and_then(|all| all.first().copied()) {
+        return Ok(status);
+    }
     if trained.opened == 0 {
         context.printer.warn(&format!(
             "{}: no latent block opened in any run, so nothing can be said about latents; train longer",
