@@ -275,6 +275,7 @@ fn an_image_that_is_absent_leaves_a_placeholder_with_the_reason() {
     let root = place("placeholder");
     let study = synthetic::write(&root, Shape { seeds: 1, silent: false });
     let mut inputs = ReportInputs::new(study.audits);
+    inputs.folders = vec![root.clone()];
     inputs.gallery = EXAMPLES;
     let out = root.join("report.html");
     build_report(&inputs, &out).unwrap();

@@ -275,7 +275,7 @@ fn of_many_at_once_one_holds() {
 }
 
 #[test]
-fn a_holder_writes_its_file_again_and_leaves_anothers_alone() {
+fn a_holder_writes_its_file_again_and_leaves_that_of_another_alone() {
     for kernel in [true, false] {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(names::LOCK);
