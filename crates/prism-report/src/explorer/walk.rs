@@ -78,6 +78,10 @@ pub struct About {
 
 /// What is to be said of a file or folder, or of the link that lies there.
 pub fn about(path: &Path) -> Option<About> {
+    // Nothing that a link leads to has a part in it.
+    if !prism_run::door::holds(path) && !prism_run::door::holds_folder(path) {
+        return None;
+    }
     let about = std::fs::symlink_metadata(path).ok()?;
     Some(About { length: about.len(), modified: about.modified().ok(), number: number(&about) })
 }
