@@ -51,7 +51,7 @@ pub fn shown_lines(text: &str) -> Cow<'_, str> {
     )
 }
 
-/// JSON of the same value, on one line, whose strings hold such characters as `\uXXXX`.
+/// JSON of the same value, on one line, whose strings hold such characters as escapes, e.g. `\u001b`.
 ///
 /// `text` is JSON as `serde_json` writes it without indentation: there such characters stand in
 /// strings alone, and the C0 controls among them are escaped already.

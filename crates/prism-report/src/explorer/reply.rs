@@ -41,7 +41,7 @@ impl Reply {
         Self::of("text/html; charset=utf-8", html)
     }
 
-    /// JSON; a number that is not finite is `null`, a character that a terminal would obey is `\uXXXX`.
+    /// JSON; a number that is not finite is `null`, a character that a terminal would obey is written as its escape, e.g. `\u001b`.
     pub fn json(value: &impl serde::Serialize) -> Self {
         let mut body = Bounded(Vec::new());
         match value.serialize(&mut Serializer::with_formatter(&mut body, Visible)) {
