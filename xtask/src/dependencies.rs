@@ -52,6 +52,7 @@ pub fn run() -> anyhow::Result<()> {
         bail!("dependencies refused:\n  {}", faults.join("\n  "));
     }
     one_set_of_features()?;
+    audit_alone()?;
     eprintln!("== dependencies: ok, {} packages", packages.len());
     Ok(())
 }
@@ -73,6 +74,23 @@ fn one_set_of_features() -> anyhow::Result<()> {
     }
     if !faults.is_empty() {
         bail!("one dependency with two sets of features is compiled twice:\n  {}", faults.join("\n  "));
+    }
+    Ok(())
+}
+
+/// What a build of the audit alone must not pull: a server, a JavaScript engine, a rasteriser.
+const NOT_FOR_AN_AUDIT: [&str; 8] = ["axum", "hyper", "tokio", "rquickjs", "tiny-skia", "resvg", "usvg", "prism-explorer"];
+
+/// Refuses them below the binary without its features, and below the report.
+fn audit_alone() -> anyhow::Result<()> {
+    let builds: [&[&str]; 2] = [&["--package", "prism", "--no-default-features"], &["--package", "prism-report"]];
+    for build in builds {
+        let lines = features(&[build, &["--edges", "normal,build"]].concat())?;
+        let name = |line: &str| line.split(' ').next().unwrap_or_default().to_string();
+        let pulled: Vec<String> = lines.iter().map(|line| name(line)).filter(|name| NOT_FOR_AN_AUDIT.contains(&name.as_str())).collect();
+        if !pulled.is_empty() {
+            bail!("`cargo tree {}` has {}: an audit needs none of these", build.join(" "), pulled.join(", "));
+        }
     }
     Ok(())
 }

@@ -17,6 +17,8 @@ pub use sources::Sources;
 
 use crate::study::{Audit, Part};
 
+/// Boxes drawn on an image, at most.
+pub const MOST_BOXES: usize = 64;
 /// Longest generated text shown, in characters.
 const LONGEST_TEXT: usize = 600;
 /// Characters of generated text shown in all; what comes after is counted only.

@@ -67,6 +67,21 @@ pub fn clipped(text: &str, most: usize) -> String {
     }
 }
 
+/// At most `most` characters, and how many were cut off.
+pub fn cut(text: &str, most: usize) -> (&str, usize) {
+    match text.char_indices().nth(most) {
+        None => (text, 0),
+        Some((at, _)) => (&text[..at], text[at..].chars().count()),
+    }
+}
+
+/// Text cut to `most` characters as HTML, with a note of what was cut.
+pub fn cut_html(whole: &str, most: usize) -> String {
+    let (shown, left) = cut(whole, most);
+    let note = if left == 0 { String::new() } else { format!(" <small class=\"cut\">… {left} more characters, in the records</small>") };
+    format!("{}{note}", prism_report::html::escape(shown))
+}
+
 /// JSON for a `<script type="application/json">`: the same value, without the
 /// characters HTML reads inside a script element.
 pub fn json_for_script(value: &serde_json::Value) -> String {

@@ -7,8 +7,8 @@
 //! tables and text, [`charts`] make specifications, [`gallery`] chooses examples,
 //! [`page`] puts them together.
 //!
-//! [`example`] writes all that is known of one example; [`explorer`] serves run
-//! folders as pages on this machine's loopback.
+//! Two crates stand on this one: `prism-explorer` serves run folders as pages on this machine's
+//! loopback, `prism-figures` writes the page's figures and tables as files.
 //!
 //! The same inputs give the same bytes: the page holds no clock and no path but
 //! those it was given.
@@ -17,9 +17,6 @@ pub mod change;
 pub mod charts;
 pub mod chips;
 pub mod curves;
-pub mod example;
-pub mod explorer;
-pub mod export;
 pub mod gallery;
 pub mod html;
 pub mod interventions;
@@ -28,6 +25,7 @@ pub mod page;
 pub mod sections;
 pub mod study;
 pub mod terminal;
+pub mod vendored;
 pub mod verdict;
 
 use std::path::{Path, PathBuf};

@@ -13,14 +13,13 @@ use crate::gallery::{self, Gallery};
 use crate::html::{escape, json_for_script, script_hash};
 use crate::sections::{self, Builder};
 use crate::study::{Part, Study};
+use crate::vendored::{VEGA, VEGA_EMBED, VEGA_LITE};
 
-const VEGA: &str = include_str!("../assets/vendor/vega.min.js");
-const VEGA_LITE: &str = include_str!("../assets/vendor/vega-lite.min.js");
-const VEGA_EMBED: &str = include_str!("../assets/vendor/vega-embed.min.js");
 /// What the page's script needs, in the order in which it is run.
 const LIBRARIES: [&str; 3] = [VEGA, VEGA_LITE, VEGA_EMBED];
 const SCRIPT: &str = concat!(include_str!("../assets/save.js"), include_str!("../assets/page.js"));
-const STYLE: &str = include_str!("../assets/page.css");
+/// The style sheet; the explorer's pages begin with it.
+pub const STYLE: &str = include_str!("../assets/page.css");
 
 /// The page, how many examples it shows, and what it is made of. What had to be left out is added to `left_out`.
 pub fn html(study: &Study, title: Option<&str>, gallery_size: usize, left_out: &mut Vec<String>) -> (String, usize, Builder) {

@@ -59,7 +59,7 @@ pub struct Builder {
     pub contents: Vec<(String, String)>,
     /// Put before anchors, to tell benchmarks apart.
     pub prefix: String,
-    /// Every numbered figure and table, as [`crate::export`] writes them.
+    /// Every numbered figure and table, as `prism-figures` writes them.
     pub numbered: Vec<Numbered>,
     /// Heading and reason of every section that had nothing to show.
     pub not_measured: Vec<(String, String)>,

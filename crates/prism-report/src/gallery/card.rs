@@ -94,7 +94,7 @@ fn flipped(study: &Study, part: &Part, shown: &Shown) -> String {
 
 fn boxes(json: &str) -> Vec<RegionBox> {
     let all: Vec<RegionBox> = serde_json::from_str(json).unwrap_or_default();
-    all.into_iter().filter(|b| b.is_valid()).take(crate::example::boxes::MOST).collect()
+    all.into_iter().filter(|b| b.is_valid()).take(super::MOST_BOXES).collect()
 }
 
 fn image_html(picture: &Result<Picture, String>, boxes: &[RegionBox], id: &str, images: usize) -> String {

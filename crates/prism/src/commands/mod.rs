@@ -8,6 +8,8 @@ mod curve;
 mod decoding;
 mod doctor;
 mod eval;
+#[cfg_attr(not(feature = "figures"), path = "without_figures.rs")]
+mod files;
 mod inspect;
 mod merge;
 mod opened;
@@ -19,6 +21,7 @@ pub mod study;
 mod trace;
 mod train;
 mod validate;
+#[cfg_attr(not(feature = "explorer"), path = "without_explorer.rs")]
 mod view;
 mod world;
 

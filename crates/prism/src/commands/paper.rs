@@ -15,7 +15,7 @@ pub fn run(arguments: PaperArguments, context: &Context) -> anyhow::Result<ExitS
     context.printer.result(&format!("{within} of {judged} published statistics are reproduced from the published table"));
     context.printer.result_json(&rows)?;
     if let Some(folder) = &arguments.figures {
-        super::report::told(prism_report::export::paper::write_published(folder)?, &[folder], context);
+        super::files::published(folder, context)?;
     }
     Ok(ExitStatus::Success)
 }

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use prism_report::export::{self, Written};
 use prism_report::{ReportInputs, build_report};
 use prism_run::folder::names;
 use prism_run::manifest::Manifest;
 use prism_run::{as_text, door};
 
+use super::files;
 use crate::Context;
 use crate::cli::ReportArguments;
 use crate::exit::{ExitStatus, Refused};
@@ -15,41 +15,21 @@ use crate::exit::{ExitStatus, Refused};
 /// Runs the verb.
 pub fn run(arguments: ReportArguments, context: &Context) -> anyhow::Result<ExitStatus> {
     let mut inputs = inputs(&arguments.runs)?;
-    inputs.images = arguments.images;
+    inputs.images = arguments.images.clone();
     let first = arguments.runs.first().cloned().unwrap_or_default();
-    let page = arguments.out.unwrap_or_else(|| first.join(names::REPORT));
+    let page = arguments.out.clone().unwrap_or_else(|| first.join(names::REPORT));
     let summary = build_report(&inputs, &page)?;
     context.printer.result(&summary.verdict);
     for left_out in &summary.left_out {
         context.printer.narrate(&format!("left out: {left_out}"));
     }
     context.printer.result(&format!("report {} ({:.1} MB)", summary.path.display(), summary.bytes as f64 / 1e6));
-    let mut files = Vec::new();
-    if arguments.figures.is_some() || arguments.tables.is_some() {
-        let written = export::write(&inputs, arguments.figures.as_deref(), arguments.tables.as_deref())?;
-        let folders: Vec<&Path> = arguments.figures.iter().chain(&arguments.tables).map(PathBuf::as_path).collect();
-        files.extend(told(written, &folders, context));
-    }
-    if let Some(folder) = &arguments.paper {
-        files.extend(told(export::paper::write_study(&inputs, folder)?, &[folder], context));
-    }
+    let files = files::of_report(&arguments, &inputs, context)?;
     let (page, files) = (as_text::of(&summary.path), files.iter().map(|file| as_text::of(file)).collect::<Vec<_>>());
     context
         .printer
         .result_json(&serde_json::json!({ "report": page, "bytes": summary.bytes, "verdict": summary.verdict, "files": files }))?;
     Ok(ExitStatus::Success)
-}
-
-/// Says what was exported where.
-pub fn told(written: Written, folders: &[&Path], context: &Context) -> Vec<PathBuf> {
-    for note in &written.notes {
-        context.printer.warn(note);
-    }
-    for folder in folders {
-        let count = written.files.iter().filter(|file| file.parent() == Some(folder)).count();
-        context.printer.result(&format!("{} files in {}", count, folder.display()));
-    }
-    written.files
 }
 
 /// What these folders hold: audits, trainings with their audits, comparisons, whole studies.

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
-use prism_report::explorer::{Explorer, Server};
+use prism_explorer::{Explorer, Server};
 
 use crate::Context;
 use crate::cli::ViewArguments;

@@ -1,0 +1,146 @@
+//! Every table of a run's findings as it lies there, column by column.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use prism_audit::findings::files;
+use prism_run::table::{Column, Table};
+
+use crate::content::cut_html;
+use prism_report::html::clipped;
+use prism_report::number::{ABSENT, decimal};
+
+/// Rows of a table shown.
+const MOST_ROWS: usize = 120;
+/// Columns of a table shown.
+const MOST_COLUMNS: usize = 120;
+/// Longest text of a cell.
+const LONGEST: usize = 300;
+/// Longest reason why a table cannot be read.
+const LONGEST_REASON: usize = 600;
+
+/// The tables that are there, folded, in the order of a report. Points to draw are no table to read.
+pub fn html(run: &Path) -> String {
+    let folder = prism_audit::findings::folder(run);
+    let mut out = String::new();
+    for file in files::ALL.into_iter().filter(|file| *file != files::PROJECTION) {
+        let path = folder.join(file);
+        // Of a link, too, it is said that it is none.
+        if !prism_run::door::stands(&path) {
+            continue;
+        }
+        let about = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        let _ = write!(out, "<details class=\"finding\"><summary>{about} <small>findings/{file}</small></summary>");
+        match Table::read(&path) {
+            Ok(table) => out.push_str(&drawn(&table, &about)),
+            Err(e) => {
+                let _ = write!(out, "<p class=\"absent\">{}</p>", cut_html(&e.to_string(), LONGEST_REASON));
+            }
+        }
+        out.push_str("</details>");
+    }
+    if out.is_empty() { out } else { format!("<section id=\"findings\"><h2>All findings</h2>{out}</section>") }
+}
+
+fn drawn(table: &Table, about: &str) -> String {
+    let rows = table.len();
+    let (columns, empty): (Vec<_>, Vec<_>) = table.columns.iter().partition(|(_, column)| (0..rows).any(|i| has(column, i)));
+    let shown = &columns[..columns.len().min(MOST_COLUMNS)];
+    let mut out = format!("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{about}\"><table><thead><tr>");
+    for (name, column) in shown {
+        let _ = write!(out, "<th scope=\"col\"{}>{}</th>", class(column), cut_html(&name.replace('_', " "), LONGEST));
+    }
+    out.push_str("</tr></thead><tbody>");
+    for i in 0..rows.min(MOST_ROWS) {
+        out.push_str("<tr>");
+        for (_, column) in shown {
+            let _ = write!(out, "<td{}>{}</td>", class(column), cell(column, i).unwrap_or_else(|| ABSENT.into()));
+        }
+        out.push_str("</tr>");
+    }
+    out.push_str("</tbody></table></div>");
+    if rows > MOST_ROWS {
+        let _ = write!(out, "<p class=\"rest\">The first {MOST_ROWS} of {rows} rows; {} are left out.</p>", rows - MOST_ROWS);
+    }
+    if columns.len() > MOST_COLUMNS {
+        let _ = write!(out, "<p class=\"rest\">The first {MOST_COLUMNS} of {} columns.</p>", columns.len());
+    }
+    if !empty.is_empty() {
+        let names: Vec<String> = empty.iter().take(MOST_COLUMNS).map(|(name, _)| clipped(name, LONGEST)).collect();
+        let more = if empty.len() > MOST_COLUMNS { format!(", and {} more", empty.len() - MOST_COLUMNS) } else { String::new() };
+        let names = cut_html(&names.join(", ").replace('_', " "), 1000);
+        let _ = write!(out, "<p class=\"rest\">Columns without any value: {names}{more}.</p>");
+    }
+    out
+}
+
+fn class(column: &Column) -> &'static str {
+    if matches!(column, Column::Text(_) | Column::Texts(_)) { " class=\"text\"" } else { "" }
+}
+
+/// Whether there is a value to show.
+fn has(column: &Column, i: usize) -> bool {
+    match column {
+        Column::Int(v) => matches!(v.get(i), Some(Some(_))),
+        Column::Real(v) => matches!(v.get(i), Some(Some(x)) if x.is_finite()),
+        Column::Text(v) => matches!(v.get(i), Some(Some(_))),
+        Column::Texts(v) => matches!(v.get(i), Some(Some(list)) if !list.is_empty()),
+        Column::Bool(v) => matches!(v.get(i), Some(Some(_))),
+        Column::Ints(v) => matches!(v.get(i), Some(Some(_))),
+        Column::Reals(v) => matches!(v.get(i), Some(Some(_))),
+    }
+}
+
+/// A value as HTML; `None` where it is absent or not finite.
+fn cell(column: &Column, i: usize) -> Option<String> {
+    match column {
+        Column::Int(v) => v.get(i).copied().flatten().map(|n| n.to_string()),
+        Column::Real(v) => v.get(i).copied().flatten().filter(|x| x.is_finite()).map(|x| {
+            // Small numbers keep their figures.
+            if x != 0.0 && x.abs() < 1e-3 { format!("{x:.2e}").replace('-', "−") } else { decimal(Some(x), 4) }
+        }),
+        Column::Texts(v) => v.get(i)?.as_ref().filter(|list| !list.is_empty()).map(|list| cut_html(&joined(list), LONGEST)),
+        Column::Text(v) => v.get(i)?.as_ref().map(|text| cut_html(text, LONGEST)),
+        Column::Bool(v) => v.get(i).copied().flatten().map(|yes| if yes { "yes".into() } else { "no".into() }),
+        Column::Ints(v) => v.get(i)?.as_ref().map(|list| format!("{} numbers", list.len())),
+        Column::Reals(v) => v.get(i)?.as_ref().map(|list| format!("{} numbers", list.len())),
+    }
+}
+
+/// The beginning of a list of texts, which is cut where it is shown.
+fn joined(list: &[String]) -> String {
+    let mut out = String::new();
+    for (i, text) in list.iter().enumerate() {
+        if i > 0 {
+            out.push_str(", ");
+        }
+        out.push_str(text);
+        // A character has at most four bytes.
+        if out.len() > 4 * (LONGEST + 1) && i + 1 < list.len() {
+            let _ = write!(out, ", and {} more", list.len() - i - 1);
+            break;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_table_is_shown_in_part() {
+        let rows = 3 * MOST_ROWS;
+        let texts = |i: usize| Some(vec!["x".repeat(i % 7); 50_000 / (i + 1)]);
+        let mut columns: Vec<(String, Column)> =
+            (0..2 * MOST_COLUMNS).map(|i| (format!("number {i}"), Column::Int(vec![Some(1); rows]))).collect();
+        columns.insert(0, ("texts".into(), Column::Texts((0..rows).map(texts).collect())));
+        columns.insert(1, ("empty".repeat(1000), Column::Int(vec![None; rows])));
+        columns.insert(2, ("text".into(), Column::Text((0..rows).map(|_| Some("<b>".repeat(10_000))).collect())));
+        let drawn = drawn(&Table { columns }, "table");
+        assert!(drawn.contains(&format!("The first {MOST_ROWS} of {rows} rows; {} are left out.", rows - MOST_ROWS)));
+        assert!(drawn.contains(&format!("The first {MOST_COLUMNS} of {} columns.", 2 * MOST_COLUMNS + 2)));
+        assert_eq!((drawn.matches("<tr>").count(), drawn.matches("<b>").count()), (MOST_ROWS + 1, 0));
+        assert!(drawn.len() < 1 << 20, "{}", drawn.len());
+    }
+}

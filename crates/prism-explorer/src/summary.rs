@@ -1,0 +1,90 @@
+//! What a run's findings say in a line, for lists of runs.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prism_audit::findings::{ConclusionFinding, VariantSummary, files};
+use prism_run::stream::RowReader;
+use prism_run::table::Row;
+
+use super::library::Run;
+use prism_report::chips;
+use prism_report::html::clipped;
+use prism_report::number::ABSENT;
+
+/// Longest reason kept, in characters.
+const LONGEST_REASON: usize = 300;
+/// Bytes of a summary, written as JSON.
+const LONGEST: usize = 64 << 10;
+/// Summaries kept.
+const KEPT: usize = 8000;
+
+/// What a run's findings say in a line.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+pub struct Summary {
+    /// Its line of Table 1.
+    pub line: Option<VariantSummary>,
+    /// Its verdict.
+    pub conclusion: Option<ConclusionFinding>,
+    /// Why there is neither.
+    pub reason: Option<String>,
+}
+
+impl Summary {
+    /// The cells of both answers.
+    pub fn words(&self) -> String {
+        let cells = |word: &str, need: &str| format!("<td class=\"text\">{word}</td><td class=\"text\">{need}</td>");
+        self.conclusion.as_ref().map_or_else(|| cells(ABSENT, ABSENT), |c| cells(&chips::word_of(c), &chips::need(c.presence)))
+    }
+
+    /// Reads the first rows of the two tables; why they are not there is part of the summary.
+    pub fn read(run: &Path) -> Self {
+        let folder = prism_audit::findings::folder(run);
+        let line = match first::<VariantSummary>(&folder.join(files::TABLE1)) {
+            Ok(line) => line,
+            Err(_) if !std::fs::symlink_metadata(&folder).is_ok_and(|about| about.is_dir()) => return Self::without("no findings yet"),
+            Err(e) => return Self::without(&e.to_string()),
+        };
+        let conclusion = first::<ConclusionFinding>(&folder.join(files::CONCLUSION)).ok().flatten();
+        let summary = Self { line, conclusion, reason: None };
+        let written = serde_json::to_vec(&summary).map_or(usize::MAX, |bytes| bytes.len());
+        if written > LONGEST { Self::without("its findings are longer than a list has room for") } else { summary }
+    }
+
+    fn without(reason: &str) -> Self {
+        Self { reason: Some(clipped(reason, LONGEST_REASON)), ..Self::default() }
+    }
+}
+
+/// The first row of a table, if it has any.
+fn first<R: Row>(table: &Path) -> prism_run::Result<Option<R>> {
+    RowReader::open(table)?.next().transpose()
+}
+
+/// Summaries that were read, each as long as its run does not change.
+#[derive(Debug, Default)]
+pub struct Summaries {
+    kept: Mutex<HashMap<PathBuf, (u64, Arc<Summary>)>>,
+}
+
+impl Summaries {
+    /// The summary of a run, read when it is not kept or the run has changed.
+    pub fn of(&self, run: &Run) -> Arc<Summary> {
+        let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = kept().get(&run.path).filter(|(stamp, _)| *stamp == run.stamp).map(|(_, summary)| Arc::clone(summary));
+        known.unwrap_or_else(|| {
+            let summary = Arc::new(Summary::read(&run.path));
+            if summary.reason.is_some() {
+                // The system may give later what it refused now.
+                return summary;
+            }
+            let mut kept = kept();
+            if kept.len() >= KEPT {
+                kept.clear();
+            }
+            kept.insert(run.path.clone(), (run.stamp, Arc::clone(&summary)));
+            summary
+        })
+    }
+}

@@ -1,0 +1,142 @@
+//! Figures and tables as files: every figure of the page as SVG, PNG and its
+//! Vega-Lite specification, every table as CSV, Markdown and LaTeX.
+//!
+//! Nothing is drawn anew for it: [`prism_report::page`] builds the page, and what went
+//! onto it is written out. [`engine`] runs the page's own Vega without a browser,
+//! [`canvas`] paints, [`table`] reads the tables back from their markup,
+//! [`paper`] makes the source paper's figures and tables. The same inputs give the
+//! same bytes on every machine.
+
+pub mod alone;
+pub mod canvas;
+pub mod engine;
+pub mod font;
+pub mod paper;
+pub mod table;
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use prism_run::folder::write_atomic;
+use serde_json::Value;
+
+use prism_report::sections::Numbered;
+use prism_report::study::Study;
+use prism_report::{Error, ReportInputs, page};
+use engine::Engine;
+use table::Table;
+
+/// Files written, and what is to be known of them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Written {
+    /// In the order they were written.
+    pub files: Vec<PathBuf>,
+    /// What is not as it should be in them, one line each.
+    pub notes: Vec<String>,
+}
+
+/// A figure to be written: the stem of its files, its specification, its caption.
+#[derive(Debug, Clone)]
+pub struct Figure {
+    /// File name without its end.
+    pub stem: String,
+    /// Complete by itself.
+    pub specification: Value,
+    /// What it shows.
+    pub caption: String,
+}
+
+/// Writes the figures and tables of the page over `inputs` into the folders that are given.
+///
+/// # Errors
+/// As [`prism_report::build_report`]; [`Error::Figure`] names a figure that Vega refuses.
+pub fn write(inputs: &ReportInputs, figures: Option<&Path>, tables: Option<&Path>) -> Result<Written, Error> {
+    let mut left_out = Vec::new();
+    let study = Study::read(inputs, &mut left_out)?;
+    // The whole page, gallery and all: its numbers are the files'.
+    let (_, _, builder) = page::html(&study, inputs.title.as_deref(), inputs.gallery, &mut left_out);
+    let (mut drawn, mut listed) = (Vec::new(), Vec::new());
+    let (mut figure, mut number) = (0, 0);
+    for item in &builder.numbered {
+        match item {
+            Numbered::Figure(panels, styles, caption) => {
+                figure += 1;
+                for (place, (title, spec)) in panels.iter().enumerate() {
+                    let letter = if panels.len() > 1 { format!("-{}", place + 1) } else { String::new() };
+                    drawn.push(Figure {
+                        stem: format!("figure-{figure}{letter}"),
+                        specification: alone::alone(spec, title, styles.len()),
+                        caption: table::text(caption),
+                    });
+                }
+            }
+            Numbered::Table(caption, html) => {
+                number += 1;
+                listed.push((format!("table-{number}"), Table::from_html(caption, html)));
+            }
+        }
+    }
+    let mut written = Written::default();
+    if let Some(folder) = figures {
+        write_figures(&drawn, folder, &mut written)?;
+    }
+    if let Some(folder) = tables {
+        write_tables(&listed, folder, &mut written)?;
+    }
+    Ok(written)
+}
+
+/// Draws figures into a folder, with their captions in `captions.md`.
+///
+/// # Errors
+/// [`Error::Figure`] naming one that cannot be drawn; when a file cannot be written.
+pub fn write_figures(figures: &[Figure], folder: &Path, written: &mut Written) -> Result<(), Error> {
+    refuse_a_file(folder)?;
+    let failed = |figure: &str, why: String| Error::Figure { figure: figure.to_string(), why };
+    let engine = Engine::start().map_err(|why| failed("the drawing engine", why))?;
+    let mut captions = String::new();
+    for figure in figures {
+        let drawing = engine.draw(&figure.specification).map_err(|why| failed(&figure.stem, why))?;
+        if !drawing.lacking.is_empty() {
+            let lacking: String = drawing.lacking.iter().collect();
+            written.notes.push(format!("{}.png: the shipped typeface has no shape for {lacking}; use the SVG", figure.stem));
+        }
+        let spec = serde_json::to_string_pretty(&figure.specification).unwrap_or_default() + "\n";
+        for (end, bytes) in [("svg", drawing.svg.as_bytes()), ("png", &drawing.png), ("vl.json", spec.as_bytes())] {
+            put(&folder.join(format!("{}.{end}", figure.stem)), bytes, written)?;
+        }
+        let _ = writeln!(captions, "- **{}** {}", figure.stem, figure.caption.replace('<', "&lt;"));
+    }
+    put(&folder.join("captions.md"), captions.as_bytes(), written)
+}
+
+/// Writes tables into a folder.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write_tables(tables: &[(String, Table)], folder: &Path, written: &mut Written) -> Result<(), Error> {
+    refuse_a_file(folder)?;
+    for (stem, table) in tables {
+        let csv = table.csv().map_err(|e| Error::Figure { figure: stem.clone(), why: e.to_string() })?;
+        let latex = table.latex(&format!("tab:{stem}"));
+        for (end, text) in [("csv", csv), ("md", table.markdown()), ("tex", latex)] {
+            put(&folder.join(format!("{stem}.{end}")), text.as_bytes(), written)?;
+        }
+    }
+    Ok(())
+}
+
+fn put(path: &Path, bytes: &[u8], written: &mut Written) -> Result<(), Error> {
+    write_atomic(path, bytes)?;
+    written.files.push(path.to_path_buf());
+    Ok(())
+}
+
+fn refuse_a_file(folder: &Path) -> Result<(), Error> {
+    if folder.exists() && !folder.is_dir() {
+        return Err(
+            prism_run::Error::content(folder, "a file, not a folder", "name a folder for the files, or one that is not there yet").into()
+        );
+    }
+    Ok(())
+}
