@@ -10,8 +10,8 @@ use super::frame::{self, Page};
 use super::index::{Index, Line, Mark};
 use super::reply::Reply;
 use super::run::found;
-use prism_report::chips::no_letter;
 use crate::content::cut_html;
+use prism_report::chips::no_letter;
 use prism_report::html::escape;
 
 /// The page.

@@ -20,10 +20,11 @@ use std::path::{Path, PathBuf};
 use prism_run::folder::write_atomic;
 use serde_json::Value;
 
+use engine::Engine;
+use prism_report::document::{csv, latex, markdown};
 use prism_report::sections::Numbered;
 use prism_report::study::Study;
 use prism_report::{Error, ReportInputs, page};
-use engine::Engine;
 use table::Table;
 
 /// Files written, and what is to be known of them.
@@ -70,9 +71,25 @@ pub fn write(inputs: &ReportInputs, figures: Option<&Path>, tables: Option<&Path
                     });
                 }
             }
+            Numbered::Drawn(of) => {
+                figure += 1;
+                let drawable: Vec<_> = of.panels.iter().filter_map(|panel| Some((panel, panel.spec.as_ref()?))).collect();
+                for (place, (panel, spec)) in drawable.iter().enumerate() {
+                    let letter = if drawable.len() > 1 { format!("-{}", place + 1) } else { String::new() };
+                    drawn.push(Figure {
+                        stem: format!("figure-{figure}{letter}"),
+                        specification: alone::alone(spec, &panel.title, of.variants.len()),
+                        caption: of.caption.as_text(),
+                    });
+                }
+            }
             Numbered::Table(caption, html) => {
                 number += 1;
-                listed.push((format!("table-{number}"), Table::from_html(caption, html)));
+                listed.push(Listed::read(format!("table-{number}"), &Table::from_html(caption, html))?);
+            }
+            Numbered::Typed(of) => {
+                number += 1;
+                listed.push(Listed::of(format!("table-{number}"), of));
             }
         }
     }
@@ -110,17 +127,41 @@ pub fn write_figures(figures: &[Figure], folder: &Path, written: &mut Written) -
     put(&folder.join("captions.md"), captions.as_bytes(), written)
 }
 
+/// A table in each of its forms, under the stem of its files.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    stem: String,
+    csv: String,
+    markdown: String,
+    latex: String,
+}
+
+impl Listed {
+    /// A table of the document.
+    fn of(stem: String, table: &prism_report::document::Table) -> Self {
+        let latex = latex::latex(table, &format!("tab:{stem}"));
+        Self { csv: csv::csv(table), markdown: markdown::markdown(table), latex, stem }
+    }
+
+    /// A table read back from its markup, or one of the source paper's.
+    ///
+    /// # Errors
+    /// When its rows cannot be written, which memory alone decides.
+    pub fn read(stem: String, table: &Table) -> Result<Self, Error> {
+        let csv = table.csv().map_err(|e| Error::Figure { figure: stem.clone(), why: e.to_string() })?;
+        Ok(Self { csv, markdown: table.markdown(), latex: table.latex(&format!("tab:{stem}")), stem })
+    }
+}
+
 /// Writes tables into a folder.
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn write_tables(tables: &[(String, Table)], folder: &Path, written: &mut Written) -> Result<(), Error> {
+pub fn write_tables(tables: &[Listed], folder: &Path, written: &mut Written) -> Result<(), Error> {
     refuse_a_file(folder)?;
-    for (stem, table) in tables {
-        let csv = table.csv().map_err(|e| Error::Figure { figure: stem.clone(), why: e.to_string() })?;
-        let latex = table.latex(&format!("tab:{stem}"));
-        for (end, text) in [("csv", csv), ("md", table.markdown()), ("tex", latex)] {
-            put(&folder.join(format!("{stem}.{end}")), text.as_bytes(), written)?;
+    for table in tables {
+        for (end, text) in [("csv", &table.csv), ("md", &table.markdown), ("tex", &table.latex)] {
+            put(&folder.join(format!("{}.{end}", table.stem)), text.as_bytes(), written)?;
         }
     }
     Ok(())

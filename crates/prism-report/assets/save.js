@@ -153,9 +153,9 @@ var prismSave = (function () {
     return a;
   }
 
-  // A menu on every table.
+  // A menu on every table that has none: those of the document carry their file.
   function tables() {
-    all("figure.table", document).forEach(function (figure) {
+    all("figure.table:not(.typed)", document).forEach(function (figure) {
       var stem = "table-" + figure.getAttribute("data-number"), menu = document.createElement("details");
       var summary = document.createElement("summary"), actions = document.createElement("div");
       summary.textContent = "Save";

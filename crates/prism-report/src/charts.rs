@@ -158,6 +158,7 @@ mod tests {
             high: Some(0.25),
             gained: 1,
             lost: 2,
+            cell: None,
         };
         insta::assert_json_snapshot!("corruption", corruption::spec(&[effect(run(&a), -0.125), effect(run(&b), 0.0)], Some(0.0625)));
         let gap = [gap_response::Point { run: run(&a), gap: 0.25, delta: -0.125, low: Some(-0.25), high: Some(0.0) }];

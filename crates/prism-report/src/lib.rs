@@ -17,6 +17,7 @@ pub mod change;
 pub mod charts;
 pub mod chips;
 pub mod curves;
+pub mod document;
 pub mod gallery;
 pub mod html;
 pub mod interventions;

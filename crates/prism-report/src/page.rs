@@ -42,11 +42,15 @@ pub fn html(study: &Study, title: Option<&str>, gallery_size: usize, left_out: &
         body.push_str(&part_html(study, part, &gallery, &mut builder, left_out));
     }
     builder.prefix.clear();
-    body.push_str(&sections::training::html(study, &mut builder, left_out));
-    body.push_str(&sections::words::html(study, &mut builder));
-    body.push_str(&sections::not_measured::html(&mut builder));
+    let training = sections::training::section(study, &mut builder, left_out);
+    body.push_str(&builder.place(training));
+    let words = sections::words::section(study, &mut builder);
+    body.push_str(&builder.place(words));
+    let not_measured = sections::not_measured::section(&mut builder);
+    body.push_str(&builder.place(not_measured));
     left_out.append(&mut builder.cut);
-    body.push_str(&sections::provenance::html(study, left_out, &mut builder));
+    let provenance = sections::provenance::section(study, left_out, &mut builder);
+    body.push_str(&builder.place(provenance));
     let about = title.map_or_else(
         || {
             let names: Vec<&str> = study.parts.iter().map(|p| p.benchmark.as_str()).collect();
@@ -59,28 +63,38 @@ pub fn html(study: &Study, title: Option<&str>, gallery_size: usize, left_out: &
 
 /// The sections of one benchmark.
 fn part_html(study: &Study, part: &Part, gallery: &Gallery, builder: &mut Builder, left_out: &mut Vec<String>) -> String {
-    let mut body = sections::table1::html(study, part, builder);
-    body.push_str(&sections::conclusions::html(study, part, builder));
-    body.push_str(&sections::groups::html(study, part, builder));
-    body.push_str(&sections::budgets::html(study, part, builder));
-    body.push_str(&sections::corruption::html(study, part, builder));
-    body.push_str(&sections::examples::html(study, part, gallery, builder));
-    body.push_str(&sections::visibility::html(study, part, builder));
-    body.push_str(&sections::dose::html(study, part, builder));
-    body.push_str(&sections::steps::html(study, part, builder));
-    body.push_str(&sections::donors::html(study, part, builder));
-    body.push_str(&sections::donors::partners_html(study, part, builder));
-    body.push_str(&sections::probes::html(study, part, builder));
-    body.push_str(&sections::corruption::gap_html(study, part, builder));
-    body.push_str(&sections::agreement::html(study, part, builder));
-    body.push_str(&sections::alignment_steps::html(study, part, builder, left_out));
-    body.push_str(&sections::retrieval::html(study, part, builder));
-    body.push_str(&sections::geometry::html(study, part, builder));
-    body.push_str(&sections::projection::html(study, part, builder, left_out));
-    body.push_str(&sections::attention::html(study, part, builder));
-    body.push_str(&sections::lens::html(study, part, builder));
-    body.push_str(&sections::seeds::html(study, part, builder));
-    body.push_str(&sections::outcomes::html(study, part, builder));
+    let mut body = String::new();
+    // One after the other: each is numbered when it has its place.
+    macro_rules! place {
+        ($($section:expr,)+) => {$(
+            let piece = $section;
+            body.push_str(&builder.place(piece));
+        )+};
+    }
+    place!(
+        sections::table1::section(study, part, builder),
+        sections::conclusions::section(study, part, builder),
+        sections::groups::section(study, part, builder),
+        sections::budgets::section(study, part, builder),
+        sections::corruption::section(study, part, builder),
+        sections::examples::section(study, part, gallery, builder),
+        sections::visibility::section(study, part, builder),
+        sections::dose::section(study, part, builder),
+        sections::steps::section(study, part, builder),
+        sections::donors::section(study, part, builder),
+        sections::donors::partners(study, part, builder),
+        sections::probes::section(study, part, builder),
+        sections::gap::section(study, part, builder),
+        sections::agreement::section(study, part, builder),
+        sections::alignment_steps::section(study, part, builder, left_out),
+        sections::retrieval::section(study, part, builder),
+        sections::geometry::section(study, part, builder),
+        sections::projection::section(study, part, builder, left_out),
+        sections::attention::section(study, part, builder),
+        sections::lens::section(study, part, builder),
+        sections::seeds::section(study, part, builder),
+        sections::outcomes::section(study, part, builder),
+    );
     body
 }
 

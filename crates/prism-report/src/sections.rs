@@ -13,6 +13,7 @@ pub mod dose;
 pub mod examples;
 pub mod filter;
 pub mod first_screen;
+pub mod gap;
 pub mod geometry;
 pub mod groups;
 pub mod lens;
@@ -39,13 +40,12 @@ use serde_json::Value;
 
 use crate::charts::Run;
 use crate::charts::theme::VariantStyle;
+use crate::document::behind::{Links, Nowhere};
+use crate::document::html::{Drawing, LONGEST_OPEN, MOST_ROWS, Page};
+use crate::document::{self, Behind, Figure, Row, RunName, Section};
 use crate::html::escape;
 use crate::study::{Audit, Part, Study};
 
-/// Rows a table may have and still stand open.
-const LONGEST_OPEN: usize = 48;
-/// Rows a table may have; the rest lies in the findings.
-const MOST_ROWS: usize = 480;
 /// Marks a page may draw, so that its size stays bounded.
 const MOST_MARKS: usize = 24_000;
 
@@ -68,6 +68,7 @@ pub struct Builder {
     tables: usize,
     figures: usize,
     marks: usize,
+    files: usize,
 }
 
 /// A figure or table as it stands on the page.
@@ -77,7 +78,41 @@ pub enum Numbered {
     Figure(Vec<(String, Value)>, Vec<VariantStyle>, String),
     /// The caption's HTML and the table's.
     Table(String, String),
+    /// A figure of the document.
+    Drawn(Box<Figure>),
+    /// A table of the document.
+    Typed(Box<document::Table>),
 }
+
+/// What a section gives the page: markup of its own, a part of the document, or nothing.
+#[derive(Debug)]
+pub enum Piece {
+    /// Markup, with its tables and figures numbered already.
+    Html(String),
+    /// A part of the document, to be numbered and written in its turn.
+    Section(Box<Section>),
+    /// Nothing.
+    Nothing,
+}
+
+impl From<String> for Piece {
+    fn from(html: String) -> Self {
+        Piece::Html(html)
+    }
+}
+
+impl From<Section> for Piece {
+    fn from(section: Section) -> Self {
+        Piece::Section(Box::new(section))
+    }
+}
+
+impl From<Option<Section>> for Piece {
+    fn from(section: Option<Section>) -> Self {
+        section.map_or(Piece::Nothing, Into::into)
+    }
+}
+
 /// One chart of a figure: its specification, if there is anything to draw, and its title.
 pub type Panel = (Option<Value>, String);
 
@@ -90,10 +125,22 @@ impl Builder {
         html
     }
 
-    /// Notes that a section is not on the page, and why.
-    pub fn absent(&mut self, heading: &str, reason: &str) -> String {
+    /// Notes that a section is not on the page, and why. What is returned is nothing, of the kind that the section gives.
+    pub fn absent<T: Default>(&mut self, heading: &str, reason: &str) -> T {
         self.not_measured.push((heading.to_string(), reason.to_string()));
-        String::new()
+        T::default()
+    }
+
+    /// What a section gave, as it stands on the page.
+    pub fn place(&mut self, piece: impl Into<Piece>) -> String {
+        match piece.into() {
+            Piece::Html(html) => html,
+            Piece::Nothing => String::new(),
+            Piece::Section(section) => {
+                self.contents.push((format!("{}{}", self.prefix, section.anchor), section.heading.to_string()));
+                document::html::section(&section, self).into_string()
+            }
+        }
     }
 
     /// A numbered table with its caption above, scrolling sideways when narrow, folded when
@@ -159,6 +206,75 @@ impl Builder {
     }
 }
 
+/// Bytes of the tables that a page carries as files.
+const MOST_FILES: usize = 600_000;
+
+impl Page for Builder {
+    fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    fn links(&self) -> &dyn Links {
+        &Nowhere
+    }
+
+    fn narrows(&self) -> bool {
+        true
+    }
+
+    fn table(&mut self, table: &document::Table) -> usize {
+        self.tables += 1;
+        self.numbered.push(Numbered::Typed(Box::new(table.clone())));
+        self.tables
+    }
+
+    fn figure(&mut self, figure: &Figure) -> (usize, Vec<Drawing>) {
+        self.figures += 1;
+        self.numbered.push(Numbered::Drawn(Box::new(figure.clone())));
+        let mut drawings = Vec::new();
+        for (place, panel) in figure.panels.iter().enumerate() {
+            let marks = panel.marks();
+            drawings.push(match &panel.spec {
+                None => Drawing::Nothing,
+                Some(_) if self.marks + marks > MOST_MARKS => {
+                    self.cut.push(format!("a chart of Figure {}, for the page\u{2019}s size", self.figures));
+                    Drawing::LeftOut
+                }
+                Some(spec) => {
+                    self.marks += marks;
+                    let id = format!("chart-{}{}-{}", self.prefix, figure.name, place + 1);
+                    self.specs.insert(id.clone(), spec.clone());
+                    Drawing::At(id)
+                }
+            });
+        }
+        (self.figures, drawings)
+    }
+
+    fn cut(&mut self, what: String) {
+        self.cut.push(what);
+    }
+
+    fn file(&mut self, table: &document::Table) -> Option<String> {
+        let text = document::csv::csv(table);
+        let address = format!("data:text/csv;charset=utf-8;base64,{}", crate::html::base64(text.as_bytes()));
+        self.files += address.len();
+        (self.files <= MOST_FILES).then_some(address)
+    }
+}
+
+/// The examples of a run under an intervention.
+pub fn behind(study: &Study, audit: &Audit, intervention: Intervention) -> Behind {
+    Behind::under(&study.style(audit).id, audit.seed, intervention)
+}
+
+/// The first cell of a run's row in a table of the document, and what its key begins with.
+pub fn row(study: &Study, part: &Part, audit: &Audit) -> Row {
+    let style = study.style(audit);
+    let name = RunName { style: Some(style.clone()), label: part.run_name(study, audit), note: None };
+    Row::of_run(name, &style.id, audit.seed.filter(|_| part.has_seeds()))
+}
+
 /// The table with at most [`MOST_ROWS`] rows in its body, how many it has, and how many were cut.
 fn shortened(table: &str) -> (Cow<'_, str>, usize, usize) {
     let body = table.find("<tbody").unwrap_or(0);
@@ -203,7 +319,7 @@ pub fn is_drawn(examples: usize, most: usize) -> bool {
 pub const DRAWN: &str = " Steps that fewer than a tenth of the examples reach stand in the table only.";
 
 /// Leads from a figure to what its words mean.
-pub const EXPLAINED: &str = "<p class=\"rest\"><a href=\"#words\">What each of these words means.</a></p>";
+pub const EXPLAINED: &str = "[What each of these words means.](#words)";
 
 /// What to add to a caption where only [`first_seeds`] are drawn.
 pub fn first_seed_note(part: &Part) -> &'static str {

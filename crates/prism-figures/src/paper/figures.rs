@@ -3,9 +3,9 @@
 use prism_run::Action;
 use serde_json::Value;
 
+use super::{Line, Source};
 use crate::Figure;
 use crate::alone::alone;
-use super::{Line, Source};
 use prism_report::charts::{Run, corruption, cosine_accuracy, gap_response};
 
 impl Source {
@@ -63,6 +63,7 @@ impl Source {
                         high: change.high,
                         gained: change.gained,
                         lost: change.lost,
+                        cell: None,
                     })
                 })
             })

@@ -13,7 +13,7 @@ use std::path::Path;
 use prism_run::Intervention;
 
 use super::table::Table;
-use super::{Figure, Written, write_figures, write_tables};
+use super::{Figure, Listed, Written, write_figures, write_tables};
 use prism_report::change::Change;
 use prism_report::charts::theme::VariantStyle;
 use prism_report::study::Study;
@@ -111,6 +111,6 @@ fn write_source(source: &Source, folder: &Path, prefix: &str, written: &mut Writ
         written.notes.push(format!("{prefix}{stem}: not drawn, {} has no numbers for it", source.name));
     }
     write_figures(&figures, folder, written)?;
-    let tables: Vec<(String, Table)> = source.tables().into_iter().map(|(stem, t)| (format!("{prefix}{stem}"), t)).collect();
-    write_tables(&tables, folder, written)
+    let tables = source.tables().into_iter().map(|(stem, table)| Listed::read(format!("{prefix}{stem}"), &table));
+    write_tables(&tables.collect::<Result<Vec<_>, _>>()?, folder, written)
 }

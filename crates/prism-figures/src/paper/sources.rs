@@ -6,8 +6,8 @@ use prism_audit::paper::published::PublishedVariant;
 use prism_audit::probe::finding::OWN;
 use prism_run::{Action, Donor, Intervention, Position};
 
-use crate::table::Table;
 use super::{Line, Probe, Source};
+use crate::table::Table;
 use prism_report::change::Change;
 use prism_report::charts::theme::VariantStyle;
 use prism_report::number::{correlation, decimal, interval, p_value};

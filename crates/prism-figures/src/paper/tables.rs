@@ -1,7 +1,7 @@
 //! Tables 1 to 4.
 
-use crate::table::Table;
 use super::{Line, Source};
+use crate::table::Table;
 use prism_report::change::Change;
 use prism_report::number::{decimal, interval, percent, points};
 

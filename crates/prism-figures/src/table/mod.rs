@@ -5,6 +5,7 @@ mod html;
 
 use std::fmt::Write;
 
+use prism_report::document::latex::escape as latex;
 use prism_report::number::ABSENT;
 
 pub use html::text;
@@ -200,45 +201,6 @@ fn latex_row(row: &[Cell], words: &[bool]) -> String {
         line.insert_str(0, "{}");
     }
     line + " \\\\\n"
-}
-
-/// Text as LaTeX sets it, whatever is in it.
-pub fn latex(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            '\\' => out.push_str("\\textbackslash{}"),
-            '~' => out.push_str("\\textasciitilde{}"),
-            '^' => out.push_str("\\textasciicircum{}"),
-            '&' | '%' | '$' | '#' | '_' | '{' | '}' => {
-                out.push('\\');
-                out.push(c);
-            }
-            '<' => out.push_str("\\textless{}"),
-            '>' => out.push_str("\\textgreater{}"),
-            '|' => out.push_str("\\textbar{}"),
-            '"' => out.push_str("\\textquotedbl{}"),
-            '−' => out.push_str("$-$"),
-            '–' => out.push_str("--"),
-            '’' => out.push('\''),
-            '“' => out.push_str("``"),
-            '”' => out.push_str("''"),
-            '±' => out.push_str("$\\pm$"),
-            '×' => out.push_str("$\\times$"),
-            '·' => out.push_str("$\\cdot$"),
-            '≥' => out.push_str("$\\geq$"),
-            '≤' => out.push_str("$\\leq$"),
-            'σ' => out.push_str("$\\sigma$"),
-            'λ' => out.push_str("$\\lambda$"),
-            'ρ' => out.push_str("$\\rho$"),
-            'Δ' => out.push_str("$\\Delta$"),
-            '→' => out.push_str("$\\rightarrow$"),
-            '…' => out.push_str("\\ldots{}"),
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

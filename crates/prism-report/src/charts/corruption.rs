@@ -6,6 +6,8 @@ use prism_run::{Class, Intervention};
 use serde_json::{Value, json};
 
 use super::{Run, chart, colour, shape, styles_of, theme, told, tooltip, with_interval};
+use crate::document::CellName;
+use crate::document::form::exact;
 use crate::interventions::place;
 use crate::number::points;
 
@@ -26,6 +28,8 @@ pub struct Effect<'a> {
     pub gained: usize,
     /// Right clean, wrong under the intervention.
     pub lost: usize,
+    /// The cell of the table that says it.
+    pub cell: Option<CellName>,
 }
 
 /// The chart; `margin` is the half-width of the declared equivalence band.
@@ -48,8 +52,13 @@ pub fn spec(effects: &[Effect<'_>], margin: Option<f64>) -> Option<Value> {
     let data: Vec<Value> = effects
         .iter()
         .map(|e| {
-            e.run.mark(json!({"intervention": e.intervention, "row": named(e.intervention), "intervention_id": e.intervention, "delta": e.delta * 100.0,
-                "low": e.low.map(|v| v * 100.0), "high": e.high.map(|v| v * 100.0), "gained": e.gained, "lost": e.lost}))
+            let points = |v: f64| exact(v * 100.0);
+            let mut mark = json!({"intervention": e.intervention, "row": named(e.intervention), "intervention_id": e.intervention,
+                "delta": points(e.delta), "low": e.low.map(points), "high": e.high.map(points), "gained": e.gained, "lost": e.lost});
+            if let Some(cell) = &e.cell {
+                mark["cell"] = cell.to_string().into();
+            }
+            e.run.mark(mark)
         })
         .collect();
     let y = json!({"field": "row", "type": "nominal", "sort": rows.iter().map(|(_, name)| name).collect::<Vec<_>>(), "title": null,

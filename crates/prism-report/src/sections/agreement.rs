@@ -14,7 +14,7 @@ use crate::study::{Audit, Part, Study};
 use crate::verdict;
 
 /// The section on cosine and accuracy.
-pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
+pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let points = |cosine: fn(&Audit) -> Option<f64>| -> Vec<Point<'_>> {
         part.audits
             .iter()

@@ -33,7 +33,7 @@ struct Mean {
 }
 
 /// The section. Records that cannot be read are named in `left_out`.
-pub fn html(study: &Study, part: &Part, builder: &mut Builder, left_out: &mut Vec<String>) -> String {
+pub fn section(study: &Study, part: &Part, builder: &mut Builder, left_out: &mut Vec<String>) -> String {
     let mut all: Vec<(&Audit, BTreeMap<Place, Mean>)> = Vec::new();
     for audit in &part.audits {
         match means(audit) {

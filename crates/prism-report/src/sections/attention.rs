@@ -13,7 +13,7 @@ use crate::study::{Part, Study};
 const HEADING: &str = "Where the model looks";
 
 /// The section.
-pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
+pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> String {
     if part.audits.iter().all(|a| a.findings.attention.is_empty()) {
         return builder.absent(HEADING, "no run recorded its attention");
     }

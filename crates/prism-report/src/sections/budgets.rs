@@ -13,7 +13,7 @@ use crate::study::{Part, Study};
 const HEADING: &str = "Over the number of latent steps";
 
 /// The section.
-pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
+pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> String {
     // A comparison is of one benchmark.
     let found = study.comparison.as_ref().filter(|_| study.parts.len() == 1).map_or(&[][..], |(_, f)| f.budgets.as_slice());
     if !found.iter().any(|f| f.k.is_some()) {

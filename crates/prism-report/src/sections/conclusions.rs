@@ -18,7 +18,7 @@ use crate::{chips, verdict};
 const OPEN: usize = 12;
 
 /// The section.
-pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
+pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> String {
     const HEADING: &str = "The verdict, and the rule that made it";
     if part.audits.iter().all(|a| a.conclusion().is_none()) {
         return builder.absent(HEADING, verdict::why_silent(part));

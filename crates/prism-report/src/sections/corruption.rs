@@ -1,162 +1,188 @@
-//! What interventions on the latents do, by class: the profile, what each shows, and the
-//! response against the decodability gap (method, sections 6 to 8).
-
-use std::fmt::Write;
+//! What interventions on the latents do, by class: the profile, and what each shows (method, sections 6 to 8).
 
 use prism_audit::findings::VerdictFinding;
-use prism_run::{Action, Effect, Intervention};
+use prism_run::{Effect, Intervention, View};
 
-use super::{Builder, EXPLAINED, n_equals, row_start, run, styles};
-use crate::charts::{corruption, gap_response};
-use crate::chips;
-use crate::html::escape;
-use crate::number::{decimal, interval, p_value, percent, plain_points, points};
+use super::{Builder, EXPLAINED, behind, row, styles};
+use crate::change::{self, ALL};
+use crate::charts::{Run, corruption};
+use crate::document::{Cell, Column, Did, Figure, Prose, Row, Section, Table};
+use crate::interventions::place;
 use crate::study::{Audit, Part, Study};
 
-/// The section on interventions.
-pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
-    let interventions = part.whole_interventions();
-    let mut effects = Vec::new();
-    for intervention in interventions.iter().copied() {
-        for audit in &part.audits {
-            let Some(change) = audit.change(intervention) else { continue };
-            effects.push(corruption::Effect {
-                run: run(study, part, audit),
-                intervention,
-                delta: change.delta,
-                low: change.low,
-                high: change.high,
-                gained: change.gained,
-                lost: change.lost,
+/// The section.
+pub fn section(study: &Study, part: &Part, _: &mut Builder) -> Section {
+    let table = table(study, part);
+    let figure = figure(study, part, &table);
+    let section = Section::new("corruption", "What interventions on the latents do").with(figure).with(EXPLAINED);
+    if table.is_empty() { section } else { section.with(table.captioned(CAPTION)) }
+}
+
+/// What the table's columns are.
+const CAPTION: &str = "What each intervention shows, by class. n, and all that follows, counts the questions whose block opened in the clean \
+    run. Strength: distance of what was put in from the clean latents, in units of their natural spread. Changed answers: letter or parse \
+    state differs from the clean run; at most: one-sided 95 % bound of their share. Change in points with its 95 % score interval; \
+    unparsed: lost answers that could not be read any more; choice: change among answers parsed both ways. *p*: exact, clusters flipped \
+    whole where there are any; Holm: within the run\u{2019}s tests of the same family (content, presence, explanatory). Adjusted over all runs \
+    (Holm, over the comparison): it moves no word. Detectable: the smallest change, in points, that this many questions would show; needed: \
+    questions the equivalence test would ask for, where nothing is shown. Under another view of the image (@) the change is against the \
+    clean run under that view, of clean@ itself against that in full view.";
+
+fn columns(compared: bool) -> Vec<Column> {
+    let changed = Column::count("changed_answers", "changed answers");
+    let delta = Column::points("delta", "change");
+    let interval = delta.interval("delta_interval", "95 %");
+    let holm = Column::p("holm_p", "Holm *p*").priority(2);
+    let across = Column::p("across_holm_p", "adjusted over all runs").priority(3);
+    vec![
+        Column::run(),
+        Column::words("class", "class").priority(2),
+        Column::intervention(),
+        Column::count("n", "n").priority(2),
+        Column::decimal("strength", "strength", 2).priority(2).because("nothing is put in, or its strength was not recorded"),
+        changed,
+        Column::percent("changed", "%").attached().priority(2),
+        Column::percent("changed_bound", "at most, %").priority(2),
+        delta,
+        interval,
+        Column::count("gained", "gained").priority(3),
+        Column::count("lost", "lost").attached().priority(3),
+        Column::count("lost_unparsed", "unparsed").attached().priority(3),
+        Column::points("choice_delta", "choice").priority(3).because("no answer was parsed both ways"),
+        Column::p("p", "*p*").priority(3),
+        holm,
+        Column::p("equivalence_p", "equivalence *p*").priority(3),
+        if compared { across.because("not among the runs compared") } else { across.because("the runs were not compared") },
+        Column::percent("detectable", "detectable").priority(3).because("too few questions to show any change"),
+        Column::count("needed", "needed n").priority(3).because("needed only where nothing is shown"),
+        Column::words("shows", "what it shows"),
+    ]
+}
+
+/// A row for every run and intervention, those without a word among them: controls, and what the published pipeline has.
+fn table(study: &Study, part: &Part) -> Table {
+    let mut table = Table::new("corruption", columns(study.comparison.is_some()));
+    for audit in &part.audits {
+        let rows = audit.findings.faithfulness.iter().filter(|f| f.category == ALL).map(|f| f.intervention);
+        let mut all: Vec<Intervention> = rows.chain(audit.findings.verdict.iter().map(|v| v.intervention)).collect();
+        all.sort_by_key(|i| place(*i));
+        all.dedup();
+        for intervention in all.into_iter().filter(|i| !i.is_clean()) {
+            let row = row(study, part, audit).under(intervention);
+            let row = row.cells([Cell::words(intervention.class().to_string(), Default::default()), Cell::intervention(intervention)]);
+            table.push(match change::shown(&audit.findings, intervention) {
+                Some(verdict) => judged(study, audit, verdict, row),
+                None => changed(audit, intervention, row),
             });
         }
     }
-    let margin = part.margin();
-    let band = margin.map_or_else(
-        || " No common margin was declared.".to_string(),
-        |m| format!(" The shaded band is the margin of ±{} points, fixed beforehand.", plain_points(m)),
-    );
-    let silent: Vec<String> = part.audits.iter().filter(|a| a.is_silent()).map(|a| part.run_name(study, a)).collect();
-    let silent = if silent.is_empty() { String::new() } else { format!(" Not drawn, for no latent ran: {}.", escape(&silent.join(", "))) };
-    let others = match part.interventions().len() - interventions.len() {
-        0 => "",
-        _ => " Interventions on part of the block, or under another view of the image, have figures of their own.",
+    table
+}
+
+/// The rest of the row of an intervention that has a word.
+fn judged(study: &Study, audit: &Audit, v: &VerdictFinding, row: Row) -> Row {
+    let silent = (audit.is_silent() || v.examples == 0).then_some("no latents ran");
+    let change = audit.change(v.intervention);
+    // The examples that a link leads to are all of the run, told apart by the clean run in full view.
+    let all = audit.effect(v.intervention).filter(|_| v.intervention.view == View::Open);
+    let leads = |cell: Cell, did: Did, same: bool| if same { cell.behind(behind(study, audit, v.intervention).that(did)) } else { cell };
+    let strength = if v.nothing_to_exchange {
+        Cell::absent("nothing to exchange: the latents are the same in every example")
+    } else {
+        Cell::number(v.strength)
     };
-    let caption = format!(
-        "Change in accuracy against the clean run of the same questions ({}; those whose block opened), by class: another content first, which answers whether what the block says is used; then less than the block, which answers whether it is needed; then order, damage and help, which explain. Damage lies off the distribution: a loss there may be one of form. Bars are 95 % score intervals of the paired difference.{band}{silent}{others}",
-        n_equals(part)
-    );
-    let mut out = builder.figure("corruption", vec![(corruption::spec(&effects, margin), String::new())], &styles(study, part), &caption);
-    out.push_str(EXPLAINED);
-    out.push_str(&verdicts(study, part, builder));
-    builder.section("corruption", "What interventions on the latents do", &out)
-}
-
-const COLUMNS: [&str; 14] = [
-    "n",
-    "strength",
-    "changed answers",
-    "at most, %",
-    "change",
-    "95 %",
-    "gained / lost (unparsed)",
-    "choice",
-    "<i>p</i>",
-    "Holm <i>p</i>",
-    "equivalence <i>p</i>",
-    "adjusted over all runs",
-    "detectable",
-    "needed n",
-];
-
-fn verdicts(study: &Study, part: &Part, builder: &mut Builder) -> String {
-    if part.audits.iter().all(|a| a.findings.verdict.is_empty()) {
-        return String::new();
-    }
-    let mut t = String::from(
-        "<table><thead><tr><th scope=\"col\">variant</th><th scope=\"col\" class=\"text\">class</th><th scope=\"col\" class=\"text\">intervention</th>",
-    );
-    COLUMNS.iter().for_each(|heading| t.push_str(&format!("<th scope=\"col\">{heading}</th>")));
-    t.push_str("<th scope=\"col\" class=\"text\">what it shows</th></tr></thead><tbody>");
-    for audit in &part.audits {
-        for (i, v) in audit.verdicts().into_iter().enumerate() {
-            let _ = write!(
-                t,
-                "{}<td class=\"text\">{}</td><td class=\"text\">{}</td>{}",
-                row_start(study, part, audit, i == 0, Some(v.intervention)),
-                v.class,
-                pick(study, audit, v.intervention),
-                numbers(v, study.across(audit, v.intervention))
-            );
-            let why = v.reason.as_deref().map_or_else(String::new, |r| format!(" title=\"{}\"", escape(r)));
-            let _ = write!(t, "<td class=\"text\"{why}>{}</td></tr>", chips::effect(v.verdict));
-        }
-    }
-    t.push_str("</tbody></table>");
-    builder.table(
-        "corruption",
-        "What each intervention shows, by class. n, and all that follows, counts the questions whose block opened in the clean run. Strength: distance of what was put in from the clean latents, in units of their natural spread. Changed answers: letter or parse state differs from the clean run; at most: one-sided 95 % bound of their share. Change and its 95 % score interval in points; unparsed: lost answers that could not be read any more; choice: change among answers parsed both ways. <i>p</i>: exact, clusters flipped whole where there are any; Holm: within the run\u{2019}s tests of the same family (content, presence, explanatory). Adjusted over all runs (Holm, over the comparison): it moves no word. Detectable: the smallest change, in points, that this many questions would show; needed: questions the equivalence test would ask for, where nothing is shown. Under another view of the image (@) the change is against the clean run under that view, of clean@ itself against that in full view.",
-        &t,
-    )
-}
-
-/// The numbers of a row, in the order of [`COLUMNS`].
-fn numbers(v: &VerdictFinding, across: Option<f64>) -> String {
-    let dash = || "–".to_string();
-    let ran = v.examples > 0;
-    let unparsed = if v.lost_unparsed > 0 { format!(" ({})", v.lost_unparsed) } else { String::new() };
-    let strength = if v.nothing_to_exchange { "nothing to exchange".into() } else { decimal(v.strength, 2) };
-    let cells = [
-        v.examples.to_string(),
+    let of = |count: usize| Cell::count(Some(count).filter(|_| silent.is_none()));
+    let (gained, lost) = (of(v.gained), of(v.lost));
+    row.because(silent).cells([
+        leads(Cell::count(v.examples), Did::Anything, all.is_some()),
         strength,
-        if ran { format!("{} <small>{} %</small>", v.changed_answers, percent(v.changed)) } else { dash() },
-        percent(v.changed_bound),
-        points(v.delta),
-        interval(v.delta_low, v.delta_high, points),
-        if ran { format!("{} / {}{unparsed}", v.gained, v.lost) } else { dash() },
-        points(v.choice_delta),
-        p_value(v.clustered_p.or(v.mcnemar_p)),
-        p_value(v.holm_p),
-        p_value(v.equivalence_p),
-        p_value(across),
-        percent(v.detectable),
-        v.needed.filter(|_| v.verdict == Effect::Undecided).map_or_else(dash, |n| n.to_string()),
-    ];
-    cells.iter().map(|cell| format!("<td>{cell}</td>")).collect()
+        leads(of(v.changed_answers), Did::Moved, all.is_some_and(|f| f.examples == v.examples)),
+        Cell::number(v.changed),
+        Cell::number(v.changed_bound),
+        Cell::number(change.map(|c| c.delta)).strong(),
+        Cell::interval(change.and_then(|c| c.low), change.and_then(|c| c.high)),
+        leads(gained, Did::Gained, all.is_some_and(|f| f.gained == v.gained)),
+        leads(lost, Did::Lost, all.is_some_and(|f| f.lost == v.lost)),
+        of(v.lost_unparsed),
+        Cell::number(v.choice_delta),
+        Cell::number(v.clustered_p.or(v.mcnemar_p)),
+        Cell::number(v.holm_p),
+        Cell::number(v.equivalence_p),
+        Cell::number(study.across(audit, v.intervention)),
+        Cell::number(v.detectable),
+        Cell::count(v.needed.filter(|_| v.verdict == Effect::Undecided)),
+        Cell::word(v.verdict).note(v.reason.clone()),
+    ])
 }
 
-/// The intervention as a button that narrows the page to it and to the variant.
-fn pick(study: &Study, audit: &Audit, intervention: Intervention) -> String {
-    format!(
-        "<button type=\"button\" class=\"pick\" data-pick-variant=\"{}\" data-pick-intervention=\"{intervention}\">{intervention}</button>",
-        escape(&study.style(audit).id)
-    )
+/// The rest of the row of one that has none: a control, or a run of the published pipeline.
+fn changed(audit: &Audit, intervention: Intervention, row: Row) -> Row {
+    let why = if audit.is_silent() { "no latents ran" } else { "no word is made of it: it is a control, or the pipeline has none" };
+    let effect = audit.effect(intervention);
+    let change = audit.change(intervention);
+    let nothing = || Cell::absent("");
+    row.because(Some(why)).cells([
+        Cell::count(effect.map(|f| f.examples)),
+        nothing(),
+        nothing(),
+        nothing(),
+        nothing(),
+        Cell::number(change.map(|c| c.delta)).strong(),
+        Cell::interval(change.and_then(|c| c.low), change.and_then(|c| c.high)),
+        Cell::count(change.map(|c| c.gained)),
+        Cell::count(change.map(|c| c.lost)),
+        Cell::count(effect.filter(|_| change.is_some()).map(|f| f.lost_unparsed)),
+        nothing(),
+        Cell::number(effect.and_then(|f| f.mcnemar_p).filter(|_| change.is_some())),
+    ])
 }
 
-/// The section on gap and response.
-pub fn gap_html(study: &Study, part: &Part, builder: &mut Builder) -> String {
-    let interventions = part.interventions();
-    let wanted = [Action::Zero, Action::Noise(0.1)].map(Intervention::from);
-    let mut chosen: Vec<Intervention> = wanted.into_iter().filter(|i| interventions.contains(i)).collect();
-    if chosen.is_empty() {
-        chosen = interventions.into_iter().take(2).collect();
-    }
-    let mut charts = Vec::new();
-    for intervention in chosen {
-        let all: Vec<gap_response::Point<'_>> = part
-            .audits
-            .iter()
-            .filter_map(|a| {
-                let (change, gap) = (a.change(intervention)?, a.summary()?.gap.filter(|g| g.is_finite())?);
-                Some(gap_response::Point { run: run(study, part, a), gap, delta: change.delta, low: change.low, high: change.high })
+/// The profile: the changes of the table that are of the whole block with the image in view.
+fn figure(study: &Study, part: &Part, table: &Table) -> Figure {
+    let effects: Vec<corruption::Effect<'_>> = table
+        .estimates("delta", Some("delta_interval"))
+        .filter_map(|e| {
+            let intervention = e.row.intervention.filter(Intervention::is_whole)?;
+            let run = e.run()?;
+            let (style, label) = (run.style.as_ref()?, run.label.clone());
+            let count = |column: &str| table.count(e.row, column).unwrap_or_default();
+            Some(corruption::Effect {
+                run: Run { style, label },
+                intervention,
+                delta: e.value,
+                low: e.low,
+                high: e.high,
+                gained: count("gained"),
+                lost: count("lost"),
+                cell: Some(e.name.clone()),
             })
-            .collect();
-        charts.push((gap_response::spec(&all, intervention), String::new()));
-    }
-    let caption = format!(
-        "Response to damage against the decodability gap <i>G</i> = acc(a) − acc(b): how much more of the answer can be read at the answer state than at the last latent. One point per run ({} each); both probes on the examples that have both vectors; bars are 95 % score intervals of the paired difference.",
-        n_equals(part)
+        })
+        .collect();
+    Figure::new("corruption", caption(study, part))
+        .panel("", corruption::spec(&effects, part.margin()))
+        .variants(&styles(study, part))
+        .of("corruption")
+}
+
+fn caption(study: &Study, part: &Part) -> Prose {
+    let mut caption = Prose::said(
+        "Change in accuracy against the clean run of the same questions, those whose block opened, by class: another content first, which \
+         answers whether what the block says is used; then less than the block, which answers whether it is needed; then order, damage and \
+         help, which explain. Damage lies off the distribution: a loss there may be one of form. Bars are 95 % score intervals of the paired \
+         difference.",
     );
-    let figure = builder.figure("gap", charts, &styles(study, part), &caption);
-    builder.section("gap", "Gap against response", &figure)
+    caption = match part.margin() {
+        Some(margin) => {
+            caption.and(" The shaded band is the margin of ±").text(crate::number::plain_points(margin)).and(" points, fixed beforehand.")
+        }
+        None => caption.and(" No common margin was declared."),
+    };
+    let silent: Vec<String> = part.audits.iter().filter(|a| a.is_silent()).map(|a| part.run_name(study, a)).collect();
+    if !silent.is_empty() {
+        caption = caption.and(" Not drawn, for no latent ran: ").text(silent.join(", ")).and(".");
+    }
+    if part.interventions().len() > part.whole_interventions().len() {
+        caption = caption.and(" Interventions on part of the block, or under another view of the image, have figures of their own.");
+    }
+    caption
 }

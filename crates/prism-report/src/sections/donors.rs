@@ -16,7 +16,7 @@ const HEADING: &str = "Do answers follow the donor?";
 const PARTNERS: &str = "Does a change that matters reach the latents?";
 
 /// The section on donors.
-pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
+pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let rows = || part.audits.iter().flat_map(|a| a.findings.donors.iter().map(move |f| (a, f)));
     if rows().next().is_none() {
         return builder
@@ -88,7 +88,7 @@ pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
 }
 
 /// The section on counterfactual partners.
-pub fn partners_html(study: &Study, part: &Part, builder: &mut Builder) -> String {
+pub fn partners(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let rows = || part.audits.iter().flat_map(|a| a.findings.counterfactual.iter().map(move |f| (a, f)));
     if rows().next().is_none() {
         return builder.absent(PARTNERS, "the benchmark holds no pairs of counterfactual partners, or their vectors were not recorded");

@@ -18,7 +18,7 @@ const FAMILIES: [(DoseFamily, &str, &str); 3] = [
 ];
 
 /// The section.
-pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
+pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let graded = part.audits.iter().flat_map(|a| &a.findings.doses).any(|d| d.amount > 0.0);
     if !graded {
         return builder.absent(

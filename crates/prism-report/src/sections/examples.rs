@@ -7,7 +7,7 @@ use crate::html::{clipped, escape};
 use crate::study::{Part, Study};
 
 /// The section, from the examples chosen.
-pub fn html(study: &Study, part: &Part, gallery: &Gallery, builder: &mut Builder) -> String {
+pub fn section(study: &Study, part: &Part, gallery: &Gallery, builder: &mut Builder) -> String {
     if gallery.shown.is_empty() {
         return builder.absent("Examples", "no run's records could be read; see what was left out");
     }

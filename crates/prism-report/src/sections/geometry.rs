@@ -14,7 +14,7 @@ use crate::study::{Part, Study};
 const HEADING: &str = "The shape of the latents";
 
 /// The section.
-pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
+pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> String {
     if part.audits.iter().all(|a| a.findings.geometry.is_empty()) {
         return builder.absent(HEADING, "no run recorded latents: the blocks never opened, or an earlier version wrote the records");
     }

@@ -12,7 +12,7 @@ use crate::study::{Part, Study};
 const HEADING: &str = "Cosine and accuracy, group by group";
 
 /// The section.
-pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
+pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let Some((_, findings)) = study.comparison.as_ref().filter(|(_, f)| study.parts.len() == 1 && !f.groups.is_empty()) else {
         return builder.absent(HEADING, "the recipe names no groups of arms; see `question.groups`");
     };

@@ -13,7 +13,7 @@ use crate::study::{Part, Study};
 const HEADING: &str = "What the latents would say";
 
 /// The section.
-pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
+pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> String {
     if part.audits.iter().all(|a| a.findings.lens.is_empty()) {
         return builder.absent(HEADING, "no run recorded a logit lens of its latents");
     }

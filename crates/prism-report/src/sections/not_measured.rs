@@ -6,7 +6,7 @@ use super::Builder;
 use crate::html::escape;
 
 /// The section; empty when everything was measured.
-pub fn html(builder: &mut Builder) -> String {
+pub fn section(builder: &mut Builder) -> String {
     if builder.not_measured.is_empty() {
         return String::new();
     }

@@ -9,7 +9,7 @@ use crate::number::{decimal, interval, percent};
 use crate::study::{Part, Study};
 
 /// The section.
-pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
+pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let mut t = String::from(
         "<table><thead><tr><th scope=\"col\">variant</th><th scope=\"col\" class=\"text\">intervention</th><th scope=\"col\">scored</th><th scope=\"col\">no answer</th><th scope=\"col\">no latents</th><th scope=\"col\">error</th><th scope=\"col\">opened, %</th><th scope=\"col\">context steps</th><th scope=\"col\">target steps</th><th scope=\"col\">outputs changed</th><th scope=\"col\">|latent|</th><th scope=\"col\">|change|</th></tr></thead><tbody>",
     );

@@ -14,7 +14,7 @@ use crate::number::{decimal, percent, points};
 use crate::study::{Part, Study};
 
 /// The section.
-pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
+pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let mut all: Vec<(usize, Point<'_>)> = Vec::new();
     for audit in &part.audits {
         for f in audit.findings.probe.iter().filter(|f| charted(f) && fed(&f.position).is_none()) {

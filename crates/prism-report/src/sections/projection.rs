@@ -17,7 +17,7 @@ const MOST: usize = 900;
 const PANELS: usize = 12;
 
 /// The section. What is not drawn is named in `left_out`.
-pub fn html(study: &Study, part: &Part, builder: &mut Builder, left_out: &mut Vec<String>) -> String {
+pub fn section(study: &Study, part: &Part, builder: &mut Builder, left_out: &mut Vec<String>) -> String {
     let mut charts = Vec::new();
     let mut thinned = false;
     for audit in first_seeds(part) {

@@ -9,7 +9,7 @@ use crate::html::{clipped, escape};
 use crate::study::{Audit, Study};
 
 /// The section.
-pub fn html(study: &Study, left_out: &[String], builder: &mut Builder) -> String {
+pub fn section(study: &Study, left_out: &[String], builder: &mut Builder) -> String {
     let mut out = commands(study);
     if let Some(recipe) = &study.recipe {
         let _ = write!(

@@ -15,7 +15,7 @@ const HEADING: &str = "Training seeds";
 const PANELS: usize = 5;
 
 /// The section.
-pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
+pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> String {
     if !part.has_seeds() {
         return builder.absent(
             HEADING,

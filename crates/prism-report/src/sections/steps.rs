@@ -9,7 +9,7 @@ use crate::study::{Part, Study};
 const HEADING: &str = "Which step matters";
 
 /// The section.
-pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
+pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> String {
     if part.audits.iter().all(|a| a.findings.steps.is_empty()) {
         return builder.absent(HEADING, "no intervention was confined to some steps, a stage or a layer; add `zero/step=0`, `zero/step=1`, ... to the audit\u{2019}s interventions");
     }

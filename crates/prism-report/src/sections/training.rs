@@ -9,7 +9,7 @@ use crate::study::{Study, Training};
 
 /// The section; empty when no training run was given. Runs without a readable
 /// log are named in `left_out`.
-pub fn html(study: &Study, builder: &mut Builder, left_out: &mut Vec<String>) -> String {
+pub fn section(study: &Study, builder: &mut Builder, left_out: &mut Vec<String>) -> String {
     let mut read: Vec<(&Training, Curves)> = Vec::new();
     for training in &study.trainings {
         match curves::read(&training.folder) {

@@ -16,7 +16,7 @@ use crate::study::{Part, Study};
 const HEADING: &str = "Necessary, sufficient, or neither";
 
 /// The section.
-pub fn html(study: &Study, part: &Part, builder: &mut Builder) -> String {
+pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> String {
     let crossed =
         || part.audits.iter().flat_map(|a| a.findings.visibility.iter().map(move |f| (a, f))).filter(|(_, f)| !f.intervention.is_clean());
     if crossed().next().is_none() {

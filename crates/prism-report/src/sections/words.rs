@@ -106,7 +106,7 @@ const MEASURES: [(&str, &str); 16] = [
 ];
 
 /// The section.
-pub fn html(study: &Study, builder: &mut Builder) -> String {
+pub fn section(study: &Study, builder: &mut Builder) -> String {
     let mut out = String::from("<div class=\"words\">");
     let mut group = |heading: &str, rows: &[(String, String)]| {
         if rows.is_empty() {

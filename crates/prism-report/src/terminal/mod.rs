@@ -10,6 +10,8 @@ pub mod training;
 
 use prism_run::shown;
 
+use crate::document::terminal::Line;
+use crate::document::{self, Table};
 use crate::number::ABSENT;
 
 /// What the terminal can show.
@@ -90,6 +92,16 @@ impl Screen {
                 self.line(line);
             }
             from = to;
+        }
+    }
+
+    /// A table of the document: the columns that fit, by priority, or all of them where it is `wide`.
+    pub fn typed(&mut self, table: &Table, look: Look, wide: bool) {
+        for line in document::terminal::lines(table, (!wide).then_some(look.width)) {
+            match line {
+                Line::Row(row) => self.line(row),
+                Line::Sentence(sentence) => self.wrapped(&sentence, look),
+            }
         }
     }
 
