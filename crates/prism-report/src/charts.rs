@@ -13,6 +13,7 @@ pub mod lines;
 pub mod probes;
 pub mod projection;
 pub mod seeds;
+pub mod still;
 pub mod theme;
 pub mod training;
 

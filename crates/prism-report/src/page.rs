@@ -37,7 +37,7 @@ pub fn html(study: &Study, title: Option<&str>, gallery_size: usize, left_out: &
         let gallery = gallery::choose(part, gallery_size, left_out);
         shown += gallery.shown.len();
         let brief = sections::brief::html(study, part, &gallery, &builder.prefix);
-        head.push_str(&sections::first_screen::html(study, part, &brief));
+        head.push_str(&sections::first_screen::section(study, part, &brief));
         body.push_str(&sections::first_screen::warnings(study, part));
         body.push_str(&part_html(study, part, &gallery, &mut builder, left_out));
     }

@@ -8,7 +8,7 @@ use prism_run::Intervention;
 
 use super::form::{Form, Unit};
 use super::prose::Prose;
-use super::value::{Cell, NOT_COMPUTED, RunName, Value};
+use super::value::{Cell, NOT_COMPUTED, NOT_FINITE, RunName, Value};
 use crate::number::ABSENT;
 
 /// What a cell is called wherever it stands, e.g. `corruption.delta[lvr/zero]`.
@@ -313,6 +313,9 @@ impl Table {
             debug_assert!(column.form.holds(&cell.value), "{}.{}: {:?} is no {:?}", self.name, column.name, cell.value, column.form);
             if !column.form.holds(&cell.value) {
                 cell.value = Value::Absent("a value of another kind".into());
+            }
+            if column.form.numbers(&cell.value).iter().any(|number| !number.is_finite()) {
+                cell.value = Value::Absent(NOT_FINITE.into());
             }
             let reason = row.because.as_deref().or(column.because).unwrap_or(NOT_COMPUTED);
             *cell = cell.clone().or(reason);

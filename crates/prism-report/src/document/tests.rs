@@ -105,7 +105,7 @@ fn a_terminal_shows_what_fits_and_says_what_does_not() {
         out
     };
     let (wide, told) = rows(None);
-    assert_eq!(wide[0], "variant  intervention    n  change  95 %              p  shows  why");
+    assert_eq!(wide[0], "variant  intervention    n  change  95 %                p  shows  why");
     assert_eq!(wide[2], "LVR      zero           40    -2.6  [-6.0, +1.0]  < 0.001  loses  a|b & <i>");
     assert!(wide[3].starts_with("         remove        n/a     n/a  n/a ") && told.is_empty(), "{wide:?}");
     for width in 20..90 {
@@ -223,7 +223,7 @@ fn cells_of(markup: &str) -> BTreeMap<(String, usize), String> {
                     _ => {}
                 }
             }
-            let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").replace("&quot;", "\"").replace("&#39;", "'");
+            let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'").replace("&amp;", "&");
             out.insert((key.to_string(), place), text);
             place += span;
         }

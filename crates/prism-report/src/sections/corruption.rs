@@ -5,9 +5,11 @@ use prism_run::{Effect, Intervention, View};
 
 use super::{Builder, EXPLAINED, behind, row, styles};
 use crate::change::{self, ALL};
+use crate::charts::still::{Forest, Panel};
 use crate::charts::{Run, corruption};
 use crate::document::{Cell, Column, Did, Figure, Prose, Row, Section, Table};
 use crate::interventions::place;
+use crate::number::{percent, spread};
 use crate::study::{Audit, Part, Study};
 
 /// The section.
@@ -57,6 +59,19 @@ fn columns(compared: bool) -> Vec<Column> {
         Column::count("needed", "needed n").priority(3).because("needed only where nothing is shown"),
         Column::words("shows", "what it shows"),
     ]
+}
+
+/// The same changes as the first screen draws them: a panel a variant, the clean accuracy above it.
+pub fn forest(study: &Study, part: &Part) -> Forest {
+    let panel = |variant: usize| {
+        let style = &study.variants[variant];
+        let accuracies = part.of(variant).filter_map(|a| a.clean()?.accuracy);
+        let note = spread(accuracies.map(Some)).map_or_else(String::new, |(mean, _, _)| format!("clean {} %", percent(Some(mean))));
+        let silent = part.of(variant).all(Audit::is_silent).then(|| "no latents ran".to_string());
+        Panel { variant: style.id.clone(), title: style.name.clone(), note, silent }
+    };
+    let panels = part.variants().into_iter().map(panel).collect();
+    Forest::of(&table(study, part), "delta", "delta_interval", panels, part.margin())
 }
 
 /// A row for every run and intervention, those without a word among them: controls, and what the published pipeline has.

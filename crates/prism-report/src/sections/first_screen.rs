@@ -3,10 +3,12 @@
 
 use std::fmt::Write;
 
+use maud::html;
 use prism_audit::findings::VerdictFinding;
 use prism_run::Class;
 
 use super::{callout, n_equals};
+use crate::document::{self, Prose};
 use crate::html::{clipped, escape, typeset};
 use crate::number::{correlation, interval, p_value, percent, points, spread};
 use crate::study::{Part, Study};
@@ -19,7 +21,7 @@ const LONGEST_FAILED: usize = 4000;
 const OPEN_WARNINGS: usize = 6;
 
 /// What could not be run, verdict, alarms, the four answers and key figures.
-pub fn html(study: &Study, part: &Part, brief: &str) -> String {
+pub fn section(study: &Study, part: &Part, brief: &str) -> String {
     let failed = failed(study, part);
     if nothing_ran(part) {
         // Nothing ran, so there is no verdict and no figure: only what to do.
@@ -31,6 +33,7 @@ pub fn html(study: &Study, part: &Part, brief: &str) -> String {
         out.push_str(&callout("alarm", &format!("<b>Not every example was run.</b> {}", whose_failed(part, said, whose))));
     }
     let _ = write!(out, "<p class=\"verdict\">{}</p>", typeset(&verdict::sentence(study, part)));
+    out.push_str(&forest(study, part));
     if let [only] = part.audits.as_slice()
         && let Some(c) = only.conclusion()
     {
@@ -47,6 +50,27 @@ pub fn html(study: &Study, part: &Part, brief: &str) -> String {
     out.push_str(brief);
     out.push_str(&key_figures(study, part));
     out
+}
+
+/// Units of the picture at 1280 pixels, and at 390.
+const WIDE: f64 = 1104.0;
+const NARROW: f64 = 358.0;
+
+/// The changes by class, all variants, before anything else is read.
+fn forest(study: &Study, part: &Part) -> String {
+    let forest = super::corruption::forest(study, part);
+    if forest.is_empty() {
+        return String::new();
+    }
+    let mut caption = Prose::said("Against each variant\u{2019}s clean run, with 95 % intervals");
+    caption = match part.margin() {
+        Some(margin) => caption.and("; grey: within ±").text(crate::number::plain_points(margin)).and(" points, fixed beforehand."),
+        None => caption.and("."),
+    };
+    html! {
+        figure.first-picture { (forest.wide(WIDE)) (forest.narrow(NARROW)) figcaption { (document::html::prose(&caption, "")) } }
+    }
+    .into_string()
 }
 
 /// Whether in no run one example could be run.

@@ -1,0 +1,345 @@
+//! The forest plot by class as SVG, made here: it is painted with the page's first paint, stands where scripts are off, and
+//! draws the cells of a table as the charts do.
+//!
+//! Small multiples: a panel for each variant, the same rows and one axis for all, so that no colour is needed to tell variants
+//! apart. What decides (content, presence) is set in the accent; what explains is grey. On a narrow screen the variants stand
+//! one below the other, with the rows of content alone.
+
+use std::fmt::Write;
+
+use maud::{Markup, PreEscaped};
+use prism_run::{Class, Intervention};
+
+use crate::document::form::exact;
+use crate::document::{CellName, Estimate, Table};
+use crate::html::escape;
+use crate::interventions::{CLASSES, place, rank};
+use crate::number::points;
+
+/// Interventions of a class that explains, before they are folded to the one with the largest change.
+const MOST_OF_CLASS: usize = 3;
+/// Variants of which a narrow screen shows every row.
+const MOST_NARROW: usize = 5;
+
+/// One change of accuracy.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    /// Place of its panel.
+    pub panel: usize,
+    /// Its intervention.
+    pub intervention: Intervention,
+    /// In points.
+    pub value: f64,
+    /// The ends of its interval, in points.
+    pub bounds: Option<(f64, f64)>,
+    /// Its cell.
+    pub cell: CellName,
+}
+
+/// A variant's panel.
+#[derive(Debug, Clone)]
+pub struct Panel {
+    /// Id of the variant.
+    pub variant: String,
+    /// What stands above it.
+    pub title: String,
+    /// What stands below that, e.g. the clean accuracy.
+    pub note: String,
+    /// What stands in its place, where nothing is drawn.
+    pub silent: Option<String>,
+}
+
+/// What is drawn.
+#[derive(Debug, Clone)]
+pub struct Forest {
+    /// The variants.
+    pub panels: Vec<Panel>,
+    /// Their changes.
+    pub marks: Vec<Mark>,
+    /// Half the width of the band, in points.
+    pub margin: Option<f64>,
+}
+
+/// A row of the picture: an intervention, and how many of its class it stands for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Line {
+    intervention: Intervention,
+    of: usize,
+}
+
+impl Forest {
+    /// The changes of a table, by the variants of its rows. Those of part of the block or under another view are left out.
+    pub fn of(table: &Table, column: &str, interval: &str, panels: Vec<Panel>, margin: Option<f64>) -> Self {
+        let mark = |e: Estimate<'_>| {
+            let intervention = e.row.intervention.filter(Intervention::is_whole)?;
+            let panel = panels.iter().position(|panel| Some(panel.variant.as_str()) == e.row.variant.as_deref())?;
+            let scaled = |v: f64| exact(v * 100.0);
+            let bounds = e.low.zip(e.high).map(|(low, high)| (scaled(low), scaled(high)));
+            Some(Mark { panel, intervention, value: scaled(e.value), bounds, cell: e.name })
+        };
+        let marks = table.estimates(column, Some(interval)).filter_map(mark).collect();
+        Self { panels, marks, margin: margin.map(|m| exact(m * 100.0)) }
+    }
+
+    /// Whether there is nothing to draw.
+    pub fn is_empty(&self) -> bool {
+        self.marks.is_empty()
+    }
+
+    /// The interventions in the order of the rows; a class that explains and has many is folded to the one that changes most.
+    fn lines(&self) -> Vec<Line> {
+        let mut all: Vec<Intervention> = self.marks.iter().map(|m| m.intervention).collect();
+        all.sort_by_key(|i| place(*i));
+        all.dedup();
+        let mut lines = Vec::new();
+        for class in CLASSES {
+            let of: Vec<Intervention> = all.iter().copied().filter(|i| i.class() == class).collect();
+            if decides(class) || of.len() <= MOST_OF_CLASS {
+                lines.extend(of.into_iter().map(|intervention| Line { intervention, of: 1 }));
+                continue;
+            }
+            let largest = |i: &Intervention| self.marks.iter().filter(|m| m.intervention == *i).map(|m| m.value.abs()).fold(0.0, f64::max);
+            let most = of.iter().copied().max_by(|a, b| largest(a).total_cmp(&largest(b)));
+            lines.extend(most.map(|intervention| Line { intervention, of: of.len() }));
+        }
+        lines
+    }
+
+    /// The lowest and the highest number on the axis, at full tens, and the step of its ticks.
+    fn axis(&self, lines: &[Line]) -> (f64, f64, f64) {
+        let drawn = self.marks.iter().filter(|m| lines.iter().any(|line| line.intervention == m.intervention));
+        let ends = drawn.flat_map(|m| [Some(m.value), m.bounds.map(|b| b.0), m.bounds.map(|b| b.1)]);
+        let ends = ends.flatten().chain(self.margin.iter().flat_map(|m| [-m, *m])).chain([0.0]);
+        let (low, high) = ends.fold((0.0, 0.0), |(low, high): (f64, f64), v| (low.min(v), high.max(v)));
+        let step = if high - low > 60.0 { 30.0 } else { 10.0 };
+        // Changes of accuracy lie within a hundred points; a file may say otherwise.
+        ((low / 10.0).floor().max(-10.0) * 10.0, (high / 10.0).ceil().clamp(1.0, 10.0) * 10.0, step)
+    }
+
+    /// The picture for a wide screen, so many units wide.
+    pub fn wide(&self, width: f64) -> Markup {
+        const LABELS: f64 = 158.0;
+        const GAP: f64 = 16.0;
+        const HEAD: f64 = 40.0;
+        let lines = self.lines();
+        let row = if lines.len() > 14 { 17.0 } else { 20.0 };
+        let count = self.panels.len().max(1) as f64;
+        let panel = ((width - LABELS - GAP * (count - 1.0)) / count).max(40.0);
+        let axis = self.axis(&lines);
+        let mut out = String::new();
+        let mut y = HEAD;
+        let mut last: Option<Class> = None;
+        let mut rows: Vec<(Line, f64)> = Vec::new();
+        for line in &lines {
+            let class = line.intervention.class();
+            if last.replace(class) != Some(class) {
+                y += 6.0;
+                text(&mut out, (0.0, y + 9.0), "class", "start", class.name());
+                y += 16.0;
+            }
+            let of = if line.of > 1 { format!("{}, of {}", line.intervention, line.of) } else { line.intervention.to_string() };
+            text(&mut out, (10.0, y + row / 2.0 + 4.0), if decides(class) { "row" } else { "row explains" }, "start", &of);
+            rows.push((*line, y + row / 2.0));
+            y += row;
+        }
+        let bottom = y + 4.0;
+        for (index, of) in self.panels.iter().enumerate() {
+            let x = LABELS + (panel + GAP) * index as f64;
+            text(&mut out, (x + panel / 2.0, 13.0), "title", "middle", &of.title);
+            text(&mut out, (x + panel / 2.0, 28.0), "note", "middle", &of.note);
+            self.panel(&mut out, index, (x, HEAD, panel, bottom - HEAD), axis, &rows);
+        }
+        text(&mut out, (0.0, bottom + 15.0), "note", "start", "change in accuracy, points");
+        picture(width, bottom + 22.0, "forest wide", &self.said(), &out)
+    }
+
+    /// The picture for a narrow screen: variants one below the other, the rows of content alone.
+    pub fn narrow(&self, width: f64) -> Markup {
+        const LABELS: f64 = 150.0;
+        const ROW: f64 = 16.0;
+        let lines: Vec<Line> = self.lines().into_iter().filter(|line| line.intervention.class() == Class::Content).collect();
+        let axis = self.axis(&lines);
+        let mut out = String::new();
+        let mut y = 0.0;
+        for (index, of) in self.panels.iter().enumerate() {
+            let mut own: Vec<Line> = lines.clone();
+            if self.panels.len() > MOST_NARROW {
+                // Of many variants the exchange that moves accuracy most.
+                let of = |line: &Line| self.marks.iter().filter(|m| m.panel == index && m.intervention == line.intervention);
+                let most = |line: &Line| of(line).map(|m| m.value.abs()).fold(-1.0, f64::max);
+                own = lines.iter().copied().max_by(|a, b| most(a).total_cmp(&most(b))).into_iter().collect();
+            }
+            text(&mut out, (0.0, y + 13.0), "title", "start", &of.title);
+            text(&mut out, (width, y + 13.0), "note", "end", &of.note);
+            y += 18.0;
+            let top = y;
+            let rows: Vec<(Line, f64)> = own.iter().enumerate().map(|(i, line)| (*line, top + ROW * (i as f64 + 0.5))).collect();
+            for (line, at) in &rows {
+                text(&mut out, (4.0, at + 4.0), "row", "start", &line.intervention.to_string());
+            }
+            let height = ROW * rows.len().max(1) as f64;
+            let last = index + 1 == self.panels.len();
+            self.panel(
+                &mut out,
+                index,
+                (LABELS, top, width - LABELS, height),
+                if last { axis } else { (axis.0, axis.1, f64::INFINITY) },
+                &rows,
+            );
+            y = top + height + 4.0;
+        }
+        picture(width, y + 16.0, "forest narrow", &self.said(), &out)
+    }
+
+    /// Band, axis and marks of one panel in a box of left, top, width and height.
+    fn panel(
+        &self,
+        out: &mut String,
+        index: usize,
+        (left, top, width, height): (f64, f64, f64, f64),
+        (low, high, step): (f64, f64, f64),
+        rows: &[(Line, f64)],
+    ) {
+        let x = |value: f64| left + width * (value.clamp(low, high) - low) / (high - low);
+        if let Some(margin) = self.margin {
+            rectangle(out, "band", (x(-margin), top, x(margin) - x(-margin), height));
+        }
+        rule(out, "zero", (x(0.0), top), (x(0.0), top + height));
+        if step.is_finite() {
+            let mut tick = (low / step).ceil() * step;
+            while tick <= high {
+                rule(out, "tick", (x(tick), top + height), (x(tick), top + height + 3.0));
+                text(out, (x(tick), top + height + 14.0), "tick", "middle", points(Some(tick / 100.0)).trim_end_matches(".0"));
+                tick += step;
+            }
+        }
+        if let Some(why) = self.panels.get(index).and_then(|panel| panel.silent.as_deref()) {
+            text(out, (left + width / 2.0, top + height / 2.0), "note", "middle", why);
+            return;
+        }
+        for (line, y) in rows {
+            let class = if decides(line.intervention.class()) { "mark decides" } else { "mark" };
+            let here: Vec<&Mark> = self.marks.iter().filter(|m| m.panel == index && m.intervention == line.intervention).collect();
+            // Several seeds stand close together, each with its interval.
+            let apart = if here.len() > 1 { 12.0 / here.len() as f64 } else { 0.0 };
+            let radius = if here.len() > 1 { 2.2 } else { 3.4 };
+            for (i, mark) in here.iter().enumerate() {
+                let y = y + apart * (i as f64 - (here.len() as f64 - 1.0) / 2.0);
+                let _ = write!(out, "<g class=\"{class}\" data-cell=\"{}\">", escape(&mark.cell.to_string()));
+                if let Some((from, to)) = mark.bounds {
+                    rule(out, "interval", (x(from), y), (x(to), y));
+                    if here.len() == 1 {
+                        [from, to].map(|end| rule(out, "interval", (x(end), y - 3.0), (x(end), y + 3.0)));
+                    }
+                }
+                let _ = write!(out, "<circle cx=\"{:.1}\" cy=\"{y:.1}\" r=\"{radius}\"/></g>", x(mark.value));
+            }
+        }
+    }
+
+    /// The picture in words.
+    fn said(&self) -> String {
+        let one = |m: &Mark| {
+            let of = self.panels.get(m.panel).map_or("", |panel| panel.title.as_str());
+            format!("{of}, {}: {}", m.intervention, points(Some(m.value / 100.0)))
+        };
+        let decisive = self.marks.iter().filter(|m| decides(m.intervention.class()));
+        format!("Change in accuracy by class, in points. {}", decisive.map(one).collect::<Vec<_>>().join("; "))
+    }
+}
+
+/// Whether a class answers one of the two questions.
+fn decides(class: Class) -> bool {
+    rank(class) <= rank(Class::Presence)
+}
+
+fn picture(width: f64, height: f64, class: &str, said: &str, content: &str) -> Markup {
+    PreEscaped(format!(
+        "<svg class=\"{class}\" role=\"img\" aria-label=\"{}\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\">{content}</svg>",
+        escape(said)
+    ))
+}
+
+fn text(out: &mut String, (x, y): (f64, f64), class: &str, anchor: &str, said: &str) {
+    let _ = write!(out, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{}</text>", escape(said));
+}
+
+fn rule(out: &mut String, class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
+    let _ = write!(out, "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>");
+}
+
+fn rectangle(out: &mut String, class: &str, (x, y, width, height): (f64, f64, f64, f64)) {
+    let _ = write!(out, "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{height:.1}\"/>", width.max(0.0));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::charts::theme::VariantStyle;
+    use crate::document::{Cell, Column, Row, RunName};
+
+    fn of(text: &str) -> Intervention {
+        text.parse().unwrap()
+    }
+
+    fn forest(variants: &[&str], interventions: &[&str]) -> Forest {
+        let delta = Column::points("delta", "change");
+        let interval = delta.interval("delta_interval", "95 %");
+        let mut table = Table::new("corruption", vec![Column::run(), delta, interval]);
+        for variant in variants {
+            for (i, name) in interventions.iter().enumerate() {
+                let run = RunName { style: Some(VariantStyle::new(0, variant, variant)), label: (*variant).into(), note: None };
+                let value = -0.02 * i as f64;
+                let cells = [Cell::number(value), Cell::interval(Some(value - 0.03), Some(value + 0.03))];
+                table.push(Row::of_run(run, variant, None).under(of(name)).cells(cells));
+            }
+        }
+        let panel = |variant: &&str| Panel { variant: (*variant).into(), title: (*variant).into(), note: String::new(), silent: None };
+        Forest::of(&table, "delta", "delta_interval", variants.iter().map(panel).collect(), Some(0.05))
+    }
+
+    const ALL: [&str; 8] = ["swap", "swap-kv:other-answer", "remove", "zero", "noise:0.1", "noise:0.3", "noise:1", "zero@image-hidden"];
+
+    #[test]
+    fn every_variant_has_a_panel_and_what_explains_is_folded_to_the_largest() {
+        let forest = forest(&["lvr", "n-lvr"], &ALL);
+        assert_eq!(forest.marks.len(), 14, "another view has a figure of its own");
+        let lines: Vec<(String, usize)> = forest.lines().iter().map(|line| (line.intervention.to_string(), line.of)).collect();
+        assert_eq!(lines, [("swap".into(), 1), ("swap-kv:other-answer".into(), 1), ("remove".into(), 1), ("noise:1".into(), 4)]);
+        let wide = forest.wide(860.0).into_string();
+        assert_eq!((wide.matches("<circle").count(), wide.matches("class=\"band\"").count()), (8, 2));
+        assert!(wide.contains("noise:1, of 4") && wide.contains("data-cell=\"corruption.delta[lvr/remove]\""));
+        let narrow = forest.narrow(358.0).into_string();
+        assert_eq!((narrow.matches("<circle").count(), narrow.contains("remove")), (4, true));
+    }
+
+    #[test]
+    fn marks_lie_where_the_axis_puts_them() {
+        let forest = forest(&["lvr"], &["swap", "remove"]);
+        let lines = forest.lines();
+        let (low, high, _) = forest.axis(&lines);
+        assert_eq!((low, high), (-10.0, 10.0));
+        let wide = forest.wide(158.0 + 200.0).into_string();
+        let at = |piece: &str| -> f64 {
+            wide.split(piece).nth(1).unwrap().split("cx=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap()
+        };
+        assert_eq!(at("corruption.delta[lvr/swap]"), 158.0 + 100.0, "a change of zero lies in the middle");
+        assert_eq!(at("corruption.delta[lvr/remove]"), 158.0 + 80.0, "two points to the left of it");
+    }
+
+    #[test]
+    fn many_variants_have_one_row_each_on_a_narrow_screen() {
+        let names = ["a", "b", "c", "d", "e", "f"];
+        let narrow = forest(&names, &["swap", "swap-kv:other-answer"]).narrow(358.0).into_string();
+        assert_eq!(narrow.matches("<circle").count(), 6);
+        assert_eq!(narrow.matches(">swap-kv:other-answer</text>").count(), 6, "the one that moves most");
+    }
+
+    #[test]
+    fn hostile_names_are_text_and_numbers_that_no_accuracy_has_stay_inside() {
+        let mut forest = forest(&["</svg><script>"], &["swap"]);
+        forest.marks[0].value = 1e9;
+        let wide = forest.wide(400.0).into_string();
+        assert!(!wide.contains("<script") && !wide.contains("inf") && !wide.contains("NaN"), "{wide}");
+    }
+}
