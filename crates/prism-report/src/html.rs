@@ -79,7 +79,7 @@ pub fn cut(text: &str, most: usize) -> (&str, usize) {
 pub fn cut_html(whole: &str, most: usize) -> String {
     let (shown, left) = cut(whole, most);
     let note = if left == 0 { String::new() } else { format!(" <small class=\"cut\">… {left} more characters, in the records</small>") };
-    format!("{}{note}", prism_report::html::escape(shown))
+    format!("{}{note}", escape(shown))
 }
 
 /// JSON for a `<script type="application/json">`: the same value, without the

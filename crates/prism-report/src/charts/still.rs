@@ -165,8 +165,8 @@ impl Forest {
             let mut own: Vec<Line> = lines.clone();
             if self.panels.len() > MOST_NARROW {
                 // Of many variants the exchange that moves accuracy most.
-                let of = |line: &Line| self.marks.iter().filter(|m| m.panel == index && m.intervention == line.intervention);
-                let most = |line: &Line| of(line).map(|m| m.value.abs()).fold(-1.0, f64::max);
+                let is = |m: &&Mark, line: &Line| m.panel == index && m.intervention == line.intervention;
+                let most = |line: &Line| self.marks.iter().filter(|m| is(m, line)).map(|m| m.value.abs()).fold(-1.0, f64::max);
                 own = lines.iter().copied().max_by(|a, b| most(a).total_cmp(&most(b))).into_iter().collect();
             }
             text(&mut out, (0.0, y + 13.0), "title", "start", &of.title);
@@ -229,7 +229,9 @@ impl Forest {
                 if let Some((from, to)) = mark.bounds {
                     rule(out, "interval", (x(from), y), (x(to), y));
                     if here.len() == 1 {
-                        [from, to].map(|end| rule(out, "interval", (x(end), y - 3.0), (x(end), y + 3.0)));
+                        for end in [from, to] {
+                            rule(out, "interval", (x(end), y - 3.0), (x(end), y + 3.0));
+                        }
                     }
                 }
                 let _ = write!(out, "<circle cx=\"{:.1}\" cy=\"{y:.1}\" r=\"{radius}\"/></g>", x(mark.value));

@@ -268,9 +268,9 @@ pub struct Estimate<'a> {
     pub name: CellName,
 }
 
-impl Estimate<'_> {
+impl<'a> Estimate<'a> {
     /// The run of its row.
-    pub fn run(&self) -> Option<&RunName> {
+    pub fn run(&self) -> Option<&'a RunName> {
         self.row.cells.iter().find_map(|cell| if let Value::Run(run) = &cell.value { Some(run) } else { None })
     }
 }
