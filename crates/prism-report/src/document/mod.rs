@@ -26,8 +26,6 @@ pub mod markdown;
 pub mod prose;
 pub mod table;
 pub mod terminal;
-#[cfg(test)]
-mod tests;
 pub mod value;
 
 pub use behind::{Behind, Did};

@@ -204,6 +204,7 @@ fn with_minus(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Cell, Column, Row};
     use super::*;
 
     #[test]
@@ -235,7 +236,8 @@ mod tests {
 
     #[test]
     fn a_number_is_a_cells() {
-        let table = super::super::tests::table();
+        let mut table = Table::new("made", vec![Column::run(), Column::points("delta", "change")]);
+        table.push(Row::new("lvr/zero").cells([Cell::absent(""), Cell::number(-0.026)]));
         let prose = Prose::said("Changes by ").number(&table, "delta", "lvr/zero").and(" points; ").number(&table, "delta", "nowhere");
         assert_eq!(prose.as_text(), "Changes by −2.6 points; –");
     }

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use prism_run::{Action, Effect, Intervention};
 use proptest::prelude::*;
 
-use super::behind::Nowhere;
-use super::*;
-use crate::charts::theme::VariantStyle;
-use crate::number::ABSENT;
+use prism_report::charts::theme::VariantStyle;
+use prism_report::document::behind::{Links, Nowhere};
+use prism_report::document::*;
+use prism_report::number::ABSENT;
 
 /// A small table with every kind of column.
-pub fn table() -> Table {
+fn table() -> Table {
     let delta = Column::points("delta", "change").group("accuracy");
     let interval = delta.interval("delta_interval", "95 %");
     let mut table = Table::new(
@@ -123,7 +123,7 @@ impl html::Page for Sheet {
     fn prefix(&self) -> &str {
         "part-1-"
     }
-    fn links(&self) -> &dyn behind::Links {
+    fn links(&self) -> &dyn Links {
         &Nowhere
     }
     fn narrows(&self) -> bool {
