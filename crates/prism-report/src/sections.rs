@@ -1,5 +1,8 @@
-//! The sections of the page. Each writes HTML from findings; the tables stand
-//! without scripts, the charts are specifications handed to the page's script.
+//! The sections of the page.
+//!
+//! A section is a part of the document ([`crate::document`]): its table first, whose cells are all its numbers; its
+//! figure from the table's cells; its caption, which takes numbers from cells alone. [`table1`] and [`corruption`] are written so.
+//! The others still give the page markup of their own; [`Builder::place`] takes both.
 
 pub mod agreement;
 pub mod alignment_steps;
