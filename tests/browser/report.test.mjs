@@ -13,6 +13,12 @@ const REPORT = pathToFileURL(path.join(runs, "study/report.html")).href;
 /** A page on the disk asks for itself alone. */
 const itself = (page) => (url) => url.split("#")[0] === page || url.startsWith("data:") || url.startsWith("blob:");
 
+/** Milliseconds until the first text or picture is seen. */
+const painted = (page) => page.evaluate(() => new Promise((resolve) => {
+  const first = (list) => list.find((entry) => entry.name === "first-contentful-paint");
+  new PerformanceObserver((list) => first(list.getEntries()) && resolve(first(list.getEntries()).startTime)).observe({ type: "paint", buffered: true });
+}));
+
 let browser;
 before(async () => { browser = await launch(); });
 after(async () => { await browser?.close(); });
@@ -130,6 +136,23 @@ test("the keyboard reaches every control, the skip link first", async () => {
   await close();
 });
 
+test("the page of the study is painted within a second", async () => {
+  const { page, close } = await open(browser, REPORT, { allowed: itself(REPORT) });
+  const paint = await painted(page);
+  assert.ok(paint < 1000, `first paint after ${Math.round(paint)} ms`);
+  await close();
+});
+
+test("the address of a row brings it into sight, unfolding what hides it, and narrows nothing", async () => {
+  const { page, faults, close } = await open(browser, REPORT, { allowed: itself(REPORT) });
+  const id = await page.$$eval("figure.table details tbody tr[id]", (all) => all.at(-1)?.id ?? document.querySelector("figure.table tbody tr[id]").id);
+  await page.evaluate((row) => { location.hash = row; }, id);
+  await page.waitForFunction((row) => document.getElementById(row).checkVisibility(), id);
+  assert.ok(!(await page.evaluate(() => document.body.classList.contains("filtered"))));
+  assert.deepEqual(faults, []);
+  await close();
+});
+
 test("without scripts the tables stand", async () => {
   const { page, close } = await open(browser, REPORT, { allowed: itself(REPORT), javaScriptEnabled: false });
   const rows = await page.locator("[data-table=table1] tbody tr, [data-table=table-1] tbody tr").count();
@@ -144,10 +167,7 @@ for (const name of ["hostile", "long", "large"]) {
   test(`the ${name} page is inert, and painted within three seconds`, async () => {
     const url = pathToFileURL(path.join(strained, name, "report.html")).href;
     const { page, faults, close } = await open(browser, url, { allowed: itself(url) });
-    const paint = await page.evaluate(() => new Promise((resolve) => {
-      const first = (list) => list.find((entry) => entry.name === "first-contentful-paint");
-      new PerformanceObserver((list) => first(list.getEntries()) && resolve(first(list.getEntries()).startTime)).observe({ type: "paint", buffered: true });
-    }));
+    const paint = await painted(page);
     assert.ok(paint < 3000, `first paint after ${Math.round(paint)} ms`);
     await drawn(page);
     await fits(page);

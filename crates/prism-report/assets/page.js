@@ -21,19 +21,22 @@
   var variants = all("[data-pick-variant].chip").map(function (b) { return b.getAttribute("data-pick-variant"); });
   var interventions = all("option", select).map(function (o) { return o.value; }).filter(Boolean);
 
-  // Reads the address; what names nothing on this page is ignored.
+  // Reads the address; what names nothing on this page is ignored. The address of a row may hold an equals sign too.
   function read() {
-    var found = {}, anchor = "";
+    var found = {}, anchor = "", narrows = false;
     location.hash.slice(1).split("&").forEach(function (part) {
-      var at = part.indexOf("=");
-      if (at < 0) { anchor = part || anchor; return; }
-      var key = part.slice(0, at), value;
+      var at = part.indexOf("="), key = part.slice(0, Math.max(at, 0)), value;
       try { value = decodeURIComponent(part.slice(at + 1)); } catch (e) { return; }
+      if (KEYS.indexOf(key) < 0) {
+        try { anchor = decodeURIComponent(part) || anchor; } catch (e) { anchor = part; }
+        return;
+      }
+      narrows = true;
       if (key === "variant" && variants.indexOf(value) >= 0) found.variant = value;
       if (key === "intervention" && interventions.indexOf(value) >= 0) found.intervention = value;
       if (key === "example" && value) found.example = value;
     });
-    return { chosen: found, anchor: anchor };
+    return { chosen: found, anchor: anchor, narrows: narrows };
   }
 
   function write(anchor) {
@@ -77,11 +80,6 @@
       });
       var none = cards.parentNode.querySelector(".none-fit");
       if (none) none.hidden = shown > 0;
-    });
-    // A line of the first screen that speaks of others only.
-    all(".brief li").forEach(function (line) {
-      var whose = all("[data-variant]", line);
-      if (whose.length) line.hidden = whose.every(function (w) { return w.hidden; });
     });
     say();
     Object.keys(data.charts).forEach(function (id) { stale[id] = true; });
@@ -225,7 +223,7 @@
   window.addEventListener("hashchange", function () {
     var found = read();
     // A link within the page keeps the choice; an address with a choice replaces it.
-    if (!Object.keys(found.chosen).length && location.hash.indexOf("=") < 0) { write(found.anchor); open(found.anchor); return; }
+    if (!found.narrows) { write(found.anchor); open(found.anchor); return; }
     chosen = found.chosen;
     apply();
     open(found.anchor);
@@ -235,13 +233,16 @@
     visible.forEach(function (id) { enqueue(id, true); });
     later();
   });
-  window.addEventListener("beforeprint", function () { all("details.rule, .table details").forEach(function (d) { d.open = true; }); });
+  window.addEventListener("beforeprint", function () { all("section > details, figure.table details").forEach(function (d) { d.open = true; }); });
 
   // Brings an anchor into sight, unfolding what hides it.
   function open(anchor) {
     var node = anchor && document.getElementById(anchor);
     if (!node) return;
     node.hidden = false;
+    for (var around = node.parentNode; around && around.nodeType === 1; around = around.parentNode) {
+      if (around.nodeName === "DETAILS") around.open = true;
+    }
     node.scrollIntoView();
   }
 
@@ -269,6 +270,6 @@
     all(".chart[id]").forEach(function (place) { observer.observe(place); });
   }
   apply();
-  if (Object.keys(chosen).length) open(start.anchor);
+  if (start.anchor) open(start.anchor);
   requestAnimationFrame(function () { setTimeout(load, 0); });
 })();

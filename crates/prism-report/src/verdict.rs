@@ -25,6 +25,90 @@ pub fn sentence(study: &Study, part: &Part) -> String {
     }
 }
 
+/// The headline of the first screen: [`sentence`] without the names of runs, which the picture below it has.
+pub fn short(study: &Study, part: &Part) -> String {
+    let judged: Vec<&ConclusionFinding> = part.audits.iter().filter_map(Audit::conclusion).collect();
+    if judged.is_empty() || part.audits.len() == 1 {
+        return sentence(study, part);
+    }
+    let n = part.audits.len();
+    let count = |fits: &dyn Fn(&ConclusionFinding) -> bool| judged.iter().filter(|&&c| fits(c)).count();
+    let says: Vec<(Content, usize)> =
+        Content::ALL.into_iter().map(|content| (content, count(&|c| c.content == content))).filter(|(_, k)| *k > 0).collect();
+    let spoken = Need::ALL.into_iter().filter(|need| need_clause(*need).is_some());
+    let needs: Vec<(Need, usize)> = spoken.map(|need| (need, count(&|c| c.presence == need))).filter(|(_, k)| *k > 0).collect();
+    let one = |(place, (content, k)): (usize, &(Content, usize))| match place {
+        0 => format!("{} {}", of_all(part, *k, true), content_clause(*content)),
+        _ => format!("in {} {}", count_word(*k), also(*content)),
+    };
+    let first = says.iter().enumerate().map(one).collect::<Vec<_>>().join("; ");
+    if let ([_], [(need, k)]) = (says.as_slice(), needs.as_slice())
+        && *k == n
+        && let Some(clause) = all_need(*need, n)
+    {
+        return capital(&format!("{first}; {clause}"));
+    }
+    let one = |(place, (need, k)): (usize, &(Need, usize))| match place {
+        0 => Some(format!("{} {}", of_all(part, *k, false), need_clause(*need)?)),
+        _ => Some(format!("in {} {}", count_word(*k), also_needs(*need)?)),
+    };
+    let second = needs.iter().enumerate().filter_map(one).collect::<Vec<_>>().join("; ");
+    [first, second].iter().filter(|s| !s.is_empty()).map(|s| capital(s)).collect::<Vec<_>>().join(" ")
+}
+
+/// `in all five variants`, `in two of five variants`; where that was said before, `in two of five`.
+fn of_all(part: &Part, k: usize, first: bool) -> String {
+    let n = part.audits.len();
+    let what = if part.has_seeds() { "runs" } else { "variants" };
+    match (k == n, first) {
+        (true, _) if n == 2 => format!("in both {what}"),
+        (true, _) => format!("in all {} {what}", count_word(n)),
+        (false, true) => format!("in {} of {} {what}", count_word(k), count_word(n)),
+        (false, false) => format!("in {} of {}", count_word(k), count_word(n)),
+    }
+}
+
+/// The answer to the first question after another one was given.
+fn also(content: Content) -> &'static str {
+    match content {
+        Content::Used => "the answers depend on it",
+        Content::Misleading => "it misleads",
+        Content::NotUsed => "the answers do not depend on it",
+        Content::WithoutNetEffect => "it changes answers, and accuracy neither way",
+        Content::InPart => "it matters in part",
+        Content::Undecided => "that is not decided",
+        Content::NoLatents => "no latents ran",
+        Content::InstrumentFault => "a control changed answers",
+    }
+}
+
+/// The answer to the second question after another one was given.
+fn also_needs(need: Need) -> Option<&'static str> {
+    match need {
+        Need::Needed => Some("the model needs it"),
+        Need::OnlyForm => Some("only the form of answers needs it"),
+        Need::InTheWay => Some("it is in the way"),
+        Need::Indifferent => Some("it could be left out"),
+        Need::Undecided => Some("that is not decided"),
+        Need::NotDefined => Some("that was not tested"),
+        Need::NoLatents | Need::InstrumentFault => None,
+    }
+}
+
+/// The answer to the second question where all runs have the same, after that to the first.
+fn all_need(need: Need, n: usize) -> Option<String> {
+    let all = if n == 2 { "both".to_string() } else { format!("all {}", count_word(n)) };
+    match need {
+        Need::Needed => Some(format!("{all} need their block")),
+        Need::OnlyForm => Some("without their block they lose the form of their answers, not the choice".into()),
+        Need::InTheWay => Some("their block is in the way".into()),
+        Need::Indifferent => Some("their block could be left out".into()),
+        Need::Undecided => Some("whether they need their block is not decided".into()),
+        Need::NotDefined => Some("whether they need their block was not tested".into()),
+        Need::NoLatents | Need::InstrumentFault => None,
+    }
+}
+
 /// Why a benchmark has no verdict at all.
 pub fn why_silent(part: &Part) -> &'static str {
     let intervened = |a: &Audit| a.findings.faithfulness.iter().any(|f| !f.intervention.is_clean());
@@ -98,8 +182,13 @@ fn capital(text: &str) -> String {
 
 /// What limits the words: the qualifier of every run that has one. Empty, or sentences.
 pub fn limits(study: &Study, part: &Part) -> String {
+    each_limit(study, part).join(" ")
+}
+
+/// The same, one sentence each.
+pub fn each_limit(study: &Study, part: &Part) -> Vec<String> {
     let limited = grouped(study, part, |a| a.conclusion().and_then(limit));
-    limited.iter().map(|(said, whose)| told(part, whose, said)).collect::<Vec<_>>().join(" ")
+    limited.iter().map(|(said, whose)| told(part, whose, said)).collect()
 }
 
 /// What limits the word of a run, as the audit wrote it.

@@ -55,6 +55,7 @@ fn the_base_model_stands_above_what_was_made_of_it() {
     let page = std::fs::read_to_string(&out).unwrap();
     let (base, first) = (page.find("base model").unwrap(), page.find("<th scope=\"row\"><svg").unwrap());
     assert!(base < first, "the base's line comes first");
+    assert!(first_screen(&page).contains(">base "), "what the variants started from stands in the first picture");
 }
 
 /// Changes the findings of an audit.
@@ -72,21 +73,114 @@ fn verdict_of(findings: &mut Findings, action: Action) -> &mut VerdictFinding {
 fn a_run_found_load_bearing_is_called_so() {
     let root = place("bearing");
     let study = synthetic::write(&root, Shape { seeds: 2, silent: false });
-    let page = || {
+    let built = || {
         let out = root.join("report.html");
-        build_report(&ReportInputs::new(study.audits.clone()), &out).unwrap();
-        std::fs::read_to_string(&out).unwrap()
+        let said = build_report(&ReportInputs::new(study.audits.clone()), &out).unwrap().verdict;
+        (said, std::fs::read_to_string(&out).unwrap())
     };
-    assert!(!page().contains("load-bearing</span>"));
+    assert!(!built().1.contains("load-bearing</span>"));
     change(&study.audits[0], |findings| {
         let c = &mut findings.conclusion[0];
         (c.word, c.content, c.sentence) = (Verdict::LoadBearing, Content::Used, "The answers depend on what the block says.".into());
     });
-    let page = page();
-    assert!(
-        page.contains(">load-bearing</span>, block <span class=\"word changes\">needed</span>: <span class=\"why\">The answers depend")
-    );
-    assert!(page.contains("In one of ten runs (LVR · 42) the answers depend on what the block says"), "the headline counts the words");
+    let (said, page) = built();
+    let row = row(&page, "conclusions:lvr-42");
+    assert!(row.contains("word changes\">load-bearing</span>") && row.contains("word changes\">needed</span>"), "{row}");
+    assert!(page.contains(">The answers depend on what the block says.</td>"), "its sentence");
+    assert!(said.contains("In one of ten runs (LVR · 42) the answers depend on what the block says"), "the names are listed: {said}");
+    let first = first_screen(&page);
+    assert!(first.contains("In one of ten runs the answers depend on what the block says; in "), "{first}");
+    assert!(first.contains(">seeds differ</text>"), "LVR has two words");
+}
+
+/// A row of a table of the page.
+fn row<'a>(page: &'a str, id: &str) -> &'a str {
+    let at = page.find(&format!("<tr id=\"{id}\"")).unwrap_or_else(|| panic!("no row {id}"));
+    page[at..].split("</tr>").next().unwrap()
+}
+
+/// What stands before the contents.
+fn first_screen(page: &str) -> &str {
+    page.split("<header class=\"masthead\">").nth(1).unwrap().split("</header>").next().unwrap()
+}
+
+/// Words of markup as a reader counts them: those with a letter, labels of pictures for wide screens included.
+fn words(markup: &str) -> usize {
+    let narrow =
+        markup.find("<svg class=\"forest narrow\"").map_or(markup.len()..markup.len(), |at| at..at + markup[at..].find("</svg>").unwrap());
+    let shown = format!("{}{}", &markup[..narrow.start], &markup[narrow.end..]);
+    let mut text = String::new();
+    for piece in shown.split('<') {
+        text.push(' ');
+        text.push_str(piece.split_once('>').map_or(piece, |(_, rest)| rest));
+    }
+    text.split_whitespace().filter(|word| word.chars().any(char::is_alphabetic)).count()
+}
+
+#[test]
+fn the_first_screen_is_a_sentence_two_pictures_and_what_limits_them_in_ninety_words() {
+    let (_, _, page) = build("first", Shape { seeds: 1, silent: false });
+    let first = first_screen(&page);
+    assert!(first.contains("<h1 class=\"verdict\">In all five variants whether the answers depend on what the block says is not decided; all five need their block.</h1>"), "{first}");
+    for part in [
+        "<svg class=\"forest wide\"",
+        "<svg class=\"forest narrow\"",
+        "<svg class=\"over-k\"",
+        "95 % intervals; grey: ±",
+        "trained lengths unknown",
+    ] {
+        assert!(first.contains(part), "{part}");
+    }
+    assert!(words(first) <= 90, "{} words", words(first));
+    // Every mark of the pictures is a cell that has its row on the page.
+    let cells: Vec<&str> = first.split("data-cell=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(cells.iter().any(|c| c.starts_with("corruption.delta[")) && cells.iter().any(|c| c.starts_with("table-1.")), "{cells:?}");
+    for cell in cells {
+        let (table, rest) = cell.split_once('.').unwrap();
+        let key = rest.split_once('[').unwrap().1.trim_end_matches(']');
+        assert!(page.contains(&format!("<tr id=\"{table}:{key}\"")), "no row of {cell}");
+    }
+}
+
+#[test]
+fn every_word_that_is_linked_is_explained_and_every_link_of_the_page_leads_somewhere() {
+    let (_, _, page) = build("links", Shape { seeds: 2, silent: true });
+    let own = without_scripts(&page);
+    for link in own.split("href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        assert!(own.contains(&format!("id=\"{link}\"")), "#{link} leads nowhere");
+    }
+    let explained: Vec<&str> = own.split("<dfn id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    let mut once = explained.clone();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once.len(), explained.len(), "a word is explained in one place");
+}
+
+#[test]
+fn sections_stand_in_the_order_in_which_a_sceptical_reader_asks() {
+    let (_, _, page) = build("order", Shape { seeds: 1, silent: false });
+    let at = |anchor: &str| page.find(&format!("<section id=\"{anchor}\"")).unwrap_or_else(|| panic!("{anchor}"));
+    let order = [
+        "trust",
+        "conclusions",
+        "corruption",
+        "table-1",
+        "probes",
+        "shown",
+        "examples",
+        "cosine",
+        "limits",
+        "not-measured",
+        "words",
+        "provenance",
+    ];
+    let places: Vec<usize> = order.iter().map(|anchor| at(anchor)).collect();
+    assert!(places.is_sorted(), "{order:?} at {places:?}");
+    let contents = page.split("<nav id=\"contents\"").nth(1).unwrap().split("</nav>").next().unwrap();
+    for question in ["Is it real?", "How big is it?", "Where is it?", "Which examples?", "What does it not say?", "How do I run it again?"]
+    {
+        assert!(contents.contains(&format!("<dt>{question}</dt>")), "{question}");
+    }
 }
 
 #[test]
@@ -95,6 +189,7 @@ fn the_page_holds_every_section_and_its_size_is_told() {
     assert_eq!(summary.bytes, page.len() as u64);
     assert_eq!(summary.examples_shown, 24);
     for anchor in [
+        "trust",
         "table-1",
         "conclusions",
         "cosine",
@@ -112,17 +207,7 @@ fn the_page_holds_every_section_and_its_size_is_told() {
     }
     assert!(summary.verdict.starts_with("In all five variants whether the answers depend"), "{}", summary.verdict);
     assert!(summary.verdict.contains("In all five variants the model needs its block."), "{}", summary.verdict);
-    for words in [
-        "r = −0.94",
-        "exact p = 0.10",
-        "n = 40",
-        "−0.996",
-        "±5 points",
-        "The points cluster",
-        "<noscript>",
-        "P-LVR-3",
-        "--benchmark &#39;synthetic search.jsonl&#39;",
-    ] {
+    for words in ["−0.94", "−0.996", "±5 points", "<noscript>", "P-LVR-3", "--benchmark &#39;synthetic search.jsonl&#39;"] {
         assert!(page.contains(words), "{words}");
     }
     assert!(summary.left_out.iter().any(|l| l.contains("16 of 40")), "{:?}", summary.left_out);
@@ -205,7 +290,8 @@ fn damage_is_told_as_damage_and_limits_stand_by_the_headline() {
     assert!(said.starts_with(sentence.as_str()), "a run alone is headed by its own sentence: {said}");
     assert!(said.contains(limit) && said.contains("`zero` breaks the form of 50 % of answers."), "{said}");
     let page = std::fs::read_to_string(root.join("report.html")).unwrap();
-    assert!(page.contains("What limits these words.") && page.contains("breaks the form</span>") && page.contains("read leniently"));
+    assert!(page.contains(">What limits these words</h2>") && page.contains("breaks the form</span>") && page.contains("read leniently"));
+    assert!(first_screen(&page).contains("K = 8 lies outside the lengths of training."), "said in short on the first screen");
     assert!(page.contains("lengths of training unknown") || page.contains("outside the lengths of training"));
 }
 

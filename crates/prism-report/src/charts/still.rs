@@ -4,6 +4,9 @@
 //! Small multiples: a panel for each variant, the same rows and one axis for all, so that no colour is needed to tell variants
 //! apart. What decides (content, presence) is set in the accent; what explains is grey. On a narrow screen the variants stand
 //! one below the other, with the rows of content alone.
+//!
+//! Above each panel stand its variant, the variant's word and its clean accuracy, so that the picture says by itself which
+//! variants the sentence over it speaks of, and what every change is measured against.
 
 use std::fmt::Write;
 
@@ -11,15 +14,21 @@ use maud::{Markup, PreEscaped};
 use prism_run::{Class, Intervention};
 
 use crate::document::form::exact;
-use crate::document::{CellName, Estimate, Table};
+use crate::document::{CellName, Estimate, Table, Tone};
 use crate::html::escape;
 use crate::interventions::{CLASSES, place, rank};
 use crate::number::points;
 
 /// Interventions of a class that explains, before they are folded to the one with the largest change.
 const MOST_OF_CLASS: usize = 3;
-/// Variants of which a narrow screen shows every row.
+/// Variants of which a narrow screen shows more than one row.
 const MOST_NARROW: usize = 5;
+/// Units that the rows of a narrow screen may take in all.
+const NARROW_HEIGHT: f64 = 400.0;
+/// Panels of one row of a wide picture.
+const MOST_ACROSS: usize = 8;
+/// Units that the rows of a wide picture share: few rows stand further apart.
+const ROWS_HEIGHT: f64 = 390.0;
 
 /// One change of accuracy.
 #[derive(Debug, Clone)]
@@ -45,8 +54,21 @@ pub struct Panel {
     pub title: String,
     /// What stands below that, e.g. the clean accuracy.
     pub note: String,
-    /// What stands in its place, where nothing is drawn.
+    /// Why nothing is drawn in it, where nothing is; where a word stands above the panel, the word says so.
     pub silent: Option<String>,
+}
+
+/// What a panel says of its variant, beside the name.
+#[derive(Debug, Clone, Default)]
+pub struct Head {
+    /// The variant's word, or nothing.
+    pub word: String,
+    /// How the word is set apart.
+    pub tone: Tone,
+    /// The clean accuracy, as its table writes it.
+    pub accuracy: String,
+    /// The cell of the clean accuracy.
+    pub cell: Option<CellName>,
 }
 
 /// What is drawn.
@@ -54,6 +76,8 @@ pub struct Panel {
 pub struct Forest {
     /// The variants.
     pub panels: Vec<Panel>,
+    /// What is said above each panel; where this is empty, its note stands there.
+    pub heads: Vec<Head>,
     /// Their changes.
     pub marks: Vec<Mark>,
     /// Half the width of the band, in points.
@@ -78,7 +102,7 @@ impl Forest {
             Some(Mark { panel, intervention, value: scaled(e.value), bounds, cell: e.name })
         };
         let marks = table.estimates(column, Some(interval)).filter_map(mark).collect();
-        Self { panels, marks, margin: margin.map(|m| exact(m * 100.0)) }
+        Self { panels, heads: Vec::new(), marks, margin: margin.map(|m| exact(m * 100.0)) }
     }
 
     /// Whether there is nothing to draw.
@@ -118,61 +142,106 @@ impl Forest {
 
     /// The picture for a wide screen, so many units wide.
     pub fn wide(&self, width: f64) -> Markup {
-        const LABELS: f64 = 158.0;
-        const GAP: f64 = 16.0;
-        const HEAD: f64 = 40.0;
-        let lines = self.lines();
-        let row = if lines.len() > 14 { 17.0 } else { 20.0 };
-        let count = self.panels.len().max(1) as f64;
-        let panel = ((width - LABELS - GAP * (count - 1.0)) / count).max(40.0);
+        let all: Vec<usize> = (0..self.panels.len()).collect();
+        let mut lines = self.lines();
+        if all.len() > MOST_ACROSS {
+            // Two rows of panels have no room for what explains.
+            lines.retain(|line| decides(line.intervention.class()));
+        }
         let axis = self.axis(&lines);
         let mut out = String::new();
-        let mut y = HEAD;
+        let mut top = 0.0;
+        for (place, across) in all.chunks(MOST_ACROSS).enumerate() {
+            top = self.across(&mut out, across, &lines, axis, (width, top), place == 0) + 14.0;
+        }
+        picture(width, (top - 14.0).max(1.0), "forest wide", &self.said(), &out)
+    }
+
+    /// Panels side by side with the names of their rows; returns where they end. `first`: with the title of the axis.
+    fn across(
+        &self,
+        out: &mut String,
+        panels: &[usize],
+        lines: &[Line],
+        axis: (f64, f64, f64),
+        (width, top): (f64, f64),
+        first: bool,
+    ) -> f64 {
+        const LABELS: f64 = 168.0;
+        const GAP: f64 = 16.0;
+        let head = if self.heads.is_empty() { 40.0 } else { 60.0 };
+        let classes = CLASSES.iter().filter(|class| lines.iter().any(|line| line.intervention.class() == **class)).count() as f64;
+        let row = ((ROWS_HEIGHT - 22.0 * classes) / lines.len().max(1) as f64).clamp(17.0, 28.0);
+        let panel = ((width - LABELS - GAP * (panels.len().max(1) as f64 - 1.0)) / panels.len().max(1) as f64).max(40.0);
+        if !self.heads.is_empty() {
+            text(out, (0.0, top + 47.0), "note", "start", "clean accuracy, %");
+        }
+        let mut y = top + head;
         let mut last: Option<Class> = None;
         let mut rows: Vec<(Line, f64)> = Vec::new();
-        for line in &lines {
+        for line in lines {
             let class = line.intervention.class();
             if last.replace(class) != Some(class) {
                 y += 6.0;
-                text(&mut out, (0.0, y + 9.0), "class", "start", class.name());
+                text(out, (0.0, y + 9.0), "class", "start", class.name());
                 y += 16.0;
             }
-            let of = if line.of > 1 { format!("{}, of {}", line.intervention, line.of) } else { line.intervention.to_string() };
-            text(&mut out, (10.0, y + row / 2.0 + 4.0), if decides(class) { "row" } else { "row explains" }, "start", &of);
+            let of = if line.of > 1 { format!("{} ({})", line.intervention, line.of) } else { line.intervention.to_string() };
+            text(out, (10.0, y + row / 2.0 + 4.0), if decides(class) { "row" } else { "row explains" }, "start", &of);
             rows.push((*line, y + row / 2.0));
             y += row;
         }
         let bottom = y + 4.0;
-        for (index, of) in self.panels.iter().enumerate() {
-            let x = LABELS + (panel + GAP) * index as f64;
-            text(&mut out, (x + panel / 2.0, 13.0), "title", "middle", &of.title);
-            text(&mut out, (x + panel / 2.0, 28.0), "note", "middle", &of.note);
-            self.panel(&mut out, index, (x, HEAD, panel, bottom - HEAD), axis, &rows);
+        for (place, index) in panels.iter().enumerate() {
+            let x = LABELS + (panel + GAP) * place as f64;
+            self.head(out, *index, x + panel / 2.0, top);
+            self.panel(out, *index, (x, top + head, panel, bottom - top - head), axis, &rows);
         }
-        text(&mut out, (0.0, bottom + 15.0), "note", "start", "change in accuracy, points");
-        picture(width, bottom + 22.0, "forest wide", &self.said(), &out)
+        if first {
+            text(out, (0.0, bottom + 15.0), "note", "start", "accuracy change, points");
+        }
+        bottom + 22.0
     }
 
-    /// The picture for a narrow screen: variants one below the other, the rows of content alone.
+    /// Name, word and clean accuracy of a variant, about a middle.
+    fn head(&self, out: &mut String, index: usize, middle: f64, top: f64) {
+        let Some(of) = self.panels.get(index) else { return };
+        text(out, (middle, top + 13.0), "title", "middle", &of.title);
+        match self.heads.get(index) {
+            None => text(out, (middle, top + 28.0), "note", "middle", &of.note),
+            Some(head) => {
+                text(out, (middle, top + 29.0), &format!("word {}", head.tone.class()), "middle", &marked(head));
+                let cell = head.cell.as_ref().map_or_else(String::new, |cell| format!(" data-cell=\"{}\"", escape(&cell.to_string())));
+                let _ = write!(
+                    out,
+                    "<text class=\"accuracy\" x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\"{cell}>{}</text>",
+                    top + 47.0,
+                    escape(&head.accuracy)
+                );
+            }
+        }
+    }
+
+    /// The picture for a narrow screen: variants one below the other, the rows of content alone. Where there is no room for
+    /// all of them, those under which accuracy moves most.
     pub fn narrow(&self, width: f64) -> Markup {
         const LABELS: f64 = 150.0;
-        const ROW: f64 = 16.0;
-        let lines: Vec<Line> = self.lines().into_iter().filter(|line| line.intervention.class() == Class::Content).collect();
-        let axis = self.axis(&lines);
+        const ROW: f64 = 15.0;
+        const HEAD: f64 = 19.0;
+        let content: Vec<Line> = self.lines().into_iter().filter(|line| line.intervention.class() == Class::Content).collect();
+        let count = self.panels.len().max(1) as f64;
+        let most = if self.panels.len() > MOST_NARROW { 1 } else { ((NARROW_HEIGHT / count - HEAD - 4.0) / ROW).clamp(1.0, 4.0) as usize };
+        let shared = self.largest(&content, most, None);
         let mut out = String::new();
         let mut y = 0.0;
+        let axis = self.axis(&content);
         for (index, of) in self.panels.iter().enumerate() {
-            let mut own: Vec<Line> = lines.clone();
-            if self.panels.len() > MOST_NARROW {
-                // Of many variants the exchange that moves accuracy most.
-                let is = |m: &&Mark, line: &Line| m.panel == index && m.intervention == line.intervention;
-                let most = |line: &Line| self.marks.iter().filter(|m| is(m, line)).map(|m| m.value.abs()).fold(-1.0, f64::max);
-                own = lines.iter().copied().max_by(|a, b| most(a).total_cmp(&most(b))).into_iter().collect();
-            }
+            let own = if self.panels.len() > MOST_NARROW { self.largest(&content, 1, Some(index)) } else { shared.clone() };
             text(&mut out, (0.0, y + 13.0), "title", "start", &of.title);
-            text(&mut out, (width, y + 13.0), "note", "end", &of.note);
-            y += 18.0;
-            let top = y;
+            let note =
+                self.heads.get(index).map_or_else(|| of.note.clone(), |head| format!("{} · clean {} %", marked(head), head.accuracy));
+            text(&mut out, (width, y + 13.0), "note", "end", note.trim_start_matches(" · "));
+            let top = y + HEAD;
             let rows: Vec<(Line, f64)> = own.iter().enumerate().map(|(i, line)| (*line, top + ROW * (i as f64 + 0.5))).collect();
             for (line, at) in &rows {
                 text(&mut out, (4.0, at + 4.0), "row", "start", &line.intervention.to_string());
@@ -188,7 +257,19 @@ impl Forest {
             );
             y = top + height + 4.0;
         }
+        text(&mut out, (0.0, y + 10.0), "note", "start", "accuracy change, points");
         picture(width, y + 16.0, "forest narrow", &self.said(), &out)
+    }
+
+    /// Of these rows so many, in their order: those with the largest change, of one panel or of any.
+    fn largest(&self, lines: &[Line], most: usize, of: Option<usize>) -> Vec<Line> {
+        let is = |m: &&Mark, line: &Line| m.intervention == line.intervention && of.is_none_or(|panel| m.panel == panel);
+        let moves = |line: &Line| self.marks.iter().filter(|m| is(m, line)).map(|m| m.value.abs()).fold(-1.0, f64::max);
+        let mut places: Vec<usize> = (0..lines.len()).collect();
+        places.sort_by(|a, b| moves(&lines[*b]).total_cmp(&moves(&lines[*a])));
+        places.truncate(most);
+        places.sort_unstable();
+        places.into_iter().map(|place| lines[place]).collect()
     }
 
     /// Band, axis and marks of one panel in a box of left, top, width and height.
@@ -201,6 +282,13 @@ impl Forest {
         rows: &[(Line, f64)],
     ) {
         let x = |value: f64| left + width * (value.clamp(low, high) - low) / (high - low);
+        let silent = self.panels.get(index).and_then(|panel| panel.silent.as_deref());
+        if let Some(why) = silent.filter(|_| self.heads.is_empty()) {
+            text(out, (left + width / 2.0, top + height / 2.0), "note", "middle", why);
+        }
+        if silent.is_some() {
+            return;
+        }
         if let Some(margin) = self.margin {
             rectangle(out, "band", (x(-margin), top, x(margin) - x(-margin), height));
         }
@@ -212,10 +300,6 @@ impl Forest {
                 text(out, (x(tick), top + height + 14.0), "tick", "middle", points(Some(tick / 100.0)).trim_end_matches(".0"));
                 tick += step;
             }
-        }
-        if let Some(why) = self.panels.get(index).and_then(|panel| panel.silent.as_deref()) {
-            text(out, (left + width / 2.0, top + height / 2.0), "note", "middle", why);
-            return;
         }
         for (line, y) in rows {
             let class = if decides(line.intervention.class()) { "mark decides" } else { "mark" };
@@ -248,6 +332,11 @@ impl Forest {
         let decisive = self.marks.iter().filter(|m| decides(m.intervention.class()));
         format!("Change in accuracy by class, in points. {}", decisive.map(one).collect::<Vec<_>>().join("; "))
     }
+}
+
+/// A variant's word; a fault has a mark before it, so that it is seen without colour.
+fn marked(head: &Head) -> String {
+    if head.tone == Tone::Silent { format!("! {}", head.word) } else { head.word.clone() }
 }
 
 /// Whether a class answers one of the two questions.
@@ -310,7 +399,7 @@ mod tests {
         assert_eq!(lines, [("swap".into(), 1), ("swap-kv:other-answer".into(), 1), ("remove".into(), 1), ("noise:1".into(), 4)]);
         let wide = forest.wide(860.0).into_string();
         assert_eq!((wide.matches("<circle").count(), wide.matches("class=\"band\"").count()), (8, 2));
-        assert!(wide.contains("noise:1, of 4") && wide.contains("data-cell=\"corruption.delta[lvr/remove]\""));
+        assert!(wide.contains("noise:1 (4)") && wide.contains("data-cell=\"corruption.delta[lvr/remove]\""));
         let narrow = forest.narrow(358.0).into_string();
         assert_eq!((narrow.matches("<circle").count(), narrow.contains("remove")), (4, true));
     }
@@ -321,12 +410,34 @@ mod tests {
         let lines = forest.lines();
         let (low, high, _) = forest.axis(&lines);
         assert_eq!((low, high), (-10.0, 10.0));
-        let wide = forest.wide(158.0 + 200.0).into_string();
+        let wide = forest.wide(168.0 + 200.0).into_string();
         let at = |piece: &str| -> f64 {
             wide.split(piece).nth(1).unwrap().split("cx=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap()
         };
-        assert_eq!(at("corruption.delta[lvr/swap]"), 158.0 + 100.0, "a change of zero lies in the middle");
-        assert_eq!(at("corruption.delta[lvr/remove]"), 158.0 + 80.0, "two points to the left of it");
+        assert_eq!(at("corruption.delta[lvr/swap]"), 168.0 + 100.0, "a change of zero lies in the middle");
+        assert_eq!(at("corruption.delta[lvr/remove]"), 168.0 + 80.0, "two points to the left of it");
+    }
+
+    #[test]
+    fn a_panel_says_its_word_and_what_its_changes_are_measured_against() {
+        let mut forest = forest(&["lvr", "n-lvr"], &["swap", "remove"]);
+        let cell = CellName { table: "table-1".into(), column: "accuracy".into(), row: "lvr".into() };
+        let head = |word: &str, tone: Tone| Head { word: word.into(), tone, accuracy: "72.5".into(), cell: Some(cell.clone()) };
+        forest.heads = vec![head("bypassed", Tone::Bypassed), head("no latents ran", Tone::Silent)];
+        let wide = forest.wide(860.0).into_string();
+        assert!(wide.contains(">bypassed</text>") && wide.contains(">! no latents ran</text>") && wide.contains("clean accuracy, %"));
+        assert_eq!(wide.matches("data-cell=\"table-1.accuracy[lvr]\"").count(), 2);
+        assert!(forest.narrow(358.0).into_string().contains("bypassed · clean 72.5 %"));
+        forest.panels[1].silent = Some("no latents ran".into());
+        assert_eq!(forest.wide(860.0).into_string().matches("class=\"band\"").count(), 1, "nothing is drawn where nothing ran");
+    }
+
+    #[test]
+    fn more_variants_than_fit_side_by_side_stand_in_two_rows_with_what_decides() {
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
+        let wide = forest(&names, &ALL).wide(860.0).into_string();
+        assert_eq!((wide.matches("class=\"band\"").count(), wide.contains(">noise:1 (4)</text>")), (9, false));
+        assert_eq!(wide.matches(">remove</text>").count(), 2, "each row of panels names its rows");
     }
 
     #[test]

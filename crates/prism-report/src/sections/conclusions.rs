@@ -1,77 +1,129 @@
-//! The verdict of each run as its audit found it: both answers, the sentence, and the clauses of
-//! the rule that made them.
+//! How big? The verdict of each run as its audit found it: both answers, the largest change behind each, the sentence, and
+//! the clauses of the rule that made them.
 
-use std::fmt::Write;
-
-use prism_audit::findings::ConclusionFinding;
+use prism_audit::findings::{ConclusionFinding, VerdictFinding};
 use prism_audit::verdict::RULE;
-use prism_run::Intervention;
+use prism_run::{Class, Intervention};
 
-use super::table::{NUMBER, TEXT, Table};
-use super::{Builder, swatch};
-use crate::html::{escape, typeset};
-use crate::number::{interval, p_value, percent, points};
+use super::{Builder, row};
+use crate::change::Change;
+use crate::document::{Block, Cell, Column, Form, Prose, Row, Section, Table, Tone};
 use crate::study::{Audit, Part, Study};
-use crate::{chips, verdict};
+use crate::verdict;
 
-/// Runs that stand open on the first screen; the rest is folded.
-const OPEN: usize = 12;
+/// The heading.
+const HEADING: &str = "The verdict, and the rule that made it";
+/// Why a run has no line of figures.
+const SILENT: &str = "no latents ran";
 
 /// The section.
-pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> String {
-    const HEADING: &str = "The verdict, and the rule that made it";
+pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> Option<Section> {
     if part.audits.iter().all(|a| a.conclusion().is_none()) {
         return builder.absent(HEADING, verdict::why_silent(part));
     }
-    let mut t = Table::new(&[
-        (TEXT, "word"),
-        (TEXT, "what the block says is"),
-        ("prose", "because"),
-        (TEXT, "resting on"),
-        (TEXT, "the block is"),
-        ("prose", "because"),
-        (TEXT, "resting on"),
-        (NUMBER, "n"),
-        (NUMBER, "opened, %"),
-        (NUMBER, "changed answers, at most, %"),
-        (NUMBER, "needed n"),
-        ("prose", "limits"),
-        ("prose", "with these"),
-    ]);
-    let dash = || "\u{2013}".to_string();
+    let mut table = Table::new("conclusions", columns());
     for audit in &part.audits {
-        let Some(c) = audit.conclusion() else { continue };
-        let cells = [
-            chips::word_of(c),
-            c.content.to_string(),
-            typeset(&c.rule),
-            listed(&c.resting_on),
-            chips::need(c.presence),
-            typeset(&c.presence_rule),
-            listed(&c.presence_on),
-            c.examples.to_string(),
-            percent(c.opened),
-            percent(c.changed_bound),
-            c.needed.map_or_else(dash, |n| n.to_string()),
-            verdict::limit(c).map_or_else(dash, |limit| typeset(&limit)),
-            if c.reason.is_empty() { dash() } else { figures(&c.reason) },
-        ];
-        t.row(study, part, audit, None, &cells, None);
+        table.push(of_run(study, part, audit));
     }
-    let mut out = rule_html(RULE);
-    out.push_str(&builder.table(
-        "conclusions",
-        "What each run allows to be said of its latents, judged from that run alone. Opened: examples whose block opened in the clean run, the ones every number reads. Changed answers, at most: the largest share the decisive interventions leave possible (one-sided 95 % bound). Needed n: questions that would decide the first question.",
-        &t.finish(),
-    ));
-    out.push_str(&broken(study, part));
-    builder.section("conclusions", HEADING, &out)
+    let rule = Block::Fold { summary: "The whole rule".into(), open: false, blocks: vec![Block::Prose(Prose::default().typeset(RULE))] };
+    let section = Section::new("conclusions", HEADING).with(table.captioned(CAPTION)).with(rule).maybe(figures(study, part));
+    Some(match broken(study, part) {
+        Some(table) => section.with(Block::Heading("Where the form breaks")).with(table),
+        None => section,
+    })
 }
 
-/// The figures behind a verdict, folded: one intervention a line.
-fn figures(reason: &[String]) -> String {
-    let lines: String = reason.iter().map(|clause| format!("<li>{}</li>", typeset(clause))).collect();
-    format!("<details><summary>figures</summary><ul>{lines}</ul></details>")
+/// What the table's columns are.
+const CAPTION: &str = "What each run allows to be said of its latents, judged from that run alone. Exchange: the change of accuracy, in points, \
+    under the exchange of content that moves it most; without the block: under the intervention that leaves less than the block and moves it \
+    most. The rest is behind the words: n counts the questions whose block opened; changed at most, the largest share of answers that the \
+    decisive interventions may change (one-sided 95 % bound).";
+
+fn columns() -> Vec<Column> {
+    let exchange = Column::points("exchange", "exchange").because("no exchange of content was run");
+    let exchange_interval = exchange.interval("exchange_interval", "95 %").because("no exchange of content was run");
+    let without = Column::points("without", "without the block").because("nothing that leaves less than the block was run");
+    let without_interval = without.interval("without_interval", "95 %").because("nothing that leaves less than the block was run");
+    let under = |name: &'static str, reason: &'static str| Column::new(name, "under", Form::Intervention).priority(2).because(reason);
+    vec![
+        Column::run(),
+        Column::words("word", "the latents are"),
+        exchange,
+        exchange_interval,
+        under("exchange_under", "no exchange of content was run"),
+        Column::words("block", "the block is"),
+        without,
+        without_interval,
+        under("without_under", "nothing that leaves less than the block was run"),
+        Column::count("n", "n").priority(2),
+        Column::percent("changed_bound", "changed at most, %").priority(2).because("no answer could be compared"),
+        Column::text("sentence", "in a sentence").priority(3),
+        Column::percent("opened", "opened, %").priority(3),
+        Column::count("needed", "needed n").priority(3).because("the first question is decided, or more questions would not decide it"),
+        Column::text("limit", "limits").priority(3).because("nothing limits the word"),
+        Column::words("content", "what the block says is").priority(3),
+        Column::text("rule", "because").priority(3),
+        Column::words("resting_on", "resting on").priority(3).because("no intervention alone"),
+        Column::text("presence_rule", "the block, because").priority(3),
+        Column::words("presence_on", "resting on").priority(3).because("no intervention alone"),
+    ]
+}
+
+fn of_run(study: &Study, part: &Part, audit: &Audit) -> Row {
+    let row = row(study, part, audit);
+    let Some(c) = audit.conclusion() else { return row.because(Some("no intervention was run")) };
+    let exchange = largest(audit, Class::Content);
+    let without = largest(audit, Class::Presence);
+    let interval = |found: &Option<(Intervention, Change)>| {
+        Cell::interval(found.as_ref().and_then(|(_, c)| c.low), found.as_ref().and_then(|(_, c)| c.high))
+    };
+    let under = |found: &Option<(Intervention, Change)>| match found {
+        Some((intervention, _)) => Cell::intervention(*intervention),
+        None => Cell::absent(""),
+    };
+    let listed = |interventions: &[Intervention]| Cell::maybe_text((!interventions.is_empty()).then(|| listed(interventions)));
+    let said = |text: &str| Cell::text(Prose::default().typeset(text).as_text());
+    let row = if audit.is_silent() { row.because(Some(SILENT)) } else { row };
+    row.cells([
+        Cell::words(c.marked_word(), c.word.into()).note(verdict::limit(c)),
+        Cell::number(exchange.as_ref().map(|(_, c)| c.delta)).strong(),
+        interval(&exchange),
+        under(&exchange),
+        Cell::word(c.presence),
+        Cell::number(without.as_ref().map(|(_, c)| c.delta)).strong(),
+        interval(&without),
+        under(&without),
+        Cell::count(c.examples),
+        Cell::number(c.changed_bound),
+        said(&c.sentence),
+        Cell::number(c.opened),
+        Cell::count(c.needed),
+        Cell::maybe_text(verdict::limit(c).map(|limit| Prose::default().typeset(&limit).as_text())),
+        Cell::words(c.content.to_string(), Tone::Plain),
+        said(&c.rule),
+        listed(&c.resting_on),
+        said(&c.presence_rule),
+        listed(&c.presence_on),
+    ])
+}
+
+/// Of a class the intervention on the whole block that moves accuracy most.
+fn largest(audit: &Audit, class: Class) -> Option<(Intervention, Change)> {
+    let of_class = |v: &&VerdictFinding| v.class == class && v.intervention.is_whole();
+    let all = audit.findings.verdict.iter().filter(of_class);
+    let all = all.filter_map(|v| Some((v.intervention, audit.change(v.intervention)?)));
+    all.max_by(|a, b| a.1.delta.abs().total_cmp(&b.1.delta.abs()))
+}
+
+/// The figures behind each verdict in words, folded: one intervention an entry.
+fn figures(study: &Study, part: &Part) -> Option<Block> {
+    let mut blocks = Vec::new();
+    for audit in &part.audits {
+        let Some(ConclusionFinding { reason, .. }) = audit.conclusion().filter(|c| !c.reason.is_empty()) else { continue };
+        blocks.push(Block::Prose(Prose::default().strong(part.run_name(study, audit))));
+        blocks.push(Block::List(reason.iter().map(|clause| Prose::default().typeset(clause)).collect()));
+    }
+    (!blocks.is_empty()).then(|| Block::Fold { summary: "The figures behind each word, in words".into(), open: false, blocks })
 }
 
 /// Interventions with commas.
@@ -79,80 +131,46 @@ pub fn listed(interventions: &[Intervention]) -> String {
     interventions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// A rule with its code words set as such.
-pub fn rule_html(rule: &str) -> String {
-    let mut out = String::from("<details class=\"rule\"><summary>The whole rule</summary><p>");
-    for (i, piece) in escape(rule).split('`').enumerate() {
-        if i % 2 == 1 {
-            let _ = write!(out, "<i>{piece}</i>");
-        } else {
-            out.push_str(piece);
-        }
-    }
-    out.push_str("</p></details>");
-    out
-}
-
-/// Of every run its two words and its sentence.
-pub fn brief(study: &Study, part: &Part) -> String {
-    let line = |audit: &Audit| {
-        let style = study.style(audit);
-        let said = audit.conclusion().map_or_else(|| "<span class=\"word silent\">not tested</span>".to_string(), of_run);
-        format!(
-            "<li><span class=\"who\" data-variant=\"{}\">{}<b>{}</b></span> {said}</li>",
-            escape(&style.id),
-            swatch(style),
-            escape(&part.run_name(study, audit))
-        )
-    };
-    let lines: Vec<String> = part.audits.iter().map(line).collect();
-    let (open, folded) = lines.split_at(lines.len().min(OPEN));
-    let mut out = format!("<ul class=\"standings\">{}</ul>", open.concat());
-    if !folded.is_empty() {
-        let _ =
-            write!(out, "<details><summary>{} more runs</summary><ul class=\"standings\">{}</ul></details>", folded.len(), folded.concat());
-    }
-    out
-}
-
-fn of_run(c: &ConclusionFinding) -> String {
-    format!("{}: <span class=\"why\">{}</span>", chips::answers(c), typeset(&c.sentence))
-}
+/// What the table of broken forms says.
+const BROKEN: &str = "Change in points with its 95 % interval, which no adjustment widens: one that leaves out 0 may not survive {Holm|McNemar, \
+    Holm}\u{2019}s. All answers: unparsed ones are wrong. Parsed both ways: a subset that the damage itself picks, and the smaller it is, the \
+    less can be shown. Read leniently: where `<answer>` is lost, a single option letter right before `</answer>` counts; no verdict rests on it.";
 
 /// For interventions that break the form: what is known of the choice, from the answers parsed both ways and from a
 /// lenient reading of all. An effect that is not shown is not shown to be absent.
-fn broken(study: &Study, part: &Part) -> String {
-    let cell = |label: &str, delta, low, high, n: usize, p: String| {
-        format!(
-            "<td data-label=\"{label}\">{} <small>{}</small> <small>n = {n}{p}</small></td>",
-            points(delta),
-            interval(low, high, points)
-        )
+fn broken(study: &Study, part: &Part) -> Option<Table> {
+    let group = |columns: [Column; 4], name: &'static str| columns.map(|column| column.group(name));
+    let changes = |delta: &'static str, interval: &'static str| {
+        let delta = Column::points(delta, "change").because("no answer was parsed both ways");
+        let interval = delta.interval(interval, "95 %").because("no answer was parsed both ways");
+        (delta, interval)
     };
-    let mut rows = String::new();
+    let (all, all_interval) = changes("delta", "delta_interval");
+    let (choice, choice_interval) = changes("choice_delta", "choice_interval");
+    let (lenient, lenient_interval) = changes("lenient_delta", "lenient_interval");
+    let n = |name: &'static str| Column::count(name, "n").priority(2);
+    let p = |name: &'static str, heading: &'static str| Column::p(name, heading).priority(2).because("not tested");
+    let mut columns = vec![Column::run(), Column::intervention()];
+    columns.extend(group([all, all_interval, n("n"), p("holm_p", "Holm *p*")], "all answers"));
+    columns.extend(group([choice, choice_interval, n("choice_n"), p("choice_holm_p", "Holm *p*")], "parsed both ways"));
+    columns.extend(group([lenient, lenient_interval, n("lenient_n"), p("lenient_p", "*p*")], "read leniently"));
+    let mut table = Table::new("broken-form", columns);
     for (audit, v) in verdict::broken(part) {
-        let _ = write!(
-            rows,
-            "<tr data-variant=\"{}\"><th scope=\"row\">{}, {}</th>{}{}{}</tr>",
-            escape(&study.style(audit).id),
-            escape(&part.run_name(study, audit)),
-            v.intervention,
-            cell("all answers", v.delta, v.delta_low, v.delta_high, v.examples, format!(", Holm p {}", p_value(v.holm_p))),
-            cell(
-                "parsed both ways",
-                v.choice_delta,
-                v.choice_low,
-                v.choice_high,
-                v.choice_examples,
-                format!(", Holm p {}", p_value(v.choice_holm_p))
-            ),
-            cell("read leniently", v.lenient_delta, v.lenient_low, v.lenient_high, v.examples, format!(", p {}", p_value(v.lenient_p))),
-        );
+        table.push(row(study, part, audit).under(v.intervention).cells([
+            Cell::intervention(v.intervention),
+            Cell::number(v.delta),
+            Cell::interval(v.delta_low, v.delta_high),
+            Cell::count(v.examples),
+            Cell::number(v.holm_p),
+            Cell::number(v.choice_delta),
+            Cell::interval(v.choice_low, v.choice_high),
+            Cell::count(v.choice_examples),
+            Cell::number(v.choice_holm_p),
+            Cell::number(v.lenient_delta),
+            Cell::interval(v.lenient_low, v.lenient_high),
+            Cell::count(v.examples),
+            Cell::number(v.lenient_p),
+        ]));
     }
-    if rows.is_empty() {
-        return String::new();
-    }
-    format!(
-        "<h3>Where the form breaks</h3><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Three readings\"><table class=\"few\"><thead><tr><td></td><th scope=\"col\">all answers</th><th scope=\"col\">parsed both ways</th><th scope=\"col\">read leniently</th></tr></thead><tbody>{rows}</tbody></table></div><p class=\"why\">Change in points with its 95 % interval, which no adjustment widens: one that leaves out 0 may not survive Holm\u{2019}s. All answers: unparsed ones are wrong. Parsed both ways: a subset that the damage itself picks, and the smaller it is, the less can be shown. Read leniently: where <code>&lt;answer&gt;</code> is lost, a single option letter right before <code>&lt;/answer&gt;</code> counts; no verdict rests on it.</p>"
-    )
+    (!table.is_empty()).then(|| table.captioned(BROKEN))
 }

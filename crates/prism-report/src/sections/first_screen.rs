@@ -1,76 +1,230 @@
-//! The first screen: the verdict in words, the figures behind it, and what must
-//! be known before anything else is read.
+//! The first screen: the sentence, the picture of every change by class, the accuracy over K with what it is compared with,
+//! and what limits the answer. Everything else is below.
+//!
+//! Its pictures are drawn here and not by a script, so that they stand with the first paint. They draw cells: changes those of
+//! [`super::corruption`], accuracies those of [`super::table1`] and [`super::budgets`], the margin that of [`super::trust`].
 
-use std::fmt::Write;
+use maud::{Markup, html};
+use prism_run::{Steps, Verdict};
 
-use maud::html;
-use prism_audit::findings::VerdictFinding;
-use prism_run::Class;
+use super::{corruption, limits, trust};
+use crate::charts::over_k::{Level, Line, OverK, Point, Trained};
+use crate::charts::still::{Forest, Head};
+use crate::document::form::exact;
+use crate::document::{self, CellName, Estimate, Prose, RowKind, Section, Table, Tone};
+use crate::html::clipped;
+use crate::study::{Audit, Part, Study};
+use crate::verdict;
 
-use super::{callout, n_equals};
-use crate::document::{self, Prose};
-use crate::html::{clipped, escape, typeset};
-use crate::number::{correlation, interval, p_value, percent, points, spread};
-use crate::study::{Part, Study};
-use crate::{chips, verdict};
-
-/// Longest text about what could not be run, in characters.
+/// Units of the pictures at 1280 pixels: both with what is between them are as wide as the page's column.
+const WIDE: f64 = 800.0;
+const OVER_K: (f64, f64) = (276.0, 360.0);
+/// At 390 pixels.
+const NARROW: f64 = 358.0;
+/// Limits said on the first screen; the others are in their section.
+const MOST_LIMITS: usize = 3;
+/// Longest limit said there, in characters.
+const LONGEST_LIMIT: usize = 220;
+/// Longest text about what could not be run where nothing ran, in characters.
 const LONGEST_FAILED: usize = 4000;
 
-/// Warnings that stand open; the rest is folded.
-const OPEN_WARNINGS: usize = 6;
-
-/// What could not be run, verdict, alarms, the four answers and key figures.
-pub fn section(study: &Study, part: &Part, brief: &str) -> String {
-    let failed = failed(study, part);
-    if nothing_ran(part) {
-        // Nothing ran, so there is no verdict and no figure: only what to do.
-        let said: Vec<String> = failed.iter().map(|(said, whose)| whose_failed(part, said, whose)).collect();
-        return format!("<p class=\"verdict\">{}</p>{brief}", said.join(" "));
-    }
-    let mut out = String::new();
-    for (said, whose) in &failed {
-        out.push_str(&callout("alarm", &format!("<b>Not every example was run.</b> {}", whose_failed(part, said, whose))));
-    }
-    let _ = write!(out, "<p class=\"verdict\">{}</p>", typeset(&verdict::sentence(study, part)));
-    out.push_str(&forest(study, part));
-    if let [only] = part.audits.as_slice()
-        && let Some(c) = only.conclusion()
-    {
-        let _ = write!(out, "<p class=\"verdict-more\">{}</p>", chips::answers(c));
-    }
-    let limits = verdict::limits(study, part);
-    if !limits.is_empty() {
-        out.push_str(&callout("warn", &format!("<b>What limits these words.</b> {}", typeset(&limits))));
-    }
-    for text in [verdict::damage(study, part), verdict::caution(part)].iter().filter(|text| !text.is_empty()) {
-        let _ = write!(out, "<p class=\"verdict-more\">{}</p>", typeset(text));
-    }
-    out.push_str(&alarms(study, part));
-    out.push_str(brief);
-    out.push_str(&key_figures(study, part));
-    out
+/// What the first screen takes numbers from, beside the changes.
+#[derive(Debug, Clone, Copy)]
+pub struct Sources<'a> {
+    /// Accuracies, of the base model and of guessing too.
+    pub table1: &'a Section,
+    /// Accuracies over K, where there is a sweep.
+    pub budgets: Option<&'a Section>,
+    /// The margin.
+    pub trust: &'a Table,
 }
 
-/// Units of the picture at 1280 pixels, and at 390.
-const WIDE: f64 = 1104.0;
-const NARROW: f64 = 358.0;
+/// The table of that name.
+fn named<'a>(section: &'a Section, name: &str) -> Option<&'a Table> {
+    section.tables().into_iter().find(|table| table.name == name)
+}
 
-/// The changes by class, all variants, before anything else is read.
-fn forest(study: &Study, part: &Part) -> String {
-    let forest = super::corruption::forest(study, part);
-    if forest.is_empty() {
-        return String::new();
+/// The first screen of a benchmark. `only`: the page has no other, and the sentence is its heading.
+pub fn html(study: &Study, part: &Part, sources: Sources<'_>, prefix: &str, only: bool) -> Markup {
+    if nothing_ran(part) {
+        // There is no verdict and no picture: only what to do.
+        return html! {
+            div.first {
+                (headline(&all_failed(study, part), only))
+                p.limits { a href={ "#" (prefix) "outcomes" } { "How they ended, by cause" } }
+            }
+        };
     }
-    let mut caption = Prose::said("Against each variant\u{2019}s clean run, with 95 % intervals");
-    caption = match part.margin() {
-        Some(margin) => caption.and("; grey: within ±").text(crate::number::plain_points(margin)).and(" points, fixed beforehand."),
-        None => caption.and("."),
-    };
+    let accuracies = named(sources.table1, "table-1");
+    let sweep = sources.budgets.and_then(|section| named(section, "budgets"));
+    let forest = forest(study, part, accuracies);
+    let over_k = accuracies.map(|table| over_k(study, part, table, sweep)).filter(|picture| !picture.is_empty());
     html! {
-        figure.first-picture { (forest.wide(WIDE)) (forest.narrow(NARROW)) figcaption { (document::html::prose(&caption, "")) } }
+        div.first.only[only] {
+            (headline(&Prose::default().typeset(&verdict::short(study, part)), only))
+            @if !forest.is_empty() || over_k.is_some() {
+                figure.first-picture {
+                    div.side {
+                        @if !forest.is_empty() { (forest.wide(WIDE)) (forest.narrow(NARROW)) }
+                        @if let Some(over_k) = &over_k { (over_k.picture(OVER_K.0, OVER_K.1)) }
+                    }
+                    @if !forest.is_empty() { figcaption { (document::html::prose(&caption(part, sources.trust), prefix)) } }
+                }
+            }
+            (limits(study, part, prefix))
+            a.onward href="#contents" { "Evidence" }
+        }
     }
-    .into_string()
+}
+
+fn headline(said: &Prose, only: bool) -> Markup {
+    let said = document::html::prose(said, "");
+    html! { @if only { h1.verdict { (said) } } @else { p.verdict { (said) } } }
+}
+
+/// What the picture is against, and what its marks are.
+fn caption(part: &Part, trust: &Table) -> Prose {
+    let against = if part.audits.len() == 1 { "Against the {clean} run" } else { "Against each variant\u{2019}s {clean} run" };
+    let caption = Prose::said(against).and(", 95 % intervals");
+    match trust::first_with(trust, "margin").filter(|_| part.margin().is_some()) {
+        Some(key) => caption.and("; grey: ±").number(trust, "margin", key).and(" points, fixed beforehand."),
+        None => caption.and("."),
+    }
+}
+
+/// What limits the answer, in a line.
+fn limits(study: &Study, part: &Part, prefix: &str) -> Markup {
+    let lines = limits::lines(study, part);
+    let rest = lines.len().saturating_sub(MOST_LIMITS);
+    html! {
+        @if !lines.is_empty() {
+            p.limits {
+                b { "Limits" }
+                @for (alarm, line) in lines.iter().take(MOST_LIMITS) {
+                    " "
+                    @if *alarm { strong.alarm { (shortened(line, prefix)) } } @else { (shortened(line, prefix)) }
+                }
+                @if rest > 0 { " " a href={ "#" (prefix) "trust" } { (rest) " more" } }
+            }
+        }
+    }
+}
+
+/// A line as it is, or as much of it as the first screen has room for.
+fn shortened(line: &Prose, prefix: &str) -> Markup {
+    let text = line.as_text();
+    match text.char_indices().nth(LONGEST_LIMIT) {
+        None => document::html::prose(line, prefix),
+        Some((end, _)) => document::html::prose(&Prose::plain(format!("{}… ", &text[..end])).link("#limits", "all of it"), prefix),
+    }
+}
+
+/// The changes by class, all variants, each under its word and its clean accuracy.
+fn forest(study: &Study, part: &Part, accuracies: Option<&Table>) -> Forest {
+    let mut forest = corruption::forest(study, part);
+    forest.heads = part.variants().into_iter().map(|variant| head(study, part, variant, accuracies)).collect();
+    forest
+}
+
+fn head(study: &Study, part: &Part, variant: usize, accuracies: Option<&Table>) -> Head {
+    let mut words: Vec<(String, Verdict)> = Vec::new();
+    for c in part.of(variant).filter_map(Audit::conclusion) {
+        let word = c.marked_word();
+        if !words.iter().any(|(known, _)| *known == word) {
+            words.push((word, c.word));
+        }
+    }
+    let (word, tone) = match words.as_slice() {
+        [] => (String::new(), Tone::Plain),
+        [(word, of)] => (word.clone(), (*of).into()),
+        _ => ("seeds differ".to_string(), Tone::Undecided),
+    };
+    let row = accuracies.zip(accuracies.and_then(|table| row_of(table, &study.variants[variant].id)));
+    let (accuracy, cell) = match row {
+        Some((table, key)) => (table.written("accuracy", key), Some(cell(table, "accuracy", key))),
+        None => (String::new(), None),
+    };
+    Head { word, tone, accuracy, cell }
+}
+
+/// The key of a variant's row: its run, or the mean of its seeds.
+fn row_of<'a>(table: &'a Table, variant: &str) -> Option<&'a str> {
+    let stands = |kind: RowKind| matches!(kind, RowKind::First | RowKind::Again | RowKind::Mean);
+    table.rows().iter().find(|row| row.variant.as_deref() == Some(variant) && stands(row.kind)).map(|row| row.key.as_str())
+}
+
+fn cell(table: &Table, column: &str, row: &str) -> CellName {
+    CellName { table: table.name.into(), column: column.into(), row: row.into() }
+}
+
+/// Accuracy over K: of the sweep, if there is one, else of every variant at its own K.
+fn over_k(study: &Study, part: &Part, table: &Table, sweep: Option<&Table>) -> OverK {
+    let points = |variant: usize| {
+        let style = &study.variants[variant];
+        let points = match sweep {
+            Some(sweep) => of_sweep(sweep, &style.id),
+            None => of_run(part, variant, table, &style.id).into_iter().collect(),
+        };
+        Line { style: style.clone(), points }
+    };
+    let lines = part.variants().into_iter().map(points).filter(|line| !line.points.is_empty()).collect();
+    let mut trained: Vec<Trained> = Vec::new();
+    for audit in &part.audits {
+        let of = audit.manifest.trained_lengths().and_then(|lengths| lengths.target);
+        let of = of.map_or(Trained::Unknown, |lengths| Trained::Between(lengths.low, lengths.high));
+        if !trained.contains(&of) {
+            trained.push(of);
+        }
+    }
+    OverK { lines, levels: levels(table), trained }
+}
+
+/// The model that all started from, and guessing.
+fn levels(table: &Table) -> Vec<Level> {
+    let level = |name: &'static str, column: &str, key: &str, value: f64| Level {
+        name,
+        value: exact(100.0 * value),
+        written: table.written(column, key),
+        cell: cell(table, column, key),
+    };
+    let base = table.estimates("accuracy", None).find(|e| e.row.kind == RowKind::Base);
+    let guess = table.estimates("type_floor", None).max_by(|a, b| a.value.total_cmp(&b.value));
+    let base = base.map(|e| level("base", "accuracy", &e.row.key, e.value));
+    base.into_iter().chain(guess.map(|e| level("guess", "type_floor", &e.row.key, e.value))).collect()
+}
+
+/// A variant's accuracies of the sweep in the order of K, means where it has several seeds.
+fn of_sweep(sweep: &Table, variant: &str) -> Vec<Point> {
+    let of = |e: &Estimate<'_>| e.row.kind != RowKind::Seed && e.row.variant.as_deref() == Some(variant);
+    let at = |e: Estimate<'_>| {
+        let k = sweep.count(e.row, "k").or_else(|| sweep.count(e.row, "steps_target"))?;
+        Some(point(k, e))
+    };
+    let mut points: Vec<Point> = sweep.estimates("accuracy", Some("accuracy_interval")).filter(of).filter_map(at).collect();
+    points.sort_by(|a, b| a.k.total_cmp(&b.k));
+    points.dedup_by_key(|p| p.k);
+    points
+}
+
+/// A variant's accuracy at the K of its run.
+fn of_run(part: &Part, variant: usize, table: &Table, id: &str) -> Option<Point> {
+    let k = part.of(variant).find_map(steps)?;
+    let key = row_of(table, id)?;
+    Some(point(k, table.estimates("accuracy", Some("accuracy_interval")).find(|e| e.row.key == key)?))
+}
+
+fn point(k: usize, e: Estimate<'_>) -> Point {
+    let bounds = e.low.zip(e.high).map(|(low, high)| (exact(100.0 * low), exact(100.0 * high)));
+    Point { k: k as f64, accuracy: exact(100.0 * e.value), bounds, cell: Some(e.name) }
+}
+
+/// Latent steps of a run's target stage.
+fn steps(audit: &Audit) -> Option<usize> {
+    let by_stage = audit.manifest.steps_by_stage().and_then(|steps| steps.target);
+    by_stage.or_else(|| match audit.manifest.steps() {
+        Some(Steps::Fixed(steps)) => Some(steps),
+        _ => None,
+    })
 }
 
 /// Whether in no run one example could be run.
@@ -92,178 +246,10 @@ pub fn failed(study: &Study, part: &Part) -> Vec<(String, Vec<String>)> {
     found
 }
 
-/// A text about what could not be run as the page sets it, with its runs where not all say it.
-fn whose_failed(part: &Part, said: &str, whose: &[String]) -> String {
-    let names = if whose.len() == part.audits.len() { String::new() } else { format!(" <small>{}</small>", escape(&whose.join(", "))) };
-    format!("{}{names}", typeset(&clipped(said, LONGEST_FAILED)))
-}
-
-/// A loud banner for every run whose block never opened, or that may be guessing.
-fn alarms(study: &Study, part: &Part) -> String {
-    let mut out = guessing(study, part);
-    out.push_str(&unread(study, part));
-    for audit in &part.audits {
-        let Some(clean) = audit.clean() else { continue };
-        if clean.opened == Some(0.0) {
-            out.push_str(&callout(
-                "alarm",
-                &format!(
-                    "<b>No latent ran in {}.</b> The block never opened in any of {} examples, so every intervention on it did nothing; a change of zero says nothing about the latents.",
-                    escape(&part.run_name(study, audit)),
-                    clean.examples
-                ),
-            ));
-        }
-    }
-    out
-}
-
-/// One banner for the runs that may be guessing.
-fn guessing(study: &Study, part: &Part) -> String {
-    let mut names = Vec::new();
-    let mut why = Vec::new();
-    for audit in &part.audits {
-        let Some((low, high, floor)) = audit.guesses() else { continue };
-        let name = part.run_name(study, audit);
-        why.push(format!("{name}: {} to {} %, {} %", percent(Some(low)), percent(Some(high)), percent(Some(floor))));
-        names.push(name);
-    }
-    if names.is_empty() {
-        return String::new();
-    }
-    let (is, its, them) = if names.len() == 1 { ("is", "Its", "its") } else { ("are", "Their", "their") };
-    callout(
-        "alarm",
-        &format!(
-            "<b>{} {is} not shown to be above guessing.</b> {its} clean accuracy reaches down to what the commonest letter of each question type gets, so that no loss is shown does not say that {them} latents do nothing; a gain can still be shown. <small>95 % interval, commonest letters: {}.</small>",
-            escape(&verdict::list(names.iter().map(String::as_str))),
-            escape(&why.join("; "))
-        ),
-    )
-}
-
-/// Clean answers that cannot be parsed, from which share on they are said at the head of the page.
-const UNREAD: f64 = 0.05;
-
-/// One line for the runs whose clean answers often cannot be parsed: they count as wrong, before any damage.
-fn unread(study: &Study, part: &Part) -> String {
-    let of = |audit: &crate::study::Audit| {
-        let clean = audit.clean().filter(|c| c.examples > 0 && c.no_answer as f64 >= UNREAD * c.examples as f64)?;
-        let share = percent(Some(clean.no_answer as f64 / clean.examples as f64));
-        Some(format!("{} {} of {} ({share} %)", part.run_name(study, audit), clean.no_answer, clean.examples))
-    };
-    let found: Vec<String> = part.audits.iter().filter_map(of).collect();
-    if found.is_empty() {
-        return String::new();
-    }
-    let list = verdict::list(found.iter().map(String::as_str));
-    callout(
-        "warn",
-        &format!("<b>Clean answers that cannot be parsed</b> count as wrong, before anything is done to latents: {}.", escape(&list)),
-    )
-}
-
-fn key_figures(study: &Study, part: &Part) -> String {
-    let mut items: Vec<(String, String)> = Vec::new();
-    items.push((n_equals(part).replace("n = ", ""), "questions".into()));
-    let runs = part.audits.len();
-    let variants = part.variants().len();
-    items.push(if runs == variants {
-        (variants.to_string(), if variants == 1 { "variant, one seed".into() } else { "variants, one seed each".into() })
-    } else {
-        (variants.to_string(), format!("variants, {runs} runs"))
-    });
-    if let Some((_, low, high)) = spread(part.audits.iter().map(|a| a.clean().and_then(|c| c.accuracy))) {
-        let range = if percent(Some(low)) == percent(Some(high)) {
-            percent(Some(low))
-        } else {
-            format!("{}–{}", percent(Some(low)), percent(Some(high)))
-        };
-        let floor = part.audits.iter().filter_map(|a| a.summary()?.type_floor).reduce(f64::max);
-        let floor =
-            floor.map_or_else(String::new, |m| format!("; guessing the commonest letter of each question type: {}", percent(Some(m))));
-        items.push((format!("{range} %"), format!("accuracy, clean{floor}")));
-    }
-    if let Some(base) = study.base.as_ref().filter(|base| base.benchmark == part.benchmark && base.accuracy.is_some()) {
-        items.push((
-            format!("{} %", percent(base.accuracy)),
-            "accuracy of the base model they start from, which has no latent block".into(),
-        ));
-    }
-    for (class, asked) in [(Class::Content, "another content"), (Class::Presence, "less than the block")] {
-        let of_class = |v: &&VerdictFinding| v.class == class && v.intervention.is_whole();
-        let all = part.audits.iter().flat_map(|a| a.findings.verdict.iter().filter(of_class).map(move |v| (a, v)));
-        let largest =
-            all.filter_map(|(a, v)| Some((a, v, a.change(v.intervention)?))).max_by(|x, y| x.2.delta.abs().total_cmp(&y.2.delta.abs()));
-        let Some((audit, v, change)) = largest else { continue };
-        let what = format!(
-            "largest change with {asked}, points, 95 % {}: {} under {}",
-            interval(change.low, change.high, points),
-            part.run_name(study, audit),
-            v.intervention
-        );
-        items.push((points(Some(change.delta)), what));
-    }
-    if let Some((_, f)) = &study.comparison
-        && let Some(row) = verdict::headline(&f.comparison).filter(|row| row.r.is_some())
-    {
-        let clusters = if row.cluster_warning.is_some() { "; the points cluster, so it says little" } else { "" };
-        let free = f.comparison.iter().find(|r| r.unit == row.unit && r.x == "cosine_free" && r.y == "accuracy" && r.given.is_none());
-        let free = free.filter(|r| r.r.is_some());
-        let freely = free.map_or_else(String::new, |r| {
-            format!("; free-running: exact p {}, {}", p_equals(r.exact_p), interval(r.fisher_low, r.fisher_high, correlation))
-        });
-        let what = format!(
-            "r of cosine with accuracy over {} {}: teacher-forced, exact p {}, Fisher 95 % {}{clusters}{freely}",
-            row.variants,
-            if row.unit == "run" { "runs" } else { "variants" },
-            p_equals(row.exact_p),
-            interval(row.fisher_low, row.fisher_high, correlation)
-        );
-        let both = free.map_or_else(String::new, |r| format!(", {}", correlation(r.r)));
-        items.push((format!("{}{both}", correlation(row.r)), what));
-    }
-    let body: String = items.iter().map(|(v, k)| format!("<div><dt>{}</dt><dd>{}</dd></div>", escape(k), escape(v))).collect();
-    format!("<dl class=\"key\">{body}</dl><p class=\"rest\"><a href=\"#words\">What every word of this page means.</a></p>")
-}
-
-fn p_equals(p: Option<f64>) -> String {
-    let text = p_value(p);
-    if text.starts_with('<') { text } else { format!("= {text}") }
-}
-
-/// The warnings of the audits and of the comparison, each once.
-pub fn warnings(study: &Study, part: &Part) -> String {
-    let mut lines: Vec<(String, Vec<String>)> = Vec::new();
-    let mut add = |text: &str, whose: String| match lines.iter_mut().find(|(t, _)| t == text) {
-        Some((_, names)) => names.push(whose),
-        None => lines.push((text.to_string(), vec![whose])),
-    };
-    for audit in &part.audits {
-        for w in &audit.findings.warnings {
-            add(&w.text, part.run_name(study, audit));
-        }
-    }
-    if let Some((_, findings)) = &study.comparison {
-        for w in &findings.warnings {
-            add(&w.text, "comparison".into());
-        }
-    }
-    if lines.is_empty() {
-        return String::new();
-    }
-    let items: Vec<String> = lines
-        .iter()
-        .map(|(text, names)| {
-            let whose = if names.len() == part.audits.len() && names.len() > 1 { "all runs".to_string() } else { names.join(", ") };
-            format!("<li>{} <small>{}</small></li>", typeset(text), escape(&whose))
-        })
-        .collect();
-    let (open, folded) = items.split_at(items.len().min(OPEN_WARNINGS));
-    let more = if folded.is_empty() {
-        String::new()
-    } else {
-        format!("<details><summary>{} more</summary><ul>{}</ul></details>", folded.len(), folded.concat())
-    };
-    callout("warn", &format!("<b>Read this first.</b><ul>{}</ul>{more}", open.concat()))
+/// All that could not be run, each text with its runs where not all say it.
+fn all_failed(study: &Study, part: &Part) -> Prose {
+    failed(study, part).iter().enumerate().fold(Prose::default(), |prose, (place, (said, whose))| {
+        let prose = prose.and(if place > 0 { " " } else { "" }).typeset(&clipped(said, LONGEST_FAILED));
+        if whose.len() == part.audits.len() { prose } else { prose.and(" (").text(whose.join(", ")).and(")") }
+    })
 }

@@ -1,19 +1,14 @@
 //! What the page does not speak of, because nothing was measured, and what would measure it.
 
-use std::fmt::Write;
-
 use super::Builder;
-use crate::html::escape;
+use crate::document::{Block, Prose, Section};
 
-/// The section; empty when everything was measured.
-pub fn section(builder: &mut Builder) -> String {
+/// The section; nothing where everything was measured.
+pub fn section(builder: &Builder) -> Option<Section> {
     if builder.not_measured.is_empty() {
-        return String::new();
+        return None;
     }
-    let mut list = String::from("<p>An absent section is no finding.</p><dl class=\"not-measured plain\">");
-    for (heading, reason) in &builder.not_measured {
-        let _ = write!(list, "<dt>{}</dt><dd>{}</dd>", escape(heading), escape(reason));
-    }
-    list.push_str("</dl>");
-    builder.section("not-measured", "Not measured", &list)
+    let term = |(heading, reason): &(String, String)| (Prose::plain(heading.clone()), Prose::plain(reason.clone()));
+    let terms = Block::Terms(builder.not_measured.iter().map(term).collect());
+    Some(Section::new("not-measured", "Not measured").with("An absent section is no finding.").with(terms))
 }

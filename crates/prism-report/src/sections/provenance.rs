@@ -1,53 +1,68 @@
-//! Where every number comes from: manifests, commands, what was left out.
+//! How to run it again, and where every number comes from: commands, builds, the recipe, manifests, what was left out.
 
-use std::fmt::Write;
+use std::collections::{BTreeMap, BTreeSet};
 
 use prism_run::manifest::Manifest;
 
-use super::Builder;
-use crate::html::{clipped, escape};
+use crate::document::{Block, Prose, Section};
+use crate::html::clipped;
 use crate::study::{Audit, Study};
 
+/// Longest name of a build or line of what was left out, in characters.
+const LONGEST: usize = 400;
+
 /// The section.
-pub fn section(study: &Study, left_out: &[String], builder: &mut Builder) -> String {
-    let mut out = commands(study);
-    if let Some(recipe) = &study.recipe {
-        let _ = write!(
-            out,
-            "<details class=\"run\"><summary>The study\u{2019}s recipe, all keys written out (paths are of the machine it ran on): save it as a .toml and give it to <code>prism study</code></summary><pre tabindex=\"0\" aria-label=\"Recipe\">{}</pre></details>",
-            escape(recipe)
-        );
-    }
-    out.push_str("<h3>What was left out</h3>");
-    if left_out.is_empty() {
-        out.push_str("<p>Nothing.</p>");
+pub fn section(study: &Study, left_out: &[String]) -> Section {
+    let mut section = Section::new("provenance", "How to run it again");
+    let commands = command_lines(study);
+    section = if commands.is_empty() {
+        section.with("The manifests name no command.")
     } else {
-        out.push_str("<ul class=\"plain\">");
-        for line in left_out {
-            let _ = write!(out, "<li>{}</li>", escape(&clipped(line, 400)));
-        }
-        out.push_str("</ul>");
+        section
+            .with("In this order these commands make the files behind this page again.")
+            .with(Block::Code("All commands", commands.join("\n")))
+    };
+    section = section.with(builds(study));
+    if let Some(recipe) = &study.recipe {
+        let said = Prose::said(
+            "The study\u{2019}s recipe, all keys written out (paths are of the machine it ran on): save it as a .toml and give it to `prism study`",
+        );
+        section = section.with(Block::Fold { summary: said, open: false, blocks: vec![Block::Code("Recipe", recipe.clone())] });
     }
-    out.push_str("<h3>Runs</h3>");
+    section = section.with(Block::Heading("What was left out"));
+    section = if left_out.is_empty() {
+        section.with("Nothing.")
+    } else {
+        section.with(Block::List(left_out.iter().map(|line| Prose::default().typeset(&clipped(line, LONGEST))).collect()))
+    };
+    section = section.with(Block::Heading("Runs"));
     for part in &study.parts {
         for audit in &part.audits {
             let title = format!("{} on {}", run_title(&audit.manifest, &study.variants[audit.variant].name), part.benchmark);
-            out.push_str(&manifest(&title, &audit.folder.display().to_string(), &audit.manifest, Some(budget(audit))));
+            section = section.with(manifest(title, audit.folder.display().to_string(), &audit.manifest, Some(budget(audit))));
         }
     }
     for training in &study.trainings {
         let title = run_title(&training.manifest, &study.variants[training.variant].name);
-        out.push_str(&manifest(&title, &training.folder.display().to_string(), &training.manifest, None));
+        section = section.with(manifest(title, training.folder.display().to_string(), &training.manifest, None));
     }
     if let Some((folder, _)) = &study.comparison {
-        match Manifest::read(folder) {
-            Ok(m) => out.push_str(&manifest("comparison", &folder.display().to_string(), &m, None)),
-            Err(_) => {
-                let _ = write!(out, "<p>Comparison: <code>{}</code></p>", escape(&folder.display().to_string()));
-            }
-        }
+        let place = folder.display().to_string();
+        section = match Manifest::read(folder) {
+            Ok(m) => section.with(manifest("comparison".into(), place, &m, None)),
+            Err(_) => section.with(Prose::said("Comparison: ").code(place)),
+        };
     }
-    builder.section("provenance", "Provenance", &out)
+    section
+}
+
+/// The versions of Prism that the audits were made with.
+fn builds(study: &Study) -> Prose {
+    let all = study.parts.iter().flat_map(|p| &p.audits).map(|a| format!("{} ({})", a.manifest.version, a.manifest.commit));
+    let all = clipped(&all.collect::<BTreeSet<String>>().into_iter().collect::<Vec<_>>().join(", "), LONGEST);
+    let dirty = all.contains("-dirty");
+    let prose = Prose::said("Audited with Prism ").text(all).and(".");
+    if dirty { prose.and(" Built from a tree with changes that were not committed: it cannot be checked out.") } else { prose }
 }
 
 /// Whether K lay inside the lengths of training, in words.
@@ -84,57 +99,39 @@ pub fn command_lines(study: &Study) -> Vec<String> {
     all
 }
 
-fn commands(study: &Study) -> String {
-    let all = command_lines(study);
-    if all.is_empty() {
-        return String::new();
-    }
-    format!(
-        "<h3>Commands</h3><p>In this order they make the files behind this page again.</p><pre tabindex=\"0\" aria-label=\"All commands\">{}</pre>",
-        escape(&all.join("\n"))
-    )
-}
-
 /// A word as a shell reads it back.
 fn quoted(word: &str) -> String {
     let plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c));
     if plain { word.to_string() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
-fn manifest(title: &str, folder: &str, m: &Manifest, budget: Option<String>) -> String {
-    let mut rows: Vec<(&str, String)> = vec![
-        ("folder", folder.to_string()),
-        ("command", m.command.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(" ")),
-        ("Prism", format!("{} ({})", m.version, m.commit)),
-        ("host", m.host.clone()),
-        ("device", m.device.clone()),
-        ("dtype", m.dtype.clone()),
-        ("threads", m.threads.to_string()),
-        ("started", m.started.clone()),
-        ("ended", m.ended.clone().unwrap_or_else(|| "not recorded: running, or stopped".into())),
-    ];
-    rows.extend(budget.map(|budget| ("latent steps", budget)));
+/// A run's manifest, folded.
+fn manifest(title: String, folder: String, m: &Manifest, budget: Option<String>) -> Block {
+    let counted =
+        |all: &BTreeMap<String, usize>| all.iter().map(|(k, n)| format!("{} {n}", k.replace('_', " "))).collect::<Vec<_>>().join(", ");
+    let mut rows: Vec<(Prose, Prose)> = Vec::new();
+    let mut add = |key: &'static str, value: String| rows.push((key.into(), Prose::plain(value)));
+    add("folder", folder);
+    add("command", m.command.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(" "));
+    add("Prism", format!("{} ({})", m.version, m.commit));
+    add("host", m.host.clone());
+    add("device", m.device.clone());
+    add("dtype", m.dtype.clone());
+    add("threads", m.threads.to_string());
+    add("started", m.started.clone());
+    add("ended", m.ended.clone().unwrap_or_else(|| "not recorded: running, or stopped".into()));
+    if let Some(budget) = budget {
+        add("latent steps", budget);
+    }
     if !m.causes.is_empty() {
-        rows.push((
-            "could not be run",
-            m.causes.iter().map(|(k, n)| format!("{} {n}", k.replace('_', " "))).collect::<Vec<_>>().join(", "),
-        ));
+        add("could not be run", counted(&m.causes));
     }
     if !m.outcomes.is_empty() {
-        rows.push(("outcomes", m.outcomes.iter().map(|(k, n)| format!("{} {n}", k.replace('_', " "))).collect::<Vec<_>>().join(", ")));
+        add("outcomes", counted(&m.outcomes));
     }
-    let mut out = format!("<details class=\"run\"><summary>{}</summary><dl>", escape(title));
-    for (key, value) in &rows {
-        let _ = write!(out, "<dt>{key}</dt><dd>{}</dd>", escape(value));
-    }
-    for (name, hash) in &m.inputs {
-        let _ = write!(out, "<dt>{}</dt><dd><code>{}</code></dd>", escape(name), escape(hash));
-    }
-    for (key, value) in &m.settings {
-        let _ = write!(out, "<dt>{}</dt><dd><code>{}</code></dd>", escape(key), escape(&value.to_string()));
-    }
-    out.push_str("</dl></details>");
-    out
+    rows.extend(m.inputs.iter().map(|(name, hash)| (Prose::plain(name.clone()), Prose::default().code(hash.clone()))));
+    rows.extend(m.settings.iter().map(|(key, value)| (Prose::plain(key.clone()), Prose::default().code(value.to_string()))));
+    Block::Fold { summary: Prose::plain(title), open: false, blocks: vec![Block::Terms(rows)] }
 }
 
 #[cfg(test)]

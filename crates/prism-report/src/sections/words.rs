@@ -1,12 +1,12 @@
 //! The words of the page, explained where they stand: interventions by class, variants, stages,
 //! verdicts and measures, those alone that occur.
 
-use std::fmt::Write;
+use std::collections::HashSet;
 
-use prism_run::{Content, Effect, Intervention, Need, Stage, Variant, Verdict};
+use prism_run::{Class, Content, Effect, Intervention, Need, Stage, Variant, Verdict};
 
-use super::Builder;
-use crate::html::escape;
+use crate::document::html::term_id;
+use crate::document::{Block, Prose, Section};
 use crate::interventions::{CLASSES, about, described, place};
 use crate::study::Study;
 
@@ -74,20 +74,20 @@ fn effect(effect: Effect) -> &'static str {
 const MEASURES: [(&str, &str); 16] = [
     (
         "latent",
-        "a vector the model feeds back to itself as its next input, in place of a word; a <i>block</i> is a row of them between two markers",
+        "a vector the model feeds back to itself as its next input, in place of a word; a *block* is a row of them between two markers",
     ),
     ("clean", "the run of the model with nothing done to it; every change is against it, on the same questions"),
     (
         "cosine",
-        "how alike a latent is to its <i>teacher target</i>, the visual embedding of the region it was trained to match: 1 the same direction, 0 unrelated",
+        "how alike a latent is to its *teacher target*, the visual embedding of the region it was trained to match: 1 the same direction, 0 unrelated",
     ),
     (
         "teacher-forced",
-        "the model is fed the targets and asked for the next; <i>free-running</i>: it is fed its own latents, as when it answers",
+        "the model is fed the targets and asked for the next; *free-running*: it is fed its own latents, as when it answers",
     ),
     ("linear probe", "a linear classifier that reads the answer off a hidden state, tested on questions it was not fitted to"),
-    ("(a), (b), gap <i>G</i>", "probe at the state that writes the answer, at the last latent, and their difference"),
-    ("floor", "what knowing nothing of the image gets: the commonest letter of each question type"),
+    ("(a), (b), gap G", "probe at the state that writes the answer, at the last latent, and their difference"),
+    ("floor", "what knowing nothing of the image gets, a *guess*: the most common letter of each question type"),
     ("points", "difference of two percentages"),
     ("margin", "the largest change that would still be called none, fixed before the run"),
     ("McNemar, Holm", "the exact test of gained against lost answers, and its adjustment over the run\u{2019}s tests of the same family"),
@@ -100,50 +100,66 @@ const MEASURES: [(&str, &str); 16] = [
         "root mean square distance of what was put in from the example\u{2019}s clean latents, each dimension over its natural spread over examples; random donors have about 1.4",
     ),
     ("choice", "accuracy among the questions whose answer could be parsed both ways: what is lost there is not form"),
-    ("no answer", "no text stands behind the last <code>&lt;answer&gt;</code>, or no option letter: it counts as wrong"),
+    ("no answer", "no text stands after the last `<answer>`, or no option letter: it counts as wrong"),
     ("flip", "an answer that turns from right to wrong, or back"),
     ("counterfactual partner", "the same scene and question with the one attribute changed that changes the answer"),
 ];
 
+/// The heading of the interventions of a class.
+fn heading(class: Class) -> &'static str {
+    match class {
+        Class::Content => "Interventions: content",
+        Class::Presence => "Interventions: presence",
+        Class::Order => "Interventions: order",
+        Class::Damage => "Interventions: damage",
+        Class::Help => "Interventions: help",
+        Class::Control => "Interventions: control",
+    }
+}
+
 /// The section.
-pub fn section(study: &Study, builder: &mut Builder) -> String {
-    let mut out = String::from("<div class=\"words\">");
-    let mut group = |heading: &str, rows: &[(String, String)]| {
-        if rows.is_empty() {
-            return;
-        }
-        let _ = write!(out, "<div><h3>{heading}</h3><dl>");
-        for (word, meaning) in rows {
-            let _ = write!(out, "<dt>{word}</dt><dd>{meaning}</dd>");
-        }
-        out.push_str("</dl></div>");
-    };
+pub fn section(study: &Study) -> Section {
+    let mut words = Words { section: Section::new("words", "Words"), known: HashSet::new() };
     let all = occurring(study);
     for class in CLASSES {
-        let of: Vec<(String, String)> =
-            all.iter().filter(|i| i.class() == class).map(|i| (i.to_string(), escape(&described(*i)))).collect();
-        group(&format!("Interventions: {class} <small>{}</small>", about(class)), &of);
+        let of = all.iter().filter(|i| i.class() == class).map(|i| (i.to_string(), Prose::plain(described(*i))));
+        words.group(heading(class), Some(about(class)), of);
     }
     let of_variant = |id: &str| Variant::about(id).map(|about| about.split_once(": ").map_or(about.clone(), |(_, rest)| rest.to_string()));
-    let variants: Vec<(String, String)> =
-        study.variants.iter().filter_map(|style| Some((escape(&style.name), escape(&of_variant(&style.id)?)))).collect();
-    group("Variants", &variants);
-    let spoken = |word: &dyn std::fmt::Display, meaning: &str| (word.to_string(), meaning.to_string());
-    group("Stages of a block", &Stage::ALL.map(|s| spoken(&format!("{s} stage"), stage(s))));
+    let variants = study.variants.iter().filter_map(|style| Some((style.name.clone(), Prose::plain(of_variant(&style.id)?))));
+    words.group("Variants", None, variants);
+    words.group("Stages of a block", None, Stage::ALL.into_iter().map(|s| (format!("{s} stage"), stage(s).into())));
     let runs = || study.parts.iter().flat_map(|p| &p.audits).filter_map(|a| a.conclusion());
-    let words: Vec<_> = Content::ALL.into_iter().filter(|c| runs().any(|r| r.content == *c)).collect();
-    group(
-        "The word of a run: is what its block says used?",
-        &words.iter().map(|c| spoken(&Verdict::from(*c), content(*c))).collect::<Vec<_>>(),
-    );
-    let needs: Vec<_> = Need::ALL.into_iter().filter(|n| runs().any(|r| r.presence == *n)).collect();
-    group("Of its block: is it needed?", &needs.iter().map(|n| spoken(n, need(*n))).collect::<Vec<_>>());
+    let said = Content::ALL.into_iter().filter(|c| runs().any(|r| r.content == *c));
+    words.group("The word of a run: is what its block says used?", None, said.map(|c| (Verdict::from(c).to_string(), content(c).into())));
+    let needs = Need::ALL.into_iter().filter(|n| runs().any(|r| r.presence == *n));
+    words.group("Of its block: is it needed?", None, needs.map(|n| (n.to_string(), need(n).into())));
     let shown = || study.parts.iter().flat_map(|p| &p.audits).flat_map(|a| &a.findings.verdict);
-    let effects: Vec<_> = Effect::ALL.into_iter().filter(|e| shown().any(|v| v.verdict == *e)).collect();
-    group("Of an intervention", &effects.iter().map(|e| spoken(e, effect(*e))).collect::<Vec<_>>());
-    group("Measures", &MEASURES.map(|(word, meaning)| spoken(&word, meaning)));
-    out.push_str("</div>");
-    builder.section("words", "Words", &out)
+    let effects = Effect::ALL.into_iter().filter(|e| shown().any(|v| v.verdict == *e));
+    words.group("Of an intervention", None, effects.map(|e| (e.to_string(), effect(e).into())));
+    words.group("Measures", None, MEASURES.into_iter().map(|(word, meaning)| (word.to_string(), meaning.into())));
+    words.section
+}
+
+/// The section while it is written, and the words that have a place of their own already.
+struct Words {
+    section: Section,
+    known: HashSet<String>,
+}
+
+impl Words {
+    /// Words under a heading. The first of a name is where links to it lead.
+    fn group(&mut self, heading: &'static str, about: Option<&'static str>, rows: impl Iterator<Item = (String, Prose)>) {
+        let known = &mut self.known;
+        let mut named = |word: String| if known.insert(term_id(&word)) { Prose::default().defined(word) } else { Prose::plain(word) };
+        let terms: Vec<(Prose, Prose)> = rows.map(|(word, meaning)| (named(word), meaning)).collect();
+        if terms.is_empty() {
+            return;
+        }
+        self.section.blocks.push(Block::Heading(heading));
+        self.section.blocks.extend(about.map(|about| Block::Prose(about.into())));
+        self.section.blocks.push(Block::Terms(terms));
+    }
 }
 
 /// Every intervention of the page, each once.
