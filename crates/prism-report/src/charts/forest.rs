@@ -4,10 +4,9 @@ use prism_run::Intervention;
 use serde_json::{Value, json};
 
 use super::{Run, chart, colour, shape, styles_of, theme, told, tooltip, with_interval, wrapped};
+use crate::document::form::exact;
+use crate::document::{CellName, Estimate};
 use crate::number::decimal;
-
-/// An estimate and its interval: value, low, high.
-pub type Estimate = (Option<f64>, Option<f64>, Option<f64>);
 
 /// One number of one run.
 #[derive(Debug, Clone)]
@@ -24,6 +23,18 @@ pub struct Mark<'a> {
     pub low: Option<f64>,
     /// 95 % interval.
     pub high: Option<f64>,
+    /// The cell of a table that says it.
+    pub cell: Option<CellName>,
+}
+
+impl<'a> Mark<'a> {
+    /// The mark of a cell, in the row of that name; `None` where the cell is of no variant.
+    pub fn of(estimate: &Estimate<'a>, row: impl Into<String>) -> Option<Self> {
+        let run = estimate.run()?;
+        let run = Run { style: run.style.as_ref()?, label: run.label.clone() };
+        let Estimate { value, low, high, name, row: of } = estimate;
+        Some(Self { run, row: row.into(), key: of.intervention, value: *value, low: *low, high: *high, cell: Some(name.clone()) })
+    }
 }
 
 /// What the chart is of.
@@ -59,14 +70,17 @@ pub fn spec(marks: &[Mark<'_>], look: &Look<'_>) -> Option<Value> {
             runs.push(&m.run.label);
         }
     }
-    let scaled = |v: Option<f64>| v.map(|v| v * look.scale);
+    let scaled = |v: Option<f64>| v.map(|v| exact(v * look.scale));
     let data: Vec<Value> = marks
         .iter()
         .map(|m| {
-            let mark = json!({"row": m.row, "value": m.value * look.scale, "low": scaled(m.low), "high": scaled(m.high)});
+            let mark = json!({"row": m.row, "value": exact(m.value * look.scale), "low": scaled(m.low), "high": scaled(m.high)});
             let mut mark = m.run.mark(mark);
-            if let (Some(key), Some(mark)) = (m.key, mark.as_object_mut()) {
-                mark.insert("intervention_id".into(), key.to_string().into());
+            if let Some(key) = m.key {
+                mark["intervention_id"] = key.to_string().into();
+            }
+            if let Some(cell) = &m.cell {
+                mark["cell"] = cell.to_string().into();
             }
             mark
         })

@@ -4,6 +4,8 @@ use prism_run::Intervention;
 use serde_json::{Value, json};
 
 use super::{Run, chart, colour, quantity, shape, styles_of, theme, told, tooltip, with_interval};
+use crate::document::CellName;
+use crate::document::form::exact;
 use crate::number;
 
 /// One run.
@@ -15,10 +17,20 @@ pub struct Point<'a> {
     pub gap: f64,
     /// Accuracy under the intervention minus clean accuracy.
     pub delta: f64,
-    /// Paired bootstrap 95 % interval.
+    /// 95 % interval of the paired difference.
     pub low: Option<f64>,
-    /// Paired bootstrap 95 % interval.
+    /// 95 % interval of the paired difference.
     pub high: Option<f64>,
+}
+
+/// The chart drawn from a document: each mark names the cell of its change and that of its gap. One pair for each point.
+pub fn named(points: &[Point<'_>], cells: &[(CellName, CellName)], intervention: Intervention) -> Option<Value> {
+    let mut spec = spec(points, intervention)?;
+    for (mark, (change, gap)) in spec["data"]["values"].as_array_mut()?.iter_mut().zip(cells) {
+        mark["cell"] = change.to_string().into();
+        mark["gap_cell"] = gap.to_string().into();
+    }
+    Some(spec)
 }
 
 /// The chart for one intervention.
@@ -30,8 +42,9 @@ pub fn spec(points: &[Point<'_>], intervention: Intervention) -> Option<Value> {
     let data: Vec<Value> = points
         .iter()
         .map(|p| {
-            p.run.mark(json!({"intervention_id": intervention, "gap": p.gap * 100.0, "delta": p.delta * 100.0,
-                "low": p.low.map(|v| v * 100.0), "high": p.high.map(|v| v * 100.0)}))
+            let points = |v: f64| exact(v * 100.0);
+            p.run.mark(json!({"intervention_id": intervention, "gap": points(p.gap), "delta": points(p.delta),
+                "low": p.low.map(points), "high": p.high.map(points)}))
         })
         .collect();
     let title = format!("change under {intervention}, points");

@@ -4,6 +4,8 @@ use prism_run::Intervention;
 use serde_json::{Value, json};
 
 use super::{Run, chart, colour, shape, styles_of, theme, told, tooltip, with_interval};
+use crate::document::form::exact;
+use crate::document::{CellName, Estimate};
 use crate::number::decimal;
 
 /// One run's line.
@@ -30,6 +32,33 @@ pub struct Point {
     pub high: Option<f64>,
     /// The intervention it is of, if of one.
     pub key: Option<Intervention>,
+    /// The cell of a table that says it.
+    pub cell: Option<CellName>,
+}
+
+impl Point {
+    /// The point of a cell, at `x`.
+    pub fn of(estimate: &Estimate<'_>, x: f64) -> Self {
+        let Estimate { row, value, low, high, name } = estimate;
+        Self { x, y: *value, low: *low, high: *high, key: row.intervention, cell: Some(name.clone()) }
+    }
+}
+
+/// The lines of a table's numbers, one for each run and name, their points in order of `x`. `at` gives a number the name of
+/// its line and its place along it, or nothing where it is not drawn.
+pub fn of_table<'a>(estimates: impl Iterator<Item = Estimate<'a>>, at: impl Fn(&Estimate<'a>) -> Option<(String, f64)>) -> Vec<Line<'a>> {
+    let mut lines: Vec<Line<'a>> = Vec::new();
+    for estimate in estimates {
+        let (Some(run), Some((name, x))) = (estimate.run(), at(&estimate)) else { continue };
+        let Some(style) = &run.style else { continue };
+        let point = Point::of(&estimate, x);
+        match lines.iter_mut().find(|line| line.run.label == run.label && line.name == name) {
+            Some(line) => line.points.push(point),
+            None => lines.push(Line { run: Run { style, label: run.label.clone() }, name, points: vec![point] }),
+        }
+    }
+    lines.iter_mut().for_each(|line| line.points.sort_by(|a, b| a.x.total_cmp(&b.x)));
+    lines
 }
 
 /// What the chart is of.
@@ -67,14 +96,17 @@ pub fn spec(lines: &[Line<'_>], look: &Look<'_>) -> Option<Value> {
             names.push(&line.name);
         }
     }
-    let scaled = |v: Option<f64>| v.filter(|v| v.is_finite()).map(|v| v * look.scale);
+    let scaled = |v: Option<f64>| v.filter(|v| v.is_finite()).map(|v| exact(v * look.scale));
     let data: Vec<Value> = points
         .iter()
         .map(|(l, p)| {
-            let mut mark =
-                l.run.mark(json!({"line": l.name, "x": p.x, "y": p.y * look.scale, "low": scaled(p.low), "high": scaled(p.high)}));
-            if let (Some(key), Some(mark)) = (p.key, mark.as_object_mut()) {
-                mark.insert("intervention_id".into(), key.to_string().into());
+            let y = exact(p.y * look.scale);
+            let mut mark = l.run.mark(json!({"line": l.name, "x": p.x, "y": y, "low": scaled(p.low), "high": scaled(p.high)}));
+            if let Some(key) = p.key {
+                mark["intervention_id"] = key.to_string().into();
+            }
+            if let Some(cell) = &p.cell {
+                mark["cell"] = cell.to_string().into();
             }
             mark
         })
@@ -125,3 +157,30 @@ pub fn spec(lines: &[Line<'_>], look: &Look<'_>) -> Option<Value> {
 
 /// Dashes of a run's lines in turn; the first is whole.
 const DASHES: [&[u8]; 4] = [&[1, 0], &[5, 3], &[1, 3], &[8, 3, 2, 3]];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::charts::theme::VariantStyle;
+    use crate::document::{Cell, Column, Row, RunName, Table};
+
+    #[test]
+    fn lines_of_a_table_run_along_x_and_name_their_cells() {
+        let delta = Column::points("delta", "change");
+        let interval = delta.interval("delta_interval", "95 %");
+        let mut table = Table::new("made", vec![Column::run(), Column::count("step", "step"), delta, interval]);
+        for (step, value) in [(2_usize, Some(-0.07)), (0, Some(0.1)), (1, None)] {
+            let run = RunName { style: Some(VariantStyle::new(0, "lvr", "LVR")), label: "LVR".into(), note: None };
+            let cells = [Cell::count(step), Cell::number(value), Cell::interval(value, value)];
+            table.push(Row::of_run(run, "lvr", None).at(step).cells(cells));
+        }
+        let step = |e: &Estimate<'_>| Some((String::new(), table.count(e.row, "step")? as f64));
+        let lines = of_table(table.estimates("delta", Some("delta_interval")), step);
+        let places: Vec<f64> = lines[0].points.iter().map(|point| point.x).collect();
+        assert_eq!((lines.len(), places), (1, vec![0.0, 2.0]));
+        let look =
+            Look { what: "Made", x: "step", counts: true, y: "change, points", scale: 100.0, digits: 1, band: None, reference: None };
+        let marks = spec(&lines, &look).unwrap()["data"]["values"].clone();
+        assert_eq!((&marks[1]["y"], &marks[1]["cell"]), (&json!(-7.0), &json!("made.delta[lvr/2]")));
+    }
+}

@@ -3,13 +3,15 @@
 
 use prism_run::DoseFamily;
 
-use super::table::{NUMBER, TEXT, Table};
-use super::{Builder, run, styles};
-use crate::charts::lines::{self, Line, Look, Point};
-use crate::number::{decimal, interval, percent, points};
-use crate::study::{Audit, Part, Study};
+use super::{Builder, behind, row, styles};
+use crate::charts::lines::{self, Line, Look};
+use crate::document::{Cell, Column, Did, Figure, Form, Prose, Row, Section, Table, Tone, Unit, Value};
+use crate::study::{Part, Study};
 
 const HEADING: &str = "Dose and response";
+/// What would measure it.
+const ABSENT: &str = "no graded intervention was run; add `noise:0.1`, `noise:1`, `relative:1` or `mix:0.5` to the audit\u{2019}s \
+    interventions";
 /// Graded families, with what their amount is.
 const FAMILIES: [(DoseFamily, &str, &str); 3] = [
     (DoseFamily::Noise, "noise, raw", "sigma, raw units"),
@@ -17,35 +19,109 @@ const FAMILIES: [(DoseFamily, &str, &str); 3] = [
     (DoseFamily::Mix, "mixed with a donor", "share of the donor"),
 ];
 
+/// What the table has in its columns.
+const CAPTION: &str = "Graded interventions, by family and dose; the clean run is the dose 0. n counts the questions that ran both ways. \
+    Signal to noise by norm: the latents against the change made to them; by spread: how latents differ over examples against the change \
+    of a dimension. Change: of accuracy against the clean run, in points. Gold margin: change of the log-probability of the gold letter \
+    against the best other option.";
+
 /// The section.
-pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> String {
+pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> Option<Section> {
     let graded = part.audits.iter().flat_map(|a| &a.findings.doses).any(|d| d.amount > 0.0);
     if !graded {
-        return builder.absent(
-            HEADING,
-            "no graded intervention was run; add `noise:0.1`, `noise:1`, `relative:1` or `mix:0.5` to the audit\u{2019}s interventions",
-        );
+        return builder.absent(HEADING, ABSENT);
     }
-    let mut charts = Vec::new();
-    for (family, name, title) in FAMILIES {
-        let look = look(part, title);
-        let by_dose = lines::spec(&lines_of(study, part, family, |d| Some(d.amount)), &look);
-        if by_dose.is_some() {
-            charts.push((by_dose, name.to_string()));
+    let table = table(study, part);
+    let figure = figure(study, part, &table);
+    let figure = (!figure.panels.is_empty()).then_some(figure);
+    Some(Section::new("dose", HEADING).maybe(figure).with(table.captioned(CAPTION)))
+}
+
+fn columns() -> Vec<Column> {
+    let decibels = |name: &'static str, heading: &'static str| {
+        let form = Form::Number { unit: Unit::Decibels, digits: 1, signed: false };
+        let column = Column::new(name, heading, form).group("signal to noise, dB").priority(2);
+        column.because("nothing was changed, or its size was not recorded")
+    };
+    let delta = Column::points("delta", "change");
+    let delta_interval = delta.interval("delta_interval", "95 %").because("the clean run is what others are compared with");
+    let margin = Column::nats("margin_delta", "gold margin, nats").priority(2).because("no log-probability of the options was recorded");
+    let margin_interval = margin.interval("margin_interval", "95 %").because("the clean run, or the same change in every question");
+    vec![
+        Column::run(),
+        Column::words("family", "family").priority(3),
+        Column::intervention(),
+        Column::decimal("amount", "dose", 2).priority(3),
+        Column::count("examples", "n").priority(2),
+        decibels("snr_norm", "by norm"),
+        decibels("snr_spread", "by spread"),
+        Column::percent("accuracy", "accuracy, %").priority(2),
+        delta,
+        delta_interval,
+        margin,
+        margin_interval,
+        Column::percent("changed", "outputs changed, %").priority(2),
+    ]
+}
+
+/// A row for every run, family and dose, the clean run first in each family.
+pub fn table(study: &Study, part: &Part) -> Table {
+    let mut table = Table::new("dose", columns());
+    for audit in &part.audits {
+        let silent = audit.is_silent();
+        for d in &audit.findings.doses {
+            let clean = d.intervention.is_clean();
+            let start = row(study, part, audit).at(d.family).because(silent.then_some("no latents ran"));
+            // The clean run is of every dose: the page does not hide it when it shows one intervention alone.
+            let start = if clean { start.at(d.intervention) } else { start.under(d.intervention) };
+            let named = if clean { Cell::words("clean", Tone::Plain) } else { Cell::intervention(d.intervention) };
+            // Where no latent ran nothing was changed: a zero would be no finding.
+            let effect = |v: Option<f64>| v.filter(|_| !silent);
+            let delta = if clean { Some(0.0) } else { d.delta };
+            let leads = |cell: Cell, did: Did| if clean { cell } else { cell.behind(behind(study, audit, d.intervention).that(did)) };
+            table.push(start.cells([
+                Cell::words(d.family.name(), Tone::Plain),
+                named,
+                Cell::number(d.amount),
+                Cell::count(d.examples),
+                Cell::number(d.snr_norm),
+                Cell::number(d.snr_spread),
+                Cell::number(d.accuracy),
+                leads(Cell::number(effect(delta)).strong(), Did::Flipped),
+                Cell::interval(effect(d.delta_low), effect(d.delta_high)),
+                Cell::number(effect(d.margin_delta)),
+                Cell::interval(effect(d.margin_low), effect(d.margin_high)),
+                leads(Cell::number(d.changed), Did::Changed),
+            ]));
         }
     }
-    let by_noise = lines_of(study, part, DoseFamily::Noise, |d| d.snr_spread.filter(|_| d.amount > 0.0));
-    let look = Look { x: "signal to noise, dB, against the latents\u{2019} spread", counts: false, ..look(part, "") };
-    if let Some(spec) = lines::spec(&by_noise, &look) {
-        charts.push((Some(spec), "the same noise, by signal-to-noise".into()));
-    }
-    let band = if part.margin().is_some() { " The band is the equivalence margin." } else { "" };
-    let caption = format!(
-        "Change in accuracy as the damage grows, with 95 % intervals of the paired difference. A raw sigma means another thing in every model; by signal-to-noise (spread of the latents over examples against the root mean square change of a dimension) runs compare: 0 dB is noise as large as what tells examples apart.{band}"
+    table
+}
+
+fn figure(study: &Study, part: &Part, table: &Table) -> Figure {
+    let mut caption = Prose::said(
+        "Change in accuracy as the damage grows, with 95 % intervals of the paired difference. A raw sigma means something else in every \
+         model. Signal to noise makes runs comparable: the spread of the latents over examples against the root mean square change of a \
+         dimension. At 0 dB the noise is as large as what tells examples apart.",
     );
-    let mut out = builder.figure("dose", charts, &styles(study, part), &caption);
-    out.push_str(&table(study, part, builder));
-    builder.section("dose", HEADING, &out)
+    if part.margin().is_some() {
+        caption = caption.and(" The band is the equivalence {margin}.");
+    }
+    let mut figure = Figure::new("dose", caption).variants(&styles(study, part)).of("dose");
+    for (family, name, title) in FAMILIES {
+        let by_dose = lines_of(table, family, |row| number(table, row, "amount"));
+        if let Some(spec) = lines::spec(&by_dose, &look(part, title)) {
+            figure = figure.panel(name, Some(spec));
+        }
+    }
+    let by_noise = lines_of(table, DoseFamily::Noise, |row| {
+        let dosed = number(table, row, "amount")? > 0.0;
+        number(table, row, "snr_spread").filter(|_| dosed)
+    });
+    match lines::spec(&by_noise, &look(part, "signal to noise, dB, against the latents\u{2019} spread")) {
+        Some(spec) => figure.panel("the same noise, by signal-to-noise", Some(spec)),
+        None => figure,
+    }
 }
 
 fn look<'a>(part: &Part, x: &'a str) -> Look<'a> {
@@ -61,68 +137,20 @@ fn look<'a>(part: &Part, x: &'a str) -> Look<'a> {
     }
 }
 
-fn lines_of<'a>(
-    study: &'a Study,
-    part: &Part,
-    family: DoseFamily,
-    x: impl Fn(&prism_audit::findings::DoseFinding) -> Option<f64>,
-) -> Vec<Line<'a>> {
-    let points = |a: &Audit| -> Vec<Point> {
-        let of = a.findings.doses.iter().filter(|d| d.family == family);
-        let mut all: Vec<Point> = of
-            .filter_map(|d| {
-                let clean = d.intervention.is_clean();
-                let y = if clean { 0.0 } else { d.delta? };
-                Some(Point { x: x(d)?, y, low: d.delta_low, high: d.delta_high, key: (!clean).then_some(d.intervention) })
-            })
-            .collect();
-        all.sort_by(|a, b| a.x.total_cmp(&b.x));
-        all
-    };
-    part.audits
-        .iter()
-        .filter(|a| !a.is_silent())
-        .map(|a| Line { run: run(study, part, a), name: String::new(), points: points(a) })
-        .filter(|l| l.points.len() > 1)
-        .collect()
+/// The changes of a family at `x`; what has one dose only is no line.
+fn lines_of(table: &Table, family: DoseFamily, x: impl Fn(&Row) -> Option<f64>) -> Vec<Line<'_>> {
+    let mut lines = lines::of_table(table.estimates("delta", Some("delta_interval")), |e| {
+        let of_family = table.written("family", &e.row.key) == family.name();
+        Some((String::new(), x(e.row).filter(|_| of_family)?))
+    });
+    lines.retain(|line| line.points.len() > 1);
+    lines
 }
 
-fn table(study: &Study, part: &Part, builder: &mut Builder) -> String {
-    let mut t = Table::new(&[
-        (TEXT, "family"),
-        (TEXT, "intervention"),
-        (NUMBER, "n"),
-        (NUMBER, "SNR by norm, dB"),
-        (NUMBER, "SNR by spread, dB"),
-        (NUMBER, "accuracy, %"),
-        (NUMBER, "change"),
-        (NUMBER, "95 %"),
-        (NUMBER, "margin, nats"),
-        (NUMBER, "95 %"),
-        (NUMBER, "outputs changed, %"),
-    ]);
-    let signed = |v: Option<f64>| decimal(v, 2);
-    for audit in &part.audits {
-        for d in &audit.findings.doses {
-            let cells = [
-                d.family.to_string(),
-                d.intervention.to_string(),
-                d.examples.to_string(),
-                decimal(d.snr_norm, 1),
-                decimal(d.snr_spread, 1),
-                percent(d.accuracy),
-                points(d.delta),
-                interval(d.delta_low, d.delta_high, points),
-                signed(d.margin_delta),
-                interval(d.margin_low, d.margin_high, signed),
-                percent(d.changed),
-            ];
-            t.row(study, part, audit, Some(d.intervention), &cells, None);
-        }
+/// The number in a column of a row.
+fn number(table: &Table, row: &Row, column: &str) -> Option<f64> {
+    match row.cells.get(table.place(column)?)?.value {
+        Value::Number(number) => Some(number),
+        _ => None,
     }
-    builder.table(
-        "dose",
-        "Graded interventions. Signal-to-noise by norm: latents against the change made to them; by spread: how latents differ over examples against the change of a dimension. Change in points against the clean run; margin: change of the gold letter\u{2019}s log-probability against the best other one.",
-        &t.finish(),
-    )
 }

@@ -1,115 +1,153 @@
 //! How every example ended, and whether the interventions did anything at all.
 
-use std::fmt::Write;
-
-use super::{Builder, first_screen, row_start};
+use super::{Builder, behind, row};
 use crate::change::ALL;
-use crate::html::{clipped, escape};
-use crate::number::{decimal, interval, percent};
+use crate::document::table::KEY;
+use crate::document::{Cell, Column, Did, Section, Table, Tone};
+use crate::html::clipped;
 use crate::study::{Part, Study};
 
+/// Longest id and longest message printed, in characters.
+const LONGEST_ID: usize = 80;
+const LONGEST_MESSAGE: usize = 500;
+/// Longest text about what could not be run, in characters.
+const LONGEST_FAILED: usize = 2000;
+
+/// What the table of outcomes has in its columns.
+const CAPTION: &str = "Every example ends in exactly one outcome. *No answer* counts as wrong; *no latents*: the block never opened, so the \
+    intervention did nothing there; *error*: left out of n. Outputs changed: examples whose generated tokens differ from the clean \
+    run\u{2019}s. |latent| is the mean norm of the vectors fed back, |change| that of what the intervention did to them.";
+
 /// The section.
-pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> String {
-    let mut t = String::from(
-        "<table><thead><tr><th scope=\"col\">variant</th><th scope=\"col\" class=\"text\">intervention</th><th scope=\"col\">scored</th><th scope=\"col\">no answer</th><th scope=\"col\">no latents</th><th scope=\"col\">error</th><th scope=\"col\">opened, %</th><th scope=\"col\">context steps</th><th scope=\"col\">target steps</th><th scope=\"col\">outputs changed</th><th scope=\"col\">|latent|</th><th scope=\"col\">|change|</th></tr></thead><tbody>",
-    );
+pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> Section {
+    let (failures, categories) = (failures(study, part), categories(study, part));
+    if !failures.is_empty() {
+        note(part, builder);
+    }
+    let failures = (!failures.is_empty())
+        .then(|| failures.captioned("Examples that could not be run, by cause, with the first of each; they are in no other number."));
+    let categories = (!categories.is_empty()).then(|| {
+        categories.captioned("Clean accuracy by category, in percent, with its Wilson 95 % interval; n is the number of questions.")
+    });
+    Section::new("outcomes", "How the examples ended").with(table(study, part).captioned(CAPTION)).maybe(failures).maybe(categories)
+}
+
+fn columns() -> Vec<Column> {
+    let ended = |name: &'static str, heading: &'static str| Column::count(name, heading).group("examples");
+    let steps = |name: &'static str, heading: &'static str| {
+        Column::decimal(name, heading, 1).group("mean steps").priority(2).because("no example ran both clean and under the intervention")
+    };
+    vec![
+        Column::run(),
+        Column::intervention(),
+        ended("scored", "scored"),
+        ended("no_answer", "no answer"),
+        ended("no_latents", "no latents"),
+        ended("error", "error"),
+        Column::percent("opened", "opened, %").priority(2).because("no example ran both clean and under the intervention"),
+        steps("steps_context", "context"),
+        steps("steps_target", "target"),
+        Column::count("changed", "outputs changed").priority(2).because("the clean run is what others are compared with"),
+        Column::decimal("latent_norm", "|latent|", 2).priority(3).because("no latents, or their norm was not recorded"),
+        Column::decimal("perturbation_norm", "|change|", 2).priority(3).because("nothing was changed, or its size was not recorded"),
+    ]
+}
+
+/// A row for every run and intervention, the clean run among them.
+pub fn table(study: &Study, part: &Part) -> Table {
+    let mut table = Table::new("outcomes", columns());
     for audit in &part.audits {
-        for (i, f) in audit.findings.faithfulness.iter().filter(|f| f.category == ALL).enumerate() {
-            let loud = |n: usize| if n > 0 { format!("<b>{n}</b>") } else { "0".into() };
-            let changed = if f.intervention.is_clean() { "–".into() } else { f.changed.to_string() };
-            let _ = write!(
-                t,
-                "{}<td class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{changed}</td><td>{}</td><td>{}</td></tr>",
-                row_start(study, part, audit, i == 0, Some(f.intervention)),
-                f.intervention,
-                f.scored,
-                loud(f.no_answer),
+        for f in audit.findings.faithfulness.iter().filter(|f| f.category == ALL) {
+            let clean = f.intervention.is_clean();
+            let start = row(study, part, audit);
+            // The clean run is of every intervention: the page does not hide it when it shows one alone.
+            let start = if clean { start.at(f.intervention) } else { start.under(f.intervention) };
+            let named = if clean { Cell::words("clean", Tone::Plain) } else { Cell::intervention(f.intervention) };
+            let loud = |count: usize| if count > 0 { Cell::count(count).strong() } else { Cell::count(count) };
+            let leads = |cell: Cell, did: Did, same: bool| {
+                if same && !clean { cell.behind(behind(study, audit, f.intervention).that(did)) } else { cell }
+            };
+            table.push(start.cells([
+                named,
+                Cell::count(f.scored),
+                // Where a block stayed shut an answer may be missing, too: the link would count it.
+                leads(loud(f.no_answer), Did::Unparsed, f.no_latents == 0),
                 loud(f.no_latents),
                 loud(f.error),
-                percent(f.opened),
-                decimal(f.steps_context, 1),
-                decimal(f.steps_target, 1),
-                decimal(f.latent_norm, 2),
-                decimal(f.perturbation_norm, 2)
-            );
+                Cell::number(f.opened),
+                Cell::number(f.steps_context),
+                Cell::number(f.steps_target),
+                leads(Cell::count(Some(f.changed).filter(|_| !clean)), Did::Changed, true),
+                Cell::number(f.latent_norm),
+                Cell::number(f.perturbation_norm),
+            ]));
         }
     }
-    t.push_str("</tbody></table>");
-    let table = builder.table(
-        "outcomes",
-        "Every example ends in exactly one outcome. <i>No answer</i> counts as wrong; <i>no latents</i>: the block never opened, so the intervention did nothing there; <i>error</i>: left out of n. Outputs changed: examples whose generated tokens differ from the clean run’s. |latent| is the mean norm of the vectors fed back, |change| that of what the intervention did to them.",
-        &t,
-    );
-    let failures = failures(study, part, builder);
-    let categories = categories(study, part, builder);
-    builder.section("outcomes", "How the examples ended", &format!("{table}{failures}{categories}"))
+    table
 }
 
-/// What could not be run, by cause; empty where everything ran.
-fn failures(study: &Study, part: &Part, builder: &mut Builder) -> String {
-    if part.audits.iter().all(|audit| audit.findings.failures.is_empty()) {
-        return String::new();
-    }
-    let mut t = String::from(
-        "<table><thead><tr><th scope=\"col\">variant</th><th scope=\"col\" class=\"text\">cause</th><th scope=\"col\">examples</th><th scope=\"col\">of</th><th scope=\"col\" class=\"text\">the first</th><th scope=\"col\" class=\"prose\">what is said of it</th></tr></thead><tbody>",
+/// What could not be run, by cause; without rows where everything ran.
+pub fn failures(study: &Study, part: &Part) -> Table {
+    let mut table = Table::new(
+        "failures",
+        vec![
+            Column::run(),
+            Column::words("cause", "cause").priority(KEY),
+            Column::count("examples", "examples"),
+            Column::count("of", "of").attached(),
+            Column::words("first", "the first").priority(2),
+            Column::text("message", "what is said of it").priority(2).because("its record says nothing more"),
+        ],
     );
     for audit in &part.audits {
-        for (i, failure) in audit.findings.failures.iter().enumerate() {
-            let _ = write!(
-                t,
-                "{}<td class=\"text\">{}</td><td><b>{}</b></td><td>{}</td><td class=\"text\">{}</td><td class=\"prose\">{}</td></tr>",
-                row_start(study, part, audit, i == 0, None),
-                failure.cause.name().replace('_', " "),
-                failure.examples,
-                failure.of,
-                escape(&clipped(&failure.id, 80)),
-                escape(&clipped(failure.message.as_deref().unwrap_or("–"), 500))
-            );
+        for failure in &audit.findings.failures {
+            table.push(row(study, part, audit).at(failure.cause).cells([
+                Cell::words(failure.cause.name().replace('_', " "), Tone::Plain),
+                Cell::count(failure.examples).strong(),
+                Cell::count(failure.of),
+                Cell::text(clipped(&failure.id, LONGEST_ID)),
+                Cell::maybe_text(failure.message.as_deref().map(|message| clipped(message, LONGEST_MESSAGE))),
+            ]));
         }
     }
-    t.push_str("</tbody></table>");
-    for (said, _) in first_screen::failed(study, part) {
-        builder.not_measured.push(("Examples that could not be run".into(), clipped(&said, 2000)));
-    }
-    let caption = "Examples that could not be run, by cause, with the first of each; they are in no other number.";
-    builder.table("failures", caption, &t)
+    table
 }
 
-/// Clean accuracy per category, when the benchmark has any.
-fn categories(study: &Study, part: &Part, builder: &mut Builder) -> String {
-    let mut names: Vec<&str> = Vec::new();
-    for f in part.audits.iter().flat_map(|a| &a.findings.faithfulness) {
-        if f.category != ALL && f.intervention.is_clean() && !names.contains(&f.category.as_str()) {
-            names.push(&f.category);
+/// Lists what could not be run among what is not on the page, each text once.
+fn note(part: &Part, builder: &mut Builder) {
+    let mut said: Vec<String> = Vec::new();
+    for failed in part.audits.iter().filter_map(|audit| audit.findings.failed()) {
+        if !said.contains(&failed) {
+            said.push(failed);
         }
     }
-    if names.is_empty() {
-        return String::new();
-    }
-    let mut t = String::from("<table><thead><tr><th scope=\"col\">variant</th>");
-    for name in &names {
-        let _ = write!(t, "<th scope=\"col\">{}</th>", escape(&name.replace('_', " ")));
-    }
-    t.push_str("</tr></thead><tbody>");
+    let entries = said.iter().map(|failed| ("Examples that could not be run".to_string(), clipped(failed, LONGEST_FAILED)));
+    builder.not_measured.extend(entries);
+}
+
+/// Clean accuracy by category; without rows where the benchmark has none.
+pub fn categories(study: &Study, part: &Part) -> Table {
+    let accuracy = Column::percent("accuracy", "accuracy, %").because("no example of the category ran");
+    let interval = accuracy.interval("accuracy_interval", "95 %").because("no example of the category ran");
+    let mut table = Table::new(
+        "categories",
+        vec![
+            Column::run(),
+            Column::words("category", "category").priority(KEY),
+            Column::count("examples", "n").priority(2),
+            accuracy,
+            interval,
+        ],
+    );
     for audit in &part.audits {
-        t.push_str(&row_start(study, part, audit, true, None));
-        for name in &names {
-            let row = audit.findings.faithfulness.iter().find(|f| f.category == *name && f.intervention.is_clean());
-            match row {
-                Some(f) => {
-                    let _ = write!(
-                        t,
-                        "<td>{} <small>{} of {}</small></td>",
-                        percent(f.accuracy),
-                        interval(f.accuracy_low, f.accuracy_high, percent),
-                        f.examples
-                    );
-                }
-                None => t.push_str("<td>–</td>"),
-            }
+        for f in audit.findings.faithfulness.iter().filter(|f| f.category != ALL && f.intervention.is_clean()) {
+            table.push(row(study, part, audit).at(&f.category).cells([
+                Cell::text(clipped(&f.category.replace('_', " "), LONGEST_ID)),
+                Cell::count(f.examples),
+                Cell::number(f.accuracy),
+                Cell::interval(f.accuracy_low, f.accuracy_high),
+            ]));
         }
-        t.push_str("</tr>");
     }
-    t.push_str("</tbody></table>");
-    builder.table("categories", "Clean accuracy by category, in percent, with its Wilson 95 % interval and the number of questions.", &t)
+    table
 }
