@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Run, chart, theme, told, tooltip};
+use crate::document::CellName;
+use crate::document::form::exact;
 use crate::number::decimal;
 
 /// One cell.
@@ -16,6 +18,8 @@ pub struct Cell {
     pub row: String,
     /// The number.
     pub value: f64,
+    /// The cell of the table that says it.
+    pub cell: Option<CellName>,
 }
 
 /// What the chart is of.
@@ -29,6 +33,8 @@ pub struct Look<'a> {
     pub title: &'a str,
     /// Factor from the numbers to what is printed: 100 for shares.
     pub scale: f64,
+    /// Digits printed.
+    pub digits: usize,
     /// The numbers at the palest and the darkest colour.
     pub range: [f64; 2],
 }
@@ -65,17 +71,26 @@ pub fn spec(run: &Run<'_>, cells: &[Cell], look: &Look<'_>) -> Option<Value> {
     }
     let count = rows.len();
     rows.reverse();
-    let data: Vec<Value> =
-        cells.iter().map(|c| run.mark(json!({"column": c.column, "row": c.row, "value": c.value * look.scale}))).collect();
+    let data: Vec<Value> = cells
+        .iter()
+        .map(|c| {
+            let mut mark = json!({"column": c.column, "row": c.row, "value": exact(c.value * look.scale)});
+            if let Some(cell) = &c.cell {
+                mark["cell"] = cell.to_string().into();
+            }
+            run.mark(mark)
+        })
+        .collect();
+    let format = format!(".{}f", look.digits);
     let body = json!({"mark": {"type": "rect"}, "encoding": {
         "x": {"field": "column", "type": "nominal", "sort": columns, "title": look.columns, "axis": {"labelAngle": if columns.iter().any(|c| c.len() > 3) { -40 } else { 0 }, "values": labelled(&columns), "domain": false, "ticks": false}},
         "y": {"field": "row", "type": "nominal", "sort": rows, "title": "layer"},
         "color": {"field": "value", "type": "quantitative", "title": look.title,
             "scale": {"domain": look.range.map(|v| v * look.scale), "range": [theme::BAND, theme::HEAT], "clamp": true},
             "legend": {"gradientLength": 80, "titleLimit": 90}},
-        "tooltip": tooltip(&[("column", look.columns, ""), ("row", "layer", ""), ("value", look.title, ".2f")])}});
-    let words =
-        format!("Largest: {} at {} {}, layer {}", decimal(Some(largest.value * look.scale), 2), look.columns, largest.column, largest.row);
+        "tooltip": tooltip(&[("column", look.columns, ""), ("row", "layer", ""), ("value", look.title, &format)])}});
+    let most = decimal(Some(largest.value * look.scale), look.digits);
+    let words = format!("Largest: {most} at {} {}, layer {}", look.columns, largest.column, largest.row);
     let what = format!("{} of {}, {}, {} cells", look.what, run.label, look.title, cells.len());
     Some(chart(&told(&what, std::iter::once(words)), json!(count * 16 + 24), data.into(), body))
 }

@@ -9,17 +9,28 @@ use prism_run::records::{self, AlignmentRow, files};
 use prism_run::table::read_rows;
 use prism_run::{Mode, Stage};
 
-use super::table::{NUMBER, TEXT, Table};
-use super::{Builder, DRAWN, is_drawn, run, styles};
-use crate::charts::lines::{self, Line, Look, Point};
+use super::latent_steps::{Steps, key_count, key_words};
+use super::{Builder, DRAWN, row, styles};
+use crate::charts::lines::{self, Look};
+use crate::document::{Cell, Column, Figure, Prose, Row, Section, Table};
 use crate::gallery::read_examples;
 use crate::html::dashed;
-use crate::number::{decimal, interval};
 use crate::study::{Audit, Part, Study};
 
 const HEADING: &str = "Alignment, step by step";
 /// Modes of a panel each, with its title.
 const MODES: [(Mode, &str); 2] = [(Mode::TeacherForced, "Teacher-forced"), (Mode::FreeRunning, "Free-running")];
+/// How the charts are drawn.
+const LOOK: Look<'static> = Look {
+    what: "Alignment by step",
+    x: "latent step",
+    counts: true,
+    y: "cosine of latent and target",
+    scale: 1.0,
+    digits: 3,
+    band: None,
+    reference: None,
+};
 
 /// Mode, stage and step of a mean.
 type Place = (Mode, Stage, usize);
@@ -33,70 +44,72 @@ struct Mean {
 }
 
 /// The section. Records that cannot be read are named in `left_out`.
-pub fn section(study: &Study, part: &Part, builder: &mut Builder, left_out: &mut Vec<String>) -> String {
-    let mut all: Vec<(&Audit, BTreeMap<Place, Mean>)> = Vec::new();
+pub fn section(study: &Study, part: &Part, builder: &mut Builder, left_out: &mut Vec<String>) -> Option<Section> {
+    let table = table(study, part, left_out);
+    if table.is_empty() {
+        return builder.absent(
+            HEADING,
+            "no run recorded latents with their teacher targets: the examples have no boxes, the blocks never opened, or `alignment` was 0",
+        );
+    }
+    let figure = figure(study, part, &table);
+    let caption = "Cosine of latent and teacher target by step, mean over examples.";
+    Some(Section::new("alignment-steps", HEADING).with(figure).with(table.captioned(caption)))
+}
+
+/// A row for each mode, stage and step of each run whose records can be read.
+pub fn table(study: &Study, part: &Part, left_out: &mut Vec<String>) -> Table {
+    let cosine = Column::decimal("cosine", "cosine", 3);
+    let interval = cosine.interval("cosine_interval", "95 %").because("one example, or one cluster");
+    let mut table = Table::new(
+        "alignment-steps",
+        vec![
+            Column::run(),
+            key_words("mode"),
+            key_words("stage"),
+            key_count("step"),
+            Column::count("examples", "examples").priority(2),
+            cosine,
+            interval,
+        ],
+    );
     for audit in &part.audits {
         match means(audit) {
-            Ok(means) if means.is_empty() => {}
-            Ok(means) => all.push((audit, means)),
+            Ok(means) => {
+                for (place, mean) in &means {
+                    table.push(of(study, part, audit, *place, mean));
+                }
+            }
             Err(e) => left_out.push(format!("alignment by step: {e}")),
         }
     }
-    if all.is_empty() {
-        return builder.absent(
-            HEADING,
-            "no run recorded latents beside teacher targets: the examples have no boxes, the blocks never opened, or `alignment` was 0",
-        );
-    }
-    let look = Look {
-        what: "Alignment by step",
-        x: "latent step",
-        counts: true,
-        y: "cosine of latent and target",
-        scale: 1.0,
-        digits: 3,
-        band: None,
-        reference: None,
-    };
-    let mut charts = Vec::new();
-    for (mode, title) in MODES {
-        let mut lines: Vec<Line<'_>> = Vec::new();
-        for (audit, means) in &all {
-            let most = means.values().map(|mean| mean.examples).max().unwrap_or(0);
-            for stage in [Stage::Context, Stage::Target] {
-                let points: Vec<Point> = means
-                    .iter()
-                    .filter(|((m, s, _), mean)| *m == mode && *s == stage && is_drawn(mean.examples, most))
-                    .map(|((_, _, step), mean)| Point { x: *step as f64, y: mean.cosine, low: mean.low, high: mean.high, key: None })
-                    .collect();
-                if !points.is_empty() {
-                    lines.push(Line { run: run(study, part, audit), name: format!("{stage} stage"), points });
-                }
-            }
-        }
-        charts.push((lines::spec(&lines, &look), title.to_string()));
-    }
-    let caption = format!(
-        "Cosine of latent and teacher target at each step: mean over examples with its 95 % interval (clusters whole). Teacher-forced, every step is fed the target before it; free-running, the model\u{2019}s own latent. Where the right panel falls away from the left, the published measure flatters. Training has as many steps as the region has tokens, decoding K.{DRAWN}"
+    table
+}
+
+fn of(study: &Study, part: &Part, audit: &Audit, (mode, stage, step): Place, mean: &Mean) -> Row {
+    row(study, part, audit).at(dashed(mode)).at(stage).at(step).cells([
+        Cell::text(dashed(mode)),
+        Cell::text(stage.name()),
+        Cell::count(step),
+        Cell::count(mean.examples),
+        Cell::number(mean.cosine),
+        Cell::interval(mean.low, mean.high),
+    ])
+}
+
+fn figure(study: &Study, part: &Part, table: &Table) -> Figure {
+    let steps = Steps::of(table, "examples");
+    let caption = Prose::said(
+        "{Cosine|cosine} of {latent} and teacher target at each step: the mean over examples with its 95 % interval (clusters kept whole). \
+         {Teacher-forced|teacher-forced}, every step is fed the target before it; free-running, the model’s own latent. Where the right \
+         panel falls below the left, the published measure is too favourable. Training has as many steps as the region has tokens, decoding \
+         has *K*.",
     );
-    let mut out = builder.figure("alignment-steps", charts, &styles(study, part), &caption);
-    let mut t =
-        Table::new(&[(TEXT, "mode"), (TEXT, "stage"), (NUMBER, "step"), (NUMBER, "examples"), (NUMBER, "cosine"), (NUMBER, "95 %")]);
-    for (audit, means) in &all {
-        for ((mode, stage, step), m) in means {
-            let cells = [
-                dashed(mode),
-                stage.to_string(),
-                step.to_string(),
-                m.examples.to_string(),
-                decimal(Some(m.cosine), 3),
-                interval(m.low, m.high, |v| decimal(v, 3)),
-            ];
-            t.row(study, part, audit, None, &cells, None);
-        }
+    let mut figure = Figure::new("alignment-steps", caption.and(DRAWN));
+    for (mode, title) in MODES {
+        figure = figure.panel(title, lines::spec(&steps.lines(&dashed(mode), "cosine", Some("cosine_interval")), &LOOK));
     }
-    out.push_str(&builder.table("alignment-steps", "Cosine of latent and teacher target by step, mean over examples.", &t.finish()));
-    builder.section("alignment-steps", HEADING, &out)
+    figure.variants(&styles(study, part)).of("alignment-steps")
 }
 
 fn means(audit: &Audit) -> Result<BTreeMap<Place, Mean>, prism_run::Error> {
