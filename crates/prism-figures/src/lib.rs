@@ -1,11 +1,11 @@
-//! Figures and tables as files: every figure of the page as SVG, PNG and its
-//! Vega-Lite specification, every table as CSV, Markdown and LaTeX.
+//! Figures as files: every figure of the page as SVG, PNG and its Vega-Lite specification,
+//! together with the tables that [`prism_report::files`] writes.
 //!
 //! Nothing is drawn anew for it: [`prism_report::page`] builds the page, and what went
 //! onto it is written out. [`engine`] runs the page's own Vega without a browser,
-//! [`canvas`] paints, [`table`] reads the tables back from their markup,
-//! [`paper`] makes the source paper's figures and tables. The same inputs give the
-//! same bytes on every machine.
+//! [`canvas`] paints, [`paper`] makes the source paper's figures and tables. The same
+//! inputs give the same bytes on every machine. [`table`] reads back the tables that the page
+//! still has as markup.
 
 pub mod alone;
 pub mod canvas;
@@ -15,26 +15,17 @@ pub mod paper;
 pub mod table;
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use prism_run::folder::write_atomic;
 use serde_json::Value;
 
 use engine::Engine;
-use prism_report::document::{csv, latex, markdown};
+pub use prism_report::files::{Listed, Written, write_tables};
+use prism_report::files::{put, refuse_a_file};
 use prism_report::sections::Numbered;
 use prism_report::study::Study;
 use prism_report::{Error, ReportInputs, page};
 use table::Table;
-
-/// Files written, and what is to be known of them.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Written {
-    /// In the order they were written.
-    pub files: Vec<PathBuf>,
-    /// What is not as it should be in them, one line each.
-    pub notes: Vec<String>,
-}
 
 /// A figure to be written: the stem of its files, its specification, its caption.
 #[derive(Debug, Clone)]
@@ -85,7 +76,7 @@ pub fn write(inputs: &ReportInputs, figures: Option<&Path>, tables: Option<&Path
             }
             Numbered::Table(caption, html) => {
                 number += 1;
-                listed.push(Listed::read(format!("table-{number}"), &Table::from_html(caption, html))?);
+                listed.push(table::listed(format!("table-{number}"), &Table::from_html(caption, html))?);
             }
             Numbered::Typed(of) => {
                 number += 1;
@@ -125,59 +116,4 @@ pub fn write_figures(figures: &[Figure], folder: &Path, written: &mut Written) -
         let _ = writeln!(captions, "- **{}** {}", figure.stem, figure.caption.replace('<', "&lt;"));
     }
     put(&folder.join("captions.md"), captions.as_bytes(), written)
-}
-
-/// A table in each of its forms, under the stem of its files.
-#[derive(Debug, Clone)]
-pub struct Listed {
-    stem: String,
-    csv: String,
-    markdown: String,
-    latex: String,
-}
-
-impl Listed {
-    /// A table of the document.
-    fn of(stem: String, table: &prism_report::document::Table) -> Self {
-        let latex = latex::latex(table, &format!("tab:{stem}"));
-        Self { csv: csv::csv(table), markdown: markdown::markdown(table), latex, stem }
-    }
-
-    /// A table read back from its markup, or one of the source paper's.
-    ///
-    /// # Errors
-    /// When its rows cannot be written, which memory alone decides.
-    pub fn read(stem: String, table: &Table) -> Result<Self, Error> {
-        let csv = table.csv().map_err(|e| Error::Figure { figure: stem.clone(), why: e.to_string() })?;
-        Ok(Self { csv, markdown: table.markdown(), latex: table.latex(&format!("tab:{stem}")), stem })
-    }
-}
-
-/// Writes tables into a folder.
-///
-/// # Errors
-/// When a file cannot be written.
-pub fn write_tables(tables: &[Listed], folder: &Path, written: &mut Written) -> Result<(), Error> {
-    refuse_a_file(folder)?;
-    for table in tables {
-        for (end, text) in [("csv", &table.csv), ("md", &table.markdown), ("tex", &table.latex)] {
-            put(&folder.join(format!("{}.{end}", table.stem)), text.as_bytes(), written)?;
-        }
-    }
-    Ok(())
-}
-
-fn put(path: &Path, bytes: &[u8], written: &mut Written) -> Result<(), Error> {
-    write_atomic(path, bytes)?;
-    written.files.push(path.to_path_buf());
-    Ok(())
-}
-
-fn refuse_a_file(folder: &Path) -> Result<(), Error> {
-    if folder.exists() && !folder.is_dir() {
-        return Err(
-            prism_run::Error::content(folder, "a file, not a folder", "name a folder for the files, or one that is not there yet").into()
-        );
-    }
-    Ok(())
 }

@@ -1,6 +1,8 @@
 //! The page of a study that ran everything, and the page under strain: what is not measured
 //! is named, what is hostile stays inert, what is large stays bounded.
 
+#[path = "rich_findings/across.rs"]
+mod across;
 mod rich_findings;
 mod synthetic;
 
@@ -104,6 +106,10 @@ fn every_chart_draws_as_many_marks_as_it_says_and_tells_them_in_words() {
     // The forest plots draw the rows of their tables that have a number.
     let marks = |id: &str| charts(&page)[id]["data"]["values"].as_array().unwrap().len();
     assert_eq!((marks("chart-visibility-1"), marks("chart-donors-1"), marks("chart-steps-1")), (5, 5, 20));
+    for id in ["chart-steps-1", "chart-dose-1", "chart-visibility-1", "chart-donors-1", "chart-counterfactual-1", "chart-gap-1"] {
+        let marks = charts(&page)[id]["data"]["values"].clone();
+        assert!(marks.as_array().unwrap().iter().all(|m| m["cell"].is_string()), "{id}: every mark names its cell");
+    }
     for id in ["chart-corruption-1", "chart-steps-1", "chart-dose-1", "chart-donors-1", "chart-visibility-2"] {
         let marks = charts(&page)[id]["data"]["values"].clone();
         assert!(marks.as_array().unwrap().iter().any(|m| m["intervention_id"].is_string()), "{id} can be narrowed to an intervention");
@@ -121,19 +127,30 @@ fn the_equivalence_band_is_drawn_about_zero() {
 }
 
 #[test]
-fn the_first_screen_answers_four_questions_with_links_and_commands() {
-    let root = place("brief");
+fn the_first_screen_leads_on_and_what_it_leads_to_is_there() {
+    let root = place("first");
     let page = page_of(&study(&root, 2), &root);
     let head = page.split("<header class=\"masthead\">").nth(1).unwrap().split("</header>").next().unwrap();
-    for question in
-        ["Is what each block says used, and is the block needed?", "How sure is it?", "Which examples show it?", "How do I run it again?"]
-    {
-        assert!(head.contains(&format!("<dt>{question}</dt>")), "{question}");
-    }
-    assert!(head.contains("href=\"#example-") && head.contains("prism train --variant lvr --seed 42"));
-    assert!(head.contains("two training seeds a variant") && head.contains("The margin is 5 points, fixed before the run"));
-    for link in attributes(head, "href") {
+    assert!(head.contains("class=\"verdict\""), "{head}");
+    let links = attributes(head, "href");
+    assert!(!links.is_empty());
+    for link in links {
         let id = link.trim_start_matches('#');
+        assert!(page.contains(&format!("id=\"{id}\"")), "{link} leads somewhere");
+    }
+}
+
+#[test]
+fn what_a_reader_asks_has_its_section_with_links_and_commands() {
+    let root = place("asked");
+    let page = page_of(&study(&root, 2), &root);
+    let of = |anchor: &str| page.split(&format!("<section id=\"{anchor}\"")).nth(1).unwrap().split("</section>").next().unwrap();
+    assert!(of("shown").contains("href=\"#example-") && of("provenance").contains("prism train --variant lvr --seed 42"));
+    let trust = of("trust");
+    assert!(trust.contains("Two training seeds a variant.") && trust.contains("id=\"trust:lvr-42\""));
+    assert!(trust.contains("points, fixed before the run"));
+    for link in ["trust", "shown", "provenance"].into_iter().flat_map(|anchor| attributes(of(anchor), "href")) {
+        let Some(id) = link.strip_prefix('#') else { continue };
         assert!(page.contains(&format!("id=\"{id}\"")), "{link} leads somewhere");
     }
 }
@@ -148,7 +165,9 @@ fn examples_cover_every_intervention_that_flips_any_and_say_which() {
         shown.extend(serde_json::from_str::<Vec<Value>>(&unescaped(flips)).unwrap());
     }
     let listed = page.split("data-table=\"flips\"").nth(1).unwrap().split("</figure>").next().unwrap();
-    for row in listed.split("<tr class").skip(1) {
+    let rows = listed.split("<tr ").skip(1).filter(|row| row.contains("data-intervention="));
+    assert!(rows.clone().count() > 0, "{listed}");
+    for row in rows {
         let (variant, intervention) = (attributes(row, "data-variant")[0], attributes(row, "data-intervention")[0]);
         assert!(shown.contains(&serde_json::json!([variant, intervention])), "{variant} under {intervention} has a card");
     }
@@ -240,4 +259,57 @@ fn seeds_are_dots_with_their_mean() {
     assert_eq!(spec["data"]["values"].as_array().unwrap().len(), 15, "five variants, three seeds, a dot each");
     let marks: Vec<&str> = spec["layer"].as_array().unwrap().iter().filter_map(|l| l["mark"]["type"].as_str()).collect();
     assert!(!marks.contains(&"bar"), "{marks:?}");
+}
+
+#[test]
+fn every_mark_that_names_a_cell_has_its_row_on_the_page() {
+    let root = place("named");
+    let page = page_of(&study(&root, 2), &root);
+    let charts = charts(&page);
+    for (id, spec) in &charts {
+        for mark in spec["data"]["values"].as_array().unwrap() {
+            let Some(cell) = mark["cell"].as_str() else { continue };
+            let (table, rest) = cell.split_once('.').unwrap();
+            let key = rest.split_once('[').unwrap().1.trim_end_matches(']');
+            assert!(page.contains(&format!("id=\"{table}:{key}\"")), "{id}: no row of {cell}");
+        }
+    }
+    for id in ["chart-cosine-1", "chart-cosine-2", "chart-probes-1", "chart-probe-layers-1", "chart-seeds-1", "chart-seeds-2"] {
+        let marks = charts[id]["data"]["values"].as_array().unwrap();
+        assert!(marks.iter().all(|mark| mark["cell"].is_string()), "{id}: every mark names its cell");
+    }
+    assert_eq!(charts["chart-seeds-1"]["data"]["values"][0]["cell"], "table-1.accuracy[lvr-42]");
+}
+
+#[test]
+fn what_lies_across_runs_is_drawn_from_its_tables() {
+    let root = place("across");
+    let mut inputs = study(&root, 2);
+    across::enrich(inputs.comparison.as_ref().unwrap());
+    let page = page_of(&inputs, &root);
+    for anchor in ["budgets", "groups", "seeds"] {
+        assert!(page.contains(&format!("<section id=\"{anchor}\"")), "{anchor}");
+    }
+    let charts = charts(&page);
+    let cells = |id: &str| -> Vec<String> {
+        let marks = charts[id]["data"]["values"].as_array().unwrap().iter();
+        marks.map(|mark| mark["cell"].as_str().unwrap().to_string()).collect()
+    };
+    // Two arms at two K: the means of their seeds.
+    assert_eq!(cells("chart-budgets-1"), ["lvr", "n-lvr"].map(|v| [2, 4].map(|k| format!("budgets.accuracy[{v}/mean/k={k}]"))).concat());
+    let first = &charts["chart-budgets-1"]["data"]["values"][0];
+    assert_eq!(["y", "low", "high"].map(|end| first[end].as_f64().unwrap()), [80.0, 70.0, 90.0], "the mean of 79 and 81 %");
+    assert_eq!(charts["chart-budgets-2"]["data"]["values"][0]["high"], 4.0, "to the bound");
+    assert_eq!(cells("chart-groups-1"), ["lvr-42", "lvr-43", "n-lvr-42", "n-lvr-43"].map(|run| format!("arms.accuracy[{run}]")));
+    assert!(page.contains("latents: r \u{2212}0.60 [\u{2212}0.90, \u{2212}0.20]"), "the panel's title takes its numbers from the table");
+    assert_eq!(charts["chart-seeds-1"]["layer"][0]["data"]["values"][0]["cell"], "seeds.mean[lvr]");
+    for row in
+        ["seeds:lvr", "seed-changes:lvr/zero", "contrasts:lvr/n-lvr/declared", "groups:latents/k=4/free-running", "budgets:lvr-42/declared"]
+    {
+        assert!(page.contains(&format!("<tr id=\"{row}\"")), "{row}");
+    }
+    assert!(page.contains("one seed has both"), "why a number is absent");
+    inputs.comparison = None;
+    let page = page_of(&inputs, &root);
+    assert!(!page.contains("<section id=\"budgets\"") && page.contains("<section id=\"seeds\""), "dots need no comparison");
 }

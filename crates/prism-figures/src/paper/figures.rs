@@ -40,6 +40,7 @@ impl Source {
                     accuracy: l.accuracies.first().copied().flatten()?,
                     low: l.accuracy_interval.0,
                     high: l.accuracy_interval.1,
+                    cell: None,
                 })
             })
             .collect();

@@ -12,10 +12,10 @@ use std::path::Path;
 
 use prism_run::Intervention;
 
-use super::table::Table;
 use super::{Figure, Listed, Written, write_figures, write_tables};
 use prism_report::change::Change;
 use prism_report::charts::theme::VariantStyle;
+use prism_report::document::Table;
 use prism_report::study::Study;
 use prism_report::{Error, ReportInputs};
 
@@ -28,6 +28,8 @@ pub struct Line {
     pub style: VariantStyle,
     /// Variant and, if needed, seed.
     pub label: String,
+    /// Training seed, where it is needed to tell lines apart.
+    pub seed: Option<i64>,
     /// Teacher-forced, target stage.
     pub cosine: Option<f64>,
     /// Accuracy on each benchmark of [`Source::benchmarks`].
@@ -76,6 +78,8 @@ pub struct Source {
     pub margin: Option<f64>,
     /// Whether the answers gained and lost are known.
     pub counted: bool,
+    /// Why a number is absent.
+    pub absent: &'static str,
 }
 
 /// Writes the preset from the published numbers.
@@ -111,6 +115,6 @@ fn write_source(source: &Source, folder: &Path, prefix: &str, written: &mut Writ
         written.notes.push(format!("{prefix}{stem}: not drawn, {} has no numbers for it", source.name));
     }
     write_figures(&figures, folder, written)?;
-    let tables = source.tables().into_iter().map(|(stem, table)| Listed::read(format!("{prefix}{stem}"), &table));
-    write_tables(&tables.collect::<Result<Vec<_>, _>>()?, folder, written)
+    let tables: Vec<Listed> = source.tables().iter().map(|table| Listed::of(format!("{prefix}{}", table.name), table)).collect();
+    write_tables(&tables, folder, written)
 }

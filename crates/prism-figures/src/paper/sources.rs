@@ -7,10 +7,11 @@ use prism_audit::probe::finding::OWN;
 use prism_run::{Action, Donor, Intervention, Position};
 
 use super::{Line, Probe, Source};
-use crate::table::Table;
 use prism_report::change::Change;
 use prism_report::charts::theme::VariantStyle;
-use prism_report::number::{correlation, decimal, interval, p_value};
+use prism_report::document::table::{FILES, KEY};
+use prism_report::document::{Cell, Column, Row, Table};
+use prism_report::sections::agreement;
 use prism_report::study::{Part, Study};
 
 /// The paper's corruptions: their names in its table, and what they are.
@@ -28,6 +29,7 @@ pub fn published_source(published: &Published) -> Source {
     let line = |(place, v): (usize, &PublishedVariant)| Line {
         style: VariantStyle::new(place, &v.name, &v.name),
         label: v.name.clone(),
+        seed: None,
         cosine: Some(v.cosine),
         accuracies: vec![share(v.vstar), share(v.mmvp), share(v.blink)],
         accuracy_interval: (None, None),
@@ -40,35 +42,47 @@ pub fn published_source(published: &Published) -> Source {
             .map(|(key, _)| v.delta.get(*key).map(|d| Change { delta: d / 100.0, low: None, high: None, gained: 0, lost: 0 }))
             .collect(),
     };
-    let correlations = published
-        .correlations()
-        .iter()
-        .map(|c| {
-            let bounds = published.intervals().get(&c.name);
-            let (x, y, given) = published.columns_of(&c.name).unwrap_or((&c.name, "", None));
-            vec![
-                x.replace('_', " "),
-                y.replace('_', " "),
-                given.map_or_else(|| "–".into(), |g| g.replace('_', " ")),
-                decimal(Some(c.value), c.decimals),
-                bounds.map_or_else(|| "–".into(), |[low, high]| interval(Some(*low), Some(*high), |v| decimal(v, 3))),
-            ]
-        })
-        .collect();
     Source {
         name: "arXiv 2606.05753, published numbers".into(),
         benchmarks: vec!["V*Bench".into(), "MMVP".into(), "BLINK".into()],
         spread: "standard error over folds",
         interventions: CORRUPTIONS.iter().map(|(_, action)| Intervention::from(*action)).collect(),
         lines: published.variants().into_iter().enumerate().map(line).collect(),
-        correlations: Table::new(
-            "Correlations over the five variants, as published; 95 % percentile interval of 5000 binomial replicates where one is given.",
-            &[("x", true), ("y", true), ("given", true), ("r", false), ("bootstrap 95 %", false)],
-            correlations,
-        ),
+        correlations: published_correlations(published),
         margin: None,
         counted: false,
+        absent: "not published",
     }
+}
+
+/// Table 2 as published.
+fn published_correlations(published: &Published) -> Table {
+    let r = Column::decimal("r", "r", 3);
+    let interval = r.interval("bootstrap", "bootstrap 95 %").because("not published");
+    let columns = vec![
+        Column::words("x", "x").priority(KEY),
+        Column::words("y", "y").priority(KEY),
+        Column::words("given", "given").priority(KEY).because("nothing is held fixed"),
+        r,
+        interval,
+        Column::count("digits", "digits published").priority(FILES),
+    ];
+    let mut table = Table::new("table-2", columns);
+    for c in published.correlations() {
+        let bounds = published.intervals().get(&c.name);
+        let (x, y, given) = published.columns_of(&c.name).unwrap_or((&c.name, "", None));
+        table.push(Row::new(&c.name).cells([
+            Cell::text(x.replace('_', " ")),
+            Cell::text(y.replace('_', " ")),
+            Cell::maybe_text(given.map(|g| g.replace('_', " "))),
+            Cell::number(c.value),
+            Cell::interval(bounds.map(|[low, _]| *low), bounds.map(|[_, high]| *high)),
+            Cell::count(c.decimals),
+        ]));
+    }
+    table.captioned(
+        "Correlations over the five variants, as published; 95 % percentile interval of 5000 binomial replicates where one is given.",
+    )
 }
 
 /// A benchmark of a study as a source.
@@ -93,6 +107,7 @@ pub fn study_source(study: &Study, part: &Part) -> Source {
             Line {
                 style: study.style(audit).clone(),
                 label: part.run_name(study, audit),
+                seed: audit.seed.filter(|_| part.has_seeds()),
                 cosine: summary.and_then(|s| s.cosine).filter(|c| c.is_finite()),
                 accuracies: vec![clean.and_then(|c| c.accuracy).or_else(|| summary.and_then(|s| s.accuracy))],
                 accuracy_interval: clean.map_or((None, None), |c| (c.accuracy_low, c.accuracy_high)),
@@ -113,40 +128,18 @@ pub fn study_source(study: &Study, part: &Part) -> Source {
         correlations: correlations(study),
         margin: part.margin(),
         counted: true,
+        absent: "the study has no such number",
     }
 }
 
+/// Table 2 of a study: the page's table of correlations under the paper's name.
 fn correlations(study: &Study) -> Table {
-    let rows = study.comparison.iter().flat_map(|(_, findings)| &findings.comparison).map(|row| {
-        vec![
-            row.x.replace('_', " "),
-            row.y.replace('_', " "),
-            row.given.as_deref().map_or_else(|| "–".into(), |g| g.replace('_', " ")),
-            format!("{} {}", row.variants, if row.unit == "run" { "runs" } else { "variants" }),
-            correlation(row.r),
-            interval(row.low, row.high, correlation),
-            interval(row.fisher_low, row.fisher_high, correlation),
-            p_value(row.exact_p),
-            row.reason.clone().unwrap_or_default(),
-        ]
-    });
-    let caption = match study.comparison {
-        Some(_) => "Pearson correlations across the points; p is exact, over all permutations.",
-        None => "The runs were not compared, so no correlation is given; `prism compare` makes one.",
+    let mut table = match &study.comparison {
+        Some((_, findings)) => agreement::correlations(&findings.comparison),
+        None => {
+            agreement::correlations(&[]).captioned("The runs were not compared, so no correlation is given; `prism compare` makes one.")
+        }
     };
-    Table::new(
-        caption,
-        &[
-            ("x", true),
-            ("y", true),
-            ("given", true),
-            ("points", false),
-            ("r", false),
-            ("bootstrap 95 %", false),
-            ("Fisher 95 %", false),
-            ("exact p", false),
-            ("why absent", true),
-        ],
-        rows.collect(),
-    )
+    table.name = "table-2";
+    table
 }

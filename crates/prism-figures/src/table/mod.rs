@@ -1,11 +1,13 @@
-//! A table as rows of text, and as CSV, Markdown and LaTeX. The page's tables are
-//! read back from their markup, so that what is exported is what is shown.
+//! A table that the page has as markup, read back from it, as CSV, Markdown and LaTeX. It goes when the last section is a
+//! part of the document.
 
 mod html;
 
 use std::fmt::Write;
 
+use prism_report::Error;
 use prism_report::document::latex::escape as latex;
+use prism_report::files::Listed;
 use prism_report::number::ABSENT;
 
 pub use html::text;
@@ -35,18 +37,16 @@ pub struct Table {
     pub body: Vec<Vec<Cell>>,
 }
 
-impl Table {
-    /// A table of plain columns: name and whether it holds words.
-    pub fn new(caption: &str, columns: &[(&str, bool)], body: Vec<Vec<String>>) -> Self {
-        let cell = |text: &str, words| Cell { text: text.into(), span: 1, words };
-        let row = |row: Vec<String>| row.iter().enumerate().map(|(i, t)| cell(t, columns.get(i).is_some_and(|c| c.1))).collect();
-        Self {
-            caption: caption.into(),
-            head: vec![columns.iter().map(|(name, words)| cell(name, *words)).collect()],
-            body: body.into_iter().map(row).collect(),
-        }
-    }
+/// A table in each of its forms.
+///
+/// # Errors
+/// When its rows cannot be written, which memory alone decides.
+pub fn listed(stem: String, table: &Table) -> Result<Listed, Error> {
+    let csv = table.csv().map_err(|e| Error::Figure { figure: stem.clone(), why: e.to_string() })?;
+    Ok(Listed { csv, markdown: table.markdown(), latex: table.latex(&format!("tab:{stem}")), stem })
+}
 
+impl Table {
     /// Reads a table of the page.
     pub fn from_html(caption: &str, markup: &str) -> Self {
         let (head, body) = markup.split_once("</thead>").unwrap_or(("", markup));

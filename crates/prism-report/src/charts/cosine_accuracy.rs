@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Run, chart, colour, quantity, shape, styles_of, told, tooltip, with_interval};
+use crate::document::CellName;
+use crate::document::form::exact;
 use crate::number::{decimal, percent};
 
 /// One run.
@@ -18,6 +20,8 @@ pub struct Point<'a> {
     pub low: Option<f64>,
     /// Wilson 95 % interval.
     pub high: Option<f64>,
+    /// The cell of a table that says its accuracy; the cosine stands in the same row.
+    pub cell: Option<CellName>,
 }
 
 /// Axes that several charts share, so that they can be compared at a glance.
@@ -61,8 +65,13 @@ fn drawn(points: &[Point<'_>], cosine_title: &str, cosine: (f64, f64), accuracy:
     let data: Vec<Value> = points
         .iter()
         .map(|p| {
-            p.run.mark(json!({"cosine": p.cosine, "accuracy": p.accuracy * 100.0,
-                "low": p.low.map(|v| v * 100.0), "high": p.high.map(|v| v * 100.0)}))
+            let percents = |share: f64| exact(share * 100.0);
+            let mut mark = p.run.mark(json!({"cosine": p.cosine, "accuracy": percents(p.accuracy),
+                "low": p.low.map(percents), "high": p.high.map(percents)}));
+            if let Some(cell) = &p.cell {
+                mark["cell"] = cell.to_string().into();
+            }
+            mark
         })
         .collect();
     let many = points.len() > styles.len();

@@ -4,6 +4,8 @@
 use serde_json::{Value, json};
 
 use super::{Run, chart, colour, shape, styles_of, theme, told, tooltip};
+use crate::document::CellName;
+use crate::document::form::exact;
 use crate::number::percent;
 
 /// One run at one position.
@@ -21,6 +23,8 @@ pub struct Point<'a> {
     pub high: Option<f64>,
     /// Accuracy with random labels.
     pub control: Option<f64>,
+    /// The cell of a table that says its accuracy.
+    pub cell: Option<CellName>,
 }
 
 /// The chart; `majority` draws the floor a constant answer reaches.
@@ -42,9 +46,12 @@ pub fn spec(points: &[Point<'_>], majority: Option<f64>) -> Option<Value> {
     let data: Vec<Value> = points
         .iter()
         .map(|p| {
-            p.run.mark(json!({"position": p.position, "accuracy": p.accuracy * 100.0,
-                "low": p.low.map(|v| v * 100.0), "high": p.high.map(|v| v * 100.0),
-                "control": p.control.map(|c| c * 100.0)}))
+            let mut mark = p.run.mark(json!({"position": p.position, "accuracy": percents(p.accuracy),
+                "low": p.low.map(percents), "high": p.high.map(percents), "control": p.control.map(percents)}));
+            if let Some(cell) = &p.cell {
+                mark["cell"] = cell.to_string().into();
+            }
+            mark
         })
         .collect();
     let y = json!({"field": "position", "type": "nominal", "sort": positions, "title": null,
@@ -54,7 +61,7 @@ pub fn spec(points: &[Point<'_>], majority: Option<f64>) -> Option<Value> {
         |field: &str| json!({"field": field, "type": "quantitative", "title": "probe accuracy, %", "scale": {"zero": false, "nice": true}});
     let mut layers = Vec::new();
     if let Some(m) = majority {
-        layers.push(json!({"data": {"values": [{"floor": m * 100.0}]},
+        layers.push(json!({"data": {"values": [{"floor": percents(m)}]},
             "mark": {"type": "rule", "color": theme::FAINT, "strokeDash": [4, 3]}, "encoding": {"x": x("floor")}}));
     }
     layers.push(json!({"mark": {"type": "rule", "strokeWidth": 1.6, "opacity": 0.55},
@@ -76,6 +83,11 @@ pub fn spec(points: &[Point<'_>], majority: Option<f64>) -> Option<Value> {
     ))
 }
 
+/// A share in percent, without the noise of the factor.
+fn percents(share: f64) -> f64 {
+    exact(share * 100.0)
+}
+
 /// One layer at one position of one run.
 #[derive(Debug, Clone)]
 pub struct Cell {
@@ -85,6 +97,8 @@ pub struct Cell {
     pub layer: String,
     /// Mean accuracy.
     pub accuracy: f64,
+    /// The cell of a table that says it.
+    pub cell: Option<CellName>,
 }
 
 /// The heat map of one run: a row per position, a column per layer, the input at the left. Below the palest colour's
@@ -102,8 +116,16 @@ pub fn layers(run: &Run<'_>, cells: &[Cell], range: [f64; 2]) -> Option<Value> {
             columns.push(&cell.layer);
         }
     }
-    let data: Vec<Value> =
-        cells.iter().map(|c| run.mark(json!({"position": c.position, "layer": c.layer, "accuracy": c.accuracy * 100.0}))).collect();
+    let data: Vec<Value> = cells
+        .iter()
+        .map(|c| {
+            let mut mark = run.mark(json!({"position": c.position, "layer": c.layer, "accuracy": percents(c.accuracy)}));
+            if let Some(cell) = &c.cell {
+                mark["cell"] = cell.to_string().into();
+            }
+            mark
+        })
+        .collect();
     let colour = json!({"field": "accuracy", "type": "quantitative", "title": "accuracy, %",
         "scale": {"domain": range.map(|v| v * 100.0), "range": [theme::BAND, theme::HEAT], "clamp": true},
         "legend": {"orient": "bottom", "titleOrient": "left", "gradientLength": 90}});

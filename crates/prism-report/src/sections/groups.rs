@@ -1,116 +1,162 @@
 //! What the recipe asks of groups of arms: does a high cosine go with a low accuracy inside the group?
 
-use prism_audit::findings::{BudgetFinding, GroupFinding};
+use prism_audit::findings::{BudgetFinding, ContrastFinding, GroupFinding};
 
-use super::{Builder, Panel, styles};
+use super::{Builder, styles};
 use crate::charts::Run;
 use crate::charts::cosine_accuracy::{self, Axes, Point};
-use crate::html::escape;
-use crate::number::{decimal, interval, p_value, points};
+use crate::document::table::KEY;
+use crate::document::{Cell, Column, Figure, Form, Row, RunName, Section, Table, Tone, Value};
 use crate::study::{Part, Study};
 
 const HEADING: &str = "Cosine and accuracy, group by group";
+/// Why there is no K in a row.
+const DECLARED: &str = "at the K declared for the study";
 
 /// The section.
-pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> String {
+pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> Option<Section> {
     let Some((_, findings)) = study.comparison.as_ref().filter(|(_, f)| study.parts.len() == 1 && !f.groups.is_empty()) else {
         return builder.absent(HEADING, "the recipe names no groups of arms; see `question.groups`");
     };
-    let declared: Vec<&GroupFinding> = findings.groups.iter().filter(|g| g.k.is_none() && g.x == "cosine").collect();
+    let arms = arms(study, &findings.budgets, &findings.groups);
+    let groups = correlations(&findings.groups);
+    let contrasts = contrasts(study, &findings.contrasts);
+    let figure = figure(study, part, &findings.groups, &groups, &arms);
+    let section = Section::new("groups", HEADING).with(figure).with(groups);
+    let section = if arms.is_empty() { section } else { section.with(arms) };
+    Some(if contrasts.is_empty() { section } else { section.with(contrasts) })
+}
+
+/// A panel a group, with the arms of the group as its marks.
+fn figure(study: &Study, part: &Part, found: &[GroupFinding], groups: &Table, arms: &Table) -> Figure {
+    let declared = || found.iter().zip(groups.rows()).filter(|(group, _)| group.k.is_none() && group.x == "cosine");
+    let marks = |group: &GroupFinding| -> Vec<Point<'_>> {
+        let all = arms.estimates("accuracy", Some("accuracy_interval"));
+        all.filter_map(|e| {
+            let variant = e.row.variant.as_ref()?;
+            let (name, cosine) = (e.run()?, arms.number(e.row, "cosine")?);
+            let run = Run { style: name.style.as_ref()?, label: name.label.clone() };
+            let point = Point { run, cosine, accuracy: e.value, low: e.low, high: e.high, cell: Some(e.name) };
+            group.arms.contains(variant).then_some(point)
+        })
+        .collect()
+    };
     // One pair of axes for all groups: a cloud that only looks steep because its axis is short must look short.
-    let all: Vec<Point<'_>> = declared.iter().flat_map(|group| marks(study, &findings.budgets, group)).collect();
+    let all: Vec<Point<'_>> = declared().flat_map(|(group, _)| marks(group)).collect();
     let axes = Axes::around(&all);
-    let charts = declared.iter().map(|group| panel(study, &findings.budgets, group, axes)).collect();
-    let caption = "Clean accuracy against the cosine of latent and teacher target (teacher-forced, the published measure), at the length each arm was trained with. One mark per arm and training seed, bars are 95 % intervals over questions. r: mean over seeds of the correlation over the arms of one seed, with Student\u{2019}s 95 % interval over seeds. All panels have the same axes.";
-    let mut out = builder.figure("groups", charts, &styles(study, part), caption);
-    out.push_str(&correlations(&findings.groups, builder));
-    if !findings.contrasts.is_empty() {
-        out.push_str(&contrasts(study, findings, builder));
+    let caption = "Clean accuracy against the {cosine} of {latent} and teacher target ({teacher-forced}, the published measure), at the length each \
+        arm was trained with. One mark per arm and training seed; bars are 95 % intervals over questions. *r*: mean over seeds of the \
+        correlation over the arms of one seed, with Student\u{2019}s 95 % interval over seeds. All panels have the same axes.";
+    let mut figure = Figure::new("groups", caption).variants(&styles(study, part)).of("arms");
+    for (group, row) in declared() {
+        let title = format!("{}: r {} {}", group.group, groups.written("r", &row.key), groups.written("r_interval", &row.key));
+        figure = figure.panel(title, axes.and_then(|axes| cosine_accuracy::spec_on(&marks(group), "cosine, teacher-forced", axes)));
     }
-    builder.section("groups", HEADING, &out)
+    figure
 }
 
-fn panel(study: &Study, found: &[BudgetFinding], group: &GroupFinding, axes: Option<Axes>) -> Panel {
-    let title = format!("{}: r {} {}", group.group, decimal(group.r, 2), interval(group.low, group.high, |v| decimal(v, 2)));
-    let marks = marks(study, found, group);
-    (axes.and_then(|axes| cosine_accuracy::spec_on(&marks, "cosine, teacher-forced", axes)), title)
-}
-
-/// One mark per arm and training seed.
-fn marks<'a>(study: &'a Study, found: &[BudgetFinding], group: &GroupFinding) -> Vec<Point<'a>> {
-    let style = |id: &str| study.variants.iter().find(|v| v.id == id);
-    let of = found.iter().filter(|f| f.k.is_none() && group.arms.contains(&f.variant));
-    of.filter_map(|f| {
-        let style = style(&f.variant)?;
+/// The arms of all groups at the declared K, a row for every training seed.
+fn arms(study: &Study, found: &[BudgetFinding], groups: &[GroupFinding]) -> Table {
+    let accuracy = Column::percent("accuracy", "accuracy, %");
+    let interval = accuracy.interval("accuracy_interval", "95 %");
+    let columns = vec![
+        Column::run(),
+        Column::count("n", "n").priority(2),
+        Column::decimal("cosine", "cosine, teacher-forced", 3).because("not measured"),
+        accuracy,
+        interval,
+    ];
+    let mut table = Table::new("arms", columns);
+    for f in found.iter().filter(|f| f.k.is_none() && groups.iter().any(|group| group.arms.contains(&f.variant))) {
         let label = f.seed.map_or_else(|| f.name.clone(), |seed| format!("{} \u{b7} {seed}", f.name));
-        Some(Point { run: Run { style, label }, cosine: f.cosine?, accuracy: f.accuracy?, low: f.accuracy_low, high: f.accuracy_high })
-    })
-    .collect()
-}
-
-fn at(k: Option<usize>) -> String {
-    k.map_or_else(|| "declared".to_string(), |k| k.to_string())
-}
-
-fn correlations(groups: &[GroupFinding], builder: &mut Builder) -> String {
-    let mut t = String::from(
-        "<table><thead><tr><th scope=\"col\">group</th><th scope=\"col\" class=\"text\">arms</th><th scope=\"col\">K</th><th scope=\"col\" class=\"text\">cosine</th>",
-    );
-    for head in ["seeds", "<i>r</i>", "95 %", "smallest", "largest"] {
-        t.push_str(&format!("<th scope=\"col\">{head}</th>"));
+        let style = study.variants.iter().find(|v| v.id == f.variant).cloned();
+        table.push(Row::of_run(RunName { style, label, note: None }, &f.variant, f.seed).cells([
+            Cell::count(f.examples),
+            Cell::number(f.cosine),
+            Cell::number(f.accuracy).strong(),
+            Cell::interval(f.accuracy_low, f.accuracy_high),
+        ]));
     }
-    t.push_str("<th scope=\"col\" class=\"text\">below 0</th></tr></thead><tbody>");
-    let two = |v: Option<f64>| decimal(v, 2);
-    let mut last: Option<&str> = None;
+    table.captioned("The arms of the groups at the K declared for the study, with Wilson\u{2019}s 95 % interval of the clean accuracy.")
+}
+
+/// A row for every group, K and cosine, in the order of the findings.
+fn correlations(groups: &[GroupFinding]) -> Table {
+    let r = Column::correlation("r", "*r*");
+    let interval = r.interval("r_interval", "95 %");
+    let columns = vec![
+        Column::words("group", "group").priority(KEY),
+        Column::text("arms", "arms").priority(3),
+        Column::count("k", "K").priority(KEY).because(DECLARED),
+        Column::words("cosine", "cosine").priority(KEY),
+        Column::count("seeds", "seeds").priority(2),
+        r,
+        interval,
+        Column::correlation("least", "smallest").priority(2),
+        Column::correlation("greatest", "largest").attached().priority(2),
+        Column::words("below_zero", "below 0"),
+    ];
+    let mut table = Table::new("groups", columns);
     for g in groups {
-        let first = last != Some(&g.group);
-        last = Some(&g.group);
-        let below = match (g.below_zero, &g.reason) {
-            (Some(true), _) => "yes".to_string(),
-            (Some(false), _) => "not shown".to_string(),
-            (None, why) => escape(why.as_deref().unwrap_or_default()),
+        let x = if g.x == "cosine" { "teacher-forced" } else { "free-running" };
+        let below = match g.below_zero {
+            Some(true) => Cell::words("yes", Tone::Changes),
+            Some(false) => Cell::words("not shown", Tone::Undecided),
+            None => Cell::absent(""),
         };
-        t.push_str(&format!(
-            "<tr class=\"{}\"><th scope=\"row\">{}</th><td class=\"text\">{}</td><td>{}</td><td class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"text\">{below}</td></tr>",
-            if first { "first" } else { "again" },
-            escape(&g.group),
-            escape(&g.arms.join(", ")),
-            at(g.k),
-            if g.x == "cosine" { "teacher-forced" } else { "free-running" },
-            g.seeds,
-            two(g.r),
-            interval(g.low, g.high, two),
-            two(g.least),
-            two(g.greatest),
-        ));
+        table.push(Row::new(&g.group).at(at(g.k)).at(x).because(g.reason.as_deref()).cells([
+            Cell::text(g.group.clone()),
+            Cell::text(g.arms.join(", ")),
+            Cell::count(g.k).or(DECLARED),
+            Cell::words(x, Tone::Plain),
+            Cell::count(g.seeds),
+            Cell::number(g.r).strong(),
+            Cell::interval(g.low, g.high),
+            Cell::number(g.least),
+            Cell::number(g.greatest),
+            below,
+        ]));
     }
-    t.push_str("</tbody></table>");
-    builder.table("groups", "Correlation of cosine and clean accuracy over the arms of a group; the training seed is the unit.", &t)
+    table.captioned(
+        "Correlation of cosine and clean accuracy over the arms of a group; the training seed is the unit. Smallest and largest: of a seed. \
+         Below 0: whether the interval is.",
+    )
 }
 
-fn contrasts(study: &Study, findings: &prism_audit::Findings, builder: &mut Builder) -> String {
-    let name = |id: &str| study.variants.iter().find(|v| v.id == id).map_or_else(|| id.to_string(), |v| v.name.clone());
-    let mut t = String::from("<table><thead><tr><th scope=\"col\">arm</th><th scope=\"col\" class=\"text\">against</th>");
-    for head in ["K", "seeds", "points", "95 %", "<i>p</i>"] {
-        t.push_str(&format!("<th scope=\"col\">{head}</th>"));
+/// One arm against another, paired by training seed.
+fn contrasts(study: &Study, found: &[ContrastFinding]) -> Table {
+    let delta = Column::points("delta", "change");
+    let interval = delta.interval("delta_interval", "95 %");
+    let columns = vec![
+        Column::new("arm", "arm", Form::Run).priority(KEY),
+        Column::words("against", "against").priority(KEY),
+        Column::count("k", "K").priority(KEY).because(DECLARED),
+        Column::count("seeds", "seeds").priority(2),
+        delta,
+        interval,
+        Column::p("p", "*p*"),
+    ];
+    let named = |id: &str| study.variants.iter().find(|v| v.id == id);
+    let name = |id: &str| named(id).map_or_else(|| id.to_string(), |v| v.name.clone());
+    let mut table = Table::new("contrasts", columns);
+    for c in found {
+        let arm = Value::Run(RunName { style: named(&c.arm).cloned(), label: name(&c.arm), note: None });
+        let row = Row { variant: Some(c.arm.clone()), ..Row::new(&c.arm).at(&c.against).at(at(c.k)) };
+        table.push(row.because(c.reason.as_deref()).cell(arm).cells([
+            Cell::text(name(&c.against)),
+            Cell::count(c.k).or(DECLARED),
+            Cell::count(c.seeds),
+            Cell::number(c.delta).strong(),
+            Cell::interval(c.low, c.high),
+            Cell::number(c.p),
+        ]));
     }
-    t.push_str("</tr></thead><tbody>");
-    for c in &findings.contrasts {
-        t.push_str(&format!(
-            "<tr class=\"first\"><th scope=\"row\">{}</th><td class=\"text\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-            escape(&name(&c.arm)),
-            escape(&name(&c.against)),
-            at(c.k),
-            c.seeds,
-            points(c.delta),
-            interval(c.low, c.high, points),
-            p_value(c.p),
-        ));
-    }
-    t.push_str("</tbody></table>");
-    builder.table(
-        "contrasts",
-        "Clean accuracy of one arm minus another\u{2019}s, paired by training seed; Student\u{2019}s 95 % interval over seeds.",
-        &t,
+    table.captioned(
+        "Clean accuracy of one arm minus another\u{2019}s, in points, paired by training seed, with Student\u{2019}s 95 % interval over seeds.",
     )
+}
+
+/// A K as a key has it.
+fn at(k: Option<usize>) -> String {
+    k.map_or_else(|| "declared".to_string(), |k| format!("k={k}"))
 }

@@ -3,118 +3,153 @@
 use prism_audit::findings::SeedFinding;
 use prism_run::Intervention;
 
-use super::{Builder, styles, swatch};
+use super::{Builder, row, styles};
 use crate::charts::Run;
-use crate::charts::seeds::{self, Spread};
-use crate::html::escape;
-use crate::number::{decimal, interval, p_value, percent, points};
-use crate::study::{Part, Study};
+use crate::charts::seeds::{self, Dot, Mean, Spread};
+use crate::document::{Cell, CellName, Column, Figure, Form, Row, RunName, Section, Table, Unit};
+use crate::study::{Audit, Part, Study};
 
 const HEADING: &str = "Training seeds";
 /// Charts of changes, at most.
 const PANELS: usize = 5;
 
 /// The section.
-pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> String {
+pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> Option<Section> {
     if !part.has_seeds() {
         return builder.absent(
             HEADING,
             "one training seed a variant, so nothing here says how much a second one would change; `prism study --seeds 5` trains more",
         );
     }
-    // Items are drawn jointly within a benchmark; a comparison is of one.
-    let of = |v: usize, intervention: Intervention| -> Option<&SeedFinding> {
-        let (_, findings) = study.comparison.as_ref()?;
-        let alone = study.parts.len() == 1;
-        findings.seeds.iter().find(|s| alone && s.variant == study.variants[v].id && s.intervention == intervention)
-    };
-    let spreads = |intervention: Intervention| -> Vec<Spread<'_>> {
-        part.variants()
-            .into_iter()
-            .map(|v| {
-                let style = &study.variants[v];
-                let value = |a: &crate::study::Audit| {
-                    if intervention.is_clean() { a.clean()?.accuracy } else { a.change(intervention).map(|c| c.delta) }
-                };
-                let seeds = part.of(v).filter_map(|a| {
-                    Some((a.seed.map_or_else(String::new, |s| s.to_string()), value(a).filter(|v| v.is_finite())? * 100.0))
-                });
-                let found = of(v, intervention);
-                let scaled = |v: Option<f64>| v.filter(|v| v.is_finite()).map(|v| v * 100.0);
-                Spread {
-                    run: Run { style, label: style.name.clone() },
-                    seeds: seeds.collect(),
-                    mean: found.and_then(|f| scaled(f.mean)),
-                    low: found.and_then(|f| scaled(f.low)),
-                    high: found.and_then(|f| scaled(f.high)),
-                }
-            })
-            .collect()
-    };
-    let mut charts = vec![(seeds::spec(&spreads(Intervention::CLEAN), "accuracy, clean, %", None, None), "Clean".to_string())];
-    let interventions = part.interventions();
-    for i in interventions.into_iter().filter(|i| !i.is_sham()).take(PANELS) {
-        charts.push((seeds::spec(&spreads(i), "change in accuracy, points", Some(i), Some(0.0)), i.to_string()));
-    }
-    let caption = "Every dot is one training seed. The tick is the mean over seeds and examples, the bar its 95 % interval for seeds and examples not seen (two-way variance components); both are absent where the runs were not compared.";
-    let mut out = builder.figure("seeds", charts, &styles(study, part), caption);
-    out.push_str(&table(study, part, builder));
-    builder.section("seeds", HEADING, &out)
-}
-
-fn table(study: &Study, part: &Part, builder: &mut Builder) -> String {
-    let Some((_, findings)) = study.comparison.as_ref().filter(|(_, f)| !f.seeds.is_empty()) else { return String::new() };
-    let mut t = String::from("<table><thead><tr><th scope=\"col\">variant</th><th scope=\"col\" class=\"text\">of</th>");
-    for head in [
-        "seeds",
-        "items",
-        "mean",
-        "95 %, new seeds and items",
-        "95 %, items alone",
-        "between seeds, sd",
-        "random effects",
-        "95 %",
-        "Q <i>p</i>",
-        "I², %",
-    ] {
-        t.push_str(&format!("<th scope=\"col\">{head}</th>"));
-    }
-    t.push_str("</tr></thead><tbody>");
-    let mut last = "";
-    for s in &findings.seeds {
-        let Some(style) = part.variants().into_iter().map(|v| &study.variants[v]).find(|style| style.id == s.variant) else { continue };
-        let show: fn(Option<f64>) -> String = if s.quantity == "accuracy" { percent } else { points };
-        let what = if s.quantity == "accuracy" { "accuracy, clean".to_string() } else { s.intervention.to_string() };
-        t.push_str(&format!(
-            "<tr class=\"{}\" data-variant=\"{}\" data-intervention=\"{}\"><th scope=\"row\">{}{}</th><td class=\"text\">{}</td><td>{}</td><td>{}</td>",
-            if last == s.variant { "again" } else { "first" },
-            escape(&style.id),
-            s.intervention,
-            swatch(style),
-            escape(&style.name),
-            escape(&what),
-            s.seeds,
-            s.items
-        ));
-        last = &s.variant;
-        match (&s.reason, s.mean) {
-            (Some(why), None) => t.push_str(&format!("<td class=\"text\" colspan=\"8\">{}</td></tr>", escape(why))),
-            _ => {
-                let cells = [
-                    format!("<b>{}</b>", show(s.mean)),
-                    interval(s.low, s.high, show),
-                    interval(s.items_low, s.items_high, show),
-                    decimal(s.between_seeds.map(|v| v * 100.0), 1),
-                    show(s.effect),
-                    interval(s.effect_low, s.effect_high, show),
-                    p_value(s.q_p),
-                    percent(s.i2),
-                ];
-                cells.iter().for_each(|cell| t.push_str(&format!("<td>{cell}</td>")));
-                t.push_str("</tr>");
-            }
+    let (clean, changes) = (clean(study, part), changes(study, part));
+    let mut section = Section::new("seeds", HEADING).with(figure(study, part, &clean, &changes));
+    for table in [clean, changes] {
+        if !table.is_empty() {
+            section = section.with(table);
         }
     }
-    t.push_str("</tbody></table>");
-    builder.table("seeds", "Variants over their training seeds, in percent and points. Random effects: Paule and Mandel\u{2019}s mean with Hartung and Knapp\u{2019}s interval; Q asks whether seeds agree within their own errors.", &t)
+    Some(section)
+}
+
+fn figure(study: &Study, part: &Part, clean: &Table, changes: &Table) -> Figure {
+    let caption = "Every dot is one training seed. The tick is the mean over seeds and examples, the bar its 95 % interval for seeds and \
+        examples not seen (two-way variance components); both are absent where the runs were not compared.";
+    let accuracy = spreads(study, part, clean, Intervention::CLEAN);
+    let mut figure = Figure::new("seeds", caption)
+        .panel("Clean", seeds::spec(&accuracy, "accuracy, clean, %", None, None))
+        .variants(&styles(study, part))
+        .of("seeds");
+    for i in part.interventions().into_iter().filter(|i| !i.is_sham()).take(PANELS) {
+        let spreads = spreads(study, part, changes, i);
+        figure = figure.panel(i.to_string(), seeds::spec(&spreads, "change in accuracy, points", Some(i), Some(0.0)));
+    }
+    figure
+}
+
+/// The variants with their seeds, and the means of the table. A seed's own number stands in Table 1, or among the interventions.
+fn spreads<'a>(study: &'a Study, part: &Part, means: &Table, intervention: Intervention) -> Vec<Spread<'a>> {
+    let dot = |audit: &Audit| {
+        let own = row(study, part, audit);
+        let (value, table, column, own) = if intervention.is_clean() {
+            (audit.clean()?.accuracy, "table-1", "accuracy", own)
+        } else {
+            (audit.change(intervention).map(|c| c.delta), "corruption", "delta", own.under(intervention))
+        };
+        let cell = CellName { table: table.into(), column: column.into(), row: own.key };
+        let seed = audit.seed.map_or_else(String::new, |seed| seed.to_string());
+        Some(Dot { seed, value: value.filter(|value| value.is_finite())?, cell })
+    };
+    let mean = |id: &str| {
+        let of = |row: &Row| row.variant.as_deref() == Some(id) && row.intervention == Some(intervention);
+        let e = means.estimates("mean", Some("mean_interval")).find(|e| of(e.row))?;
+        Some(Mean { value: e.value, low: e.low, high: e.high, cell: e.name })
+    };
+    let spread = |variant: usize| {
+        let style = &study.variants[variant];
+        Spread { run: Run { style, label: style.name.clone() }, seeds: part.of(variant).filter_map(dot).collect(), mean: mean(&style.id) }
+    };
+    part.variants().into_iter().map(spread).collect()
+}
+
+/// What the comparison found over seeds, in the order of its rows.
+fn found<'a>(study: &'a Study, quantity: &str) -> impl Iterator<Item = &'a SeedFinding> {
+    // Items are drawn jointly within a benchmark; a comparison is of one.
+    let findings = study.comparison.as_ref().filter(|_| study.parts.len() == 1).map_or(&[][..], |(_, f)| f.seeds.as_slice());
+    let accuracy = quantity == ACCURACY;
+    findings.iter().filter(move |f| (f.quantity == ACCURACY) == accuracy)
+}
+
+/// The quantity of a finding that is of the clean run; the others are of changes.
+const ACCURACY: &str = "accuracy";
+
+/// Clean accuracy over the seeds of each variant.
+fn clean(study: &Study, part: &Part) -> Table {
+    let mean = Column::percent("mean", "accuracy, %");
+    let effect = Column::percent("effect", "random effects");
+    let mut table = Table::new("seeds", columns(vec![Column::run()], mean, effect));
+    for (f, row) in found(study, ACCURACY).filter_map(|f| Some((f, named(study, part, f)?))) {
+        // Narrowed to with the clean run, as its dots are.
+        table.push(Row { intervention: Some(f.intervention), ..rest(row, f) });
+    }
+    table.captioned(
+        "Clean accuracy over training seeds. 95 %: for seeds and items not seen, then for new items with these seeds. Between seeds: standard \
+         deviation beyond what the items explain, in points. Random effects: Paule and Mandel\u{2019}s mean with Hartung and Knapp\u{2019}s \
+         interval. Q asks whether seeds agree within their own errors; I²: share of the spread that these do not explain.",
+    )
+}
+
+/// Changes over the seeds of each variant.
+fn changes(study: &Study, part: &Part) -> Table {
+    let mean = Column::points("mean", "change");
+    let effect = Column::points("effect", "random effects");
+    let mut table = Table::new("seed-changes", columns(vec![Column::run(), Column::intervention()], mean, effect));
+    for (f, row) in found(study, "delta").filter_map(|f| Some((f, named(study, part, f)?))) {
+        table.push(rest(row.under(f.intervention).cell(Cell::intervention(f.intervention)), f));
+    }
+    table.captioned("Changes of accuracy over training seeds, in points; columns as in the table above.")
+}
+
+fn columns(key: Vec<Column>, mean: Column, effect: Column) -> Vec<Column> {
+    let mean_interval = mean.interval("mean_interval", "95 %");
+    let items_interval = mean.interval("items_interval", "items alone").priority(2);
+    let effect = effect.priority(3);
+    let effect_interval = effect.interval("effect_interval", "95 %");
+    let spread = Form::Number { unit: Unit::Points, digits: 1, signed: false };
+    let mut columns = key;
+    columns.extend([
+        Column::count("n", "seeds").priority(2),
+        Column::count("items", "items").priority(2),
+        mean,
+        mean_interval,
+        items_interval,
+        Column::new("between_seeds", "between seeds, sd", spread).priority(2),
+        effect,
+        effect_interval,
+        Column::p("q_p", "Q *p*").priority(3),
+        Column::percent("i2", "I², %").priority(3),
+    ]);
+    columns
+}
+
+/// The begin of a variant's row, if the benchmark has the variant.
+fn named(study: &Study, part: &Part, f: &SeedFinding) -> Option<Row> {
+    let style = part.variants().into_iter().map(|v| &study.variants[v]).find(|style| style.id == f.variant)?;
+    let name = RunName { style: Some(style.clone()), label: style.name.clone(), note: None };
+    Some(Row::of_run(name, &style.id, None).because(f.reason.as_deref()))
+}
+
+/// The row's numbers.
+fn rest(row: Row, f: &SeedFinding) -> Row {
+    row.cells([
+        Cell::count(f.seeds),
+        Cell::count(f.items),
+        Cell::number(f.mean).strong(),
+        Cell::interval(f.low, f.high),
+        Cell::interval(f.items_low, f.items_high),
+        Cell::number(f.between_seeds),
+        Cell::number(f.effect),
+        Cell::interval(f.effect_low, f.effect_high),
+        Cell::number(f.q_p),
+        Cell::number(f.i2),
+    ])
 }
