@@ -53,9 +53,15 @@ async function pages() {
   await page.goto(found.examples);
   found.example = await links(/^\/runs\/[^/]+\/examples\/[^/]+$/);
   assert.ok(found.example, "no example is listed");
+  const ids = await page.goto(address).then(() => page.$$eval("input[name=run]", (all) => all.map((one) => one.value)));
+  if (ids.length > 1) found.compare = new URL(`/compare?run=${ids[0]}&run=${ids[1]}`, address).href;
   await close();
   return found;
 }
+
+/** Tables of the document that are wider than their frame: nothing of them is to be scrolled sideways. */
+const sideways = (page) =>
+  page.$$eval(".typed", (all) => all.filter((t) => t.offsetParent && t.scrollWidth > t.clientWidth + 1).map((t) => `${t.dataset.table ?? t.firstChild.dataset.table}: ${t.scrollWidth} of ${t.clientWidth}`));
 
 test("every kind of page, in every look: quiet, accessible, within the window", async () => {
   for (const [name, url] of Object.entries(await pages())) {
@@ -63,6 +69,7 @@ test("every kind of page, in every look: quiet, accessible, within the window", 
       const { page, faults, close } = await visit(url, { look });
       await page.waitForLoadState("load");
       await fits(page);
+      assert.deepEqual(await sideways(page), [], `${name} at ${look.name}`);
       await picture(page, `view-${name}-${look.name}`);
       assert.deepEqual(await inaccessible(page), [], `${name} at ${look.name}`);
       assert.deepEqual(faults, [], `${name} at ${look.name}`);
@@ -79,6 +86,49 @@ test("the keyboard goes from example to example", async () => {
   await page.waitForURL((url) => url.href !== before);
   await page.keyboard.press("k");
   await page.waitForURL((url) => url.pathname === new URL(before).pathname);
+  assert.deepEqual(faults, []);
+  await close();
+});
+
+test("the runs are searched while words are typed, and what is ticked stays ticked", async () => {
+  const { page, faults, close } = await visit(address);
+  const visible = () => page.$$eval("table.runs tbody tr", (all) => all.filter((row) => !row.hidden).length);
+  const all = await visible();
+  await page.check("table.runs tbody tr:first-child input[name=run]");
+  await page.fill("#words", "no run has these words");
+  assert.equal(await visible(), 0);
+  assert.ok(await page.isVisible("[data-none]"));
+  await page.fill("#words", "");
+  assert.equal(await visible(), all);
+  assert.equal(await page.$$eval("input[name=run]:checked", (ticked) => ticked.length), 1);
+  assert.deepEqual(faults, []);
+  await close();
+});
+
+test("a count of a run leads to the examples it counts", async () => {
+  const { run } = await pages();
+  const { page, faults, close } = await visit(run);
+  const link = await page.$("#interventions td a.behind");
+  assert.ok(link, "no count is a link");
+  const count = Number(await link.textContent());
+  await link.click();
+  await page.waitForSelector(".count");
+  assert.equal(Number((await page.textContent(".count")).trim().split(" ")[0]), count);
+  assert.deepEqual(faults, []);
+  await close();
+});
+
+test("an example has the clean text beside another branch's, with the first difference marked in both", async () => {
+  const { example } = await pages();
+  const { page, faults, close } = await visit(example);
+  const others = await page.$$eval(".choices a", (all) => all.map((a) => a.href));
+  for (const other of others) {
+    await page.goto(other);
+    assert.equal(await page.$$eval(".branch", (all) => all.length), 2, other);
+    const marks = await page.$$eval(".branch", (all) => all.map((branch) => branch.querySelectorAll("mark[data-first]").length));
+    const texts = await page.$$eval(".branch .generated", (all) => all.map((text) => text.textContent));
+    assert.ok(marks.every((n) => n === marks[0] && n <= 1) || texts.length < 2, `${other}: ${marks}`);
+  }
   assert.deepEqual(faults, []);
   await close();
 });

@@ -1,4 +1,4 @@
-// Keys, and reloading when the run that is shown has changed on disk.
+// Keys, the search among runs, and reloading when the run that is shown has changed on disk.
 (function () {
   "use strict";
   var body = document.body;
@@ -12,9 +12,10 @@
   }
 
   // Rows of tables that lead somewhere.
+  var LEADS = "a.open, th a.behind";
   function rows() {
-    return Array.prototype.slice.call(document.querySelectorAll("table.rows tbody tr")).filter(function (row) {
-      return row.querySelector("a.open") && row.offsetParent !== null;
+    return Array.prototype.slice.call(document.querySelectorAll("table.rows tbody tr, .typed tbody tr")).filter(function (row) {
+      return row.querySelector(LEADS) && row.offsetParent !== null;
     });
   }
 
@@ -25,7 +26,7 @@
     var next = at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, at + by));
     if (at >= 0) all[at].classList.remove("chosen");
     all[next].classList.add("chosen");
-    all[next].querySelector("a.open").focus({ preventScroll: true });
+    all[next].querySelector(LEADS).focus({ preventScroll: true });
     all[next].scrollIntoView({ block: "nearest" });
   }
 
@@ -59,6 +60,20 @@
       default: return;
     }
     event.preventDefault();
+  });
+
+  // Rows that do not hold the words are hidden while they are typed; what is ticked stays ticked.
+  var narrows = document.querySelector("input[data-narrows]");
+  if (narrows) narrows.addEventListener("input", function () {
+    var words = narrows.value.toLowerCase().split(/\s+/).filter(Boolean);
+    var left = 0;
+    document.querySelectorAll("table.runs tbody tr").forEach(function (row) {
+      var text = row.textContent.toLowerCase();
+      row.hidden = !words.every(function (word) { return text.indexOf(word) >= 0; });
+      if (!row.hidden) left += 1;
+    });
+    var none = document.querySelector("[data-none]");
+    if (none) none.hidden = left > 0;
   });
 
   function busy() {

@@ -9,15 +9,18 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::Explorer;
-use super::compare::{Asked, agreements};
+use super::agreement::agreements;
+use super::compare::Asked;
 use super::filter::{Filter, PER_PAGE};
 use super::index::{Index, Line};
 use super::library::Run;
+use super::links::OfRuns;
 use super::reply::Reply;
 use super::run::found;
 use super::summary::Summary;
 use crate::content::Example;
 use crate::content::partner::Partner;
+use prism_report::document;
 
 /// Rows of each table of a run's findings, at most.
 const MOST_ROWS: usize = 5000;
@@ -48,6 +51,8 @@ struct Listed<'a> {
     benchmark: Option<&'a str>,
     started: &'a str,
     ended: Option<&'a str>,
+    /// `running`, `killed` or `finished`.
+    state: &'static str,
     summary: Option<Summary>,
 }
 
@@ -65,6 +70,7 @@ impl<'a> Listed<'a> {
             benchmark: m.benchmark.as_deref(),
             started: &m.started,
             ended: m.ended.as_deref(),
+            state: run.state.word(),
             summary: run.is_audited().then(|| Arc::unwrap_or_clone(explorer.summaries.of(run))),
         }
     }
@@ -103,6 +109,20 @@ pub fn run(explorer: &Explorer, name: &str) -> Reply {
         Err(e) => (None, Map::new(), Some(e.to_string())),
     };
     Reply::json(&Answer { id: &run.id, manifest: &run.manifest, findings, rows_left_out, reason })
+}
+
+/// The tables of a run's page: of every cell its value, its text, why it is absent, and the address of the examples behind it.
+pub fn tables(explorer: &Explorer, id: &str) -> Reply {
+    let snapshot = explorer.library.snapshot();
+    let Some(run) = found(&snapshot, id) else { return Reply::unknown("run") };
+    let findings = match Findings::read(&run.path) {
+        Ok(findings) => findings,
+        Err(e) => return Reply::unreadable(&e),
+    };
+    let links = OfRuns::new(&snapshot, [run]);
+    let tables = super::run_tables::of(&snapshot, run, &findings);
+    let tables: Vec<Value> = tables.iter().map(|table| document::json::json(table, &links)).collect();
+    Reply::json(&json!({ "id": run.id, "tables": tables }))
 }
 
 /// Leaves `most` rows of each table; how many it took away, by table.
@@ -198,12 +218,17 @@ pub fn example(explorer: &Explorer, id: &str, name: &str) -> Reply {
     }
 }
 
-/// How the runs named agree with the first of them.
+/// How the runs named agree with the first of them, and the tables of their comparison.
 pub fn compare(explorer: &Explorer, query: &str) -> Reply {
     let snapshot = explorer.library.snapshot();
-    match agreements(explorer, &snapshot, &Asked::read(query)) {
-        Ok(agreements) => Reply::json(&json!({ "agreements": agreements })),
-        Err(reply) => reply,
+    let asked = Asked::read(query);
+    let links = OfRuns::new(&snapshot, asked.runs.iter().filter_map(|id| snapshot.run(id)));
+    match (agreements(explorer, &snapshot, &asked), super::compare::tables(explorer, &snapshot, &asked)) {
+        (Ok(agreements), Ok(tables)) => {
+            let tables: Vec<Value> = tables.iter().map(|table| document::json::json(table, &links)).collect();
+            Reply::json(&json!({ "agreements": agreements, "tables": tables }))
+        }
+        (Err(reply), _) | (_, Err(reply)) => reply,
     }
 }
 

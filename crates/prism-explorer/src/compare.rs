@@ -1,31 +1,36 @@
-//! Runs side by side: what each got, what damage did to each, and where they differ.
+//! Runs side by side: what each got, what interventions did to each, and where they differ.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use form_urlencoded::{Serializer, parse};
+use maud::{Markup, html};
 use prism_audit::Findings;
-use prism_audit::statistics::mcnemar::mcnemar_exact;
 use prism_run::Intervention;
-use serde::Serialize;
 
 use super::Explorer;
-use super::examples::{cell, heading};
+use super::agreement::{self, agreements, twin};
+use super::examples::mark;
 use super::filter::PER_PAGE;
 use super::frame::{self, Page};
-use super::home::Summary;
+use super::grid::grid;
+use super::home;
 use super::index::{Index, Line};
 use super::library::{Run, Snapshot};
+use super::links::{OfRuns, behind};
 use super::reply::Reply;
-use crate::content::cut_html;
+use super::run::typed;
+use super::summary;
+use crate::content::Cut;
 use prism_report::change::change;
-use prism_report::html::escape;
+use prism_report::document::form::Unit;
+use prism_report::document::html::Safe;
+use prism_report::document::{Cell, Column, Form, Prose, Row, Table, Value};
 use prism_report::interventions::place;
-use prism_report::number::{interval, p_value, percent, points};
-use prism_report::sections::swatch;
 
 /// Runs compared at once.
 const MOST: usize = 6;
+/// Interventions compared, at most.
+const MOST_INTERVENTIONS: usize = 512;
 
 /// Which examples the list holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -84,67 +89,11 @@ impl Asked {
     }
 }
 
-/// How two runs agree over the examples both scored, clean.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Agreement {
-    /// The first run.
-    pub first: String,
-    /// The other.
-    pub other: String,
-    /// Examples scored in both: same id, same gold label.
-    pub shared: usize,
-    /// Right in both.
-    pub both_right: usize,
-    /// Right in the first only.
-    pub only_first: usize,
-    /// Right in the other only.
-    pub only_other: usize,
-    /// Wrong in both.
-    pub both_wrong: usize,
-    /// Same letter (or none in both).
-    pub same_answer: usize,
-    /// Exact McNemar test, two-sided; of these two runs alone, not adjusted.
-    pub mcnemar_p: Option<f64>,
-}
-
-fn agreement(first: (&Run, &Index), other: (&Run, &Index)) -> Agreement {
-    let mut a = Agreement {
-        first: first.0.id.clone(),
-        other: other.0.id.clone(),
-        shared: 0,
-        both_right: 0,
-        only_first: 0,
-        only_other: 0,
-        both_wrong: 0,
-        same_answer: 0,
-        mcnemar_p: None,
-    };
-    for (x, y) in first.1.lines.iter().filter_map(|l| Some((l, twin(l, other.1)?))) {
-        let (Some(x), Some(y)) = (x.clean(), y.clean()) else { continue };
-        let (Some(right), Some(also)) = (x.correct, y.correct) else { continue };
-        a.shared += 1;
-        a.same_answer += usize::from(x.answer == y.answer);
-        let count = match (right, also) {
-            (true, true) => &mut a.both_right,
-            (true, false) => &mut a.only_first,
-            (false, true) => &mut a.only_other,
-            (false, false) => &mut a.both_wrong,
-        };
-        *count += 1;
-    }
-    if a.shared > 0 {
-        a.mcnemar_p = Some(mcnemar_exact(a.only_other, a.only_first));
-    }
-    a
-}
-
-/// The same question in another run.
-fn twin<'a>(line: &Line, index: &'a Index) -> Option<&'a Line> {
-    index.of_id(&line.id).filter(|l| l.label == line.label)
-}
-
 /// The runs asked for that are there, with their indices.
-fn look<'a>(explorer: &Explorer, snapshot: &'a Snapshot, asked: &Asked) -> Result<Vec<(&'a Run, Arc<Index>)>, Reply> {
+///
+/// # Errors
+/// The reply that says which run is not there or not readable.
+pub fn look<'a>(explorer: &Explorer, snapshot: &'a Snapshot, asked: &Asked) -> Result<Vec<(&'a Run, Arc<Index>)>, Reply> {
     let run = |id: &String| {
         let run = snapshot.run(id).filter(|r| r.is_audited()).ok_or_else(|| Reply::unknown("run"))?;
         Ok((run, explorer.indices.of(run).map_err(|e| Reply::unreadable(&e))?))
@@ -152,14 +101,14 @@ fn look<'a>(explorer: &Explorer, snapshot: &'a Snapshot, asked: &Asked) -> Resul
     asked.runs.iter().map(run).collect()
 }
 
-/// Agreement of every run with the first, for the JSON.
+/// The tables of a comparison.
 ///
 /// # Errors
 /// The reply that says which run is not there or not readable.
-pub fn agreements(explorer: &Explorer, snapshot: &Snapshot, asked: &Asked) -> Result<Vec<Agreement>, Reply> {
+pub fn tables(explorer: &Explorer, snapshot: &Snapshot, asked: &Asked) -> Result<Vec<Table>, Reply> {
     let runs = look(explorer, snapshot, asked)?;
-    let Some(((first, index), others)) = runs.split_first() else { return Ok(Vec::new()) };
-    Ok(others.iter().map(|(run, other)| agreement((first, index), (run, other))).collect())
+    let agreement = agreement::table(snapshot, &agreements(explorer, snapshot, asked)?);
+    Ok(vec![runs_table(explorer, snapshot, &runs), changes_table(snapshot, &runs), agreement])
 }
 
 /// The page.
@@ -170,16 +119,16 @@ pub fn page(explorer: &Explorer, query: &str) -> Reply {
         Ok(runs) => runs,
         Err(reply) => return reply,
     };
-    let mut content = String::new();
-    if runs.len() < 2 {
-        content
-            .push_str("<p class=\"absent\">Tick two runs or more on the <a href=\"/\">list of runs</a>, and compare them from there.</p>");
+    let content = if runs.len() < 2 {
+        html! { p.absent { "Tick two runs or more on the " a href="/" { "list of runs" } ", and compare them from there." } }
     } else {
-        content.push_str(&warnings(&runs));
-        content.push_str(&effects(&snapshot, &runs));
-        content.push_str(&agreement_table(explorer, &snapshot, &asked, &runs));
-        content.push_str(&list(&snapshot, &asked, &runs));
-    }
+        html! {
+            (warnings(&runs))
+            (effects(explorer, &snapshot, &runs))
+            (agreement_section(explorer, &snapshot, &asked, &runs))
+            (list(&snapshot, &asked, &runs))
+        }
+    };
     let stamp = snapshot.stamp;
     let about = Page {
         heading: "Runs side by side",
@@ -191,85 +140,112 @@ pub fn page(explorer: &Explorer, query: &str) -> Reply {
     frame::page(&about, &content)
 }
 
-fn warnings(runs: &[(&Run, Arc<Index>)]) -> String {
+fn warnings(runs: &[(&Run, Arc<Index>)]) -> Markup {
     let mut data: Vec<Option<&String>> = runs.iter().map(|(r, _)| r.manifest.inputs.get("benchmark")).collect();
     data.dedup();
-    if data.len() < 2 {
-        return String::new();
+    html! {
+        @if data.len() > 1 {
+            div class="callout warn" role="note" {
+                "These runs were not made on the same benchmark file: accuracies are over different examples. What follows pairs examples \
+                 by id and gold label."
+            }
+        }
     }
-    "<aside class=\"callout warn\">These runs were not made on the same benchmark file: accuracies are over different examples. What follows pairs examples by id and gold label.</aside>".into()
 }
 
-/// Accuracy and change under every intervention, one run a row.
-fn effects(snapshot: &Snapshot, runs: &[(&Run, Arc<Index>)]) -> String {
+/// A run as the first cell of its row.
+fn linked(row: &Row, column: &Column, cell: &Cell) -> Option<Markup> {
+    match &cell.value {
+        Value::Run(run) => Some(html! {
+            @if let Some(style) = &run.style { (frame::mark(style)) }
+            a href=(format!("/runs/{}", row.key)) { (Safe(&run.label)) }
+        }),
+        Value::Word { text, tone } => Some(summary::word(text, *tone, cell.note.as_deref())),
+        Value::Count(_) if column.name == "examples" => {
+            Some(html! { a href=(format!("/runs/{}/examples", row.key)) title="its examples" { (column.form.write(&cell.value)) } })
+        }
+        _ => None,
+    }
+}
+
+/// Each run in a line.
+fn runs_table(explorer: &Explorer, snapshot: &Snapshot, runs: &[(&Run, Arc<Index>)]) -> Table {
+    let mut columns = vec![Column::run()];
+    columns.extend(summary::columns());
+    let mut table = Table::new("compared", columns);
+    for (run, _) in runs {
+        let summary = explorer.summaries.of(run);
+        table.push(Row::new(&run.id).because(Some(summary.reason())).cell(home::name(snapshot, run)).cells(summary.cells()));
+    }
+    table
+}
+
+/// What every intervention did to each: a row an intervention, a column a run.
+fn changes_table(snapshot: &Snapshot, runs: &[(&Run, Arc<Index>)]) -> Table {
     let all: Vec<Findings> = runs.iter().map(|(run, _)| Findings::read(&run.path).unwrap_or_default()).collect();
     let mut names: Vec<Intervention> = Vec::new();
     for row in all.iter().flat_map(|f| &f.faithfulness).filter(|f| !f.intervention.is_clean()) {
-        if names.len() < 512 && !names.contains(&row.intervention) {
+        if names.len() < MOST_INTERVENTIONS && !names.contains(&row.intervention) {
             names.push(row.intervention);
         }
     }
     names.sort_by_key(|i| place(*i));
-    let mut out = String::from(
-        "<section><h2>What each shows</h2><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"What each shows\"><table class=\"wide\"><thead><tr><th scope=\"col\">run</th><th scope=\"col\">n</th><th scope=\"col\">accuracy, %</th><th scope=\"col\">95 %</th><th scope=\"col\" class=\"text\">word</th><th scope=\"col\" class=\"text\">block</th>",
-    );
-    for name in &names {
-        let _ = write!(out, "<th scope=\"col\">{}</th>", heading(*name));
+    let mut columns = vec![Column::intervention()];
+    for (run, _) in runs {
+        let interval = Form::Interval { unit: Unit::Points, digits: 1, signed: true };
+        columns.push(Column::points(format!("delta:{}", run.id), Prose::plain(snapshot.name(run))));
+        columns.push(Column::new(format!("delta_interval:{}", run.id), "95 %", interval).attached());
     }
-    out.push_str("</tr></thead><tbody>");
-    for ((run, _), found) in runs.iter().zip(&all) {
-        let summary = Summary::read(&run.path);
-        let line = summary.line.as_ref();
-        let _ = write!(
-            out,
-            "<tr><th scope=\"row\">{}<a href=\"/runs/{}\">{}</a></th><td>{}</td><td>{}</td><td>{}</td>{}",
-            swatch(snapshot.style(run)),
-            run.id,
-            escape(&snapshot.name(run)),
-            line.map_or_else(|| "–".into(), |l| l.examples.to_string()),
-            percent(line.and_then(|l| l.accuracy)),
-            interval(line.and_then(|l| l.accuracy_low), line.and_then(|l| l.accuracy_high), percent),
-            summary.words()
-        );
-        for name in &names {
-            let change = change(found, *name);
-            let title = change.map_or_else(|| "not run, or no latents ran".into(), |c| interval(c.low, c.high, points));
-            let _ = write!(out, "<td title=\"{title}\">{}</td>", points(change.map(|c| c.delta)));
+    let mut table = Table::new("changes", columns);
+    for name in names {
+        let mut row = Row { intervention: Some(name), ..Row::new(name.to_string()) }
+            .because(Some("not run, or no latents ran"))
+            .cell(Cell::intervention(name));
+        for ((run, _), found) in runs.iter().zip(&all) {
+            let change = change(found, name);
+            let delta = Cell::number(change.map(|c| c.delta));
+            row = row.cells([
+                if change.is_some() { delta.behind(behind(snapshot, run, name)) } else { delta },
+                Cell::interval(change.and_then(|c| c.low), change.and_then(|c| c.high)),
+            ]);
         }
-        out.push_str("</tr>");
+        table.push(row);
     }
-    out.push_str("</tbody></table></div><p class=\"rest\">Words are each run’s own. Changes in points of accuracy against each run’s own clean run, on the questions whose block opened there; hold the pointer over one for its 95 % interval.</p></section>");
-    out
+    table
 }
 
-fn agreement_table(explorer: &Explorer, snapshot: &Snapshot, asked: &Asked, runs: &[(&Run, Arc<Index>)]) -> String {
-    let Ok(agreements) = agreements(explorer, snapshot, asked) else { return String::new() };
-    let name = |id: &str| snapshot.run(id).map_or_else(String::new, |r| escape(&snapshot.name(r)));
-    let mut out = format!(
-        "<section><h2>Example by example, clean</h2><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Agreement\"><table><thead><tr><th scope=\"col\">beside {}</th><th scope=\"col\">shared</th><th scope=\"col\">both right</th><th scope=\"col\">only the first</th><th scope=\"col\">only this one</th><th scope=\"col\">both wrong</th><th scope=\"col\">same letter, %</th><th scope=\"col\">p</th></tr></thead><tbody>",
-        runs.first().map_or_else(String::new, |(r, _)| escape(&snapshot.name(r)))
-    );
-    for a in &agreements {
-        let same = (a.shared > 0).then(|| a.same_answer as f64 / a.shared as f64);
-        let _ = write!(
-            out,
-            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-            name(&a.other),
-            a.shared,
-            a.both_right,
-            a.only_first,
-            a.only_other,
-            a.both_wrong,
-            percent(same),
-            p_value(a.mcnemar_p)
-        );
+fn effects(explorer: &Explorer, snapshot: &Snapshot, runs: &[(&Run, Arc<Index>)]) -> Markup {
+    let links = OfRuns::new(snapshot, runs.iter().map(|(run, _)| *run));
+    html! {
+        section {
+            h2 { "What each shows" }
+            (grid(&runs_table(explorer, snapshot, runs), "compared", &linked))
+            (typed(&changes_table(snapshot, runs), &links))
+            p.rest {
+                "Words are each run’s own. Changes in points of accuracy against each run’s own clean run, on the questions whose block opened \
+                 there, with their 95 % intervals; a change leads to the examples under it."
+            }
+        }
     }
-    out.push_str("</tbody></table></div><p class=\"rest\">Examples with the same id and gold label that were scored in both. p: exact McNemar test of these two runs alone, not adjusted.</p></section>");
-    out
 }
 
-fn list(snapshot: &Snapshot, asked: &Asked, runs: &[(&Run, Arc<Index>)]) -> String {
-    let Some(((first, index), others)) = runs.split_first() else { return String::new() };
+fn agreement_section(explorer: &Explorer, snapshot: &Snapshot, asked: &Asked, runs: &[(&Run, Arc<Index>)]) -> Markup {
+    let Ok(agreements) = agreements(explorer, snapshot, asked) else { return html! {} };
+    let first = runs.first().map_or_else(String::new, |(run, _)| snapshot.name(run));
+    html! {
+        section {
+            h2 { "Example by example, clean" }
+            p.count { "Each against " (Safe(&first)) "." }
+            (grid(&agreement::table(snapshot, &agreements), "agreement", &linked))
+            p.rest {
+                "Examples with the same id and gold label that were scored in both. p: exact McNemar test of these two runs alone, not adjusted."
+            }
+        }
+    }
+}
+
+/// The examples that all runs share and that the choice keeps: a line of the first run, and its twins.
+fn differing<'a>(asked: &Asked, index: &'a Index, others: &'a [(&Run, Arc<Index>)]) -> Vec<(&'a Line, Vec<&'a Line>)> {
     let mut rows: Vec<(&Line, Vec<&Line>)> = Vec::new();
     for line in &index.lines {
         let Some(twins) = others.iter().map(|(_, other)| twin(line, other)).collect::<Option<Vec<_>>>() else { continue };
@@ -283,49 +259,60 @@ fn list(snapshot: &Snapshot, asked: &Asked, runs: &[(&Run, Arc<Index>)]) -> Stri
             rows.push((line, twins));
         }
     }
-    let choices: Vec<String> = DIFFER
-        .iter()
-        .map(|(differ, _, text)| {
-            let here = if *differ == asked.differ { " aria-current=\"true\"" } else { "" };
-            format!("<a{here} href=\"/compare{}\">{text}</a>", escape(&asked.query(*differ, 1)))
-        })
-        .collect();
-    let mut out = format!("<section id=\"list\"><h2>Where they differ</h2><p class=\"choices\">{}</p>", choices.join(" · "));
+    rows
+}
+
+fn list(snapshot: &Snapshot, asked: &Asked, runs: &[(&Run, Arc<Index>)]) -> Markup {
+    let Some(((first, index), others)) = runs.split_first() else { return html! {} };
+    let rows = differing(asked, index, others);
     let pages = rows.len().div_ceil(PER_PAGE).max(1);
     let here = asked.page.min(pages);
     let from = (here - 1) * PER_PAGE;
     let shown = &rows[from..rows.len().min(from + PER_PAGE)];
-    let _ = write!(out, "<p class=\"count\">{} of {} examples of the first run</p>", rows.len(), index.lines.len());
-    if shown.is_empty() {
-        return out + "</section>";
-    }
-    out.push_str("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Examples\"><table class=\"wide rows answers\"><thead><tr><th scope=\"col\">example</th><th scope=\"col\" class=\"text\">question</th><th scope=\"col\">gold</th>");
-    for (run, _) in runs {
-        let _ = write!(out, "<th scope=\"col\">{}{}</th>", swatch(snapshot.style(run)), escape(&snapshot.name(run)));
-    }
-    out.push_str("</tr></thead><tbody>");
-    for (line, twins) in shown {
-        let _ = write!(
-            out,
-            "<tr><th scope=\"row\"><a class=\"open\" href=\"/runs/{}/examples/{}\">{}</a></th><td class=\"text question\">{}</td><td>{}</td>{}",
-            first.id,
-            line.row,
-            cut_html(&line.id, 60),
-            escape(&line.question),
-            escape(&line.label),
-            cell(line.clean(), None)
-        );
-        for twin in twins {
-            out.push_str(&cell(twin.clean(), None));
+    let to = |differ: Differ, page: usize| format!("/compare{}", asked.query(differ, page));
+    html! {
+        section id="list" {
+            h2 { "Where they differ" }
+            p.choices {
+                @for (i, (differ, _, text)) in DIFFER.iter().enumerate() {
+                    @if i > 0 { " · " }
+                    a aria-current=[(*differ == asked.differ).then_some("true")] href=(Safe(&to(*differ, 1))) { (text) }
+                }
+            }
+            p.count { (rows.len()) " of " (index.lines.len()) " examples of the first run" }
+            @if !shown.is_empty() {
+                div.typed {
+                    table class="rows answers" {
+                        thead {
+                            tr {
+                                th scope="col" { "example" }
+                                th scope="col" class="prose" { "question" }
+                                th scope="col" { "gold" }
+                                @for (run, _) in runs { th scope="col" { (frame::mark(snapshot.style(run))) (Safe(&snapshot.name(run))) } }
+                            }
+                        }
+                        tbody {
+                            @for (line, twins) in shown {
+                                tr {
+                                    th scope="row" { a.open href=(format!("/runs/{}/examples/{}", first.id, line.row)) { (Cut(&line.id, 60)) } }
+                                    td class="prose question" { (Safe(&line.question)) }
+                                    td data-l="gold" { (Safe(&line.label)) }
+                                    @for (place, line) in std::iter::once(line).chain(twins).enumerate() {
+                                        (mark(line.clean(), None, runs.get(place).map(|(run, _)| snapshot.name(run)).as_deref()))
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+            @if pages > 1 {
+                nav.turning aria-label="Pages" {
+                    @if here > 1 { a href=(Safe(&to(asked.differ, here - 1))) { "previous page" } }
+                    " page " (here) " of " (pages) " "
+                    @if here < pages { a href=(Safe(&to(asked.differ, here + 1))) { "next page" } }
+                }
+            }
         }
-        out.push_str("</tr>");
     }
-    out.push_str("</tbody></table></div>");
-    if pages > 1 {
-        let link = |page: usize, text: &str| format!("<a href=\"/compare{}\">{text}</a>", escape(&asked.query(asked.differ, page)));
-        let before = if here > 1 { link(here - 1, "previous page") } else { String::new() };
-        let after = if here < pages { link(here + 1, "next page") } else { String::new() };
-        let _ = write!(out, "<nav class=\"turning\" aria-label=\"Pages\">{before} page {here} of {pages} {after}</nav>");
-    }
-    out + "</section>"
 }

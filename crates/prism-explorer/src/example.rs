@@ -1,21 +1,23 @@
 //! The page of one example, within the filter it was reached through.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
+use maud::{Markup, html};
+
 use super::Explorer;
-use super::examples::cell;
-use super::filter::Filter;
+use super::examples::mark;
+use super::filter::{Filter, PER_PAGE, fits};
 use super::frame::{self, Page};
 use super::index::{Index, Line};
 use super::library::{Run, Snapshot};
 use super::reply::Reply;
 use super::run::found;
 use crate::content::partner::Partner;
-use crate::content::{Example, Links, cut, cut_html};
+use crate::content::{Example, Links, cut};
+use prism_report::document::Did;
+use prism_report::document::html::Safe;
 use prism_report::gallery::picture;
-use prism_report::html::escape;
-use prism_report::sections::swatch;
+use prism_report::html::{clipped, plain};
 
 /// Longest side of an image served, pixels.
 const SIDE: u32 = 1400;
@@ -69,9 +71,11 @@ pub fn page(explorer: &Explorer, id: &str, row: &str, query: &str) -> Reply {
     let filter = Filter::read(query);
     let kept = filter.query(1);
     let base = format!("/runs/{id}/examples");
-    let links = Links { base: &base, query: &kept, id: &|row| index.of_row(row).map(|l| l.id.clone()) };
-    let mut content = crate::content::page::html(&example, &partner, &links);
-    content.push_str(&elsewhere(explorer, &snapshot, run, &example));
+    let links = Links { base: &base, filter: &filter, id: &|row| index.of_row(row).map(|l| l.id.clone()) };
+    let content = html! {
+        (crate::content::page::html(&example, &partner, &links))
+        (elsewhere(explorer, &snapshot, run, &example))
+    };
     let chosen = filter.choose(&index);
     let place = chosen.iter().position(|l| l.row == number);
     let address = |line: &&Line| format!("{base}/{}{kept}", line.row);
@@ -81,13 +85,13 @@ pub fn page(explorer: &Explorer, id: &str, row: &str, query: &str) -> Reply {
     };
     let category = example.example.category.as_deref().map_or_else(String::new, |c| format!(" · {}", cut(c, 60).0.replace('_', " ")));
     let kicker = match place {
-        Some(place) => format!("{} of {}{}{category}", place + 1, chosen.len(), if kept.is_empty() { "" } else { " that fit the filter" }),
+        Some(place) => format!("{} of {}{}{category}", place + 1, chosen.len(), if filter.is_open() { "" } else { " that fit the filter" }),
         None => format!("not among those that fit the filter{category}"),
     };
     let (heading, left) = cut(&example.example.id, 100);
     let heading = if left == 0 { heading.to_string() } else { format!("{heading}…") };
     // Back to the page of the table it stands on.
-    let table = filter.query(place.map_or(1, |p| p / super::filter::PER_PAGE + 1));
+    let table = filter.query(place.map_or(1, |p| p / PER_PAGE + 1));
     let about = Page {
         heading: &heading,
         above: &[("/".into(), "runs".into()), (format!("/runs/{id}"), snapshot.name(run)), (format!("{base}{table}"), "examples".into())],
@@ -101,39 +105,41 @@ pub fn page(explorer: &Explorer, id: &str, row: &str, query: &str) -> Reply {
 }
 
 /// The same example in the other runs on its benchmark.
-fn elsewhere(explorer: &Explorer, snapshot: &Snapshot, here: &Run, example: &Example) -> String {
+fn elsewhere(explorer: &Explorer, snapshot: &Snapshot, here: &Run, example: &Example) -> Markup {
     let of = |r: &&Run| r.is_audited() && r.id != here.id && r.benchmark() == here.benchmark();
     let others: Vec<&Run> = snapshot.runs.iter().filter(of).collect();
-    let mut rows = String::new();
+    let mut rows = Vec::new();
     for run in others.iter().take(MOST_RUNS) {
         let Ok(index) = explorer.indices.of(run) else { continue };
         // The same id may name another question elsewhere.
         let Some(line) = index.of_id(&example.example.id).filter(|l| l.label == cut_label(&example.example.label)) else { continue };
-        let flips = (1..line.marks.len())
-            .filter_map(|i| line.marks[i].as_ref())
-            .filter(|m| super::filter::Show::Flipped.fits(line.clean(), m))
-            .count();
-        let _ = write!(
-            rows,
-            "<tr><th scope=\"row\">{}<a href=\"/runs/{}/examples/{}\">{}</a></th>{}<td>{flips}</td></tr>",
-            swatch(snapshot.style(run)),
-            run.id,
-            line.row,
-            escape(&snapshot.name(run)),
-            cell(line.clean(), None)
-        );
+        let marks = line.marks.iter().skip(1).flatten();
+        let flips = marks.filter(|mark| fits(Did::Flipped, line.clean(), mark)).count();
+        rows.push(html! {
+            tr {
+                th scope="row" {
+                    (frame::mark(snapshot.style(run)))
+                    a href=(format!("/runs/{}/examples/{}", run.id, line.row)) { (Safe(&snapshot.name(run))) }
+                }
+                (mark(line.clean(), None, Some("clean answer")))
+                td data-l="flips" { (flips) }
+            }
+        });
     }
-    if rows.is_empty() {
-        return String::new();
+    html! {
+        @if !rows.is_empty() {
+            section id="elsewhere" {
+                h2 { "In the other runs" }
+                div.typed {
+                    table class="answers few" {
+                        thead { tr { th scope="col" { "run" } th scope="col" { "clean answer" } th scope="col" { "flips" } } }
+                        tbody { @for row in rows { (row) } }
+                    }
+                }
+                @if others.len() > MOST_RUNS { p.rest { "The first " (MOST_RUNS) " of " (others.len()) " other runs." } }
+            }
+        }
     }
-    let left = if others.len() > MOST_RUNS {
-        format!("<p class=\"rest\">The first {MOST_RUNS} of {} other runs.</p>", others.len())
-    } else {
-        String::new()
-    };
-    format!(
-        "<section id=\"elsewhere\"><h2>In the other runs</h2><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Other runs\"><table class=\"answers few\"><thead><tr><th scope=\"col\">run</th><th scope=\"col\">clean answer</th><th scope=\"col\">flips</th></tr></thead><tbody>{rows}</tbody></table></div>{left}</section>"
-    )
 }
 
 fn cut_label(label: &str) -> String {
@@ -156,7 +162,7 @@ pub fn image(explorer: &Explorer, id: &str, row: &str) -> Reply {
     match picture::encode(&example.image, &run.path, &explorer.sources, SIDE, LARGEST_PNG) {
         Ok(image) => Reply::of(image.kind, image.bytes).kept(),
         Err(reason) => {
-            Reply { status: axum::http::StatusCode::NOT_FOUND, ..Reply::of("text/plain; charset=utf-8", cut_html(&reason, 400)) }
+            Reply { status: axum::http::StatusCode::NOT_FOUND, ..Reply::of("text/plain; charset=utf-8", plain(&clipped(&reason, 400))) }
         }
     }
 }

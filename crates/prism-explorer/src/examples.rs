@@ -1,18 +1,21 @@
-//! The examples of a run, filtered and paged.
+//! The examples of a run, filtered and paged: of each its clean answer, and what the interventions made of it.
 
-use std::fmt::Write;
-
-use prism_run::{Intervention, Outcome};
+use maud::{Markup, html};
+use prism_run::Outcome;
 
 use super::Explorer;
-use super::filter::{Filter, PER_PAGE, Show};
+use super::filter::{Filter, PER_PAGE, fits};
 use super::frame::{self, Page};
 use super::index::{Index, Line, Mark};
 use super::reply::Reply;
 use super::run::found;
-use crate::content::cut_html;
-use prism_report::chips::no_letter;
-use prism_report::html::escape;
+use crate::content::Cut;
+use prism_report::document::Did;
+use prism_report::document::html::Safe;
+use prism_report::gallery::no_letter;
+
+/// Longest letter shown, in characters.
+const LONGEST_LETTER: usize = 12;
 
 /// The page.
 pub fn page(explorer: &Explorer, id: &str, query: &str) -> Reply {
@@ -25,24 +28,23 @@ pub fn page(explorer: &Explorer, id: &str, query: &str) -> Reply {
     let filter = Filter::read(query);
     let chosen = filter.choose(&index);
     let base = format!("/runs/{id}/examples");
-    let mut content = form(&base, &filter, &index);
     let pages = chosen.len().div_ceil(PER_PAGE).max(1);
     let here = filter.page.min(pages);
     let first = (here - 1) * PER_PAGE;
     let shown = &chosen[first..chosen.len().min(first + PER_PAGE)];
-    let _ = write!(
-        content,
-        "<p class=\"count\">{} of {} examples{}</p>",
-        chosen.len(),
-        index.lines.len(),
-        if shown.len() < chosen.len() { format!(", {} to {} here", first + 1, first + shown.len()) } else { String::new() }
-    );
-    if shown.is_empty() {
-        content.push_str("<p class=\"absent\">None fits. <a href=\"?\">All examples</a></p>");
-    } else {
-        content.push_str(&table(&base, &filter, &index, shown));
-        content.push_str(&turning(&base, &filter, here, pages));
-    }
+    let content = html! {
+        (form(&base, &filter, &index))
+        p.count {
+            (chosen.len()) " of " (index.lines.len()) " examples"
+            @if shown.len() < chosen.len() { ", " (first + 1) " to " (first + shown.len()) " here" }
+        }
+        @if shown.is_empty() {
+            p.absent { "None fits. " a href="?" { "All examples" } }
+        } @else {
+            (table(&base, &filter, &index, shown))
+            (turning(&base, &filter, here, pages))
+        }
+    };
     let name = snapshot.name(run);
     let about = Page {
         heading: "Examples",
@@ -56,121 +58,174 @@ pub fn page(explorer: &Explorer, id: &str, query: &str) -> Reply {
     frame::page(&about, &content)
 }
 
-fn table(base: &str, filter: &Filter, index: &Index, shown: &[&Line]) -> String {
-    let query = escape(&filter.query(1));
-    let mut out = String::from(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Examples\"><table class=\"wide rows answers\"><thead><tr><th scope=\"col\">example</th><th scope=\"col\" class=\"text category\">category</th><th scope=\"col\" class=\"text\">question</th><th scope=\"col\">gold</th>",
-    );
-    for (i, name) in index.interventions.iter().enumerate() {
-        let here = if filter.under == Some(*name) || (i == 0 && filter.right.is_some()) { " class=\"here\"" } else { "" };
-        let _ = write!(out, "<th scope=\"col\"{here}>{}</th>", heading(*name));
-    }
-    out.push_str("</tr></thead><tbody>");
-    for line in shown {
-        let _ = write!(
-            out,
-            "<tr><th scope=\"row\"><a class=\"open\" href=\"{base}/{}{query}\">{}</a></th><td class=\"text soft category\">{}</td><td class=\"text question\">{}</td><td>{}</td>",
-            line.row,
-            cut_html(&line.id, 60),
-            line.category.as_deref().map_or_else(String::new, |c| escape(&c.replace('_', " "))),
-            escape(&line.question),
-            escape(&line.label)
-        );
-        for place in 0..index.interventions.len() {
-            let before = line.clean().filter(|_| place > 0);
-            out.push_str(&cell(line.marks.get(place).and_then(Option::as_ref), before));
+fn table(base: &str, filter: &Filter, index: &Index, shown: &[&Line]) -> Markup {
+    let query = filter.query(1);
+    // The intervention asked for has a column of its own.
+    let under = filter.under.and_then(|under| index.interventions.iter().position(|i| *i == under)).filter(|place| *place > 0);
+    let at = |line: &Line| format!("{base}/{}{query}", line.row);
+    html! {
+        div.typed {
+            table class="rows answers" {
+                thead {
+                    tr {
+                        th scope="col" { "example" }
+                        th scope="col" class="text category" { "category" }
+                        th scope="col" class="prose" { "question" }
+                        th scope="col" { "gold" }
+                        th scope="col" class=[filter.right.is_some().then_some("here")] { "clean" }
+                        @if let Some(place) = under { th scope="col" class="here" { (index.interventions[place]) } }
+                        th scope="col" class="prose" { "what interventions change" }
+                    }
+                }
+                tbody {
+                    @for line in shown {
+                        tr {
+                            th scope="row" { a.open href=(Safe(&at(line))) { (Cut(&line.id, 60)) } }
+                            td class="text soft category" data-l="category" {
+                                (Safe(&line.category.as_deref().unwrap_or_default().replace('_', " ")))
+                            }
+                            td class="prose question" { (Safe(&line.question)) }
+                            td data-l="gold" { (Safe(&line.label)) }
+                            (mark(line.clean(), None, Some("clean")))
+                            @if let Some(place) = under {
+                                (mark(of(line, place), line.clean(), Some(index.interventions[place].to_string().as_str())))
+                            }
+                            td class="prose changes" data-l="interventions" { (changes(index, line)) }
+                        }
+                    }
+                }
+            }
         }
-        out.push_str("</tr>");
+        (explained())
     }
-    out.push_str(
-        "</tbody></table></div><ul class=\"key-cells\"><li><span class=\"demo\">B<i>✓</i></span>right</li><li><span class=\"demo lost\">C</span>was right, now wrong</li>\
-         <li><span class=\"demo gained\">B<i>✓</i></span>was wrong, now right</li><li><span class=\"demo moved\">D</span>another wrong answer</li>\
-         <li><span class=\"demo reworded\">B<i>✓</i></span>same answer, other text</li><li><span class=\"demo\">∅</span>no answer</li><li><span class=\"demo\">○</span>no latents</li><li><span class=\"demo\">!</span>could not be run</li></ul>",
-    );
-    out
 }
 
-/// An intervention as a narrow column's heading: it may break behind its punctuation.
-pub fn heading(intervention: Intervention) -> String {
-    escape(&intervention.to_string().replace(':', ":\u{200b}").replace('@', "@\u{200b}"))
+fn of(line: &Line, place: usize) -> Option<&Mark> {
+    line.marks.get(place).and_then(Option::as_ref)
 }
 
-/// A mark as in the report's gallery.
-pub fn cell(mark: Option<&Mark>, clean: Option<&Mark>) -> String {
-    let Some(mark) = mark else { return "<td class=\"none\" title=\"not run\">–</td>".into() };
-    let letter = mark.answer.as_deref().map_or_else(|| no_letter(mark.outcome).into(), |letter| cut_html(letter, 12));
-    let is = |show: Show| clean.is_some_and(|c| show.fits(Some(c), mark));
-    let (class, title) = if is(Show::Lost) {
-        ("lost", " title=\"was right, now wrong\"")
-    } else if is(Show::Gained) {
-        ("gained", " title=\"was wrong, now right\"")
-    } else if is(Show::Moved) {
-        ("moved", " title=\"another answer, correctness the same\"")
-    } else if is(Show::Changed) {
-        ("reworded", " title=\"same answer, other text\"")
-    } else {
-        ("", "")
-    };
-    let tick = if mark.correct == Some(true) { "<i>✓</i>" } else { "" };
-    format!("<td class=\"{class}\"{title}><span>{letter}{tick}</span></td>")
+/// The interventions that change an answer, each with the letter it gives; how many leave it as it is.
+fn changes(index: &Index, line: &Line) -> Markup {
+    let (mut same, mut changed) = (0, Vec::new());
+    for place in 1..index.interventions.len() {
+        let Some(mark) = of(line, place) else { continue };
+        match did(mark, line.clean()) {
+            Some((class, title)) => changed.push((index.interventions[place], mark, class, title)),
+            None if mark.outcome == Outcome::Error => changed.push((index.interventions[place], mark, "failed", "could not be run")),
+            None => same += 1,
+        }
+    }
+    html! {
+        @for (intervention, mark, class, title) in &changed {
+            span class={ "change " (class) } title=(title) { (intervention) " " b { (letter(mark)) } } " "
+        }
+        @if same > 0 { small { (same) " unchanged" } }
+        @else if changed.is_empty() { small { "none was run" } }
+    }
+}
+
+/// What an intervention did to an answer: a class and what it is called; `None` where nothing.
+fn did(mark: &Mark, clean: Option<&Mark>) -> Option<(&'static str, &'static str)> {
+    clean?;
+    let all = [
+        (Did::Lost, "lost", "was right, now wrong"),
+        (Did::Gained, "gained", "was wrong, now right"),
+        (Did::Moved, "moved", "another answer, correctness the same"),
+        (Did::Changed, "reworded", "same answer, other text"),
+    ];
+    all.into_iter().find(|(did, _, _)| fits(*did, clean, mark)).map(|(_, class, title)| (class, title))
+}
+
+/// The letter, ticked when right, or the sign of why there is none.
+fn letter(mark: &Mark) -> Markup {
+    html! {
+        @match mark.answer.as_deref() {
+            Some(letter) => (Cut(letter, LONGEST_LETTER)),
+            None => (no_letter(mark.outcome)),
+        }
+        @if mark.correct == Some(true) { i { "✓" } }
+    }
+}
+
+/// A mark as a cell, set apart as in the report's gallery. `label`: what the cell is of, where it stands by itself.
+pub fn mark(mark: Option<&Mark>, clean: Option<&Mark>, label: Option<&str>) -> Markup {
+    let done = mark.and_then(|mark| did(mark, clean));
+    html! {
+        @match mark {
+            None => td.none data-l=[label.map(Safe)] title="not run" { "–" },
+            Some(mark) => td class=[done.map(|(class, _)| class)] data-l=[label.map(Safe)] title=[done.map(|(_, title)| title)] {
+                span { (letter(mark)) }
+            },
+        }
+    }
+}
+
+/// What the marks mean.
+fn explained() -> Markup {
+    html! {
+        ul.key-cells {
+            li { span.demo { "B" i { "✓" } } "right" }
+            li { span class="demo lost" { "C" } "was right, now wrong" }
+            li { span class="demo gained" { "B" i { "✓" } } "was wrong, now right" }
+            li { span class="demo moved" { "D" } "another wrong answer" }
+            li { span class="demo reworded" { "B" i { "✓" } } "same answer, other text" }
+            li { span.demo { "∅" } "no answer" }
+            li { span.demo { "○" } "no latents" }
+            li { span.demo { "!" } "could not be run" }
+        }
+    }
 }
 
 /// Links to the pages around this one.
-fn turning(base: &str, filter: &Filter, here: usize, pages: usize) -> String {
-    if pages < 2 {
-        return String::new();
+fn turning(base: &str, filter: &Filter, here: usize, pages: usize) -> Markup {
+    let to = |page: usize| format!("{base}{}", filter.query(page));
+    html! {
+        @if pages > 1 {
+            nav.turning aria-label="Pages" {
+                @if here > 1 { a href=(Safe(&to(1))) { "first" } " " a href=(Safe(&to(here - 1))) { "previous page" } " " }
+                "page " (here) " of " (pages) " "
+                @if here < pages { a href=(Safe(&to(here + 1))) { "next page" } " " a href=(Safe(&to(pages))) { "last" } }
+            }
+        }
     }
-    let link = |page: usize, text: &str| format!("<a href=\"{base}{}\">{text}</a>", escape(&filter.query(page)));
-    let mut out = String::from("<nav class=\"turning\" aria-label=\"Pages\">");
-    if here > 1 {
-        let _ = write!(out, "{} {} ", link(1, "first"), link(here - 1, "previous page"));
-    }
-    let _ = write!(out, "page {here} of {pages} ");
-    if here < pages {
-        let _ = write!(out, "{} {}", link(here + 1, "next page"), link(pages, "last"));
-    }
-    out.push_str("</nav>");
-    out
 }
 
-fn form(base: &str, filter: &Filter, index: &Index) -> String {
-    let mut out = format!("<form class=\"filter\" method=\"get\" action=\"{base}\" role=\"search\">");
-    let mut select = |name: &str, label: &str, options: Vec<(String, String)>, chosen: &str| {
-        let _ = write!(out, "<label>{label} <select name=\"{name}\">");
-        for (value, text) in options {
-            let here = if value == chosen { " selected" } else { "" };
-            let _ = write!(out, "<option value=\"{}\"{here}>{}</option>", escape(&value), escape(&text));
+/// A choice of a form: its values with what they are called.
+fn select(name: &str, label: &str, options: &[(String, String)], chosen: &str) -> Markup {
+    html! {
+        label {
+            (label) " "
+            select name=(name) {
+                @for (value, text) in options { option value=(Safe(value)) selected[value == chosen] { (Safe(text)) } }
+            }
         }
-        out.push_str("</select></label>");
+    }
+}
+
+fn form(base: &str, filter: &Filter, index: &Index) -> Markup {
+    let options = |any: &str, all: Vec<(String, String)>| -> Vec<(String, String)> {
+        std::iter::once((String::new(), any.to_string())).chain(all).collect()
     };
-    let any = |text: &str| (String::new(), text.to_string());
     let words = |all: Vec<&str>| -> Vec<(String, String)> { all.into_iter().map(|w| (w.to_string(), w.replace('_', " "))).collect() };
     let categories = index.categories();
-    if !categories.is_empty() {
-        let options = std::iter::once(any("all")).chain(words(categories)).collect();
-        select("category", "category", options, filter.category.as_deref().unwrap_or_default());
-    }
-    select(
-        "outcome",
-        "clean outcome",
-        std::iter::once(any("any")).chain(words(index.outcomes().into_iter().map(Outcome::name).collect())).collect(),
-        filter.outcome.map_or("", Outcome::name),
-    );
+    let outcomes = words(index.outcomes().into_iter().map(Outcome::name).collect());
+    let interventions: Vec<_> = index.interventions.iter().map(|i| (i.to_string(), i.to_string())).collect();
+    let shows: Vec<(String, String)> = Did::ALL.iter().map(|(_, word, text)| ((*word).to_string(), (*text).to_string())).collect();
     let right = filter.right.map_or("", |right| if right { "right" } else { "wrong" });
-    select("clean", "clean answer", vec![any("any"), ("right".into(), "right".into()), ("wrong".into(), "wrong".into())], right);
-    let interventions = index.interventions.iter().map(|i| (i.to_string(), i.to_string()));
-    select(
-        "under",
-        "under",
-        std::iter::once(any("any intervention")).chain(interventions).collect(),
-        &filter.under.map_or_else(String::new, |i| i.to_string()),
-    );
-    let shows = Show::ALL.iter().map(|(_, word, text)| ((*word).to_string(), (*text).to_string())).collect();
-    select("show", "what it did", shows, Show::ALL.iter().find(|(s, _, _)| *s == filter.show).map_or("", |(_, word, _)| word));
-    let _ = write!(
-        out,
-        "<label>words <input type=\"search\" name=\"q\" id=\"words\" value=\"{}\" placeholder=\"in id or question\"></label><button>Filter</button></form>",
-        escape(&filter.words)
-    );
-    out
+    let under = filter.under.map_or_else(String::new, |i| i.to_string());
+    html! {
+        form.filter method="get" action=(base) role="search" {
+            @if !categories.is_empty() {
+                (select("category", "category", &options("all", words(categories)), filter.category.as_deref().unwrap_or_default()))
+            }
+            (select("outcome", "clean outcome", &options("any", outcomes), filter.outcome.map_or("", Outcome::name)))
+            (select("clean", "clean answer", &options("any", words(vec!["right", "wrong"])), right))
+            (select("under", "under", &options("any intervention", interventions), &under))
+            (select("show", "what it did", &shows, filter.show.word()))
+            label {
+                "words " input type="search" name="q" id="words" value=(Safe(&filter.words)) placeholder="in id, question or answer";
+            }
+            button { "Filter" }
+        }
+    }
 }

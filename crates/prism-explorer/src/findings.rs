@@ -3,10 +3,11 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use maud::{Markup, html};
 use prism_audit::findings::files;
 use prism_run::table::{Column, Table};
 
-use crate::content::cut_html;
+use crate::content::Cut;
 use prism_report::html::clipped;
 use prism_report::number::{ABSENT, decimal};
 
@@ -18,64 +19,73 @@ const MOST_COLUMNS: usize = 120;
 const LONGEST: usize = 300;
 /// Longest reason why a table cannot be read.
 const LONGEST_REASON: usize = 600;
+/// Longest list of the columns that are empty.
+const LONGEST_NAMES: usize = 1000;
 
 /// The tables that are there, folded, in the order of a report. Points to draw are no table to read.
-pub fn html(run: &Path) -> String {
+pub fn html(run: &Path) -> Markup {
     let folder = prism_audit::findings::folder(run);
-    let mut out = String::new();
-    for file in files::ALL.into_iter().filter(|file| *file != files::PROJECTION) {
-        let path = folder.join(file);
-        // Of a link, too, it is said that it is none.
-        if !prism_run::door::stands(&path) {
-            continue;
+    // Of a link, too, it is said that it is none.
+    let stands = |file: &&str| prism_run::door::stands(&folder.join(file));
+    let there: Vec<&str> = files::ALL.into_iter().filter(|file| *file != files::PROJECTION).filter(stands).collect();
+    html! {
+        @if !there.is_empty() {
+            section id="findings" { h2 { "All findings" } @for file in there { (finding(&folder, file)) } }
         }
-        let about = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        let _ = write!(out, "<details class=\"finding\"><summary>{about} <small>findings/{file}</small></summary>");
-        match Table::read(&path) {
-            Ok(table) => out.push_str(&drawn(&table, &about)),
-            Err(e) => {
-                let _ = write!(out, "<p class=\"absent\">{}</p>", cut_html(&e.to_string(), LONGEST_REASON));
-            }
-        }
-        out.push_str("</details>");
     }
-    if out.is_empty() { out } else { format!("<section id=\"findings\"><h2>All findings</h2>{out}</section>") }
 }
 
-fn drawn(table: &Table, about: &str) -> String {
+fn finding(folder: &Path, file: &str) -> Markup {
+    let path = folder.join(file);
+    let about = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+    html! {
+        details.finding {
+            summary { (about) " " small { "findings/" (file) } }
+            @match Table::read(&path) {
+                Ok(table) => (drawn(&table, &about)),
+                Err(e) => p.absent { (Cut(&e.to_string(), LONGEST_REASON)) },
+            }
+        }
+    }
+}
+
+/// A table as it lies in its file: it has too many columns to be told in lines, and is scrolled within its frame.
+fn drawn(table: &Table, about: &str) -> Markup {
     let rows = table.len();
     let (columns, empty): (Vec<_>, Vec<_>) = table.columns.iter().partition(|(_, column)| (0..rows).any(|i| has(column, i)));
     let shown = &columns[..columns.len().min(MOST_COLUMNS)];
-    let mut out = format!("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{about}\"><table><thead><tr>");
-    for (name, column) in shown {
-        let _ = write!(out, "<th scope=\"col\"{}>{}</th>", class(column), cut_html(&name.replace('_', " "), LONGEST));
-    }
-    out.push_str("</tr></thead><tbody>");
-    for i in 0..rows.min(MOST_ROWS) {
-        out.push_str("<tr>");
-        for (_, column) in shown {
-            let _ = write!(out, "<td{}>{}</td>", class(column), cell(column, i).unwrap_or_else(|| ABSENT.into()));
+    let names: Vec<String> = empty.iter().take(MOST_COLUMNS).map(|(name, _)| clipped(name, LONGEST)).collect();
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(about) {
+            table {
+                thead {
+                    tr { @for (name, column) in shown { th scope="col" class=[class(column)] { (Cut(&name.replace('_', " "), LONGEST)) } } }
+                }
+                tbody {
+                    @for i in 0..rows.min(MOST_ROWS) {
+                        tr {
+                            @for (_, column) in shown {
+                                td class=[class(column)] { (Cut(&cell(column, i).unwrap_or_else(|| ABSENT.into()), LONGEST)) }
+                            }
+                        }
+                    }
+                }
+            }
         }
-        out.push_str("</tr>");
+        @if rows > MOST_ROWS { p.rest { "The first " (MOST_ROWS) " of " (rows) " rows; " (rows - MOST_ROWS) " are left out." } }
+        @if columns.len() > MOST_COLUMNS { p.rest { "The first " (MOST_COLUMNS) " of " (columns.len()) " columns." } }
+        @if !empty.is_empty() {
+            p.rest {
+                "Columns without any value: " (Cut(&names.join(", ").replace('_', " "), LONGEST_NAMES))
+                @if empty.len() > MOST_COLUMNS { ", and " (empty.len() - MOST_COLUMNS) " more" }
+                "."
+            }
+        }
     }
-    out.push_str("</tbody></table></div>");
-    if rows > MOST_ROWS {
-        let _ = write!(out, "<p class=\"rest\">The first {MOST_ROWS} of {rows} rows; {} are left out.</p>", rows - MOST_ROWS);
-    }
-    if columns.len() > MOST_COLUMNS {
-        let _ = write!(out, "<p class=\"rest\">The first {MOST_COLUMNS} of {} columns.</p>", columns.len());
-    }
-    if !empty.is_empty() {
-        let names: Vec<String> = empty.iter().take(MOST_COLUMNS).map(|(name, _)| clipped(name, LONGEST)).collect();
-        let more = if empty.len() > MOST_COLUMNS { format!(", and {} more", empty.len() - MOST_COLUMNS) } else { String::new() };
-        let names = cut_html(&names.join(", ").replace('_', " "), 1000);
-        let _ = write!(out, "<p class=\"rest\">Columns without any value: {names}{more}.</p>");
-    }
-    out
 }
 
-fn class(column: &Column) -> &'static str {
-    if matches!(column, Column::Text(_) | Column::Texts(_)) { " class=\"text\"" } else { "" }
+fn class(column: &Column) -> Option<&'static str> {
+    matches!(column, Column::Text(_) | Column::Texts(_)).then_some("text")
 }
 
 /// Whether there is a value to show.
@@ -91,7 +101,7 @@ fn has(column: &Column, i: usize) -> bool {
     }
 }
 
-/// A value as HTML; `None` where it is absent or not finite.
+/// A value as text, which is cut where it is shown; `None` where it is absent or not finite.
 fn cell(column: &Column, i: usize) -> Option<String> {
     match column {
         Column::Int(v) => v.get(i).copied().flatten().map(|n| n.to_string()),
@@ -99,8 +109,8 @@ fn cell(column: &Column, i: usize) -> Option<String> {
             // Small numbers keep their figures.
             if x != 0.0 && x.abs() < 1e-3 { format!("{x:.2e}").replace('-', "−") } else { decimal(Some(x), 4) }
         }),
-        Column::Texts(v) => v.get(i)?.as_ref().filter(|list| !list.is_empty()).map(|list| cut_html(&joined(list), LONGEST)),
-        Column::Text(v) => v.get(i)?.as_ref().map(|text| cut_html(text, LONGEST)),
+        Column::Texts(v) => v.get(i)?.as_ref().filter(|list| !list.is_empty()).map(|list| joined(list)),
+        Column::Text(v) => v.get(i)?.clone(),
         Column::Bool(v) => v.get(i).copied().flatten().map(|yes| if yes { "yes".into() } else { "no".into() }),
         Column::Ints(v) => v.get(i)?.as_ref().map(|list| format!("{} numbers", list.len())),
         Column::Reals(v) => v.get(i)?.as_ref().map(|list| format!("{} numbers", list.len())),
@@ -137,7 +147,7 @@ mod tests {
         columns.insert(0, ("texts".into(), Column::Texts((0..rows).map(texts).collect())));
         columns.insert(1, ("empty".repeat(1000), Column::Int(vec![None; rows])));
         columns.insert(2, ("text".into(), Column::Text((0..rows).map(|_| Some("<b>".repeat(10_000))).collect())));
-        let drawn = drawn(&Table { columns }, "table");
+        let drawn = drawn(&Table { columns }, "table").into_string();
         assert!(drawn.contains(&format!("The first {MOST_ROWS} of {rows} rows; {} are left out.", rows - MOST_ROWS)));
         assert!(drawn.contains(&format!("The first {MOST_COLUMNS} of {} columns.", 2 * MOST_COLUMNS + 2)));
         assert_eq!((drawn.matches("<tr>").count(), drawn.matches("<b>").count()), (MOST_ROWS + 1, 0));

@@ -1,10 +1,12 @@
 //! What every page of the explorer has around its content.
 
-use std::fmt::Write;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::reply::Reply;
-use prism_report::charts::theme;
-use prism_report::html::escape;
+use prism_report::charts::theme::{self, VariantStyle};
+use prism_report::document::html::Safe;
+use prism_report::document::{self, Prose};
+use prism_report::sections::swatch;
 
 const STYLE: &str = include_str!("../assets/explorer.css");
 const SCRIPT: &str = include_str!("../assets/explorer.js");
@@ -40,47 +42,86 @@ pub struct Page<'a> {
     pub kicker: &'a str,
 }
 
-/// The whole page around `content`, which is HTML.
-pub fn page(page: &Page<'_>, content: &str) -> Reply {
-    let mut out = String::with_capacity(content.len() + 4096);
-    let heading = escape(page.heading);
-    out.push_str("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">");
-    let _ = write!(
-        out,
-        "<title>{heading} · Prism</title><link rel=\"icon\" href=\"/favicon.svg\"><link rel=\"stylesheet\" href=\"/explorer.css\">"
-    );
-    let _ = write!(
-        out,
-        "<script src=\"/explorer.js\" defer></script></head><body data-stamp=\"{:016x}\" data-run=\"{}\"><main class=\"explorer\"><header class=\"masthead\"><nav class=\"trail\" aria-label=\"Place\"><a href=\"/\">Prism explorer</a>",
-        page.stamp,
-        escape(page.run.unwrap_or_default())
-    );
-    for (i, (address, text)) in page.above.iter().enumerate() {
-        let up = if i + 1 == page.above.len() { " rel=\"up\"" } else { "" };
-        let _ = write!(out, " <span aria-hidden=\"true\">›</span> <a{up} href=\"{}\">{}</a>", escape(address), escape(text));
-    }
-    out.push_str("<span class=\"neighbours\">");
-    for (address, rel, text) in [(&page.neighbours.0, "prev", "← previous"), (&page.neighbours.1, "next", "next →")] {
-        if let Some(address) = address {
-            let _ = write!(out, "<a rel=\"{rel}\" href=\"{}\">{text}</a> ", escape(address));
+/// The whole page around `content`.
+pub fn page(page: &Page<'_>, content: &Markup) -> Reply {
+    let out = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (Safe(page.heading)) " · Prism" }
+                link rel="icon" href="/favicon.svg";
+                link rel="stylesheet" href="/explorer.css";
+                script src="/explorer.js" defer {}
+            }
+            body data-stamp=(format!("{:016x}", page.stamp)) data-run=(Safe(page.run.unwrap_or_default())) {
+                main.explorer {
+                    header.masthead {
+                        (trail(page))
+                        @if !page.kicker.is_empty() { p.kicker { (Safe(page.kicker)) } }
+                        h1 { (Safe(page.heading)) }
+                    }
+                    (content)
+                    (foot(page))
+                }
+                (help())
+            }
+        }
+    };
+    Reply::page(out.into_string())
+}
+
+fn trail(page: &Page<'_>) -> Markup {
+    let last = page.above.len().saturating_sub(1);
+    let neighbours = [(&page.neighbours.0, "prev", "← previous"), (&page.neighbours.1, "next", "next →")];
+    html! {
+        nav.trail aria-label="Place" {
+            a href="/" { "Prism explorer" }
+            @for (i, (address, text)) in page.above.iter().enumerate() {
+                " " span aria-hidden="true" { "›" } " "
+                a rel=[(i == last).then_some("up")] href=(Safe(address)) { (Safe(text)) }
+            }
+            span.neighbours {
+                @for (address, rel, text) in neighbours {
+                    @if let Some(address) = address { a rel=(rel) href=(Safe(address)) { (text) } " " }
+                }
+            }
         }
     }
-    out.push_str("</span></nav>");
-    if !page.kicker.is_empty() {
-        let _ = write!(out, "<p class=\"kicker\">{}</p>", escape(page.kicker));
+}
+
+fn foot(page: &Page<'_>) -> Markup {
+    html! {
+        footer {
+            p {
+                "Keys: " kbd { "j" } " " kbd { "k" } " " kbd { "/" } " " kbd { "?" }
+                @if let Some(json) = &page.json { " · " a href=(Safe(json)) { "this as JSON" } }
+                " · " span id="live" role="status" {}
+            }
+        }
     }
-    let _ = write!(out, "<h1>{heading}</h1></header>{content}<footer><p>Keys: <kbd>j</kbd> <kbd>k</kbd> <kbd>/</kbd> <kbd>?</kbd>");
-    if let Some(json) = &page.json {
-        let _ = write!(out, " · <a href=\"{}\">this as JSON</a>", escape(json));
+}
+
+fn help() -> Markup {
+    html! {
+        dialog id="help" aria-label="Keys" {
+            h2 { "Keys" }
+            dl { @for (key, what) in KEYS { dt { kbd { (key) } } dd { (what) } } }
+            form method="dialog" { button { "Close" } }
+        }
     }
-    out.push_str(
-        " · <span id=\"live\" role=\"status\"></span></p></footer></main><dialog id=\"help\" aria-label=\"Keys\"><h2>Keys</h2><dl>",
-    );
-    for (key, what) in KEYS {
-        let _ = write!(out, "<dt><kbd>{key}</kbd></dt><dd>{what}</dd>");
-    }
-    out.push_str("</dl><form method=\"dialog\"><button>Close</button></form></dialog></body></html>\n");
-    Reply::page(out)
+}
+
+/// Text of the audit, which speaks plain ASCII, as a page sets it.
+pub fn typeset(text: &str) -> Markup {
+    document::html::prose(&Prose::default().typeset(text), "")
+}
+
+/// A run's mark.
+pub fn mark(style: &VariantStyle) -> Markup {
+    PreEscaped(swatch(style))
 }
 
 /// The style sheet: the report's, and what only the explorer has.
@@ -98,9 +139,4 @@ pub fn script() -> Reply {
 /// The icon.
 pub fn icon() -> Reply {
     Reply::of("image/svg+xml", ICON)
-}
-
-/// A label over a number, for the line of key figures.
-pub fn figure(label: &str, value: &str) -> String {
-    format!("<div><dd>{value}</dd><dt>{label}</dt></div>")
 }

@@ -1,9 +1,11 @@
 //! The explorer: run folders as pages, from a server on this machine's loopback.
 //!
 //! It reads and never writes. [`library`] finds the runs ([`walk`], [`manifests`]), names them ([`naming`]) and
-//! notices when they change, [`index`], [`indices`] and [`filter`] hold what tables of examples need; the rest
-//! writes pages: [`home`], [`run`], [`examples`], [`example`] (with what is known of one example
-//! from [`content`]), [`compare`], and [`api`] the same as JSON.
+//! notices when they change; [`state`] says which still go on. [`index`], [`indices`] and [`filter`] hold what tables
+//! of examples need. The rest writes pages: [`home`], [`run`] (with [`run_tables`], and the tables of its files from
+//! [`findings`]), [`examples`], [`example`] (with what is known of one example from [`content`]), [`compare`] (with
+//! [`agreement`]), and [`api`] the same as JSON. Their numbers are cells of tables of the document
+//! ([`prism_report::document`]), written by it or by [`grid`], and lead to the examples behind them ([`links`]).
 //!
 //! Requests come in through [`server`]: [`connections`] holds a number of them, [`stream`] ends
 //! those of clients that do not read, [`guard`] says who may ask and [`token`] how they show it.
@@ -11,6 +13,7 @@
 //! ([`flights`], [`kept`]), few at a time ([`turns`]), and no more of them in memory than fit
 //! ([`bodies`]). [`limits`] has every number.
 
+pub mod agreement;
 pub mod api;
 pub mod bodies;
 pub mod compare;
@@ -22,6 +25,7 @@ pub mod filter;
 pub mod findings;
 pub mod flights;
 pub mod frame;
+pub mod grid;
 pub mod guard;
 pub mod home;
 pub mod index;
@@ -29,6 +33,7 @@ pub mod indices;
 pub mod kept;
 pub mod library;
 pub mod limits;
+pub mod links;
 pub mod maker;
 pub mod manifests;
 pub mod naming;
@@ -36,7 +41,9 @@ pub mod reply;
 pub mod report_file;
 pub mod router;
 pub mod run;
+pub mod run_tables;
 pub mod server;
+pub mod state;
 pub mod stream;
 pub mod summary;
 pub mod token;

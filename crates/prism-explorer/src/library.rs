@@ -16,6 +16,7 @@ use prism_run::variant::Variant;
 
 use super::manifests::{Manifests, Read};
 use super::naming::{self, Among, Ids};
+use super::state::State;
 use super::walk;
 use prism_report::charts::theme::VariantStyle;
 use prism_report::html::clipped;
@@ -51,8 +52,10 @@ pub struct Run {
     pub manifest: Arc<Manifest>,
     /// Index into [`Snapshot::variants`].
     pub variant: usize,
-    /// Changes when a file of the run does.
+    /// Changes when a file of the run does, or its state.
     pub stamp: u64,
+    /// Whether it goes on.
+    pub state: State,
     /// Its name among those of its folder, and among all.
     names: (String, String),
 }
@@ -256,7 +259,10 @@ impl Library {
 
 fn run(place: usize, root: &Root, folder: &Path, manifest: Arc<Manifest>, ids: &mut Ids, hash: &mut DefaultHasher) -> Run {
     let id = ids.take(&naming::id_of(&root.path, &root.id, folder));
-    let stamp = walk::stamp_of(folder);
+    let state = State::of(folder, &manifest);
+    let mut own = DefaultHasher::new();
+    (walk::stamp_of(folder), state).hash(&mut own);
+    let stamp = own.finish();
     (&id, folder, stamp).hash(hash);
-    Run { id, root: place, path: folder.to_path_buf(), manifest, variant: 0, stamp, names: <(String, String)>::default() }
+    Run { id, root: place, path: folder.to_path_buf(), manifest, variant: 0, stamp, state, names: <(String, String)>::default() }
 }

@@ -4,11 +4,13 @@ use std::io;
 
 use axum::body::Bytes;
 use axum::http::StatusCode;
+use maud::{DOCTYPE, html};
 use prism_run::shown;
 use serde_json::Serializer;
 use serde_json::ser::Formatter;
 
-use prism_report::html::{clipped, escape};
+use prism_report::document::html::Safe;
+use prism_report::html::clipped;
 
 /// Most bytes of an answer in JSON.
 const LARGEST_JSON: usize = 64 << 20;
@@ -52,13 +54,19 @@ impl Reply {
 
     /// A refusal in a sentence.
     pub fn refused(status: StatusCode, text: &str) -> Self {
-        let text = escape(text);
-        let page = format!(
-            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-             <title>Prism</title><link rel=\"stylesheet\" href=\"/explorer.css\"></head><body><main><h1>{}</h1><p>{text}</p><p><a href=\"/\">All runs</a></p></main></body></html>",
-            escape(&status.to_string())
-        );
-        Self { status, ..Self::page(page) }
+        let page = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    title { "Prism" }
+                    link rel="stylesheet" href="/explorer.css";
+                }
+                body { main { h1 { (Safe(&status.to_string())) } p { (Safe(text)) } p { a href="/" { "All runs" } } } }
+            }
+        };
+        Self { status, ..Self::page(page.into_string()) }
     }
 
     /// Nothing of that name.

@@ -2,7 +2,7 @@
 //!
 //! | address | what |
 //! |---|---|
-//! | `/` | the runs |
+//! | `/` | the runs, those that hold some words |
 //! | `/runs/ID` | a run: its findings |
 //! | `/runs/ID/report` | its page, if it has one |
 //! | `/runs/ID/examples` | its examples, filtered |
@@ -46,7 +46,7 @@ pub fn router(maker: Arc<Maker>, guard: Guard) -> Router {
 
 fn pages() -> Router<Arc<Maker>> {
     Router::new()
-        .route("/", get(|s: Shared| answer(s, Asked::light("/"), home::page)))
+        .route("/", get(|s: Shared, u: Uri, q: RawQuery| answer(s, Asked::light(whole(&u)), move |e| home::page(e, &text(q)))))
         .route("/runs/{id}", get(|s: Shared, u: Uri, Path(id): Id| answer(s, Asked::of_run(u.path(), &id), move |e| run::page(e, &id))))
         .route(
             "/runs/{id}/report",
@@ -88,6 +88,10 @@ fn json() -> Router<Arc<Maker>> {
         .route(
             "/api/runs/{id}",
             get(|s: Shared, u: Uri, Path(id): Id| answer(s, Asked::of_run(u.path(), before_json(&id)), move |e| api::run(e, &id))),
+        )
+        .route(
+            "/api/runs/{id}/tables.json",
+            get(|s: Shared, u: Uri, Path(id): Id| answer(s, Asked::of_run(u.path(), &id), move |e| api::tables(e, &id))),
         )
         .route(
             "/api/runs/{id}/examples.json",

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use maud::{Markup, html};
 use prism_audit::findings::{ConclusionFinding, VariantSummary, files};
 use prism_run::stream::RowReader;
 use prism_run::table::Row;
 
 use super::library::Run;
-use prism_report::chips;
+use prism_report::document::html::Safe;
+use prism_report::document::{Cell, Column, Tone};
 use prism_report::html::clipped;
-use prism_report::number::ABSENT;
 
 /// Longest reason kept, in characters.
 const LONGEST_REASON: usize = 300;
@@ -32,10 +33,26 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The cells of both answers.
-    pub fn words(&self) -> String {
-        let cells = |word: &str, need: &str| format!("<td class=\"text\">{word}</td><td class=\"text\">{need}</td>");
-        self.conclusion.as_ref().map_or_else(|| cells(ABSENT, ABSENT), |c| cells(&chips::word_of(c), &chips::need(c.presence)))
+    /// The cells of [`columns`].
+    pub fn cells(&self) -> Vec<Cell> {
+        let of = |read: fn(&VariantSummary) -> Option<f64>| Cell::number(self.line.as_ref().and_then(read));
+        let line = self.line.as_ref();
+        let word = |c: &ConclusionFinding| Cell::words(c.marked_word(), c.word.into()).note(c.qualifier.clone());
+        vec![
+            Cell::count(line.map(|l| l.examples)),
+            of(|l| l.accuracy),
+            Cell::interval(line.and_then(|l| l.accuracy_low), line.and_then(|l| l.accuracy_high)),
+            of(|l| l.type_floor),
+            of(|l| l.cosine),
+            of(|l| l.opened),
+            self.conclusion.as_ref().map_or_else(|| Cell::absent(""), word),
+            self.conclusion.as_ref().map_or_else(|| Cell::absent(""), |c| Cell::word(c.presence)),
+        ]
+    }
+
+    /// Why a cell of it is absent.
+    pub fn reason(&self) -> &str {
+        self.reason.as_deref().unwrap_or(if self.line.is_some() { "not measured" } else { "no Table 1 among its findings" })
     }
 
     /// Reads the first rows of the two tables; why they are not there is part of the summary.
@@ -54,6 +71,34 @@ impl Summary {
 
     fn without(reason: &str) -> Self {
         Self { reason: Some(clipped(reason, LONGEST_REASON)), ..Self::default() }
+    }
+}
+
+/// The columns of a run in a line.
+pub fn columns() -> Vec<Column> {
+    let accuracy = Column::percent("accuracy", "accuracy, %");
+    let interval = accuracy.interval("accuracy_interval", "95 %");
+    vec![
+        Column::count("examples", "n"),
+        accuracy,
+        interval,
+        Column::percent("type_floor", "commonest labels, %").priority(3),
+        Column::decimal("cosine", "cosine", 3).priority(3),
+        Column::percent("opened", "opened, %").priority(3),
+        Column::words("word", "word"),
+        Column::words("presence", "block"),
+    ]
+}
+
+/// A word, as it is set apart everywhere.
+pub fn word(text: &str, tone: Tone, why: Option<&str>) -> Markup {
+    html! { span class={ "word " (tone.class()) } title=[why.map(Safe)] { (Safe(text)) } }
+}
+
+/// Both answers of a run.
+pub fn answers(c: &ConclusionFinding) -> Markup {
+    html! {
+        (word(&c.marked_word(), c.word.into(), c.qualifier.as_deref())) ", block " (word(&c.presence.to_string(), c.presence.into(), None))
     }
 }
 

@@ -369,8 +369,101 @@ fn what_leaves_the_block_out_shows_its_change() {
     let running = Running::over(&[dir.path().to_path_buf()]);
     let (run, other) = (id(&running, "lvr"), id(&running, "n-lvr"));
     let page = running.get(&format!("/runs/{run}")).text();
-    let line = page.split("<tr>").find(|line| line.contains(">remove</a>")).unwrap();
-    assert!(line.contains(&format!("<td>{delta}</td>")) && line.contains(">loses</span>"), "{line}");
+    let line = page.split("<tr ").find(|line| line.contains(">remove</a>")).unwrap();
+    assert!(line.contains(&format!(">{delta}</td>")) && line.contains(">loses</span>"), "{line}");
     let compared = running.get(&format!("/compare?run={run}&run={other}")).text();
-    assert!(compared.contains(&format!(">{delta}</td>")), "{compared}");
+    assert!(compared.contains(&format!(">{delta}</a></td>")), "{compared}");
+}
+
+#[test]
+fn a_count_leads_to_exactly_the_examples_it_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = study(dir.path());
+    let run = id(&running, "lvr");
+    let tables = running.json(&format!("/api/runs/{run}/tables.json"));
+    let tables = tables["tables"].as_array().unwrap();
+    let names: Vec<&str> = tables.iter().filter_map(|table| table["table"].as_str()).collect();
+    assert_eq!(names, ["run", "interventions", "categories"]);
+    let page = running.get(&format!("/runs/{run}")).text();
+    let mut led = 0;
+    for row in tables[1]["rows"].as_array().unwrap() {
+        for (column, cell) in row["cells"].as_object().unwrap() {
+            let (Some(address), Some(count)) = (cell["examples"].as_str(), cell["value"].as_u64()) else { continue };
+            let fitting = running.json(&format!("/api{}", address.replace("/examples", "/examples.json")))["fitting"].as_u64().unwrap();
+            assert_eq!(fitting, count, "{column} of {}: {address}", row["key"]);
+            let linked = format!("href=\"{}\">{}</a>", address.replace('&', "&amp;"), cell["text"].as_str().unwrap());
+            assert!(page.contains(&linked), "{linked}");
+            led += 1;
+        }
+    }
+    assert!(led > 5, "{led} counts lead somewhere");
+}
+
+#[test]
+fn runs_of_all_folders_are_one_list_that_words_narrow() {
+    let dir = tempfile::tempdir().unwrap();
+    let roots = ["first", "second"].map(|name| dir.path().join(name));
+    for root in &roots {
+        synthetic::write(root, synthetic::Shape { seeds: 1, silent: false });
+    }
+    let running = Running::over(&roots);
+    let listed = |query: &str| {
+        let page = running.get(&format!("/{query}")).text();
+        assert_eq!(page.matches("<form action=\"/compare\"").count(), 1, "any two can be compared");
+        page.matches("name=\"run\"").count()
+    };
+    let all = listed("");
+    assert!(all >= 4, "{all}");
+    assert_eq!((listed("?q=second"), listed("?q=finished"), listed("?q=SECOND%20finished")), (all / 2, all, all / 2));
+    let none = running.get("/?q=%3Cscript%3E").text();
+    assert!(none.contains("None fits.") && none.contains("value=\"&lt;script&gt;\""), "{none}");
+}
+
+#[test]
+fn a_run_that_goes_on_one_that_was_killed_and_one_that_finished_are_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let study = synthetic::write(dir.path(), synthetic::Shape { seeds: 1, silent: false });
+    let run = &study.audits[0];
+    let state = |ended: Option<&str>| {
+        let mut manifest = Manifest::read(run).unwrap();
+        manifest.ended = ended.map(str::to_string);
+        manifest.write(run).unwrap();
+        let running = Running::over(std::slice::from_ref(run));
+        let page = running.get("/").text();
+        let state = running.json("/api/runs.json")["runs"][0]["state"].as_str().unwrap().to_string();
+        assert!(page.contains(&state), "{page}");
+        state
+    };
+    assert_eq!(state(Some("2026-01-02T03:04:05Z")), "finished");
+    assert_eq!(state(None), "killed");
+    std::fs::write(run.join(names::LOCK), "{}").unwrap();
+    assert_eq!(state(None), "running");
+}
+
+#[test]
+fn every_branch_has_its_text_and_the_first_difference_is_marked() {
+    let dir = tempfile::tempdir().unwrap();
+    let study = synthetic::write(dir.path(), synthetic::Shape { seeds: 1, silent: false });
+    let run = &study.audits[0];
+    let zero = Intervention::from(Action::Zero);
+    change_answers(run, |a| {
+        a.text = match a.intervention {
+            i if i.is_clean() => "the answer is B".into(),
+            i if i == zero => "the answer was C".into(),
+            _ => "another text".into(),
+        };
+    });
+    let running = Running::over(std::slice::from_ref(run));
+    let address = format!("/runs/{}/examples/0", id(&running, "lvr"));
+    let page = running.get(&format!("{address}?beside=zero")).text();
+    let text = page.split("<section id=\"text\">").nth(1).unwrap().split("</section>").next().unwrap();
+    let marked = |word: &str| format!("<mark data-first title=\"the first difference\">{word}</mark>");
+    let of = |branch: &str| text.split(&format!("data-branch=\"{branch}\"")).nth(1).unwrap().split("</div>").next().unwrap().to_string();
+    assert!(of("clean").contains(&format!("the answer{} B", marked(" is"))), "{}", of("clean"));
+    assert!(of("zero").contains(&format!("the answer{} C", marked(" was"))), "{}", of("zero"));
+    assert!(text.contains("another text") || text.contains(&format!("{} text", marked("another"))), "{text}");
+    // The branch chosen goes along to the next example.
+    assert!(page.contains("rel=\"next\" href=\"/runs/") && page.contains("?beside=zero\">next"), "{page}");
+    // Without a choice one is made.
+    assert_eq!(running.get(&address).text().matches("data-branch=").count(), 2);
 }

@@ -27,21 +27,20 @@ fn words_are_the_runs_own_whatever_stands_beside_them() {
     prism_report::terminal::study::draw(&read, &mut screen, look);
     let shown = screen.text(look);
     let explorer = prism_explorer::Explorer::open(std::slice::from_ref(&root)).unwrap();
-    let home = String::from_utf8(prism_explorer::home::page(&explorer).body.to_vec()).unwrap();
+    let home = String::from_utf8(prism_explorer::home::page(&explorer, "").body.to_vec()).unwrap();
     let ids: Vec<String> = home.split("href=\"/runs/").skip(1).filter_map(|rest| Some(rest.split('"').next()?.to_string())).collect();
     for audit in &study.audits {
         let findings = Findings::read(audit).unwrap();
         let (c, name) = (&findings.conclusion[0], &findings.table1[0].name);
         let pages = ids.iter().map(|id| String::from_utf8(prism_explorer::run::page(&explorer, id).body.to_vec()).unwrap());
         let of_run = pages.into_iter().find(|page| page.contains(&format!("<h1>{name}"))).unwrap_or_else(|| panic!("no page of {name}"));
-        assert!(of_run.contains(&prism_report::chips::answers(c)), "explorer's page of {name}");
-        let chips = |between: &str| {
-            let (word, need) = (prism_report::chips::word(c.word), prism_report::chips::need(c.presence));
-            format!("{word}{between}{need}")
-        };
-        assert!(page.contains(&format!("<b>{name}</b></span> {}", chips(", block "))), "report, {name}");
-        let line = home.split("<tr>").find(|line| line.contains(&format!(">{name} · 42</a>"))).unwrap();
-        assert!(line.contains(&chips("</td><td class=\"text\">")), "explorer, {name}: {line}");
+        let (word, need) = (format!(">{}</span>", c.marked_word()), format!(">{}</span>", c.presence));
+        assert!(of_run.contains(&format!("{word}, block <span")) && of_run.contains(&need), "explorer's page of {name}");
+        let table = page.split("data-table=\"conclusions\"").nth(1).unwrap().split("</figure>").next().unwrap();
+        let row = table.split("<tr ").find(|row| row.contains(&format!("data-run=\"{name}\""))).unwrap();
+        assert!(row.contains(&word) && row.contains(&need), "report, {name}: {row}");
+        let line = home.split("<tr ").find(|line| line.contains(&format!(">{name} · 42</a>"))).unwrap();
+        assert!(line.contains(&word) && line.contains(&need), "explorer, {name}: {line}");
         assert!(shown.contains(&format!("{name}: {}, block {}. {}", c.word, c.presence, c.sentence)), "terminal, {name}: {shown}");
         for v in &findings.verdict {
             assert!(v.across_holm_p.is_none(), "what stands in the comparison is of the comparison");

@@ -26,6 +26,15 @@ const ALL_TEXT: usize = 400_000;
 /// Flips listed, over all runs and interventions.
 const MOST_FLIPS: usize = 400;
 
+/// What stands in place of a letter where none was parsed.
+pub fn no_letter(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::NoLatents => "○",
+        Outcome::Error => "!",
+        Outcome::Scored | Outcome::NoAnswer => "∅",
+    }
+}
+
 /// One run's answer under one intervention.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {

@@ -1,13 +1,14 @@
 //! One example of a run, as everything its records say of it, and as the content of a page.
 //!
 //! [`Example::read`] takes the rows of one example out of the tables without reading the
-//! others; [`page`] writes them: the image and its boxes ([`boxes`]), the text with its
-//! latents ([`text`]), the block step by step ([`steps`], [`heat`]), the answers under every
+//! others; [`page`] writes them: the image and its boxes ([`boxes`]), the text of every branch with its
+//! latents ([`branches`], [`text`]), the block step by step ([`steps`], [`heat`]), the answers under every
 //! intervention ([`answers`]) and the counterfactual partner ([`partner`]). What the records
 //! lack is said with the reason, in the place where it would stand.
 
 pub mod answers;
 pub mod boxes;
+pub mod branches;
 pub mod heat;
 pub mod page;
 pub mod partner;
@@ -16,15 +17,18 @@ pub mod text;
 
 use std::path::{Path, PathBuf};
 
+use maud::Render;
 use prism_run::manifest::Manifest;
 use prism_run::records::{self, AlignmentRow, AnswerRow, AttentionRow, ExampleRow, LatentRow, LensRow, MapRow, files};
 use prism_run::selected::read_example;
 use prism_run::table::Row;
-use prism_run::{Stage, Variant};
+use prism_run::{Intervention, Stage, Variant};
 
+use crate::filter::Filter;
 use prism_report::Error;
 use prism_report::gallery::{Sources, picture};
-pub use prism_report::html::{cut, cut_html};
+pub use prism_report::html::cut;
+use prism_report::html::cut_html;
 
 /// What the records of a run say of one example.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -132,8 +136,8 @@ fn context_scale(manifest: &Manifest) -> Option<f64> {
 pub struct Links<'a> {
     /// The run's examples, without a slash at the end.
     pub base: &'a str,
-    /// What follows an example's address: the filter that is kept while going through it.
-    pub query: &'a str,
+    /// The filter that is kept while going through them.
+    pub filter: &'a Filter,
     /// The id of a row, where the run has it.
     pub id: &'a dyn Fn(usize) -> Option<String>,
 }
@@ -141,11 +145,27 @@ pub struct Links<'a> {
 impl Links<'_> {
     /// The address of an example.
     pub fn example(&self, row: usize) -> String {
-        format!("{}/{row}{}", self.base, prism_report::html::escape(self.query))
+        format!("{}/{row}{}", self.base, self.filter.query(1))
+    }
+
+    /// The address of an example with the text under that intervention beside the clean one.
+    pub fn beside(&self, row: usize, intervention: Intervention) -> String {
+        let filter = Filter { beside: Some(intervention), ..self.filter.clone() };
+        format!("{}/{row}{}#text", self.base, filter.query(1))
     }
 
     /// The address of its image.
     pub fn image(&self, row: usize) -> String {
         format!("{}/{row}/image", self.base)
+    }
+}
+
+/// At most so many characters of a text, and how many were cut off.
+#[derive(Debug, Clone, Copy)]
+pub struct Cut<'a>(pub &'a str, pub usize);
+
+impl Render for Cut<'_> {
+    fn render_to(&self, buffer: &mut String) {
+        buffer.push_str(&cut_html(self.0, self.1));
     }
 }

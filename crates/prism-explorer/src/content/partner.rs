@@ -1,9 +1,12 @@
 //! The counterfactual partner: the same scene and question with the one attribute changed
 //! that changes the answer.
 
-use std::fmt::Write;
+use maud::{Markup, html};
 
-use super::{Example, Links, answers, boxes, cut_html};
+use super::{Cut, Example, Links, answers, boxes};
+use crate::grid::grid;
+use prism_report::document::html::Safe;
+use prism_report::document::{Cell, Column, Row, Table};
 
 /// What became of the partner.
 pub enum Partner {
@@ -18,44 +21,59 @@ pub enum Partner {
 }
 
 /// The section's content.
-pub fn html(example: &Example, partner: &Partner, links: &Links<'_>) -> String {
-    let there = match partner {
-        Partner::None => return "<p class=\"absent\">The benchmark names no counterfactual partner for this example.</p>".into(),
-        Partner::Absent(id) => {
-            return format!(
-                "<p class=\"absent\">Its partner, {}, is not among the examples of this run: audit a benchmark file that holds both (of a generated world, test_paired.jsonl).</p>",
-                cut_html(id, 80)
-            );
+pub fn html(example: &Example, partner: &Partner, links: &Links<'_>) -> Markup {
+    match partner {
+        Partner::None => html! { p.absent { "The benchmark names no counterfactual partner for this example." } },
+        Partner::Absent(id) => html! {
+            p.absent {
+                "Its partner, " (Cut(id, 80)) ", is not among the examples of this run: audit a benchmark file that holds both (of a generated \
+                 world, test_paired.jsonl)."
+            }
+        },
+        Partner::Damaged(reason) => html! { p.absent { "Its partner could not be read: " (Cut(reason, 400)) } },
+        Partner::Here(there) => beside(example, there, links),
+    }
+}
+
+fn beside(example: &Example, there: &Example, links: &Links<'_>) -> Markup {
+    let question = there.example.prompt.split('\n').next().unwrap_or_default();
+    html! {
+        div.pair {
+            (boxes::html(there, &links.image(there.example.row)))
+            div {
+                p { a rel="related" href=(Safe(&links.example(there.example.row))) { (Cut(&there.example.id, 80)) } }
+                p.prompt dir="auto" { (Cut(question, 600)) }
+                (super::page::options(there))
+                (both(example, there))
+                p.rest { (verdict(example, there)) }
+            }
         }
-        Partner::Damaged(reason) => return format!("<p class=\"absent\">Its partner could not be read: {}</p>", cut_html(reason, 400)),
-        Partner::Here(there) => there,
-    };
-    let address = links.example(there.example.row);
-    let mut out = format!(
-        "<div class=\"pair\">{}<div><p><a rel=\"related\" href=\"{address}\">{}</a></p><p class=\"prompt\">{}</p>{}",
-        boxes::html(there, &links.image(there.example.row)),
-        cut_html(&there.example.id, 80),
-        cut_html(there.example.prompt.split('\n').next().unwrap_or_default(), 600),
-        super::page::options(there)
-    );
-    out.push_str(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Answers of the partners\"><table class=\"by-intervention\"><thead><tr><th scope=\"col\">intervention</th>\
-         <th scope=\"col\" class=\"text\">this example</th><th scope=\"col\" class=\"text\">its partner</th></tr></thead><tbody>",
-    );
-    let empty = "<td class=\"text soft\">not run</td>".to_string();
+    }
+}
+
+/// Their answers under every intervention.
+fn both(example: &Example, there: &Example) -> Markup {
+    let columns = vec![Column::intervention(), Column::words("this", "this example"), Column::words("partner", "its partner")];
+    let mut table = Table::new("partners", columns);
     for answer in &example.answers {
         let other = there.answers.iter().find(|a| a.intervention == answer.intervention);
-        let before = |of: &Example| of.clean().filter(|_| !answer.intervention.is_clean()).cloned();
-        let _ = write!(
-            out,
-            "<tr><th scope=\"row\">{}</th>{}{}</tr>",
-            answer.intervention,
-            answers::cell(answer, before(example).as_ref()),
-            other.map_or_else(|| empty.clone(), |a| answers::cell(a, before(there).as_ref()))
-        );
+        let row = Row { intervention: Some(answer.intervention), ..Row::new(answer.intervention.to_string()) };
+        table.push(row.because(Some("not run")).cells([
+            Cell::intervention(answer.intervention),
+            answers::letter(answer),
+            other.map_or_else(|| Cell::absent(""), answers::letter),
+        ]));
     }
-    let _ = write!(out, "</tbody></table></div><p class=\"rest\">{}</p></div></div>", verdict(example, there));
-    out
+    let own = |row: &Row, column: &Column, _: &Cell| {
+        let of = match &*column.name {
+            "this" => example,
+            "partner" => there,
+            _ => return None,
+        };
+        let answer = of.answers.iter().find(|a| Some(a.intervention) == row.intervention)?;
+        Some(answers::marked(answer, of.clean().filter(|_| !answer.intervention.is_clean())))
+    };
+    grid(&table, "partners", &own)
 }
 
 /// What the two clean answers say together.

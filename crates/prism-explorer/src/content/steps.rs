@@ -1,22 +1,34 @@
 //! The latent block step by step: where each latent looks, and what it would say.
 
-use std::fmt::Write;
-
+use maud::{Markup, html};
 use prism_run::records::{AttentionRow, LatentRow, MapRow};
 use prism_run::{Mode, NotedAt, Outcome, RegionBox};
 
 use super::heat::{self, Ink};
-use super::{Example, Links, boxes};
-use prism_report::html::escape;
-use prism_report::number;
+use super::{Cut, Example, Links, boxes};
+use prism_report::document::form::Unit;
+use prism_report::document::html::Safe;
+use prism_report::document::{Cell, Column, Form, Row, Table};
 
 /// Steps drawn on a page, maps of a step, and layers of its lens: far above any run's, for records may come from anybody.
 pub const MOST_STEPS: usize = 512;
 const MOST_MAPS: usize = 32;
 const MOST_LAYERS: usize = 256;
+/// Longest token shown, in characters.
+const LONGEST_TOKEN: usize = 40;
 
+/// Row of the forward that produces the answer, in the table of steps.
+const ANSWER: &str = "answer";
 /// What stands there instead of the maps when none can be drawn.
 const NO_MAPS: &str = "The records hold no maps of this example (records/maps.parquet).";
+/// How a cosine or a probability is written.
+const SHARE: Form = Form::Number { unit: Unit::Plain, digits: 3, signed: false };
+/// How an attention is written.
+const PERCENT: Form = Form::Number { unit: Unit::Percent, digits: 1, signed: false };
+
+fn written(form: Form, value: impl Into<Option<f64>>) -> String {
+    form.write(&Cell::number(value).value)
+}
 
 /// The scales that all maps of the example share, so that they can be compared.
 struct Scales {
@@ -34,186 +46,227 @@ impl Scales {
     }
 }
 
+/// The numbers of the clean run's steps and of the answer's forward, a row each.
+pub fn table(example: &Example) -> Table {
+    let of_attention = |name: &'static str, heading: &'static str| Column::percent(name, heading).group("attention, %");
+    let mut table = Table::new(
+        "steps",
+        vec![
+            Column::words("step", "step").priority(0),
+            Column::decimal("norm", "norm", 2),
+            Column::decimal("lens_probability", "probability of its likeliest token", 3),
+            Column::decimal("lens_gold", "of the gold letter", 3),
+            Column::decimal("lens_entropy", "entropy, nats", 2),
+            Column::decimal("previous_cosine", "cosine to the step before", 3),
+            Column::decimal("end_cosine", "cosine to the end token", 3),
+            Column::decimal("cosine_free", "cosine to its target, as decoded", 3),
+            Column::decimal("cosine_forced", "teacher-forced", 3),
+            of_attention("image", "image"),
+            of_attention("region", "boxes"),
+            of_attention("text", "text"),
+            of_attention("latents", "latents before"),
+            of_attention("generated", "other generated"),
+        ],
+    );
+    for step in example.steps().take(MOST_STEPS) {
+        let aligned = |mode: Mode| {
+            let of = example.alignment.iter().find(|a| a.mode == mode && a.stage == step.stage && a.step == step.step);
+            Cell::number(of.map(|a| a.cosine))
+        };
+        let row = Row::new(key(step)).because(Some("not recorded")).cells([
+            Cell::text(format!("{} {}", step.stage, step.step)),
+            Cell::number(step.norm),
+            Cell::number(step.lens_probability),
+            Cell::number(step.lens_gold),
+            Cell::number(step.lens_entropy),
+            Cell::number(step.previous_cosine),
+            Cell::number(step.end_cosine),
+            aligned(Mode::FreeRunning),
+            aligned(Mode::TeacherForced),
+        ]);
+        table.push(row.cells(attention(&example.attention, step.stage.into(), Some(step.step))));
+    }
+    let nothing = (0..8).map(|_| Cell::absent("nothing is fed back there"));
+    let row = Row::new(ANSWER).because(Some("not recorded")).cell(Cell::text(ANSWER)).cells(nothing);
+    table.push(row.cells(attention(&example.attention, NotedAt::Answer, None)));
+    table
+}
+
+/// The key of a step's row.
+fn key(step: &LatentRow) -> String {
+    format!("{}/{}", step.stage, step.step)
+}
+
 /// The section's content.
-pub fn html(example: &Example, links: &Links<'_>) -> String {
+pub fn html(example: &Example, links: &Links<'_>) -> Markup {
     let steps: Vec<&LatentRow> = example.steps().collect();
     if steps.is_empty() {
+        let absent = || example.absent.iter().find(|a| a.contains("steps")).map(String::as_str);
         let why = match example.clean().map(|a| a.outcome) {
-            Some(Outcome::NoLatents) => "The latent block never opened on this example: there are no steps.".to_string(),
-            Some(Outcome::Error) => "The example could not be run: there are no steps.".to_string(),
-            _ => example
-                .absent
-                .iter()
-                .find(|a| a.contains("steps"))
-                .map_or_else(|| "The records hold no latent steps of the clean run.".to_string(), |a| super::cut(a, 400).0.to_string()),
+            Some(Outcome::NoLatents) => "The latent block never opened on this example: there are no steps.",
+            Some(Outcome::Error) => "The example could not be run: there are no steps.",
+            _ => absent().unwrap_or("The records hold no latent steps of the clean run."),
         };
-        return format!("<p class=\"absent\">{}</p>", escape(&why));
+        return html! { p.absent { (Cut(why, 400)) } };
     }
     let scales = Scales::of(&example.maps);
-    let mut out = String::new();
-    if example.maps.is_empty() {
-        let _ = write!(out, "<p class=\"absent\">{NO_MAPS}</p>");
-    } else {
-        let _ = write!(out, "<p>{}</p>", legend(&scales));
+    let table = table(example);
+    html! {
+        @if example.maps.is_empty() { p.absent { (NO_MAPS) } } @else { p { (legend(example, &scales)) } }
+        ol.steps {
+            @for step in steps.iter().take(MOST_STEPS) { (card(example, links, step, &scales, &table)) }
+            @if steps.len() > MOST_STEPS { li.rest { (steps.len() - MOST_STEPS) " more steps are in the records." } }
+            (answer_card(example, links, &scales, &table))
+        }
     }
-    out.push_str("<ol class=\"steps\">");
-    for step in steps.iter().take(MOST_STEPS) {
-        out.push_str(&card(example, links, step, &scales));
-    }
-    if steps.len() > MOST_STEPS {
-        let _ = write!(out, "<li class=\"rest\">{} more steps are in the records.</li>", steps.len() - MOST_STEPS);
-    }
-    out.push_str(&answer_card(example, links, &scales));
-    out.push_str("</ol>");
-    out
 }
 
-fn legend(scales: &Scales) -> String {
-    let mut out = String::from("Every map lies over the image in grey, one cell an image token. ");
-    if let Some((low, high)) = scales.cosine {
-        let _ = write!(
-            out,
-            "<span class=\"ink cosine\"></span> cosine of the latent with the image token, clear at {} to full at {}; the square marks the nearest. ",
-            number::decimal(Some(low), 3),
-            number::decimal(Some(high), 3)
-        );
+fn legend(example: &Example, scales: &Scales) -> Markup {
+    html! {
+        "Every map lies over the image in grey, one cell an image token. "
+        @if let Some((low, high)) = scales.cosine {
+            span class="ink cosine" {} " cosine of the latent with the image token, clear at " (written(SHARE, low)) " to full at "
+            (written(SHARE, high)) "; the square marks the nearest. "
+        }
+        @if let Some((_, high)) = scales.attention {
+            span class="ink attention" {} " the forward’s attention on it (mean over heads and layers), clear at 0 to full at "
+            (written(PERCENT, high)) " %. "
+        }
+        "The scales are the same for all steps of this example."
+        @if example.example.images > 1 {
+            " Of several images each has maps of its own. The records name the file of the first alone, so the maps of the others stand without \
+             their image."
+        }
     }
-    if let Some((_, high)) = scales.attention {
-        let _ = write!(
-            out,
-            "<span class=\"ink attention\"></span> the forward’s attention on it (mean over heads and layers), clear at 0 to full at {} %. ",
-            number::percent(Some(high))
-        );
-    }
-    out.push_str("The scales are the same for all steps of this example.");
-    out
 }
 
-fn card(example: &Example, links: &Links<'_>, step: &LatentRow, scales: &Scales) -> String {
-    let stage = step.stage;
-    let mut out =
-        format!("<li id=\"step-{stage}-{n}\" class=\"step\"><h3><span class=\"chip {stage}\">{stage} {n}</span></h3>", n = step.step);
-    let maps: Vec<&MapRow> =
-        example.maps.iter().filter(|m| m.place == NotedAt::from(stage) && m.step == Some(step.step)).take(MOST_MAPS).collect();
-    out.push_str(&maps_html(example, links, &maps, scales, &format!("{} step {}", step.stage, step.step)));
-    out.push_str("<dl>");
-    let mut line = |name: &str, value: String| {
-        let _ = write!(out, "<dt>{name}</dt><dd>{value}</dd>");
-    };
-    line("norm", number::decimal(Some(step.norm), 2));
-    line("nearest token", nearest(example, &maps));
-    line("would say", said(step));
-    let within: Vec<String> = example
-        .lens
-        .iter()
-        .filter(|l| l.stage == step.stage && l.step == step.step)
-        .take(MOST_LAYERS)
-        .map(|l| format!("<span title=\"input of layer {}, probability {:.3}\">{}</span>", l.layer, l.probability, word(&l.token)))
-        .collect();
-    if !within.is_empty() {
-        line("by layer", within.join(" "));
+fn card(example: &Example, links: &Links<'_>, step: &LatentRow, scales: &Scales, table: &Table) -> Markup {
+    let (stage, n, key) = (step.stage, step.step, key(step));
+    let of_step = |m: &&MapRow| m.place == NotedAt::from(stage) && m.step == Some(n);
+    let maps: Vec<&MapRow> = example.maps.iter().filter(of_step).take(MOST_MAPS).collect();
+    let layers: Vec<_> = example.lens.iter().filter(|l| l.stage == stage && l.step == n).take(MOST_LAYERS).collect();
+    let number = |column: &str| table.written(column, &key);
+    let is = |column: &str| table.cell(column, &key).is_some_and(|(_, cell)| cell.reason().is_none());
+    html! {
+        li.step id={ "step-" (stage) "-" (n) } {
+            h3 { span class={ "chip " (stage) } { (stage) " " (n) } }
+            (over(example, links, &maps, scales, &format!("{stage} step {n}")))
+            dl {
+                dt { "norm" } dd { (number("norm")) }
+                dt { "nearest token" } dd { (nearest(example, &maps)) }
+                dt { "would say" }
+                dd {
+                    @match &step.lens_token {
+                        Some(token) => {
+                            (word(token)) " (" (number("lens_probability")) "), gold letter " (number("lens_gold")) ", entropy "
+                            (number("lens_entropy")) " nats"
+                        }
+                        None => "not recorded",
+                    }
+                }
+                @if !layers.is_empty() {
+                    dt { "by layer" }
+                    dd {
+                        @for l in &layers {
+                            span title={ "input of layer " (l.layer) ", probability " (written(SHARE, l.probability)) } { (word(&l.token)) } " "
+                        }
+                    }
+                }
+                @if is("previous_cosine") || is("end_cosine") {
+                    dt { "cosine" }
+                    dd { (number("previous_cosine")) " to the step before, " (number("end_cosine")) " to the end token" }
+                }
+                @if is("cosine_free") {
+                    dt { "to its target" } dd { (number("cosine_free")) " as decoded, " (number("cosine_forced")) " teacher-forced" }
+                }
+                @if is("image") { dt { "attention" } dd { (looks(table, &key)) } }
+            }
+        }
     }
-    if step.previous_cosine.is_some() || step.end_cosine.is_some() {
-        line(
-            "cosine",
-            format!(
-                "{} to the step before, {} to the end token",
-                number::decimal(step.previous_cosine, 3),
-                number::decimal(step.end_cosine, 3)
-            ),
-        );
-    }
-    let aligned =
-        |mode: Mode| example.alignment.iter().find(|a| a.mode == mode && a.stage == step.stage && a.step == step.step).map(|a| a.cosine);
-    if let Some(cosine) = aligned(Mode::FreeRunning) {
-        line(
-            "to its target",
-            format!("{} as decoded, {} teacher-forced", number::decimal(Some(cosine), 3), number::decimal(aligned(Mode::TeacherForced), 3)),
-        );
-    }
-    if let Some(shares) = attention(&example.attention, stage.into(), Some(step.step)) {
-        line("attention", shares);
-    }
-    out.push_str("</dl></li>");
-    out
 }
 
 /// The forward that produces the answer, when its map was kept.
-fn answer_card(example: &Example, links: &Links<'_>, scales: &Scales) -> String {
+fn answer_card(example: &Example, links: &Links<'_>, scales: &Scales, table: &Table) -> Markup {
     let maps: Vec<&MapRow> = example.maps.iter().filter(|m| m.place == NotedAt::Answer).take(MOST_MAPS).collect();
-    let shares = attention(&example.attention, NotedAt::Answer, None);
-    if maps.is_empty() && shares.is_none() {
-        return String::new();
+    let known = table.cell("image", ANSWER).is_some_and(|(_, cell)| cell.reason().is_none());
+    html! {
+        @if known || !maps.is_empty() {
+            li.step id="step-answer" {
+                h3 { span class="chip answer" { "answer" } }
+                (over(example, links, &maps, scales, "the answer"))
+                dl {
+                    dt { "what" } dd { "the forward that produces the answer token; nothing is fed back there" }
+                    dt { "attention" } dd { @if known { (looks(table, ANSWER)) } @else { "not recorded" } }
+                }
+            }
+        }
     }
-    let mut out = String::from("<li id=\"step-answer\" class=\"step\"><h3><span class=\"chip answer\">answer</span></h3>");
-    out.push_str(&maps_html(example, links, &maps, scales, "the answer"));
-    let _ = write!(
-        out,
-        "<dl><dt>what</dt><dd>the forward that produces the answer token; nothing is fed back there</dd><dt>attention</dt><dd>{}</dd></dl></li>",
-        shares.unwrap_or_else(|| "not recorded".into())
-    );
-    out
 }
 
-fn maps_html(example: &Example, links: &Links<'_>, maps: &[&MapRow], scales: &Scales, what: &str) -> String {
-    let mut out = String::from("<div class=\"maps\">");
-    for map in maps {
-        if let (Some(values), Some(scale)) = (&map.cosine, scales.cosine) {
-            out.push_str(&laid(example, links, map, values, scale, Ink::Cosine, what));
-        }
-        if let (Some(values), Some(scale)) = (&map.attention, scales.attention) {
-            out.push_str(&laid(example, links, map, values, scale, Ink::Attention, what));
+/// Where a forward looks.
+fn looks(table: &Table, key: &str) -> Markup {
+    let number = |column: &str| table.written(column, key);
+    let boxes = table.cell("region", key).is_some_and(|(_, cell)| cell.reason().is_none());
+    html! {
+        "image " (number("image")) " %" @if boxes { " (boxes " (number("region")) " %)" }
+        ", text " (number("text")) " %, latents before " (number("latents")) " %, other generated " (number("generated")) " %"
+    }
+}
+
+fn over(example: &Example, links: &Links<'_>, maps: &[&MapRow], scales: &Scales, what: &str) -> Markup {
+    html! {
+        div.maps {
+            @for map in maps {
+                @if let (Some(values), Some(scale)) = (&map.cosine, scales.cosine) {
+                    (laid(example, links, map, values, scale, Ink::Cosine, what))
+                }
+                @if let (Some(values), Some(scale)) = (&map.attention, scales.attention) {
+                    (laid(example, links, map, values, scale, Ink::Attention, what))
+                }
+            }
         }
     }
-    out.push_str("</div>");
-    out
 }
 
 /// One map over its image, with the boxes and the highest cell.
-fn laid(example: &Example, links: &Links<'_>, map: &MapRow, values: &[f64], scale: (f64, f64), ink: Ink, what: &str) -> String {
+fn laid(example: &Example, links: &Links<'_>, map: &MapRow, values: &[f64], scale: (f64, f64), ink: Ink, what: &str) -> Markup {
     let Some(address) = heat::picture(values, map.height, map.width, scale, ink) else {
-        return "<p class=\"absent\">A map that cannot be drawn: its values do not fill its grid, or do not vary.</p>".into();
+        return html! { p.absent { "A map that cannot be drawn: its values do not fill its grid, or do not vary." } };
     };
     let quantity = if ink == Ink::Cosine { "Cosine with" } else { "Attention on" };
     let top = heat::highest(values);
     let at = top.map_or_else(String::new, |i| {
-        format!("; highest at row {}, column {}: {}", i / map.width + 1, i % map.width + 1, number::decimal(values.get(i).copied(), 3))
+        format!("; highest at row {}, column {}: {}", i / map.width + 1, i % map.width + 1, written(SHARE, values.get(i).copied()))
     });
-    let alt = escape(&format!("{quantity} the {} by {} image tokens at {what}{at}", map.height, map.width));
-    let mut out = String::from("<div class=\"frame map\">");
+    let whose = if map.image > 0 { format!(" of image {}", map.image + 1) } else { String::new() };
+    let alt = format!("{quantity} the {} by {} image tokens{whose} at {what}{at}", map.height, map.width);
     // The path of the first image alone is in the records; the others' maps stand by themselves.
     let base = (map.image == 0).then(|| example.size.as_ref().ok().copied()).flatten();
-    match base {
-        Some((width, height)) => {
-            let _ = write!(
-                out,
-                "<img class=\"base\" src=\"{}\" width=\"{width}\" height=\"{height}\" alt=\"\" loading=\"lazy\">",
-                links.image(example.example.row)
-            );
+    html! {
+        div class="frame map" {
+            @match base {
+                Some((width, height)) => {
+                    img.base src=(Safe(&links.image(example.example.row))) width=(width) height=(height) alt="" loading="lazy";
+                }
+                None => svg.blank viewBox={ "0 0 " (map.width) " " (map.height) } aria-hidden="true" {},
+            }
+            img.heat src=(Safe(&address)) alt=(Safe(&alt)) title=(Safe(&alt));
+            @if map.image == 0 { (boxes::drawn(&boxes::of(example), None)) }
+            @if let Some(i) = top.filter(|_| ink == Ink::Cosine) { (square(map, i)) }
+            @if map.image > 0 { small { "image " (map.image + 1) } }
         }
-        None => {
-            let _ = write!(out, "<svg class=\"blank\" viewBox=\"0 0 {} {}\" aria-hidden=\"true\"></svg>", map.width, map.height);
+    }
+}
+
+/// A square around a cell of a map.
+fn square(map: &MapRow, cell: usize) -> Markup {
+    let (x, y) = (cell % map.width, cell / map.width);
+    html! {
+        svg viewBox={ "0 0 " (map.width) " " (map.height) } preserveAspectRatio="none" aria-hidden="true" {
+            rect class="under" x=(x) y=(y) width="1" height="1" {}
+            rect class="over nearest" x=(x) y=(y) width="1" height="1" {}
         }
     }
-    let _ = write!(out, "<img class=\"heat\" src=\"{address}\" alt=\"{alt}\" title=\"{alt}\">");
-    if map.image == 0 {
-        out.push_str(&boxes::drawn(&boxes::of(example), None));
-    }
-    if let Some(i) = top.filter(|_| ink == Ink::Cosine) {
-        let _ = write!(
-            out,
-            "<svg viewBox=\"0 0 {w} {h}\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><rect class=\"under\" x=\"{x}\" y=\"{y}\" width=\"1\" height=\"1\"/><rect class=\"over nearest\" x=\"{x}\" y=\"{y}\" width=\"1\" height=\"1\"/></svg>",
-            w = map.width,
-            h = map.height,
-            x = i % map.width,
-            y = i / map.width
-        );
-    }
-    if map.image > 0 {
-        let _ = write!(out, "<small>image {}</small>", map.image + 1);
-    }
-    out.push_str("</div>");
-    out
 }
 
 /// The image token nearest to the latent, and whether it lies in a box.
@@ -239,7 +292,7 @@ fn nearest(example: &Example, maps: &[&MapRow]) -> String {
         ", outside the box"
     };
     let image = if maps.len() > 1 { format!("image {}, ", map.image + 1) } else { String::new() };
-    format!("{image}row {}, column {}{place}: {}", row + 1, column + 1, number::decimal(Some(cosine), 3))
+    format!("{image}row {}, column {}{place}: {}", row + 1, column + 1, written(SHARE, cosine))
 }
 
 /// Whether a cell of the map shares area with the box.
@@ -248,42 +301,16 @@ fn overlaps(RegionBox([x0, y0, x1, y1]): RegionBox, row: usize, column: usize, m
     x0 * w < column as f64 + 1.0 && x1 * w > column as f64 && y0 * h < row as f64 + 1.0 && y1 * h > row as f64
 }
 
-/// The logit lens of the step after the last layer.
-fn said(step: &LatentRow) -> String {
-    match (&step.lens_token, step.lens_probability) {
-        (Some(token), p) => format!(
-            "{} ({}), gold letter {}, entropy {} nats",
-            word(token),
-            number::decimal(p, 3),
-            number::decimal(step.lens_gold, 3),
-            number::decimal(step.lens_entropy, 2)
-        ),
-        (None, _) => "not recorded".into(),
-    }
+fn word(token: &str) -> Markup {
+    html! { code { (Cut(&token.replace('\n', "↵"), LONGEST_TOKEN)) } }
 }
 
-fn word(token: &str) -> String {
-    format!("<code>{}</code>", super::cut_html(&token.replace('\n', "↵"), 40))
-}
-
-/// Where a forward looks, mean over layers, in percent.
-fn attention(rows: &[AttentionRow], place: NotedAt, step: Option<usize>) -> Option<String> {
+/// Where a forward looks, mean over layers: the last five cells of its row.
+fn attention(rows: &[AttentionRow], place: NotedAt, step: Option<usize>) -> [Cell; 5] {
     let rows: Vec<&AttentionRow> = rows.iter().filter(|a| a.place == place && a.step == step).collect();
-    let mean = |of: &dyn Fn(&AttentionRow) -> Option<f64>| {
+    let mean = |of: fn(&AttentionRow) -> Option<f64>| {
         let values: Vec<f64> = rows.iter().filter_map(|r| of(r)).collect();
-        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+        Cell::number((!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64))
     };
-    // An exact nothing may be stored as -0.
-    let share = |of: &dyn Fn(&AttentionRow) -> Option<f64>| number::percent(mean(of).map(|v| if v.abs() < 5e-5 { 0.0 } else { v }));
-    if rows.is_empty() {
-        return None;
-    }
-    let region = if rows.iter().any(|r| r.region.is_some()) { format!(" (boxes {} %)", share(&|r| r.region)) } else { String::new() };
-    Some(format!(
-        "image {} %{region}, text {} %, latents before {} %, other generated {} %",
-        share(&|r| Some(r.image)),
-        share(&|r| Some(r.text)),
-        share(&|r| Some(r.latents)),
-        share(&|r| Some(r.generated))
-    ))
+    [mean(|r| Some(r.image)), mean(|r| r.region), mean(|r| Some(r.text)), mean(|r| Some(r.latents)), mean(|r| Some(r.generated))]
 }

@@ -5,18 +5,21 @@
 //! made and those of the latent forwards, and at the place of the first K of them a latent
 //! was fed in. What each latent forward made is in the records (the logit lens), so the
 //! place is found, not guessed; where the text does not hold those tokens in a row, the
-//! latents stand behind the start token and the page says so.
+//! latents stand after the start token and the page says so. [`Laid`] is the text as it is read, token by token, so that
+//! two texts can be told apart at the first piece that differs.
 
-use std::fmt::Write;
-
+use maud::{Markup, html};
 use prism_run::records::LatentRow;
 
 use super::cut;
-use prism_report::html::escape;
-use prism_report::number;
+use prism_report::document::form::Unit;
+use prism_report::document::html::Safe;
+use prism_report::document::{Cell, Form};
 
 /// Longest text that is looked through and shown, in characters.
 const LONGEST: usize = 6000;
+/// How the norm on a chip is written.
+const NORM: Form = Form::Number { unit: Unit::Plain, digits: 1, signed: false };
 /// Longest first token of a block that is not a special one, in characters.
 const LONGEST_TOKEN: usize = 48;
 
@@ -98,53 +101,156 @@ fn unread<'a>(text: &'a str, block: &[&LatentRow]) -> Option<Vec<&'a str>> {
     Some(tokens)
 }
 
-/// The text as HTML, latents as chips that lead to their steps.
-pub fn html(text: &str, steps: &[&LatentRow]) -> String {
-    let (shown, left) = cut(text, LONGEST);
-    let (parts, found) = parts(shown, &steps[..steps.len().min(super::steps::MOST_STEPS)]);
-    let mut out = String::from("<p class=\"generated\">");
-    for part in &parts {
-        match part {
-            Part::Text(text) => out.push_str(&marked(text)),
-            Part::Latent(step, token) => {
-                let token = token.map_or_else(String::new, |t| format!("; generated here and not read: {t}"));
-                let _ = write!(
-                    out,
-                    "<a class=\"chip {stage}\" href=\"#step-{stage}-{n}\" title=\"{stage} step {n}, norm {norm}{}\">{stage} {n}<small>{norm}</small></a>",
-                    escape(&token),
-                    stage = step.stage,
-                    n = step.step,
-                    norm = number::decimal(Some(step.norm), 1)
-                );
-            }
-        }
-    }
-    out.push_str("</p>");
-    if left > 0 {
-        let _ = write!(out, "<p class=\"rest\">{left} more characters are not shown; the whole text is in records/answers.parquet.</p>");
-    }
-    if steps.is_empty() {
-        out.push_str("<p class=\"rest\">No latent ran, or the records hold no steps.</p>");
-    } else if found {
-        out.push_str("<p class=\"rest\">A chip is a latent step: its stage, its place in the stage, and the norm of the vector that was fed back there in place of the token generated.</p>");
-    } else {
-        out.push_str("<p class=\"rest\">A chip is a latent step: its stage, its place in the stage, and the norm of the vector fed back. Where exactly each stood is not to be told from this text: the chips stand behind the token that opens the block, and the text holds the tokens generated meanwhile, which were not read.</p>");
-    }
-    out
+/// A token or a word that was read, or a latent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Piece<'a> {
+    /// Read.
+    Read(&'a str),
+    /// A latent, and the token generated at its place where it is known.
+    Latent(&'a LatentRow, Option<&'a str>),
 }
 
-/// Text with its special tokens set apart and its line ends visible.
-fn marked(text: &str) -> String {
-    let mut out = String::new();
+impl Piece<'_> {
+    /// Bytes of the text that it stands for.
+    fn length(&self) -> usize {
+        match self {
+            Piece::Read(text) | Piece::Latent(_, Some(text)) => text.len(),
+            Piece::Latent(_, None) => 0,
+        }
+    }
+}
+
+/// A text in pieces.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Laid<'a> {
+    /// The text, cut.
+    text: &'a str,
+    /// In their order; together they are the text.
+    pub pieces: Vec<Piece<'a>>,
+    /// Whether every latent's place was found.
+    pub found: bool,
+    /// Characters that were cut off.
+    pub left: usize,
+}
+
+impl<'a> Laid<'a> {
+    /// At most `most` characters of a text, with its latents.
+    pub fn new(text: &'a str, steps: &[&'a LatentRow], most: usize) -> Self {
+        let (text, left) = cut(text, most.min(LONGEST));
+        let (parts, found) = parts(text, &steps[..steps.len().min(super::steps::MOST_STEPS)]);
+        let mut pieces = Vec::new();
+        for part in parts {
+            match part {
+                Part::Text(text) => pieces.extend(words(text).into_iter().map(Piece::Read)),
+                Part::Latent(step, token) => pieces.push(Piece::Latent(step, token)),
+            }
+        }
+        Self { text, pieces, found, left }
+    }
+
+    /// The first piece of each of two texts that differs, of all that was generated, whether it was read or not; where one
+    /// text ends before the other, its end.
+    pub fn first_difference(&self, other: &Laid<'_>) -> Option<(usize, usize)> {
+        let (own, their) = (words(self.text), words(other.text));
+        let shared = own.iter().zip(&their).take_while(|(a, b)| a == b).count();
+        // Of a text that was cut it is not known how it goes on.
+        let ends = |words: &[&str], left: usize| words.len() == shared && left > 0;
+        if (shared == own.len() && shared == their.len()) || ends(&own, self.left) || ends(&their, other.left) {
+            return None;
+        }
+        let offset: usize = own.iter().take(shared).map(|word| word.len()).sum();
+        Some((self.piece_at(offset), other.piece_at(offset)))
+    }
+
+    /// The piece that holds the byte there; one after the last at the text's end.
+    fn piece_at(&self, offset: usize) -> usize {
+        let mut end = 0;
+        let holds = |piece: &Piece<'_>| {
+            end += piece.length();
+            end > offset
+        };
+        self.pieces.iter().position(holds).unwrap_or(self.pieces.len())
+    }
+
+    /// The text. The piece at `mark` is marked; latents lead to their steps where these are on the page.
+    pub fn html(&self, mark: Option<usize>, leads: bool) -> Markup {
+        html! {
+            p.generated dir="auto" {
+                @for (place, piece) in self.pieces.iter().enumerate() {
+                    @if mark == Some(place) { mark data-first title="the first difference" { (written(piece, leads)) } }
+                    @else { (written(piece, leads)) }
+                }
+                @if mark == Some(self.pieces.len()) { mark data-first title="the first difference" { "(ends here)" } }
+            }
+            @if self.left > 0 { p.rest { (self.left) " more characters are not shown; the whole text is in records/answers.parquet." } }
+        }
+    }
+}
+
+/// Text in tokens and words: special tokens whole, a space with the word after it, anything else by itself.
+fn words(text: &str) -> Vec<&str> {
+    let mut all = Vec::new();
     let mut rest = text;
-    while let Some(begin) = rest.find("<|") {
-        let Some(length) = rest[begin..].find("|>") else { break };
-        let end = begin + length + 2;
-        let _ = write!(out, "{}<span class=\"special\">{}</span>", escape(&rest[..begin]), escape(&rest[begin..end]));
+    while let Some(first) = rest.chars().next() {
+        let begin = usize::from(first == ' ');
+        let word = rest[begin..].find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len() - begin);
+        let end = match special(rest) {
+            Some(end) => end,
+            None if word > 0 => begin + word,
+            None => first.len_utf8(),
+        };
+        all.push(&rest[..end]);
         rest = &rest[end..];
     }
-    out.push_str(&escape(rest));
-    out.replace('\n', "<span class=\"special\">↵</span>")
+    all
+}
+
+/// Where the special token at the begin of a text ends.
+fn special(text: &str) -> Option<usize> {
+    text.strip_prefix("<|")?;
+    text.find("|>").map(|end| end + 2)
+}
+
+fn written(piece: &Piece<'_>, leads: bool) -> Markup {
+    html! {
+        @match piece {
+            Piece::Read("\n") => span.special { "↵" },
+            Piece::Read(text) if special(text).is_some() => span.special { (Safe(text)) },
+            Piece::Read(text) => (Safe(text)),
+            Piece::Latent(step, token) => (chip(step, *token, leads)),
+        }
+    }
+}
+
+/// A latent: its stage, its place in the stage, the norm of what was fed back.
+fn chip(step: &LatentRow, token: Option<&str>, leads: bool) -> Markup {
+    let (stage, n) = (step.stage, step.step);
+    let norm = NORM.write(&Cell::number(step.norm).value);
+    let mut title = format!("{stage} step {n}, norm {norm}");
+    if let Some(token) = token {
+        title = format!("{title}; generated here and not read: {token}");
+    }
+    let inner = html! { (stage) " " (n) small { (norm) } };
+    html! {
+        @if leads { a class={ "chip " (stage) } href={ "#step-" (stage) "-" (n) } title=(Safe(&title)) { (inner) } }
+        @else { span class={ "chip " (stage) } title=(Safe(&title)) { (inner) } }
+    }
+}
+
+/// What is said below a text with latents.
+pub fn explained(laid: &Laid<'_>, any: bool) -> &'static str {
+    match (any, laid.found) {
+        (false, _) => "No latent ran, or the records hold no steps.",
+        (true, true) => {
+            "A chip is a latent step: its stage, its place in the stage, and the norm of the vector that was fed back there in place of the \
+             token generated."
+        }
+        (true, false) => {
+            "A chip is a latent step: its stage, its place in the stage, and the norm of the vector fed back. This text does not tell where \
+             each stood: the chips stand after the token that opens the block, and the text holds the tokens generated meanwhile, which were \
+             not read."
+        }
+    }
 }
 
 #[cfg(test)]
@@ -233,7 +339,36 @@ mod tests {
     #[test]
     fn hostile_text_is_inert_in_chips_too() {
         let steps = [step(Stage::Target, 0, "\"><script>")];
-        let page = html("<|lvr_start|>\"><script>alert(1)</script><|lvr_end|>", &[&steps[0]]);
-        assert!(!page.contains("<script"), "{page}");
+        let laid = Laid::new("<|lvr_start|>\"><script>alert(1)</script><|lvr_end|>", &[&steps[0]], LONGEST);
+        for leads in [true, false] {
+            let page = laid.html(Some(1), leads).into_string();
+            assert!(!page.contains("<script") && page.contains("data-first"), "{page}");
+        }
+    }
+
+    #[test]
+    fn text_is_read_in_tokens_and_words() {
+        assert_eq!(words("<|a_b|>Élan vital, 12.\n<| x"), ["<|a_b|>", "Élan", " vital", ",", " 12", ".", "\n", "<", "|", " x"]);
+        assert_eq!(words("a  b"), ["a", " ", " b"]);
+    }
+
+    #[test]
+    fn the_first_difference_is_of_all_that_was_generated() {
+        let text = |end: &str| format!("<|tgt_start|>{end}<|tgt_end|>");
+        let (own, other) = (text("<|lvr|> x B"), text("<|pad|> y B"));
+        let steps = |first: &str| [step(Stage::Target, 0, first), step(Stage::Target, 1, " B")];
+        let (mine, theirs) = (steps(" x"), steps(" y"));
+        let whole = own.clone();
+        let own = Laid::new(&own, &mine.iter().collect::<Vec<_>>(), LONGEST);
+        let other = Laid::new(&other, &theirs.iter().collect::<Vec<_>>(), LONGEST);
+        assert!(own.found && other.found);
+        assert_eq!(own.first_difference(&other), Some((1, 1)), "the token at the first latent's place");
+        let unknown = Laid::new(&whole, &[], LONGEST);
+        assert_eq!(own.first_difference(&unknown), None, "it is the same text, whether or not its latents are known");
+        let plain = |text: &'static str| Laid::new(text, &[], LONGEST);
+        assert_eq!(plain("the answer is B").first_difference(&plain("the answer is C")), Some((3, 3)));
+        assert_eq!(plain("the answer").first_difference(&plain("the answer is C")), Some((2, 2)));
+        // What was cut may go on the same.
+        assert_eq!(Laid::new("the answer is C", &[], 10).first_difference(&plain("the answer is C")), None);
     }
 }
