@@ -19,6 +19,7 @@ use serde::Serialize;
 pub struct Printer {
     quiet: bool,
     json: bool,
+    wide: bool,
     terminal: bool,
     bar: Mutex<Bar>,
     /// The first result that could not be written.
@@ -47,6 +48,8 @@ struct Bar {
 
 /// Blocks of the loss beside a bar.
 const SPARKLINE: usize = 16;
+/// Width where there is no terminal to ask.
+const WIDTH: usize = 100;
 
 impl Printer {
     /// A printer; `json` means results are JSON, `quiet` that only results and errors are printed.
@@ -65,7 +68,13 @@ impl Printer {
             stage: String::new(),
             measured: Vec::new(),
         };
-        Self { quiet, json, terminal: io::stderr().is_terminal(), bar: Mutex::new(bar), unwritten: Mutex::new(None) }
+        Self { quiet, json, wide: false, terminal: io::stderr().is_terminal(), bar: Mutex::new(bar), unwritten: Mutex::new(None) }
+    }
+
+    /// The printer, showing tables whole where `wide` is set, however wide the terminal is.
+    #[must_use]
+    pub fn widened(self, wide: bool) -> Self {
+        Self { wide, ..self }
     }
 
     /// Whether results are wanted as JSON.
@@ -80,9 +89,28 @@ impl Printer {
         }
     }
 
+    /// What this terminal can show, from its size and the environment.
+    pub fn look(&self) -> Look {
+        let terminal = io::stdout().is_terminal();
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let columns = set("COLUMNS").and_then(|columns| columns.parse().ok());
+        let size = terminal_size::terminal_size().filter(|_| terminal).map(|(width, _)| usize::from(width.0));
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default().to_ascii_lowercase();
+        Look {
+            width: columns.or(size).unwrap_or(WIDTH).clamp(20, 1000),
+            unicode: locale.contains("utf-8") || locale.contains("utf8"),
+            color: terminal && set("NO_COLOR").is_none(),
+        }
+    }
+
+    /// A screen to be drawn for people: what fits, or with `--wide` all of it.
+    pub fn blank(&self) -> Screen {
+        if self.wide { Screen::wide() } else { Screen::default() }
+    }
+
     /// A screen for people, which has its data written out itself, and may have bold headings.
     pub fn screen(&self, screen: &Screen, look: Look) {
-        if !self.json {
+        if !self.json && !screen.is_empty() {
             self.write(screen.text(look).trim_end());
         }
     }

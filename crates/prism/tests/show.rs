@@ -46,13 +46,36 @@ fn a_terminal_that_is_not_utf_8_gets_ascii_within_its_width_and_json_is_json() {
     let root = study();
     let plain = shown(root.path(), "POSIX", "60", "study/seed-42/lvr/audit");
     assert!(plain.is_ascii(), "{plain}");
-    // Only a path may be longer than the terminal is wide.
-    assert!(plain.lines().filter(|line| !line.starts_with("tables")).all(|line| line.len() <= 60), "{plain}");
+    assert!(plain.lines().all(|line| line.len() <= 60), "{plain}");
     let output = prism(root.path(), "C", "60", &["show", "study", "--json"]);
     let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(value["table1"].as_array().unwrap().len(), 5);
     assert_eq!(value["trainings"].as_array().unwrap().len(), 5);
     assert!(value["report"].is_null() && value["tables"].as_array().unwrap().len() == 6);
+}
+
+/// Every verb ends with the answer, a table that the terminal has room for, and where to look; `--wide` shows the rest.
+#[test]
+fn no_table_is_wider_than_the_terminal_and_wide_leaves_nothing_out() {
+    let root = study();
+    let runs = ["lvr", "n-lvr", "d-lvr", "p-lvr-2", "p-lvr-3"].map(|variant| format!("study/seed-42/{variant}/audit"));
+    let runs: Vec<&str> = runs.iter().map(String::as_str).collect();
+    let compare = [&["compare"], runs.as_slice()].concat();
+    for arguments in [&["show", "study"][..], &["show", runs[0]], &["compare", runs[0]], compare.as_slice()] {
+        for columns in ["80", "100", "140"] {
+            let output = prism(root.path(), "C.UTF-8", columns, arguments);
+            let text = String::from_utf8(output.stdout).unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let room: usize = columns.parse().unwrap();
+            assert!(text.lines().all(|line| line.chars().count() <= room), "{arguments:?} at {columns}:\n{text}");
+            let (answer, rest) = text.split_once("Is what the block says used, and is the block needed?").unwrap();
+            assert!(rest.contains("not shown: ") && rest.contains("(--wide)"), "{arguments:?} at {columns}:\n{text}");
+            assert!(rest.contains("\nnext    prism ") && !answer.contains("\nnext    prism "), "{text}");
+        }
+        let output = prism(root.path(), "C.UTF-8", "80", &[arguments, &["--wide"]].concat());
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(!text.contains("not shown: ") && text.contains("needed n"), "{arguments:?}:\n{text}");
+    }
 }
 
 /// What a run's findings say stands the same in `show`, its JSON, `compare` and its JSON.
@@ -69,6 +92,7 @@ fn every_verb_says_the_words_of_the_findings() {
     let compared = json(&[&["compare", "--json"], folders.as_slice()].concat());
     let text = prism(root.path(), "C", "200", &[&["compare"], folders.as_slice()].concat());
     let text = String::from_utf8(text.stdout).unwrap();
+    let (_, answers) = text.split_once("Is what the block says used, and is the block needed?").unwrap();
     let mut words = std::collections::BTreeSet::new();
     for (folder, audit) in folders.iter().zip(&study.audits) {
         let findings = prism_audit::Findings::read(audit).unwrap();
@@ -85,7 +109,12 @@ fn every_verb_says_the_words_of_the_findings() {
         }
         let row = compared["conclusion"].as_array().unwrap().iter().find(|row| row["variant"] == c.variant).unwrap();
         assert_eq!((&row["word"], &row["sentence"]), (&c.word.to_string().into(), &c.sentence.clone().into()));
-        assert!(text.contains(&format!("{}; block {}", c.word, c.presence)) && text.contains(&c.sentence), "{text}");
+        // Words of a table may go over several lines.
+        let first = |words: String| words.split(' ').next().unwrap_or_default().to_string();
+        let name = &findings.table1[0].name;
+        let (word, need) = (first(c.word.to_string()), first(c.presence.to_string()));
+        let says = |line: &str| line.starts_with(name.as_str()) && line.contains(&word) && line.contains(&need);
+        assert!(answers.lines().any(says), "{name}, {word}, {need}: {text}");
     }
     assert!(words.len() > 1, "a study of one word proves little: {words:?}");
 }

@@ -1,8 +1,12 @@
-//! A run in the terminal: the table, a plot, the verdicts with their rules.
+//! Runs in the terminal: tables of the document, a plot, and what every command ends with ([`ending`]): the answer in a
+//! sentence, the table behind it, and where to look further.
 //!
 //! Everything is laid out in Unicode and put into ASCII at the end where the
 //! terminal is no UTF-8 one, character by character, so that both look alike.
 
+pub mod across;
+pub mod ending;
+pub mod evaluation;
 pub mod profile;
 pub mod sparkline;
 pub mod study;
@@ -10,9 +14,8 @@ pub mod training;
 
 use prism_run::shown;
 
-use crate::document::terminal::Line;
-use crate::document::{self, Table};
-use crate::number::ABSENT;
+use crate::document::Table;
+use crate::document::terminal::{self, Layout, Line};
 
 /// What the terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +32,25 @@ pub struct Look {
 #[derive(Debug, Clone, Default)]
 pub struct Screen {
     lines: Vec<(bool, String)>,
+    wide: bool,
 }
 
 impl Screen {
+    /// A screen that shows every column of a table, however wide that is, and all there is to plot.
+    pub fn wide() -> Self {
+        Self { wide: true, ..Self::default() }
+    }
+
+    /// Whether it is one that shows all ([`Screen::wide`]).
+    pub fn is_wide(&self) -> bool {
+        self.wide
+    }
+
+    /// Whether nothing stands on it yet.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
     /// A heading, with an empty line before it.
     pub fn heading(&mut self, text: &str) {
         if !self.lines.is_empty() {
@@ -62,46 +81,30 @@ impl Screen {
         self.line(line);
     }
 
-    /// A table, its columns in as many blocks as the width asks for, each beginning with the first column.
-    pub fn table(&mut self, header: &[&str], rows: &[Vec<String>], look: Look) {
-        // Before widths are taken and lines are told apart: a line feed in a name makes no line.
-        let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| shown(cell).into_owned()).collect()).collect();
-        let width = |column: usize| {
-            let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-            cells.chain([header[column].chars().count()]).max().unwrap_or_default()
-        };
-        let mut from = 1;
-        while from < header.len() {
-            let mut used = width(0) + 2 + width(from);
-            let mut to = from + 1;
-            while to < header.len() && used + 2 + width(to) <= look.width {
-                used += 2 + width(to);
-                to += 1;
-            }
-            let columns: Vec<usize> = std::iter::once(0).chain(from..to).collect();
-            let names: Vec<&str> = columns.iter().map(|c| header[*c]).collect();
-            let cell = |row: &Vec<String>, column: usize| match row.get(column).map(String::as_str) {
-                None | Some(ABSENT) => prism_audit::text::ABSENT.to_string(),
-                Some(text) => text.replace('−', "-"),
-            };
-            let cells: Vec<Vec<String>> = rows.iter().map(|row| columns.iter().map(|c| cell(row, *c)).collect()).collect();
-            if from > 1 {
-                self.line("");
-            }
-            for line in prism_audit::text::table(&names, &cells).lines() {
-                self.line(line);
-            }
-            from = to;
+    /// Entries of a list one below the other, with its name before the first: `page    runs/a/report.html`.
+    pub fn entries(&mut self, name: &str, entries: &[String]) {
+        for (i, entry) in entries.iter().enumerate() {
+            self.line(format!("{:<8}{entry}", if i == 0 { name } else { "" }));
         }
     }
 
-    /// A table of the document: the columns that fit, by priority, or all of them where it is `wide`.
-    pub fn typed(&mut self, table: &Table, look: Look, wide: bool) {
-        for line in document::terminal::lines(table, (!wide).then_some(look.width)) {
+    /// A table of the document: the columns that fit, by priority, or all of them on a wide screen. Below it what is not
+    /// shown, what is the same in every row, and why numbers are absent.
+    pub fn typed(&mut self, table: &Table, look: Look) {
+        let idle = if self.wide { Vec::new() } else { terminal::idle(table) };
+        let mut without: Vec<usize> = idle.iter().map(|(place, _)| *place).collect();
+        // The text around the table says whose it is.
+        without.extend(terminal::of_one_run(table).filter(|_| !self.wide));
+        let layout = Layout { width: (!self.wide).then_some(look.width), grouped: true, without: &without };
+        for line in terminal::laid(table, layout) {
             match line {
                 Line::Row(row) => self.line(row),
                 Line::Sentence(sentence) => self.wrapped(&sentence, look),
             }
+        }
+        let said = idle.into_iter().map(|(_, said)| said).filter(|said| !said.is_empty());
+        for said in said.chain(terminal::reasons(table, &without)) {
+            self.wrapped(&said, look);
         }
     }
 
@@ -134,6 +137,7 @@ pub fn ascii(text: &str) -> String {
             '·' => '.',
             '’' => '\'',
             'σ' => 's',
+            '²' => '2',
             '×' => 'x',
             c => sparkline::LEVELS.iter().position(|l| *l == c).map_or('?', |level| sparkline::ASCII[level]),
         })
@@ -143,17 +147,32 @@ pub fn ascii(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::{Cell, Column, Row, RunName};
 
     const NARROW: Look = Look { width: 24, unicode: true, color: false };
 
+    fn made(names: &[&str]) -> Table {
+        let percent = |name: &'static str| Column::percent(name, name);
+        let columns = vec![Column::run(), percent("accuracy"), percent("probe"), percent("gap").priority(2)];
+        let mut table = Table::new("made", columns);
+        for name in names {
+            let run = RunName { style: None, label: (*name).into(), note: None };
+            table.push(Row::of_run(run, name, None).cells([Cell::number(0.01), Cell::number(0.02), Cell::number(0.03)]));
+        }
+        table
+    }
+
     #[test]
-    fn a_wide_table_is_broken_between_columns_and_stays_within_the_width() {
+    fn a_table_stays_within_the_width_and_says_what_it_leaves_out() {
         let mut screen = Screen::default();
-        let row = |name: &str| vec![name.to_string(), "1.0".into(), "2.0".into(), "3.0".into()];
-        screen.table(&["variant", "accuracy", "probe (a)", "gap"], &[row("LVR"), row("P-LVR-3")], NARROW);
+        screen.typed(&made(&["LVR", "P-LVR-3"]), NARROW);
         let text = screen.text(NARROW);
         assert!(text.lines().all(|line| line.chars().count() <= 24), "{text}");
-        assert_eq!(text.matches("P-LVR-3").count(), 2, "{text}");
+        assert!(text.contains("accuracy  probe") && text.contains("not shown: gap (--wide)"), "{text}");
+        let mut screen = Screen::wide();
+        screen.typed(&made(&["LVR", "P-LVR-3"]), NARROW);
+        let text = screen.text(NARROW);
+        assert!(text.contains("accuracy  probe  gap") && !text.contains("not shown"), "{text}");
     }
 
     #[test]
@@ -170,7 +189,7 @@ mod tests {
         let mut screen = Screen::default();
         screen.line("one\ntwo");
         let wide = Look { width: 80, ..NARROW };
-        screen.table(&["variant", "accuracy"], &[vec!["a\nb\u{202e}".into(), "1.0".into()]], wide);
+        screen.typed(&made(&["a\nb\u{202e}"]), wide);
         let text = screen.text(wide);
         assert_eq!(text.lines().count(), 4, "{text}");
         assert!(text.contains("one\\ntwo") && text.contains("a\\nb\\u{202e}"), "{text}");

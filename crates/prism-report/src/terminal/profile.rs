@@ -4,8 +4,9 @@
 use prism_run::Class;
 
 use super::{Look, Screen};
-use crate::change::Change;
-use crate::number::{interval, points};
+use crate::document::{Row, Table, Value};
+use crate::number::points;
+use crate::sections::corruption;
 use crate::study::{Part, Study};
 
 /// Most columns the plot takes.
@@ -18,39 +19,79 @@ pub struct Bar {
     pub class: Class,
     /// What stands before it.
     pub label: String,
-    /// What is drawn; absent numbers are words.
-    pub change: Result<Change, String>,
+    /// What is drawn, or why nothing is.
+    pub drawn: Result<Drawn, String>,
 }
 
-/// Draws the profile of every run of a part.
+/// A number on its interval, and both as their cells write them.
+#[derive(Debug, Clone)]
+pub struct Drawn {
+    /// A share.
+    pub value: f64,
+    /// Ends of its interval.
+    pub ends: Option<(f64, f64)>,
+    /// What stands after it.
+    pub written: String,
+}
+
+/// Draws the profile of every run of a part from the table of interventions. The classes that answer the two questions come
+/// alone, where there are any and the screen is not a wide one.
 pub fn draw(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
-    let (interventions, rest) = super::study::plain(part);
+    let table = corruption::table(study, part);
+    let bars = bars(&table);
+    let decides = |class: Class| matches!(class, Class::Content | Class::Presence);
+    let few = !screen.is_wide() && bars.iter().any(|(_, bar)| decides(bar.class));
     let mut groups: Vec<(String, Vec<Bar>)> = Vec::new();
-    for audit in &part.audits {
-        let bars = interventions.iter().filter_map(|i| {
-            audit.effect(*i)?;
-            let absent = if audit.is_silent() { "no latents ran" } else { "no number" };
-            Some(Bar { class: i.class(), label: i.to_string(), change: audit.change(*i).ok_or_else(|| absent.to_string()) })
-        });
-        groups.push((part.run_name(study, audit), bars.collect()));
-    }
-    groups.retain(|(_, bars)| !bars.is_empty());
-    if !groups.is_empty() {
-        screen.heading("Change in accuracy, points, 95 % interval");
-        plot(&groups, part.margin(), screen, look);
-        if rest > 0 {
-            let more = "on part of the block, or under another view of the image, stand in the report";
-            screen.wrapped(&format!("{rest} more interventions, {more}"), look);
+    for (run, bar) in bars.iter().filter(|(_, bar)| !few || decides(bar.class)) {
+        match groups.last_mut() {
+            Some((name, bars)) if *name == *run => bars.push(bar.clone()),
+            _ => groups.push((run.clone(), vec![bar.clone()])),
         }
     }
+    if groups.is_empty() {
+        return;
+    }
+    screen.heading("Change in accuracy, points, 95 % interval");
+    plot(&groups, part.margin(), screen, look);
+    if few && bars.iter().any(|(_, bar)| !decides(bar.class)) {
+        screen.wrapped("not drawn: order, damage, help and controls (--wide)", look);
+    }
+    if part.interventions().len() > part.whole_interventions().len() {
+        screen.wrapped("Interventions on part of the block, or under another view of the image, are drawn in the report.", look);
+    }
+}
+
+/// The rows on the whole block with the image in view, each with the name of its run.
+fn bars(table: &Table) -> Vec<(String, Bar)> {
+    let bar = |row: &Row| {
+        let intervention = row.intervention.filter(|intervention| intervention.is_whole())?;
+        let run = row.cells.iter().find_map(|cell| if let Value::Run(run) = &cell.value { Some(run.label.clone()) } else { None })?;
+        let cell = |column: &str| row.cells.get(table.place(column)?);
+        let ends = match cell("delta_interval").map(|cell| &cell.value) {
+            Some(Value::Interval(low, high)) => Some((*low, *high)),
+            _ => None,
+        };
+        let written = |column: &str| cell(column).filter(|cell| cell.reason().is_none()).map(|_| table.written(column, &row.key));
+        let drawn = match cell("delta").map(|cell| &cell.value) {
+            Some(Value::Number(value)) => Ok(Drawn {
+                value: *value,
+                ends,
+                written: ["delta", "delta_interval"].into_iter().filter_map(written).collect::<Vec<_>>().join(" "),
+            }),
+            Some(Value::Absent(why)) => Err(why.clone()),
+            _ => return None,
+        };
+        Some((run, Bar { class: intervention.class(), label: intervention.to_string(), drawn }))
+    };
+    table.rows().iter().filter_map(bar).collect()
 }
 
 /// Draws groups of bars on one scale.
 pub fn plot(groups: &[(String, Vec<Bar>)], margin: Option<f64>, screen: &mut Screen, look: Look) {
     let bars = || groups.iter().flat_map(|(_, bars)| bars);
-    let changes = || bars().filter_map(|b| b.change.as_ref().ok());
-    let largest = changes()
-        .flat_map(|c| [Some(c.delta), c.low, c.high])
+    let drawn = || bars().filter_map(|bar| bar.drawn.as_ref().ok());
+    let largest = drawn()
+        .flat_map(|d| [Some(d.value), d.ends.map(|(low, _)| low), d.ends.map(|(_, high)| high)])
         .chain([margin])
         .flatten()
         .filter(|v| v.is_finite())
@@ -59,7 +100,7 @@ pub fn plot(groups: &[(String, Vec<Bar>)], margin: Option<f64>, screen: &mut Scr
     // A round number of points, so that the ends can be named.
     let reach = (largest * 100.0 / 5.0).ceil() * 0.05;
     let label = bars().map(|b| b.label.chars().count()).max().unwrap_or_default() + 2;
-    let numbers = changes().map(|c| words(c).chars().count()).max().unwrap_or_default();
+    let numbers = drawn().map(|d| d.written.chars().count()).max().unwrap_or_default();
     let columns = look.width.saturating_sub(label + numbers + 3).clamp(11, WIDEST);
     let columns = if columns.is_multiple_of(2) { columns - 1 } else { columns };
     let at = |value: f64| (((value / reach).clamp(-1.0, 1.0) + 1.0) / 2.0 * (columns - 1) as f64).round() as usize;
@@ -76,22 +117,22 @@ pub fn plot(groups: &[(String, Vec<Bar>)], margin: Option<f64>, screen: &mut Scr
                 screen.line(format!(" {}", bar.class));
             }
             let start = format!("  {:<1$}", bar.label, label - 1);
-            match &bar.change {
+            match &bar.drawn {
                 Err(why) => screen.line(format!("{start}{why}")),
-                Ok(change) => {
+                Ok(drawn) => {
                     let mut row = vec![' '; columns];
                     for post in margin.iter().flat_map(|m| [-m, *m]) {
                         row[at(post)] = '·';
                     }
                     row[half] = '│';
-                    if let (Some(low), Some(high)) = (change.low, change.high) {
+                    if let Some((low, high)) = drawn.ends {
                         // A file may say that the lower end lies above the upper.
                         let (low, high) = (at(low).min(at(high)), at(low).max(at(high)));
                         row[low..=high].fill('─');
                         (row[low], row[high]) = ('├', '┤');
                     }
-                    row[at(change.delta)] = '●';
-                    screen.line(format!("{start}{}  {}", row.into_iter().collect::<String>(), words(change)));
+                    row[at(drawn.value)] = '●';
+                    screen.line(format!("{start}{}  {}", row.into_iter().collect::<String>(), drawn.written));
                 }
             }
         }
@@ -102,21 +143,16 @@ pub fn plot(groups: &[(String, Vec<Bar>)], margin: Option<f64>, screen: &mut Scr
     }
 }
 
-fn words(change: &Change) -> String {
-    let bounds = interval(change.low, change.high, points);
-    format!("{} {bounds}", points(Some(change.delta)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_point_lies_on_its_interval_and_zero_in_the_middle() {
-        let change = Change { delta: -0.05, low: Some(-0.10), high: Some(0.0), gained: 0, lost: 2 };
+        let drawn = Drawn { value: -0.05, ends: Some((-0.10, 0.0)), written: "−5.0 [−10.0, 0.0]".into() };
         let groups = [
-            ("LVR".to_string(), vec![Bar { class: Class::Damage, label: "zero".into(), change: Ok(change) }]),
-            ("P-LVR-3".to_string(), vec![Bar { class: Class::Damage, label: "zero".into(), change: Err("no latents ran".into()) }]),
+            ("LVR".to_string(), vec![Bar { class: Class::Damage, label: "zero".into(), drawn: Ok(drawn) }]),
+            ("P-LVR-3".to_string(), vec![Bar { class: Class::Damage, label: "zero".into(), drawn: Err("no latents ran".into()) }]),
         ];
         let look = Look { width: 60, unicode: true, color: false };
         let mut screen = Screen::default();

@@ -1,12 +1,16 @@
-//! `prism compare`: Table 1 and Table 2 over audited runs.
+//! `prism compare`: Table 1, Table 2 and the answers over audited runs.
 
 use std::path::{Path, PathBuf};
 
 use prism_audit::findings::ComparisonFinding;
 use prism_audit::{AuditSettings, compare};
+use prism_report::ReportInputs;
+use prism_report::study::Study;
+use prism_report::terminal::ending::{self, Places};
+use prism_report::terminal::{Look, Screen, across};
+use prism_run::as_text;
 use prism_run::lock::Lock;
 use prism_run::manifest::Manifest;
-use prism_run::{as_text, shown};
 
 use crate::cli::CompareArguments;
 use crate::exit::{ExitStatus, Refused};
@@ -15,10 +19,8 @@ use crate::{Context, provenance};
 /// The word in the manifest.
 const KIND: &str = "compare";
 
-/// A comparison, as text and as rows.
+/// A comparison.
 pub struct Compared {
-    /// Both tables and the warnings.
-    pub text: String,
     /// The findings.
     pub findings: prism_audit::Findings,
     /// Where they are written, the folder is this process' own until this is dropped.
@@ -35,7 +37,9 @@ impl Compared {
 /// Runs the verb.
 pub fn run(arguments: CompareArguments, context: &Context) -> anyhow::Result<ExitStatus> {
     let compared = compare_runs(&arguments.runs, arguments.out.as_deref(), &AuditSettings::default(), context)?;
-    context.printer.result(&compared.text);
+    if !context.printer.json() {
+        tell(&arguments, &compared, context)?;
+    }
     context.printer.result_json(&serde_json::json!({
         "table1": compared.findings.table1,
         "comparison": compared.findings.comparison,
@@ -45,6 +49,35 @@ pub fn run(arguments: CompareArguments, context: &Context) -> anyhow::Result<Exi
         "warnings": compared.findings.warnings,
     }))?;
     Ok(ExitStatus::Success)
+}
+
+/// Both tables, the answers, and where more of it lies.
+fn tell(arguments: &CompareArguments, compared: &Compared, context: &Context) -> anyhow::Result<()> {
+    let mut study = Study::read(&ReportInputs::new(arguments.runs.clone()), &mut Vec::new())?;
+    study.comparison = Some((arguments.out.clone().unwrap_or_default(), compared.findings.clone()));
+    let (mut screen, look) = (context.printer.blank(), context.printer.look());
+    draw(&study, &mut screen, look);
+    let runs = match arguments.runs.as_slice() {
+        [one] => one.display().to_string(),
+        [first, second] => format!("{} {}", first.display(), second.display()),
+        [first, ..] => format!("{} ...", first.display()),
+        [] => String::new(),
+    };
+    let places = Places {
+        page: None,
+        tables: arguments.out.iter().map(|out| prism_audit::findings::folder(out).display().to_string()).collect(),
+        next: ["report", "view"].map(|verb| format!("prism {verb} {runs}")).to_vec(),
+    };
+    places.draw(&mut screen);
+    context.printer.screen(&screen, look);
+    Ok(())
+}
+
+/// Runs beside each other: Table 1, what was found across them, and the answers, which stand last.
+pub fn draw(study: &Study, screen: &mut Screen, look: Look) {
+    across::variants(study, screen, look);
+    across::draw(study, screen, look);
+    ending::answers(study, screen, look);
 }
 
 /// Compares audit runs; with `out`, the findings are written there.
@@ -66,23 +99,5 @@ pub fn compare_runs(runs: &[PathBuf], out: Option<&Path>, settings: &AuditSettin
         manifest.ended = Some(provenance::now());
         manifest.write(out)?;
     }
-    let mut text = format!("Table 1\n\n{}\nTable 2\n\n{}", compare::table1(&findings.table1), compare::table2(&findings.comparison));
-    if !findings.seeds.is_empty() {
-        text.push_str(&format!("\nTraining seeds, in percent and points\n\n{}", compare::seed_table(&findings.seeds)));
-    }
-    for conclusion in &findings.conclusion {
-        let seed = conclusion.seed.map_or_else(String::new, |seed| format!(" seed {seed}"));
-        let qualifier = conclusion.qualifier.as_ref().map_or_else(String::new, |q| format!(" ({})", shown(q)));
-        text.push_str(&format!(
-            "\n{}{seed}: {}; block {}{qualifier}. {}",
-            shown(&conclusion.variant),
-            conclusion.marked_word(),
-            conclusion.presence,
-            shown(&conclusion.sentence)
-        ));
-    }
-    for warning in &findings.warnings {
-        text.push_str(&format!("\nnote: {}", shown(&warning.text)));
-    }
-    Ok(Compared { text, findings, _lock: lock })
+    Ok(Compared { findings, _lock: lock })
 }

@@ -1,12 +1,12 @@
 //! `prism show`: a run in the terminal.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use prism_audit::findings;
 use prism_report::ReportInputs;
 use prism_report::study::Study;
-use prism_report::terminal::{self, Look, Screen, training};
+use prism_report::terminal::ending::Places;
+use prism_report::terminal::{self, across, training};
 use prism_run::as_text;
 use prism_run::folder::names;
 use prism_run::manifest::Manifest;
@@ -15,9 +15,6 @@ use super::audit::account;
 use crate::Context;
 use crate::cli::ShowArguments;
 use crate::exit::{ExitStatus, Refused};
-
-/// Width where there is no terminal to ask.
-const WIDTH: usize = 100;
 
 /// Runs the verb.
 pub fn run(arguments: ShowArguments, context: &Context) -> anyhow::Result<ExitStatus> {
@@ -35,8 +32,8 @@ pub fn run(arguments: ShowArguments, context: &Context) -> anyhow::Result<ExitSt
     let (done, open): (Vec<PathBuf>, Vec<PathBuf>) = inputs.audits.iter().cloned().partition(|audit| audited(audit));
     inputs.audits = done;
     inputs.base = inputs.base.filter(|base| audited(base));
-    let look = look();
-    let mut screen = Screen::default();
+    inputs.comparison = inputs.comparison.filter(|comparison| audited(comparison));
+    let (mut screen, look) = (context.printer.blank(), context.printer.look());
     screen.heading(&heading(run, &manifest));
     let study = if inputs.audits.is_empty() { None } else { Some(Study::read(&inputs, &mut Vec::new())?) };
     if let Some(study) = &study {
@@ -59,24 +56,25 @@ pub fn run(arguments: ShowArguments, context: &Context) -> anyhow::Result<ExitSt
             "run": as_text::of(folder), "steps": log.curves.steps, "ce": log.curves.ce, "latent": log.curves.latent, "last": log.last,
         }));
     }
-    if let Some(study) = &study {
-        terminal::study::draw(study, &mut screen, look);
-    }
-    let compared = inputs.comparison.as_deref().filter(|folder| audited(folder));
-    let compared = compared.map(prism_audit::Findings::read).transpose()?;
-    if let Some(findings) = &compared {
-        screen.heading("Table 2: correlations");
-        prism_audit::compare::table2(&findings.comparison).lines().for_each(|line| screen.line(line));
+    let compared = inputs.comparison.as_deref().map(prism_audit::Findings::read).transpose()?;
+    match (&study, &compared) {
+        (Some(study), _) => terminal::study::draw(study, &mut screen, look),
+        (None, Some(findings)) => across::correlations(findings, &mut screen, look),
+        (None, None) => {}
     }
     let report = run.join(names::REPORT);
     let tables: Vec<PathBuf> = inputs.audits.iter().chain(&inputs.comparison).map(|run| findings::folder(run)).collect();
-    screen.heading("Files");
-    match prism_run::door::holds(&report) {
-        true => screen.line(format!("report  {}", report.display())),
-        false if inputs.audits.is_empty() || manifest.kind == "eval" => {}
-        false => screen.line(format!("report  none yet; prism report {}", run.display())),
-    }
-    tables.iter().for_each(|folder| screen.line(format!("tables  {}", folder.display())));
+    let reports = !inputs.audits.is_empty() && manifest.kind != "eval" && !prism_run::door::holds(&report);
+    let places = Places {
+        page: prism_run::door::holds(&report).then(|| report.display().to_string()),
+        tables: tables.iter().map(|folder| folder.display().to_string()).collect(),
+        next: reports
+            .then(|| format!("prism report {}", run.display()))
+            .into_iter()
+            .chain([format!("prism view {}", run.display())])
+            .collect(),
+    };
+    places.draw(&mut screen);
     context.printer.screen(&screen, look);
     let paths = |paths: &[PathBuf]| paths.iter().map(|path| as_text::of(path)).collect::<Vec<_>>();
     let all = || study.iter().flat_map(|s| &s.parts).flat_map(|p| &p.audits).map(|a| &a.findings);
@@ -116,18 +114,4 @@ fn heading(run: &Path, manifest: &Manifest) -> String {
     let seed = manifest.seed.map_or_else(String::new, |seed| format!(", seed {seed}"));
     let open = if manifest.ended.is_none() { ", not finished" } else { "" };
     format!("{}: {}{name}{seed}{open}", run.display(), manifest.kind)
-}
-
-/// What this terminal can show, from its size and the environment.
-fn look() -> Look {
-    let terminal = std::io::stdout().is_terminal();
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let columns = set("COLUMNS").and_then(|columns| columns.parse().ok());
-    let size = terminal_size::terminal_size().filter(|_| terminal).map(|(width, _)| usize::from(width.0));
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default().to_ascii_lowercase();
-    Look {
-        width: columns.or(size).unwrap_or(WIDTH).clamp(20, 1000),
-        unicode: locale.contains("utf-8") || locale.contains("utf8"),
-        color: terminal && set("NO_COLOR").is_none(),
-    }
 }

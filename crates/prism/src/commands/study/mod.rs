@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use prism_audit::Findings;
 use prism_audit::compare::budgets::{self, Audited};
 use prism_audit::compare::groups::{self, Questions};
+use prism_report::ReportInputs;
+use prism_report::terminal::ending::Places;
 use prism_run::folder::names;
 use prism_run::lock::Lock;
 use prism_run::manifest::Manifest;
@@ -85,10 +87,10 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
     let trained = study.train_and_audit(context)?;
     let comparison = study.out.join("comparison");
     let mut compared = compare_runs(&study.trained_audits(), Some(&comparison), &study.recipe.analysis, context)?;
-    let asked = study.ask(&mut compared.findings)?;
+    study.ask(&mut compared.findings)?;
     compared.findings.write(&comparison)?;
     let page = study.out.join(names::REPORT);
-    let mut inputs = prism_report::ReportInputs::new(study.trained_audits());
+    let mut inputs = ReportInputs::new(study.trained_audits());
     inputs.folders = vec![study.out.clone()];
     inputs.trainings = study.trainings();
     inputs.comparison = Some(comparison);
@@ -97,11 +99,9 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
     inputs.title = Some(study.recipe.name.clone());
     let report = prism_report::build_report(&inputs, &page)?;
     study.end(trained.manifest)?;
-    if let Some(base) = trained.floor.findings.table1.first() {
-        context.printer.result(&format!("Base model, no latent block: accuracy {}\n", prism_audit::text::percent(base.accuracy)));
+    if !context.printer.json() {
+        study.tell(&inputs, &page, context)?;
     }
-    context.printer.result(&format!("{}\n{asked}", compared.text));
-    context.printer.result(&format!("\n{}\nreport {}", report.verdict, page.display()));
     context.printer.result_json(
         &serde_json::json!({ "comparison": compared.comparison(), "verdict": report.verdict, "report": as_text::of(&page) }),
     )?;
@@ -126,7 +126,8 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
 pub struct Trained {
     /// The study's, to be ended.
     pub manifest: Manifest,
-    floor: audit::Audited,
+    /// The base's audit: its folder is this process' own, too.
+    _floor: audit::Audited,
     /// Examples whose block opened, over all runs.
     opened: usize,
     /// The study's folder is this process' own until its end.
@@ -144,7 +145,7 @@ impl Study {
         let base = base(self, context)?;
         let floor = audit(&audit_plan(self, &base, self.out.join(names::BASE_AUDIT), None), context)?;
         let total = self.variants.len() * self.seeds().count();
-        let mut trained = Trained { manifest, floor, opened: 0, _lock: lock };
+        let mut trained = Trained { manifest, _floor: floor, opened: 0, _lock: lock };
         let arms = self.seeds().flat_map(|seed| self.variants.iter().map(move |variant| (seed, variant)));
         let mut pace = Pace::default();
         for (done, (seed, variant)) in arms.enumerate() {
@@ -181,20 +182,27 @@ impl Study {
         all
     }
 
-    /// The arms over K, and what the recipe asks of groups of them: into the findings, and as text.
-    fn ask(&self, findings: &mut Findings) -> anyhow::Result<String> {
+    /// The arms over K, and what the recipe asks of groups of them: into the findings.
+    fn ask(&self, findings: &mut Findings) -> anyhow::Result<()> {
         findings.budgets = budgets::budgets(&self.audits_over_k())?;
         findings.groups = groups::groups(&findings.budgets, &self.recipe.question.groups);
         findings.contrasts = groups::contrasts(&findings.budgets, &self.recipe.question.contrasts);
-        let mut text = String::new();
-        if !self.recipe.audit.sweep.is_empty() {
-            text.push_str(&format!("\nOver K, means over seeds\n\n{}", budgets::describe(&findings.budgets)));
-        }
-        if !findings.groups.is_empty() || !findings.contrasts.is_empty() {
-            let asked = groups::describe(&findings.groups, &findings.contrasts);
-            text.push_str(&format!("\nWhat the recipe asks, the training seed being the unit\n\n{asked}"));
-        }
-        Ok(text)
+        Ok(())
+    }
+
+    /// Prints the runs beside each other, the answers, and where more of the study lies.
+    fn tell(&self, inputs: &ReportInputs, page: &Path, context: &Context) -> anyhow::Result<()> {
+        let study = prism_report::study::Study::read(inputs, &mut Vec::new())?;
+        let (mut screen, look) = (context.printer.blank(), context.printer.look());
+        super::compare::draw(&study, &mut screen, look);
+        let places = Places {
+            page: Some(page.display().to_string()),
+            tables: inputs.comparison.iter().map(|folder| prism_audit::findings::folder(folder).display().to_string()).collect(),
+            next: ["show", "view"].map(|verb| format!("prism {verb} {}", self.out.display())).to_vec(),
+        };
+        places.draw(&mut screen);
+        context.printer.screen(&screen, look);
+        Ok(())
     }
 
     /// The audit of an arm over the recipe's K: clean, and the exchanges that decide. None for an arm without a block.
