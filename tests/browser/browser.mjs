@@ -56,13 +56,12 @@ export async function drawn(page) {
   await page.waitForFunction(settled, null, { timeout: 60_000 });
 }
 
-/** What axe-core finds serious or critical, one line each. */
+/** What axe-core finds, of any severity, one line each. */
 export async function inaccessible(page) {
   // Run as a page's own script would not be: the policy of the page admits none.
   await page.evaluate(AXE);
   const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
-  const serious = violations.filter((v) => v.impact === "serious" || v.impact === "critical");
-  return serious.map((v) => `${v.id} (${v.impact}): ${v.help}; ${v.nodes.slice(0, 3).map((n) => n.target.join(" ")).join(" | ")}`);
+  return violations.map((v) => `${v.id} (${v.impact}): ${v.help}; ${v.nodes.slice(0, 3).map((n) => n.target.join(" ")).join(" | ")}`);
 }
 
 /** Writes a picture of the whole page where a person can look: `screenshots/NAME.png` beside the runs. */

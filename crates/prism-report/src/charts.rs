@@ -10,6 +10,7 @@ pub mod forest;
 pub mod gap_response;
 pub mod heat;
 pub mod lines;
+pub mod over_k;
 pub mod probes;
 pub mod projection;
 pub mod seeds;

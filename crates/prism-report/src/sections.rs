@@ -7,7 +7,6 @@
 pub mod agreement;
 pub mod alignment_steps;
 pub mod attention;
-pub mod brief;
 pub mod budgets;
 pub mod conclusions;
 pub mod corruption;
@@ -19,7 +18,9 @@ pub mod first_screen;
 pub mod gap;
 pub mod geometry;
 pub mod groups;
+pub mod latent_steps;
 pub mod lens;
+pub mod limits;
 pub mod not_measured;
 pub mod outcomes;
 pub mod probes;
@@ -27,10 +28,12 @@ pub mod projection;
 pub mod provenance;
 pub mod retrieval;
 pub mod seeds;
+pub mod shown;
 pub mod steps;
 pub mod table;
 pub mod table1;
 pub mod training;
+pub mod trust;
 pub mod visibility;
 pub mod words;
 
@@ -367,7 +370,7 @@ pub fn n_equals(part: &Part) -> String {
 
 /// An aside for what must not be missed.
 pub fn callout(kind: &str, text: &str) -> String {
-    format!("<aside class=\"callout {kind}\">{text}</aside>")
+    format!("<div class=\"callout {kind}\" role=\"note\">{text}</div>")
 }
 
 #[cfg(test)]

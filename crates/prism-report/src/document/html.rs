@@ -89,7 +89,7 @@ pub fn blocks(blocks: &[Block], page: &mut dyn Page) -> Markup {
 fn block(block: &Block, page: &mut dyn Page) -> Markup {
     match block {
         Block::Prose(text) => html! { p { (prose(text, page.prefix())) } },
-        Block::Aside(tone, text) => html! { aside class={ "callout " (tone.class()) } { (prose(text, page.prefix())) } },
+        Block::Aside(tone, text) => html! { div class={ "callout " (tone.class()) } role="note" { (prose(text, page.prefix())) } },
         Block::List(entries) => html! { ul { @for entry in entries { li { (prose(entry, page.prefix())) } } } },
         Block::Terms(terms) => html! {
             dl { @for (term, meaning) in terms { dt { (prose(term, page.prefix())) } dd { (prose(meaning, page.prefix())) } } }
@@ -120,6 +120,7 @@ fn piece(span: &Span, prefix: &str) -> Markup {
         Span::Strong(text) => html! { b { (Safe(text)) } },
         Span::Emphasis(text) => html! { i { (Safe(text)) } },
         Span::Code(text) => html! { code { (Safe(text)) } },
+        Span::Defined(word) => html! { dfn id=(Safe(&term_id(word))) { (Safe(word)) } },
         Span::Term(word, of) => html! { a.term href={ "#" (Safe(&term_id(of))) } { (Safe(word)) } },
         Span::Link(to, text) => html! { a href=(Safe(&address(to, prefix))) { (Safe(text)) } },
         Span::Number(text, cell) => html! {

@@ -18,6 +18,8 @@ pub enum Span {
     Code(String),
     /// A word that the page explains: the word as it stands here, and the one it is explained under.
     Term(String, String),
+    /// A word where the page explains it: links to the word lead here.
+    Defined(String),
     /// A link: where to, and its text.
     Link(String, String),
     /// The number of a cell.
@@ -28,7 +30,7 @@ impl Span {
     /// The text alone.
     pub fn as_text(&self) -> &str {
         match self {
-            Span::Text(text) | Span::Strong(text) | Span::Emphasis(text) | Span::Code(text) => text,
+            Span::Text(text) | Span::Strong(text) | Span::Emphasis(text) | Span::Code(text) | Span::Defined(text) => text,
             Span::Term(text, _) | Span::Link(_, text) | Span::Number(text, _) => text,
         }
     }
@@ -119,6 +121,13 @@ impl Prose {
     #[must_use]
     pub fn term(mut self, word: impl Into<String>, of: impl Into<String>) -> Self {
         self.spans.push(Span::Term(word.into(), of.into()));
+        self
+    }
+
+    /// With a word where the page explains it.
+    #[must_use]
+    pub fn defined(mut self, word: impl Into<String>) -> Self {
+        self.spans.push(Span::Defined(word.into()));
         self
     }
 

@@ -75,7 +75,7 @@ pub fn forest(study: &Study, part: &Part) -> Forest {
 }
 
 /// A row for every run and intervention, those without a word among them: controls, and what the published pipeline has.
-fn table(study: &Study, part: &Part) -> Table {
+pub fn table(study: &Study, part: &Part) -> Table {
     let mut table = Table::new("corruption", columns(study.comparison.is_some()));
     for audit in &part.audits {
         let rows = audit.findings.faithfulness.iter().filter(|f| f.category == ALL).map(|f| f.intervention);
