@@ -364,8 +364,6 @@ fn a_comparison_over_variants_and_seeds() {
     let partial = row("seed_mean", Some("question_mean"));
     assert_eq!((partial.r, partial.variants), (None, 0));
     assert!(partial.reason.as_deref().unwrap().contains("absent"));
-    let (one, two) = (prism_audit::compare::table1(&found.table1), prism_audit::compare::table2(&found.comparison));
-    assert_eq!((one.lines().count(), two.lines().count()), (10, 46));
     assert_eq!(found, compare(&runs, &settings()).unwrap());
     assert_eq!((found.seeds.len(), found.conclusion.len()), (4 * INTERVENTIONS.len(), 8), "four variants of two seeds");
     let seeds = found.seeds.iter().find(|s| s.variant == "a" && s.intervention == of("zero")).unwrap();
@@ -375,7 +373,6 @@ fn a_comparison_over_variants_and_seeds() {
         (seeds.mean.unwrap() - runs_of_a / 2.0).abs() < 1e-12 && seeds.low < seeds.mean && seeds.effect_low < seeds.effect,
         "{seeds:?}"
     );
-    assert!(prism_audit::compare::seed_table(&found.seeds).lines().count() == 2 + found.seeds.len());
     let written = dir.path().join("comparison");
     found.write(&written).unwrap();
     assert_eq!(Findings::read(&written).unwrap(), found);

@@ -148,8 +148,8 @@ mod tests {
     fn specifications_stay_as_they_are() {
         let (a, b) = (VariantStyle::new(0, "lvr", "LVR"), VariantStyle::new(1, "n-lvr", "N-LVR"));
         let scatter = [
-            cosine_accuracy::Point { run: run(&a), cosine: 0.5, accuracy: 0.75, low: Some(0.5), high: Some(0.875) },
-            cosine_accuracy::Point { run: run(&b), cosine: 0.25, accuracy: 0.5, low: None, high: None },
+            cosine_accuracy::Point { run: run(&a), cosine: 0.5, accuracy: 0.75, low: Some(0.5), high: Some(0.875), cell: None },
+            cosine_accuracy::Point { run: run(&b), cosine: 0.25, accuracy: 0.5, low: None, high: None, cell: None },
         ];
         insta::assert_json_snapshot!("cosine_accuracy", cosine_accuracy::spec(&scatter, "cosine"));
         let effect = |run, delta| corruption::Effect {
@@ -172,9 +172,10 @@ mod tests {
             low: Some(0.625),
             high: Some(0.875),
             control: Some(0.25),
+            cell: None,
         }];
         insta::assert_json_snapshot!("probes", probes::spec(&probe, Some(0.375)));
-        let cell = |position: &str, layer: &str, accuracy| probes::Cell { position: position.into(), layer: layer.into(), accuracy };
+        let cell = |position: &str, layer: &str, accuracy| probes::Cell { position: position.into(), layer: layer.into(), accuracy, cell: None };
         let cells = [cell("answer state (a)", "0", 0.25), cell("answer state (a)", "last", 0.75), cell("last latent (b)", "last", 0.5)];
         insta::assert_json_snapshot!("probe_layers", probes::layers(&run(&a), &cells, [0.25, 0.75]));
         let line = [training::Line { run: run(&a), points: vec![(1.0, 2.0), (2.0, 1.0)] }];

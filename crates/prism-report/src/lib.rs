@@ -18,6 +18,7 @@ pub mod charts;
 pub mod chips;
 pub mod curves;
 pub mod document;
+pub mod files;
 pub mod gallery;
 pub mod html;
 pub mod interventions;

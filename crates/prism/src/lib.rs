@@ -68,7 +68,7 @@ pub fn run() -> ExitStatus {
     if let Some(factor) = arguments.global.limits {
         prism_run::door::raise(factor);
     }
-    let printer = Printer::new(arguments.global.quiet, arguments.global.json);
+    let printer = Printer::new(arguments.global.quiet, arguments.global.json).widened(arguments.global.wide);
     let ended = prepare(&arguments.global, printer).and_then(|context| {
         let status = commands::run(arguments.command, &context)?;
         // What nobody can read was not done.

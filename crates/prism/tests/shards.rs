@@ -66,8 +66,15 @@ fn the_shards_together_are_the_unsharded_run() {
 
     let merged = merge(&[&at("run"), Path::new("--report")]);
     assert!(merged.status.success(), "{}", message(&merged));
-    let page = format!("report {}\n", at("run/report.html").display());
-    assert_eq!(String::from_utf8_lossy(&merged.stdout), String::from_utf8_lossy(&whole.stdout).into_owned() + &page);
+    // What is printed differs only in where it lies.
+    let found = |output: &Output| {
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let end = ["\npage    ", "\ntables  "].iter().filter_map(|place| text.find(place)).min().unwrap();
+        text[..end].to_string()
+    };
+    assert_eq!(found(&merged), found(&whole));
+    let page = format!("\npage    {}\n", at("run/report.html").display());
+    assert!(String::from_utf8_lossy(&merged.stdout).contains(&page));
     assert!(at("run/report.html").is_file());
     let (wanted, found) = (bytes(&at("whole")), bytes(&at("run")));
     assert_eq!(wanted.keys().collect::<Vec<_>>(), found.keys().collect::<Vec<_>>());

@@ -7,7 +7,6 @@ use prism_run::manifest::Manifest;
 
 use crate::faithfulness::ALL;
 use crate::findings::{BudgetFinding, VerdictFinding};
-use crate::text::{interval, number, percent, points, table};
 use crate::{Findings, Result};
 
 /// One audit of the study.
@@ -58,36 +57,4 @@ pub fn budgets(runs: &[Audited]) -> Result<Vec<BudgetFinding>> {
         });
     }
     Ok(found)
-}
-
-/// Means over seeds, one line per arm and K.
-pub fn describe(found: &[BudgetFinding]) -> String {
-    let mut keys: Vec<(&str, Option<usize>)> = Vec::new();
-    for f in found {
-        if !keys.contains(&(&f.variant, f.k)) {
-            keys.push((&f.variant, f.k));
-        }
-    }
-    let rows: Vec<Vec<String>> = keys
-        .into_iter()
-        .map(|(variant, k)| {
-            let of: Vec<&BudgetFinding> = found.iter().filter(|f| f.variant == variant && f.k == k).collect();
-            let mean = |pick: fn(&BudgetFinding) -> Option<f64>| crate::responses::mean(of.iter().filter_map(|f| pick(f)));
-            let accuracies: Vec<f64> = of.iter().filter_map(|f| f.accuracy).map(|a| 100.0 * a).collect();
-            let ends = [f64::min as fn(f64, f64) -> f64, f64::max].map(|end| accuracies.iter().copied().reduce(end));
-            vec![
-                of.first().map_or_else(String::new, |f| f.name.clone()),
-                k.map_or_else(|| "declared".to_string(), |k| k.to_string()),
-                of.len().to_string(),
-                percent(mean(|f| f.accuracy)),
-                interval(ends[0], ends[1], 1).replace('+', ""),
-                percent(mean(|f| f.parsed)),
-                number(mean(|f| f.cosine), 3),
-                number(mean(|f| f.cosine_free), 3),
-                percent(mean(|f| f.most_changed)),
-                points(mean(|f| f.content_delta)),
-            ]
-        })
-        .collect();
-    table(&["arm", "K", "seeds", "accuracy", "seeds", "parsed", "cosine", "free", "changed", "delta"], &rows)
 }

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use crate::findings::{BudgetFinding, ContrastFinding, GroupFinding};
 use crate::statistics::correlation::pearson;
 use crate::statistics::student;
-use crate::text::{interval, number, points, table};
 
 /// What a recipe asks.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -158,37 +157,6 @@ pub fn contrasts(found: &[BudgetFinding], asked: &[Contrast]) -> Vec<ContrastFin
         }
     }
     rows
-}
-
-/// Both tables in plain text.
-pub fn describe(groups: &[GroupFinding], contrasts: &[ContrastFinding]) -> String {
-    let declared = |k: Option<usize>| k.map_or_else(|| "declared".to_string(), |k| k.to_string());
-    let correlations: Vec<Vec<String>> = groups
-        .iter()
-        .map(|g| {
-            vec![
-                g.group.clone(),
-                declared(g.k),
-                g.x.clone(),
-                g.seeds.to_string(),
-                number(g.r, 2),
-                interval(g.low, g.high, 2),
-                interval(g.least, g.greatest, 2),
-            ]
-        })
-        .collect();
-    let differences: Vec<Vec<String>> = contrasts
-        .iter()
-        .map(|c| {
-            let ends = interval(c.low.map(|v| 100.0 * v), c.high.map(|v| 100.0 * v), 1);
-            vec![c.arm.clone(), c.against.clone(), declared(c.k), c.seeds.to_string(), points(c.delta), ends, number(c.p, 3)]
-        })
-        .collect();
-    let mut text = table(&["r with accuracy over", "K", "x", "seeds", "r", "95 %", "seeds' r"], &correlations);
-    if !differences.is_empty() {
-        text.push_str(&format!("\n{}", table(&["arm", "against", "K", "seeds", "points", "95 %", "p"], &differences)));
-    }
-    text
 }
 
 #[cfg(test)]

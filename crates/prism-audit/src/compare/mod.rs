@@ -3,8 +3,7 @@
 //! [`compare`] reads the findings of audit runs; [`points`] makes the points of a
 //! correlation; [`correlate`] its row, on the [`items`] the runs share; [`same`] says
 //! which runs were made alike; [`budgets`] sets a study's arms beside each other over K, and
-//! [`groups`] asks of them what the recipe asks; [`seeds`] sums up a variant's training seeds; [`tables`]
-//! prints both tables.
+//! [`groups`] asks of them what the recipe asks; [`seeds`] sums up a variant's training seeds.
 
 pub mod budgets;
 pub mod correlate;
@@ -13,7 +12,6 @@ pub mod items;
 pub mod points;
 pub mod same;
 pub mod seeds;
-pub mod tables;
 
 use std::path::{Path, PathBuf};
 
@@ -28,8 +26,6 @@ use crate::verdict;
 use crate::{AuditSettings, Error, Result};
 
 pub use points::{Effect, Run, Unit};
-pub use seeds::table as seed_table;
-pub use tables::{table1, table2};
 
 /// Columns of Table 1 that stand on the x axis.
 pub const X: [&str; 5] = ["cosine", "cosine_free", "probe_a", "probe_b", "gap"];

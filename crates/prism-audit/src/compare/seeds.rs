@@ -20,7 +20,6 @@ use crate::statistics::cluster_robust::cluster_mean;
 use crate::statistics::percentile::percentile_interval;
 use crate::statistics::random_effects::{Between, random_effects};
 use crate::statistics::two_way::two_way;
-use crate::text::{self, interval, number, signed};
 
 /// One row per variant with several seeds and intervention that all of them ran.
 pub fn seeds(runs: &[Run], settings: &AuditSettings) -> Vec<SeedFinding> {
@@ -169,47 +168,6 @@ impl Table {
         let smoothed = if intervention.is_clean() { added * (1.0 - added) / n } else { (added - found.mean.powi(2)) / n };
         Some((found.mean, if found.error > 0.0 { found.error.powi(2) } else { smoothed }))
     }
-}
-
-/// The rows as an aligned table; shares in percent or points.
-pub fn table(rows: &[SeedFinding]) -> String {
-    let header = [
-        "variant",
-        "seeds",
-        "n",
-        "clusters",
-        "of",
-        "mean",
-        "95 %, seeds and items",
-        "items alone",
-        "sd of seeds",
-        "random effects, these items",
-        "I2 %",
-        "p of Q",
-        "remarks",
-    ];
-    let percent = |v: Option<f64>| v.map(|v| 100.0 * v);
-    let cells: Vec<Vec<String>> = rows
-        .iter()
-        .map(|r| {
-            vec![
-                r.name.clone(),
-                r.seeds.to_string(),
-                r.items.to_string(),
-                r.clusters.to_string(),
-                if r.quantity == "accuracy" { r.quantity.clone() } else { r.intervention.to_string() },
-                signed(percent(r.mean), 1),
-                interval(percent(r.low), percent(r.high), 1),
-                interval(percent(r.items_low), percent(r.items_high), 1),
-                number(percent(r.between_seeds), 1),
-                interval(percent(r.effect_low), percent(r.effect_high), 1),
-                number(percent(r.i2), 0),
-                number(r.q_p, 3),
-                r.reason.clone().unwrap_or_default(),
-            ]
-        })
-        .collect();
-    text::table(&header, &cells)
 }
 
 #[cfg(test)]

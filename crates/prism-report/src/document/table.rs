@@ -368,6 +368,14 @@ impl Table {
         }
     }
 
+    /// The number in a column of a row.
+    pub fn number(&self, row: &Row, column: &str) -> Option<f64> {
+        match row.cells.get(self.place(column)?)?.value {
+            Value::Number(number) => Some(number),
+            _ => None,
+        }
+    }
+
     /// The numbers of a column with the intervals of another, those that are there: what a chart draws.
     pub fn estimates<'a>(&'a self, column: &'a str, interval: Option<&str>) -> impl Iterator<Item = Estimate<'a>> {
         let place = self.place(column);

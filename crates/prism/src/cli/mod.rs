@@ -85,6 +85,9 @@ pub struct Global {
     /// Print results as JSON, one object a line
     #[arg(long, global = true)]
     pub json: bool,
+    /// Show tables whole, however wide the terminal is
+    #[arg(long, global = true)]
+    pub wide: bool,
     /// No narration, only results and errors
     #[arg(long, short, global = true)]
     pub quiet: bool,

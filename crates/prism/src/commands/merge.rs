@@ -10,7 +10,7 @@ use prism_run::folder::{self, names};
 use prism_run::manifest::Manifest;
 use prism_run::{Shard, records};
 
-use super::audit::{Kind, SHARD, account, describe, difference, ended, failures, opened};
+use super::audit::{Kind, SHARD, account, describe, difference, ended, failures, opened, places};
 use crate::cli::MergeArguments;
 use crate::exit::{ExitStatus, Refused};
 use crate::{Context, provenance};
@@ -85,15 +85,15 @@ pub fn run(arguments: MergeArguments, context: &Context) -> anyhow::Result<ExitS
     undo.keep();
 
     context.printer.narrate(&format!("{} shards, {} examples: {}", shards.len(), examples, arguments.out.display()));
-    context.printer.result(&describe(kind, settings.compat, &findings));
+    describe(kind, &arguments.out, &findings, context)?;
     context.printer.result_json(&account::account(&Manifest::read(&arguments.out)?, &findings)?)?;
     if arguments.report {
         let page = arguments.out.join(names::REPORT);
         let mut inputs = prism_report::ReportInputs::new(vec![arguments.out.clone()]);
         inputs.folders = vec![arguments.out.clone()];
-        let summary = prism_report::build_report(&inputs, &page)?;
-        context.printer.result(&format!("report {}", summary.path.display()));
+        prism_report::build_report(&inputs, &page)?;
     }
+    places(kind, &arguments.out, context);
     Ok(match failures::ended(&arguments.out, &findings, context)? {
         Some(status) => status,
         None => ended(kind, &arguments.out, opened(&manifest), examples, context),

@@ -1,17 +1,22 @@
-//! Figures and tables as files, of a binary that was built without them.
+//! Tables as files, of a binary that was built without figures; figures it refuses.
 
 use std::path::{Path, PathBuf};
 
-use prism_report::ReportInputs;
+use prism_report::{ReportInputs, files};
 
 use crate::Context;
 use crate::cli::ReportArguments;
 use crate::exit::Refused;
 
-/// Refuses what was asked for; nothing is fine.
-pub fn of_report(arguments: &ReportArguments, _: &ReportInputs, _: &Context) -> anyhow::Result<Vec<PathBuf>> {
-    let asked = [&arguments.figures, &arguments.tables, &arguments.paper];
-    if asked.iter().any(|folder| folder.is_some()) { Err(refused()) } else { Ok(Vec::new()) }
+/// Writes the tables that were asked for; refuses figures.
+pub fn of_report(arguments: &ReportArguments, inputs: &ReportInputs, context: &Context) -> anyhow::Result<Vec<PathBuf>> {
+    if arguments.figures.is_some() || arguments.paper.is_some() {
+        return Err(refused());
+    }
+    let Some(folder) = &arguments.tables else { return Ok(Vec::new()) };
+    let written = files::write(inputs, folder)?;
+    context.printer.result(&format!("{} files in {}", written.files.len(), folder.display()));
+    Ok(written.files)
 }
 
 /// Refuses.

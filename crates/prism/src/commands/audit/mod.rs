@@ -35,7 +35,7 @@ use crate::{Context, exit, provenance};
 
 pub use plan::{AuditPlan, Kind, Selection, arm};
 pub use subject::called;
-pub use tables::describe;
+pub use tables::{describe, places};
 
 /// Examples decoded side by side by one worker.
 pub const GROUP: usize = 4;
@@ -90,7 +90,7 @@ fn tell(plan: &AuditPlan, arm: &Audited, several: bool, context: &Context) -> an
             .result_json(&serde_json::json!({ "shard": shard, "examples": arm.recorded, "folder": as_text::of(&arm.out) }));
     }
     let manifest = Manifest::read(&arm.out)?;
-    context.printer.result(&describe(plan.kind, account::compat(&manifest), &arm.findings));
+    describe(plan.kind, &arm.out, &arm.findings, context)?;
     match several {
         true => {
             let mut told = account::verdict(&manifest, &arm.findings)?;
@@ -107,9 +107,9 @@ fn tell(plan: &AuditPlan, arm: &Audited, several: bool, context: &Context) -> an
         // The benchmark is the user's own: its pictures lie in its folder, or below it, or were taken out of its tables.
         let folder = if plan.benchmark.is_dir() { Some(plan.benchmark.as_path()) } else { plan.benchmark.parent() };
         inputs.images = folder.map(Path::to_path_buf).into_iter().chain([prism_data::readers::cache_folder()]).collect();
-        let summary = prism_report::build_report(&inputs, &page)?;
-        context.printer.result(&format!("report {}", summary.path.display()));
+        prism_report::build_report(&inputs, &page)?;
     }
+    places(plan.kind, &arm.out, context);
     Ok(())
 }
 
