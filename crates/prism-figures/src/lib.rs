@@ -4,15 +4,13 @@
 //! Nothing is drawn anew for it: [`prism_report::page`] builds the page, and what went
 //! onto it is written out. [`engine`] runs the page's own Vega without a browser,
 //! [`canvas`] paints, [`paper`] makes the source paper's figures and tables. The same
-//! inputs give the same bytes on every machine. [`table`] reads back the tables that the page
-//! still has as markup.
+//! inputs give the same bytes on every machine.
 
 pub mod alone;
 pub mod canvas;
 pub mod engine;
 pub mod font;
 pub mod paper;
-pub mod table;
 
 use std::fmt::Write;
 use std::path::Path;
@@ -25,7 +23,6 @@ use prism_report::files::{put, refuse_a_file};
 use prism_report::sections::Numbered;
 use prism_report::study::Study;
 use prism_report::{Error, ReportInputs, page};
-use table::Table;
 
 /// A figure to be written: the stem of its files, its specification, its caption.
 #[derive(Debug, Clone)]
@@ -51,17 +48,6 @@ pub fn write(inputs: &ReportInputs, figures: Option<&Path>, tables: Option<&Path
     let (mut figure, mut number) = (0, 0);
     for item in &builder.numbered {
         match item {
-            Numbered::Figure(panels, styles, caption) => {
-                figure += 1;
-                for (place, (title, spec)) in panels.iter().enumerate() {
-                    let letter = if panels.len() > 1 { format!("-{}", place + 1) } else { String::new() };
-                    drawn.push(Figure {
-                        stem: format!("figure-{figure}{letter}"),
-                        specification: alone::alone(spec, title, styles.len()),
-                        caption: table::text(caption),
-                    });
-                }
-            }
             Numbered::Drawn(of) => {
                 figure += 1;
                 let drawable: Vec<_> = of.panels.iter().filter_map(|panel| Some((panel, panel.spec.as_ref()?))).collect();
@@ -73,10 +59,6 @@ pub fn write(inputs: &ReportInputs, figures: Option<&Path>, tables: Option<&Path
                         caption: of.caption.as_text(),
                     });
                 }
-            }
-            Numbered::Table(caption, html) => {
-                number += 1;
-                listed.push(table::listed(format!("table-{number}"), &Table::from_html(caption, html))?);
             }
             Numbered::Typed(of) => {
                 number += 1;

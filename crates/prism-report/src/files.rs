@@ -58,9 +58,7 @@ pub fn write(inputs: &ReportInputs, folder: &Path) -> Result<Written, Error> {
                 number += 1;
                 listed.push(Listed::of(format!("table-{number}"), table));
             }
-            // A table that still is markup has its number, and no file.
-            Numbered::Table(..) => number += 1,
-            Numbered::Drawn(_) | Numbered::Figure(..) => {}
+            Numbered::Drawn(_) => {}
         }
     }
     let mut written = Written::default();

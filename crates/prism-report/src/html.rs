@@ -21,29 +21,6 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// Text of Prism's own that speaks plain ASCII, as a page sets it: escaped, `code` between backticks, a minus before a number.
-pub fn typeset(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 16);
-    let mut before = ' ';
-    let mut open = false;
-    let mut characters = text.chars().peekable();
-    while let Some(c) = characters.next() {
-        match c {
-            '`' => {
-                out.push_str(if open { "</code>" } else { "<code>" });
-                open = !open;
-            }
-            '-' if !open && !before.is_alphanumeric() && characters.peek().is_some_and(char::is_ascii_digit) => out.push('\u{2212}'),
-            c => out.push_str(&escape(&c.to_string())),
-        }
-        before = c;
-    }
-    if open {
-        out.push_str("</code>");
-    }
-    out
-}
-
 /// Controls are no text, and bidirectional overrides could disguise it.
 fn is_control(c: char) -> bool {
     prism_run::shown::is_obeyed(c) && !matches!(c, '\t' | '\n' | '\r')
@@ -124,12 +101,6 @@ pub fn base64(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn plain_text_is_set_as_a_page_sets_it() {
-        assert_eq!(typeset("r is -0.58 <b> in `p-lvr-2`, 3-4, zero-1"), "r is \u{2212}0.58 &lt;b&gt; in <code>p-lvr-2</code>, 3-4, zero-1");
-        assert_eq!(typeset("open `x"), "open <code>x</code>");
-    }
 
     #[test]
     fn markup_becomes_text() {

@@ -15,7 +15,6 @@
 
 pub mod change;
 pub mod charts;
-pub mod chips;
 pub mod curves;
 pub mod document;
 pub mod files;

@@ -5,7 +5,7 @@ use prism_audit::findings::{ComparisonFinding, ConclusionFinding, VerdictFinding
 use prism_audit::verdict::damage_in_words;
 use prism_run::{Content, Effect, Need};
 
-use crate::number::{correlation, count_word, p_value};
+use crate::number::count_word;
 use crate::study::{Audit, Part, Study};
 
 /// Names listed in a sentence, at most; of more only the number is said.
@@ -257,25 +257,6 @@ pub fn headline(rows: &[ComparisonFinding]) -> Option<&ComparisonFinding> {
     let mut fitting: Vec<&ComparisonFinding> = rows.iter().filter(|r| r.x == "cosine" && r.y == "accuracy" && r.given.is_none()).collect();
     fitting.sort_by_key(|r| r.unit != "seed_mean");
     fitting.first().copied()
-}
-
-/// The headline correlation in words.
-pub fn headline_sentence(row: &ComparisonFinding) -> String {
-    match row.r {
-        Some(_) => {
-            let what = if row.unit == "run" { "runs" } else { "variants" };
-            format!(
-                "Across {} {what}, cosine and accuracy correlate at r = {} (exact p = {}).",
-                row.variants,
-                correlation(row.r),
-                p_value(row.exact_p)
-            )
-        }
-        None => format!(
-            "No correlation of cosine and accuracy is given{}.",
-            row.reason.as_deref().map_or_else(String::new, |why| format!(": {}", why.trim_end_matches('.')))
-        ),
-    }
 }
 
 /// `a`, `a and b`, `a, b and c`.
