@@ -286,7 +286,8 @@ mod tests {
     }
 
     fn heights(svg: &str, class: &str) -> Vec<f64> {
-        let all = svg.split(&format!("<text class=\"{class}")).skip(1);
+        let begins = format!("<text class=\"{class}");
+        let all = svg.split(&begins).skip(1);
         all.map(|rest| rest.split(" y=\"").nth(1).unwrap().split('"').next().unwrap().parse().unwrap()).collect()
     }
 
