@@ -61,7 +61,7 @@ fn explored(run: &Path) -> bool {
     let ids: Vec<&str> = snapshot.runs.iter().map(|run| run.id.as_str()).take(3).collect();
     let asked: String = ids.iter().map(|id| format!("&run={id}")).collect();
     let mut replies = vec![
-        home::page(&explorer),
+        home::page(&explorer, ""),
         api::runs(&explorer),
         api::version(&explorer, ""),
         beside::page(&explorer, &asked),
