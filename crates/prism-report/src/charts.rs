@@ -175,7 +175,8 @@ mod tests {
             cell: None,
         }];
         insta::assert_json_snapshot!("probes", probes::spec(&probe, Some(0.375)));
-        let cell = |position: &str, layer: &str, accuracy| probes::Cell { position: position.into(), layer: layer.into(), accuracy, cell: None };
+        let cell =
+            |position: &str, layer: &str, accuracy| probes::Cell { position: position.into(), layer: layer.into(), accuracy, cell: None };
         let cells = [cell("answer state (a)", "0", 0.25), cell("answer state (a)", "last", 0.75), cell("last latent (b)", "last", 0.5)];
         insta::assert_json_snapshot!("probe_layers", probes::layers(&run(&a), &cells, [0.25, 0.75]));
         let line = [training::Line { run: run(&a), points: vec![(1.0, 2.0), (2.0, 1.0)] }];

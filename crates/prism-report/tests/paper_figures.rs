@@ -35,7 +35,14 @@ fn figure_1_is_cosine_against_accuracy() {
     let variants = variants();
     let points: Vec<cosine_accuracy::Point<'_>> = variants
         .iter()
-        .map(|(style, v)| cosine_accuracy::Point { run: run(style), cosine: v.cosine, accuracy: v.vstar / 100.0, low: None, high: None, cell: None })
+        .map(|(style, v)| cosine_accuracy::Point {
+            run: run(style),
+            cosine: v.cosine,
+            accuracy: v.vstar / 100.0,
+            low: None,
+            high: None,
+            cell: None,
+        })
         .collect();
     let spec = cosine_accuracy::spec(&points, "cosine").unwrap();
     // As printed in the paper's Table 1.
