@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use prism_run::vectors::Vectors;
-use prism_run::{Example, Outcome, Position, Stage};
+use prism_run::{Example, Outcome, Position, Stage, shown};
 use serde::{Serialize, Serializer};
 
 use crate::decode::trajectory::norm;
@@ -93,16 +93,17 @@ pub fn picture(trace: &ExampleTrace, trajectory: &Trajectory, tokens: &[String])
     let answer = trace.answer.as_deref().unwrap_or("none");
     let _ = writeln!(
         out,
-        "row {} · question {} · gold {} · answer {answer} · {}",
+        "row {} · question {} · gold {} · answer {} · {}",
         trace.row,
-        trace.question_id,
-        trace.label,
+        shown(&trace.question_id),
+        shown(&trace.label),
+        shown(answer),
         trace.outcome.name()
     );
     let chips: String = trace.iterations.iter().map(|i| chip(i.stage)).collect();
     let _ = writeln!(out, "  {} prompt tokens, then {} forwards: {chips}", trace.prompt_ids.len(), trace.iterations.len());
     if let Some(message) = &trace.message {
-        let _ = writeln!(out, "  stopped: {message}");
+        let _ = writeln!(out, "  stopped: {}", shown(message));
     }
     let largest = trace.iterations.iter().map(|i| i.norm).fold(f64::MIN_POSITIVE, f64::max);
     let widest = tokens.iter().map(|t| quoted(t).chars().count()).max().unwrap_or(0).min(24);

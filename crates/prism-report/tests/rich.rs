@@ -179,7 +179,7 @@ fn hostile_names_tokens_and_letters_stay_inert() {
 }
 
 #[test]
-fn an_answer_of_ten_megabytes_is_cut_and_the_cut_is_said() {
+fn an_answer_of_many_pages_is_cut_and_the_cut_is_said() {
     let root = place("long");
     let inputs = study(&root, 1);
     let path = records::folder(&inputs.audits[0]).join(files::ANSWERS);
@@ -187,15 +187,15 @@ fn an_answer_of_ten_megabytes_is_cut_and_the_cut_is_said() {
     let examples_path = records::folder(&inputs.audits[0]).join(files::EXAMPLES);
     let mut examples: Vec<ExampleRow> = read_rows(&examples_path).unwrap();
     for a in answers.iter_mut().filter(|a| a.row == 3) {
-        a.text = "word ".repeat(2_000_000);
+        a.text = "word ".repeat(40_000);
     }
-    examples[3].prompt = "word ".repeat(2_000_000);
+    examples[3].prompt = "word ".repeat(40_000);
     write_rows(&path, answers).unwrap();
     write_rows(&examples_path, examples).unwrap();
     let mut inputs = inputs;
     inputs.gallery = synthetic::EXAMPLES;
     let page = page_of(&inputs, &root);
-    assert!(page.contains("9999400 more characters") && page.contains("9998800 more characters"));
+    assert!(page.contains("199400 more characters") && page.contains("198800 more characters"));
     assert!(bytes_without_images(&page) < 5_000_000, "{}", bytes_without_images(&page));
 }
 
@@ -226,7 +226,7 @@ fn ten_thousand_examples_keep_the_page_bounded() {
     let summary = build_report(&inputs, &root.join("report.html")).unwrap();
     let page = std::fs::read_to_string(root.join("report.html")).unwrap();
     assert!(bytes_without_images(&page) < 5_000_000, "{}", bytes_without_images(&page));
-    assert_eq!(summary.examples_shown, 200);
+    assert_eq!(summary.examples_shown, 200, "{:?}", summary.left_out);
     for said in ["of 10000 examples", "flips of"] {
         assert!(summary.left_out.iter().any(|l| l.contains(said)), "{said}: {:?}", summary.left_out);
     }

@@ -366,7 +366,7 @@ pub fn is_begun(run: &Path) -> bool {
     is_recorded(run) || parts::any(run)
 }
 
-/// Whether `run` holds finished records.
+/// Whether `run` holds finished records, or something in the place of them, which reading them then refuses.
 pub fn is_recorded(run: &Path) -> bool {
-    records::folder(run).join(records::files::ANSWERS).is_file()
+    prism_run::door::stands(&records::folder(run).join(records::files::ANSWERS))
 }

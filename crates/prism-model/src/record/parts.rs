@@ -91,7 +91,7 @@ impl Parts {
 
     /// Whether the part is finished.
     pub fn has(&self, index: usize) -> bool {
-        self.path(index).is_dir()
+        prism_run::door::holds_folder(&self.path(index))
     }
 
     /// Writes a part; it appears whole or not at all.

@@ -9,7 +9,7 @@ use prism_model::config::HeadKind;
 use prism_model::memory::needs;
 use prism_model::preprocess::{Grid, Preprocessor};
 use prism_model::tensor::DType;
-use prism_run::{TrainedLengths, as_text, lengths};
+use prism_run::{TrainedLengths, as_text, lengths, shown};
 use serde_json::{Value, json};
 
 use super::opened::locate;
@@ -31,7 +31,7 @@ pub fn run(arguments: InspectArguments, context: &Context) -> anyhow::Result<Exi
     context.printer.result(&describe(&found));
     context.printer.result_json(&as_json(&found))?;
     for fault in &found.faults {
-        context.printer.warn(fault);
+        context.printer.warn(&shown(fault));
     }
     Ok(if found.faults.is_empty() { ExitStatus::Success } else { ExitStatus::Input })
 }
@@ -210,13 +210,13 @@ fn describe(found: &Inspection) -> String {
         let (least, most) = (pixels.min_pixels / token, pixels.max_pixels / token);
         lines.push(format!("images      {} to {} pixels, about {least} to {most} tokens", pixels.min_pixels, pixels.max_pixels));
     }
-    lines.push(format!("protocol    {}", protocol(found, config)));
+    lines.push(format!("protocol    {}", shown(&protocol(found, config))));
     lines.push(format!("trained     block lengths: {}", lengths::in_words(trained(config).as_ref())));
     if let Some(tokens) = &found.tokens {
         lines.push(format!("stops at    {:?}", tokens.stops));
     }
     for (id, token) in special_tokens(found, config) {
-        lines.push(format!("token       {id:>8}  {token}"));
+        lines.push(format!("token       {id:>8}  {}", shown(&token)));
     }
     let memory = memory(found);
     if !memory.is_empty() {

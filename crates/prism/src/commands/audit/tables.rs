@@ -5,14 +5,14 @@ use prism_audit::faithfulness::ALL;
 use prism_audit::findings::{FaithfulnessFinding, VerdictFinding};
 use prism_audit::settings::Compat;
 use prism_audit::text::{interval, number, percent, points, table};
-use prism_run::Need;
+use prism_run::{Need, shown};
 
 use super::Kind;
 
 /// The findings of a run of that kind; deltas without words under `--compat paper`. What could not be run comes first, and
 /// alone where nothing ran: of no example there is neither an accuracy nor a word.
 pub fn describe(kind: Kind, compat: Compat, findings: &Findings) -> String {
-    let failed = findings.failures.iter().map(|failure| format!("{}\n", failure.sentence)).collect::<String>();
+    let failed = findings.failures.iter().map(|failure| format!("{}\n", shown(&failure.sentence))).collect::<String>();
     if findings.nothing_ran() {
         return failed.trim_end().to_string();
     }
@@ -30,8 +30,8 @@ const NEEDED: &str = "a model that was always trained to open its block has not 
 fn audit(findings: &Findings, compat: Compat) -> String {
     let mut text = String::new();
     for c in &findings.conclusion {
-        text.push_str(&format!("{}\n{}; block {}", c.sentence, c.marked_word(), c.presence));
-        text.push_str(&c.qualifier.as_ref().map_or_else(|| "\n".into(), |q| format!(" ({q})\n")));
+        text.push_str(&format!("{}\n{}; block {}", shown(&c.sentence), c.marked_word(), c.presence));
+        text.push_str(&c.qualifier.as_ref().map_or_else(|| "\n".into(), |q| format!(" ({})\n", shown(q))));
         if c.presence == Need::Needed {
             text.push_str(NEEDED);
         }
@@ -51,7 +51,7 @@ fn audit(findings: &Findings, compat: Compat) -> String {
     text.push_str(&format!("\n{}", prism_audit::compare::table1(&findings.table1)));
     text.push_str(&pairs(findings));
     for warning in &findings.warnings {
-        text.push_str(&format!("\nnote: {}", warning.text));
+        text.push_str(&format!("\nnote: {}", shown(&warning.text)));
     }
     text
 }
@@ -106,7 +106,7 @@ fn eval(findings: &Findings) -> String {
     let majority = findings.table1.first().and_then(|line| line.majority);
     text.push_str(&format!("\nalways the commonest letter: {} %", percent(majority)));
     for warning in findings.warnings.iter().filter(|w| w.about == "faithfulness") {
-        text.push_str(&format!("\nnote: {}", warning.text));
+        text.push_str(&format!("\nnote: {}", shown(&warning.text)));
     }
     text
 }
