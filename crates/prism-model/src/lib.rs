@@ -1,17 +1,15 @@
-//! Qwen2.5-VL: preprocessing, checkpoints, the forward pass and the decode loop.
-//! The only crate that knows the tensor library.
+//! Qwen2.5-VL: preprocessing, checkpoints and the forward pass. The only crate that knows the
+//! tensor library; the decode loop and the recorder are in the crate above it, `prism-record`.
 //!
 //! An image becomes patches ([`vision`]) and then merged tokens that stand where
 //! the prompt has `<|image_pad|>`; the language model ([`text`]) runs over packs of
 //! sequences laid end to end ([`positions`]), or over one prompt whose keys and
 //! values ([`cache`]) all branches of an example share. [`Model`] holds it together.
 
-pub mod alignment;
 pub mod cache;
 pub mod checkpoint;
 pub mod clock;
 pub mod config;
-pub mod decode;
 pub mod error;
 pub mod gradient;
 pub mod head;
@@ -22,13 +20,11 @@ pub mod ops;
 pub mod positions;
 pub mod preprocess;
 pub mod prompt;
-pub mod record;
 pub mod regions;
 pub mod sight;
 pub mod tensor;
 pub mod text;
 pub mod tokenizer;
-pub mod trace;
 pub mod vision;
 pub mod weights;
 

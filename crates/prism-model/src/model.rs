@@ -50,7 +50,7 @@ impl Model {
         let config = Config::open(dir)?;
         let files = Arc::new(Files::open(dir)?);
         // All that is wrong is told before a weight is read.
-        let (_, problems) = checkpoint::inspect::compare(&config, &files)?;
+        let (_, problems) = checkpoint::fit::compare(&config, &files)?;
         if !problems.is_empty() {
             return Err(Error::Checkpoint { path: dir.to_path_buf(), problems });
         }

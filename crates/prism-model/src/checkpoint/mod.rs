@@ -1,19 +1,18 @@
 //! Checkpoint folders as Hugging Face writes them: finding them by path or Hub name
-//! ([`hub`]), looking at them without running them ([`mod@inspect`]), reading the weights,
+//! ([`hub`]), whether their files fit their configuration ([`fit`]), reading the weights,
 //! single file or shards, saving them under the names `transformers` expects, and how far
 //! two lie apart ([`mod@drift`]).
 
 pub mod drift;
 mod files;
+pub mod fit;
 pub mod header;
 pub mod hub;
-pub mod inspect;
 mod save;
 
 pub use files::Files;
 pub(crate) use files::{FLOATS, float};
 pub use hub::HubCache;
-pub use inspect::{Inspection, inspect};
 pub use save::{write_config, write_weights};
 
 /// The in-memory name of a tensor stored under `stored`: both layouts that occur

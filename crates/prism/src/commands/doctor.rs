@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use prism_data::readers::cache_folder;
-use prism_model::checkpoint::{self, HubCache};
+use prism_model::checkpoint::HubCache;
 use prism_run::manifest::SCHEMA;
 use prism_run::{TrainedLengths, lengths, shown};
 use serde::Serialize;
@@ -85,7 +85,7 @@ pub fn run(arguments: DoctorArguments, context: &Context) -> anyhow::Result<Exit
     };
     if let Some(name) = &arguments.checkpoint {
         let folder = locate(name, context)?;
-        let inspected = checkpoint::inspect(&folder)?;
+        let inspected = prism_record::inspect(&folder)?;
         found.trained_lengths = inspected.config.as_ref().and_then(|config| config.latent_lengths().ok().flatten());
         found.faults = Some(inspected.faults);
         found.checkpoint = Some(folder);

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use prism_audit::text::table;
 use prism_model::Config;
-use prism_model::checkpoint::{self, Inspection};
 use prism_model::config::HeadKind;
 use prism_model::memory::needs;
 use prism_model::preprocess::{Grid, Preprocessor};
 use prism_model::tensor::DType;
+use prism_record::Inspection;
 use prism_run::{TrainedLengths, as_text, lengths, shown};
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ const DTYPES: [DType; 2] = [DType::F32, DType::BF16];
 
 /// Runs the verb.
 pub fn run(arguments: InspectArguments, context: &Context) -> anyhow::Result<ExitStatus> {
-    let found = checkpoint::inspect(&locate(&arguments.checkpoint, context)?)?;
+    let found = prism_record::inspect(&locate(&arguments.checkpoint, context)?)?;
     context.printer.result(&describe(&found));
     context.printer.result_json(&as_json(&found))?;
     for fault in &found.faults {

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use prism_audit::AuditSettings;
-use prism_model::record::parts;
+use prism_record::record::parts;
 use prism_run::folder::{self, names};
 use prism_run::manifest::Manifest;
 use prism_run::{Shard, records, shown};

@@ -18,10 +18,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use prism_audit::Findings;
 use prism_data::Benchmark;
-use prism_model::checkpoint;
-use prism_model::decode::Strategy;
-use prism_model::record::{self, Setup, Summary};
 use prism_model::tensor::Trainable;
+use prism_record::decode::Strategy;
+use prism_record::record::{self, Setup, Summary};
 use prism_run::lock::Lock;
 use prism_run::manifest::Manifest;
 use prism_run::{Example, Outcome, Protocol, Steps, as_text, door, folder, shown, steps};
@@ -206,7 +205,7 @@ struct Arm {
 
 fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Audited>> {
     // All that is wrong with a checkpoint is told first: its weights take long to hash.
-    checkpoint::inspect(&plan.checkpoint)?.refuse()?;
+    prism_record::inspect(&plan.checkpoint)?.refuse()?;
     let protocol = plan.decoding.protocol(&plan.checkpoint)?;
     let benchmark = Benchmark::open(&plan.benchmark)?;
     let examples = subject::examples(plan, &benchmark)?;

@@ -12,12 +12,12 @@ use prism_audit::paths::states::{self, States};
 use prism_audit::paths::{PathFindings, cells, drift, effects, gradient};
 use prism_data::{Benchmark, Images};
 use prism_model::Config;
-use prism_model::checkpoint::{self, drift as weights};
-use prism_model::decode::{Strategy, detect};
-use prism_model::record::crossing::{Crossing, Side, record_crossing};
-use prism_model::record::{self, Records, is_recorded};
+use prism_model::checkpoint::drift as weights;
 use prism_model::tensor::Trainable;
 use prism_model::tokenizer::Tokenizer;
+use prism_record::decode::{Strategy, detect};
+use prism_record::record::crossing::{Crossing, Side, record_crossing};
+use prism_record::record::{self, Records, is_recorded};
 use prism_run::folder::{self, names};
 use prism_run::manifest::Manifest;
 use prism_run::records::CellRow;
@@ -69,9 +69,9 @@ pub fn run(arguments: PathsArguments, context: &Context) -> anyhow::Result<ExitS
 /// Records and findings; what is there already is kept.
 fn paths(plan: &PathsPlan, fresh: bool, context: &Context) -> anyhow::Result<PathFindings> {
     // All that is wrong with a checkpoint is told first: its weights take long to hash.
-    checkpoint::inspect(&plan.base)?.refuse()?;
+    prism_record::inspect(&plan.base)?.refuse()?;
     for trained in &plan.variants {
-        checkpoint::inspect(&trained.checkpoint)?.refuse()?;
+        prism_record::inspect(&trained.checkpoint)?.refuse()?;
     }
     let benchmark = Benchmark::open(&plan.benchmark)?;
     let examples = benchmark.read(&Images::extracted(None), plan.limit)?;
