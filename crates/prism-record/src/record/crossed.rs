@@ -9,11 +9,10 @@ use prism_run::records::CellRow;
 use prism_run::{Example, Outcome, PathCell, Position, Source, Stage, Weights};
 
 use super::Records;
+use super::answered::Scored;
 use super::crossing::{Crossing, Side};
-use super::example::gold;
 use super::prompted::Failed;
 use crate::alignment::Targets;
-use crate::decode::answer;
 use crate::decode::{
     Block, Branch, ControlTokens, Course, Decoder, Hook, Latents, Notes, Prefiller, Prefix, Strategy, Swap, Trajectory, Untouched, Written,
 };
@@ -253,18 +252,19 @@ impl Group<'_> {
         let failed = prompted.err();
         let mut messages: Vec<String> = failed.iter().map(|failed| failed.message.clone()).collect();
         let clean = outcomes.get(&PathCell::of(Weights::Variant, Source::Free)).and_then(|run| run.as_ref().ok());
+        let absent = |cell, outcome| Scored::absent(outcome).of_cell(example, cell);
         for cell in PathCell::all() {
             let row = match outcomes.get(&cell) {
                 Some(Ok(run)) if run.refusal.is_none() => self.answer(example, cell, run, clean),
                 Some(Ok(run)) => {
                     messages.extend(run.refusal.iter().map(|reason| format!("{cell}: {reason}")));
-                    unanswered(example, cell, Outcome::Error)
+                    absent(cell, Outcome::Error)
                 }
                 Some(Err(Absent { outcome, reason })) => {
                     messages.push(format!("{cell}: {reason}"));
-                    unanswered(example, cell, *outcome)
+                    absent(cell, *outcome)
                 }
-                None => unanswered(example, cell, Outcome::Error),
+                None => absent(cell, Outcome::Error),
             };
             records.answers.push(row);
         }
@@ -282,32 +282,13 @@ impl Group<'_> {
     }
 
     fn answer(&self, example: &Example, cell: PathCell, run: &Trajectory, clean: Option<&Trajectory>) -> CellRow {
-        let letter = answer::parse(&run.text);
-        let forms = self.letters.get(..example.options.len());
-        let distribution = gold(example).and_then(|gold| answer::distribution(run.answer_logits.as_deref()?, forms?, gold));
-        let (steps_context, steps_target) = (run.steps(Stage::Context), run.steps(Stage::Target));
         // Only the variant as it is was to open a block by itself.
         let has_block = !self.crossing.variant.tokens.starts.is_empty();
         let expected = cell == PathCell::of(Weights::Variant, Source::Free) && has_block;
-        let latents = if expected { steps_context + steps_target } else { 1 };
+        let latents = if expected { run.steps(Stage::Context) + run.steps(Stage::Target) } else { 1 };
         let is_check = cell == PathCell::of(Weights::Variant, Source::Variant);
-        CellRow {
-            outcome: answer::outcome(example, letter, latents),
-            answer: letter.filter(|&l| answer::is_option(example, l)).map(String::from),
-            correct: Some(answer::is_correct(example, letter)),
-            text: run.text.clone(),
-            generated: run.generated.iter().map(|&id| i64::from(id)).collect(),
-            changed: if is_check { clean.map(|clean| !is_same(clean, run)) } else { None },
-            steps_context,
-            steps_target,
-            gold_margin: distribution.as_ref().and_then(|d| d.gold_margin),
-            gold_logprob: distribution.as_ref().map(|d| d.gold_logprob),
-            answer_entropy: distribution.as_ref().map(|d| d.entropy),
-            latent_norm: run.latent_norm(),
-            perturbation_norm: run.perturbation_norm(),
-            option_logprobs: distribution.map(|d| d.options),
-            ..unanswered(example, cell, Outcome::Error)
-        }
+        let changed = if is_check { clean.map(|clean| !is_same(clean, run)) } else { None };
+        CellRow { changed, ..Scored::of(example, self.letters, run, latents).of_cell(example, cell) }
     }
 }
 
@@ -361,28 +342,5 @@ fn states(records: &mut Records<CellRow>, row: usize, weights: Weights, prefix: 
                 records.push_vector(&format!("{side}.{}@{layer}", position.name()), row, &vector);
             }
         }
-    }
-}
-
-/// The row of a cell that did not run.
-fn unanswered(example: &Example, cell: PathCell, outcome: Outcome) -> CellRow {
-    CellRow {
-        row: example.row,
-        id: example.id.clone(),
-        intervention: cell,
-        outcome,
-        answer: None,
-        correct: None,
-        text: String::new(),
-        generated: Vec::new(),
-        changed: None,
-        steps_context: 0,
-        steps_target: 0,
-        gold_margin: None,
-        gold_logprob: None,
-        answer_entropy: None,
-        latent_norm: None,
-        perturbation_norm: None,
-        option_logprobs: None,
     }
 }

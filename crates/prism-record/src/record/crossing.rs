@@ -175,7 +175,7 @@ pub fn record_crossing(
         return Records::read(&prism_run::records::folder(run));
     }
     let parts = Parts::open(run, &plan)?;
-    let letters = super::example::letter_forms(crossing.variant.prompter.tokenizer())?;
+    let letters = super::answered::letter_forms(crossing.variant.prompter.tokenizer())?;
     let chunks: Vec<&[Example]> = examples.chunks(PART).collect();
     let done: usize = chunks.iter().enumerate().filter(|(i, _)| parts.has(*i)).map(|(_, chunk)| chunk.len()).sum();
     progress.begin("records", "examples", examples.len() as u64, done as u64);

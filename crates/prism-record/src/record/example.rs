@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prism_model::tokenizer::Tokenizer;
 use prism_model::{Result, clock};
 use prism_run::outcome::Cause;
 use prism_run::records::{AnswerRow, ExampleRow, LatentRow, TimingRow};
 use prism_run::{Example, Intervention, Outcome, Stage, View};
 
+use super::answered::{self, Scored};
 use super::branch::{Ingredients, Ready};
 use super::donors::Donors;
 use super::notes::{self, Reader};
@@ -18,24 +18,7 @@ use super::strength::Measured;
 use super::{Records, Setup};
 use super::{lens, maps};
 use crate::alignment::Targets;
-use crate::decode::answer::{self, Distribution};
 use crate::decode::{Branch, Decoder, Latents, Prefix, Strategy, Trajectory};
-
-/// Ids of each letter's one-token spellings, A to Z: with and without a space before it.
-pub(super) fn letter_forms(tokenizer: &Tokenizer) -> Result<Vec<Vec<u32>>> {
-    let mut all = Vec::with_capacity(26);
-    for letter in 'A'..='Z' {
-        let mut forms = Vec::new();
-        for text in [format!(" {letter}"), letter.to_string()] {
-            // A letter the tokenizer cannot spell has no form; a space of its own is no letter.
-            if let Ok(&[id]) = tokenizer.encode(&text).as_deref() {
-                forms.push(id);
-            }
-        }
-        all.push(forms);
-    }
-    Ok(all)
-}
 
 /// What is the same for every example.
 #[derive(Clone)]
@@ -167,6 +150,7 @@ impl<'a> Runner<'a> {
         let example = prompted.example;
         let mut records = Records::default();
         let mut messages: Vec<String> = prompted.failure.iter().map(|failed| failed.message.clone()).collect();
+        let absent = |branch| Scored::absent(Outcome::Error).of_branch(example, branch);
         for (branch, slot) in self.branches.iter().zip(&begun.slots) {
             let row = match slot {
                 Slot::Done { donor, trajectory } => {
@@ -178,13 +162,13 @@ impl<'a> Runner<'a> {
                 // image it is another run, which was not made.
                 Slot::Refused(_) if begun.never_opened() && !branch.view.changes_prompt() => match begun.clean() {
                     Some(clean) => self.answer(example, begun, branch, None, clean),
-                    None => unanswered(example, branch, Outcome::Error),
+                    None => absent(branch),
                 },
                 Slot::Refused(reason) => {
                     messages.push(format!("{branch}: {reason}"));
-                    unanswered(example, branch, Outcome::Error)
+                    absent(branch)
                 }
-                Slot::Waiting => unanswered(example, branch, Outcome::Error),
+                Slot::Waiting => absent(branch),
             };
             if let Slot::Done { trajectory, .. } = slot
                 && let Some(reason) = &trajectory.refusal
@@ -240,7 +224,7 @@ impl<'a> Runner<'a> {
 
     /// Ids of the gold letter's spellings.
     fn gold(&self, example: &Example) -> &[u32] {
-        gold(example).and_then(|index| self.letters.get(index)).map_or(&[][..], Vec::as_slice)
+        answered::gold(example).and_then(|index| self.letters.get(index)).map_or(&[][..], Vec::as_slice)
     }
 
     /// The latent steps of all branches.
@@ -263,12 +247,6 @@ impl<'a> Runner<'a> {
         described(prompted.example, prompted.open(), outcome, prompted.failure.as_ref(), messages)
     }
 
-    /// The answer's distribution, `of` the option taken for gold.
-    fn distribution(&self, example: &Example, trajectory: &Trajectory, of: usize) -> Option<Distribution> {
-        let forms = self.letters.get(..example.options.len())?;
-        answer::distribution(trajectory.answer_logits.as_deref()?, forms, of)
-    }
-
     fn answer(
         &self,
         example: &Example,
@@ -278,49 +256,25 @@ impl<'a> Runner<'a> {
         trajectory: &Trajectory,
     ) -> AnswerRow {
         let donor_row = donor.map(|(row, _)| row);
-        let (steps_context, steps_target) = (trajectory.steps(Stage::Context), trajectory.steps(Stage::Target));
         if trajectory.refusal.is_some() {
-            return AnswerRow { donor: donor_row, steps_context, steps_target, ..unanswered(example, branch, Outcome::Error) };
+            return AnswerRow { donor: donor_row, ..Scored::stopped(trajectory).of_branch(example, branch) };
         }
-        let letter = answer::parse(&trajectory.text);
-        let distribution = gold(example).and_then(|gold| self.distribution(example, trajectory, gold));
         let donor_label = donor.and_then(|(row, donors)| donors.label(row)).map(str::to_string);
-        let donors_letter = donor_label.as_deref().and_then(index).filter(|index| *index < example.options.len());
+        let donors_letter = donor_label.as_deref().and_then(answered::index).filter(|index| *index < example.options.len());
+        let donors_distribution = |letter| answered::distribution(example, self.letters, trajectory, letter);
         // Without a block there is nothing to count where the branch is to have none.
-        let latents =
-            if branch.action.skips_block() { begun.latents.as_ref().map_or(0, |l| l.stages()) } else { steps_context + steps_target };
+        let latents = if branch.action.skips_block() {
+            begun.latents.as_ref().map_or(0, |l| l.stages())
+        } else {
+            trajectory.steps(Stage::Context) + trajectory.steps(Stage::Target)
+        };
         AnswerRow {
-            row: example.row,
-            id: example.id.clone(),
-            intervention: *branch,
             donor: donor_row,
-            outcome: answer::outcome(example, letter, latents),
-            answer: letter.filter(|&l| answer::is_option(example, l)).map(String::from),
-            correct: Some(answer::is_correct(example, letter)),
-            text: trajectory.text.clone(),
-            generated: trajectory.generated.iter().map(|&id| i64::from(id)).collect(),
             changed: begun.clean().map(|clean| clean.generated != trajectory.generated),
-            steps_context,
-            steps_target,
-            gold_margin: distribution.as_ref().and_then(|d| d.gold_margin),
-            gold_logprob: distribution.as_ref().map(|d| d.gold_logprob),
-            answer_entropy: distribution.as_ref().map(|d| d.entropy),
-            latent_norm: trajectory.latent_norm(),
-            perturbation_norm: trajectory.perturbation_norm(),
-            strength: None,
-            option_logprobs: distribution.map(|d| d.options),
-            donor_margin: donors_letter.and_then(|letter| self.distribution(example, trajectory, letter)?.gold_margin),
+            donor_margin: donors_letter.and_then(|letter| donors_distribution(letter)?.gold_margin),
             donor_label,
+            ..Scored::of(example, self.letters, trajectory, latents).of_branch(example, branch)
         }
-    }
-}
-
-/// Index of a one-letter label among the options, A = 0.
-fn index(label: &str) -> Option<usize> {
-    let mut letters = label.chars();
-    match (letters.next(), letters.next()) {
-        (Some(letter @ 'A'..='Z'), None) => Some(letter as usize - 'A' as usize),
-        _ => None,
     }
 }
 
@@ -354,11 +308,6 @@ pub(super) fn described(
     }
 }
 
-/// Index of the gold letter among the options.
-pub(super) fn gold(example: &Example) -> Option<usize> {
-    index(&example.label)
-}
-
 fn timing_row(prompted: &Prompted<'_>, begun: &Begun) -> TimingRow {
     let times = &prompted.times;
     TimingRow {
@@ -372,32 +321,5 @@ fn timing_row(prompted: &Prompted<'_>, begun: &Begun) -> TimingRow {
         decode: begun.decode.as_secs_f64(),
         prefills: times.prefills,
         forwards: begun.forwards,
-    }
-}
-
-/// The row of a branch that did not run.
-fn unanswered(example: &Example, branch: &Intervention, outcome: Outcome) -> AnswerRow {
-    AnswerRow {
-        row: example.row,
-        id: example.id.clone(),
-        intervention: *branch,
-        donor: None,
-        outcome,
-        answer: None,
-        correct: None,
-        text: String::new(),
-        generated: Vec::new(),
-        changed: None,
-        steps_context: 0,
-        steps_target: 0,
-        gold_margin: None,
-        gold_logprob: None,
-        answer_entropy: None,
-        latent_norm: None,
-        perturbation_norm: None,
-        strength: None,
-        option_logprobs: None,
-        donor_label: None,
-        donor_margin: None,
     }
 }

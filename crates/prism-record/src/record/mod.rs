@@ -25,6 +25,7 @@
 //! Every example ends in one outcome. An example that cannot be run (a broken image)
 //! ends as `error` with its cause and its message; a model that fails ends the recording.
 
+mod answered;
 mod branch;
 mod crossed;
 pub mod crossing;
@@ -218,7 +219,7 @@ pub fn record_sweep(
     // Where many give, as counterfactual partners do, the branches of all cannot wait in
     // memory for each other's latents: those beyond the first are run clean before.
     let foreign: Vec<&Example> = foreign.map(|(_, e)| e).chain(first.iter().skip(WAITING).copied()).collect();
-    let (aligned, letters) = (sample(setup, examples), example::letter_forms(setup.prompter.tokenizer())?);
+    let (aligned, letters) = (sample(setup, examples), answered::letter_forms(setup.prompter.tokenizer())?);
     let chunks: Vec<(bool, &[&Example])> = first.chunks(PART).map(|c| (true, c)).chain(rest.chunks(PART).map(|c| (false, c))).collect();
 
     let mut summaries: Vec<Option<Summary>> = Vec::with_capacity(strategies.len());
