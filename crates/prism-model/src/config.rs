@@ -28,12 +28,22 @@ pub struct TextConfig {
     pub num_attention_heads: usize,
     /// Key and value heads; divides the query heads.
     pub num_key_value_heads: usize,
+    /// Width of an attention head; even.
+    pub head_dim: usize,
+    /// Whether the query, key and value projections have a bias.
+    pub qkv_bias: bool,
+    /// Whether the output projection has a bias.
+    pub o_bias: bool,
+    /// Whether each head's query and key are normed before they are turned.
+    pub qk_norm: bool,
     /// Added to the mean square in RMSNorm.
     pub rms_norm_eps: f64,
     /// Base of the rotary frequencies.
     pub rope_theta: f64,
     /// Rotary frequencies of the temporal, height and width position; sums to half a head.
     pub mrope_section: [usize; 3],
+    /// Whether the three positions take turns over the frequencies, rather than each having a run of them.
+    pub mrope_interleaved: bool,
     /// Longest sequence the model was made for (not enforced).
     pub max_position_embeddings: usize,
     /// Standard deviation of a fresh model's weights.
@@ -41,9 +51,14 @@ pub struct TextConfig {
 }
 
 impl TextConfig {
-    /// Width of one attention head.
-    pub fn head_dim(&self) -> usize {
-        self.hidden_size / self.num_attention_heads
+    /// Width of all heads' queries, and of what they attended to.
+    pub fn attention_width(&self) -> usize {
+        self.num_attention_heads * self.head_dim
+    }
+
+    /// Width of all heads' keys, and of their values.
+    pub fn key_value_width(&self) -> usize {
+        self.num_key_value_heads * self.head_dim
     }
 }
 

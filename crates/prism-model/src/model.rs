@@ -107,8 +107,8 @@ impl Model {
     /// Numbers in the language model's decoder layers and output matrix: what a forward reads.
     pub fn parameter_count(&self) -> usize {
         let text = &self.config.text;
-        let (width, kv) = (text.hidden_size, text.num_key_value_heads * text.head_dim());
-        let layer = 2 * width * width + 2 * width * kv + 3 * width * text.intermediate_size;
+        let width = text.hidden_size;
+        let layer = 2 * width * (text.attention_width() + text.key_value_width()) + 3 * width * text.intermediate_size;
         text.num_hidden_layers * layer + text.vocab_size * width
     }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use golden::{Opened, VARIANTS, examples, folder, ids};
 use prism_model::tensor::{DType, Device, Tensor, Trainable};
-use prism_model::{LatentHead, Matrix, Model};
+use prism_model::{LatentHead, Linear, Matrix, Model};
 use prism_record::decode::{
     Branch, Course, Eviction, Exchange, Latents, Notes, Prefix, Start, Strategy, Swap, Trajectory, Untouched, Zero, detect,
 };
@@ -144,7 +144,7 @@ fn check(opened: &Opened, strategy: Strategy, what: &str) {
         let width = opened.model.config.text.num_hidden_layers
             * 2
             * opened.model.config.text.num_key_value_heads
-            * opened.model.config.text.head_dim();
+            * opened.model.config.text.head_dim;
         assert!(own.context.iter().chain(&own.target).all(|step| step.len() == width));
         assert_eq!(own.context.len() + own.target.len(), plain.latent_forwards().count());
         let sham = opened.decoder_of(strategy).decode(vec![swapped(prefix, fed)]).unwrap().remove(0);
@@ -293,7 +293,8 @@ fn head(width: usize) -> LatentHead {
     let linear = |seed: usize| {
         let weight: Vec<f32> = (0..width * width).map(|i| ((i * 31 + seed) % 17) as f32 / 40.0 - 0.2).collect();
         let weight = Tensor::from_vec(weight, (width, width), &Device::Cpu).unwrap();
-        (Matrix::Tensor(weight), Tensor::from_vec(vec![0.05f32; width], width, &Device::Cpu).unwrap())
+        let bias = Tensor::from_vec(vec![0.05f32; width], width, &Device::Cpu).unwrap();
+        Linear { weight: Matrix::Tensor(weight), bias: Some(bias) }
     };
     LatentHead::Glu { gate: linear(1), up: linear(5), down: linear(9) }
 }

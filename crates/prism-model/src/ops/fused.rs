@@ -212,7 +212,7 @@ impl Attention {
     /// The kernels' view of the call.
     pub(crate) fn shape(&self) -> attend::Shape<'_> {
         let Attention { heads, kv_heads, head_dim, ref bounds, causal, ref hidden, .. } = *self;
-        attend::Shape { heads, kv_heads, head_dim, bounds, key_bounds: bounds, causal, hidden: hidden.as_deref() }
+        attend::Shape { heads, kv_heads, head_dim, bounds, key_bounds: self.keys(), causal, hidden: hidden.as_deref() }
     }
 
     /// Turns `x` of `heads` heads by the tokens' angles, back when `direction` is -1.

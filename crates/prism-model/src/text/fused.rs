@@ -9,6 +9,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Shape, bail};
 
 use super::Layer;
 use crate::config::TextConfig;
+use crate::linear::Linear;
 use crate::matrix::Matrix;
 use crate::ops::Attention;
 use crate::ops::fused::{add_or_copy, weight_gradient};
@@ -115,7 +116,7 @@ struct Sizes {
 impl LayerOp {
     fn sizes(&self, elements: usize) -> Answer<Sizes> {
         let (inner, width) = self.layer.gate_proj.dims()?;
-        Ok(Sizes { rows: elements / width, width, kv: self.layer.k_proj.0.dims()?.0, inner })
+        Ok(Sizes { rows: elements / width, width, kv: self.layer.k_proj.weight.dims()?.0, inner })
     }
 
     /// The kernels' view of queries that attend to earlier pieces too.
@@ -129,9 +130,9 @@ impl LayerOp {
         let Sizes { rows, width, kv, inner } = self.sizes(x.len())?;
         let mut normed = scratch::take(x.len());
         norm::rms_norm(&mut normed, x, &host(&layer.input_layernorm)?, self.eps);
-        let project = |(weight, bias): &(Matrix, Tensor), output: usize| -> Answer<Scratch> {
+        let project = |linear: &Linear, output: usize| -> Answer<Scratch> {
             let mut y = scratch::take(rows * output);
-            weight.product(&mut y, Some(&host(bias)?), false, &normed, rows)?;
+            linear.product(&mut y, &normed, rows)?;
             Ok(y)
         };
         let (mut q, mut k, v) = (project(&layer.q_proj, width)?, project(&layer.k_proj, kv)?, project(&layer.v_proj, kv)?);
@@ -148,7 +149,7 @@ impl LayerOp {
         }
         let mut middle = scratch::take(rows * width);
         middle.copy_from_slice(x);
-        layer.o_proj.product(&mut middle, None, true, &attended, rows)?;
+        layer.o_proj.weight.product(&mut middle, None, true, &attended, rows)?;
         norm::rms_norm(&mut normed, &middle, &host(&layer.post_attention_layernorm)?, self.eps);
         let (mut gate, mut up, mut product) = (scratch::take(rows * inner), scratch::take(rows * inner), scratch::take(rows * inner));
         layer.gate_proj.product(&mut gate, None, false, &normed, rows)?;
@@ -191,8 +192,8 @@ impl LayerOp {
 
         // Attention.
         let mut dattended = scratch::take(rows * width);
-        matmul::linear_input(&mut dattended, false, &dmiddle, &host(layer.o_proj.tensor()?)?, rows, width, width);
-        weight(&layer.o_proj, &dmiddle, &kept.attended, width, width)?;
+        matmul::linear_input(&mut dattended, false, &dmiddle, &host(layer.o_proj.weight.tensor()?)?, rows, width, width);
+        weight(&layer.o_proj.weight, &dmiddle, &kept.attended, width, width)?;
         let (mut dq, mut dk, mut dv) = (scratch::take(rows * width), scratch::take(rows * kv), scratch::take(rows * kv));
         match &self.context {
             None => {
@@ -214,12 +215,14 @@ impl LayerOp {
         self.spec.turn(&mut dq, self.spec.heads, -1.0);
         self.spec.turn(&mut dk, self.spec.kv_heads, -1.0);
         norm::rms_norm(&mut normed, x, &host(&layer.input_layernorm)?, self.eps);
-        for (i, ((w, b), d, output)) in
+        for (i, (linear, d, output)) in
             [(&layer.q_proj, &dq, width), (&layer.k_proj, &dk, kv), (&layer.v_proj, &dv, kv)].into_iter().enumerate()
         {
-            weight(w, d, &normed, width, output)?;
-            weight_gradient(b, |db, add| matmul::linear_bias(db, add, d))?;
-            matmul::linear_input(&mut dnormed, i > 0, d, &host(w.tensor()?)?, rows, width, output);
+            weight(&linear.weight, d, &normed, width, output)?;
+            if let Some(bias) = &linear.bias {
+                weight_gradient(bias, |db, add| matmul::linear_bias(db, add, d))?;
+            }
+            matmul::linear_input(&mut dnormed, i > 0, d, &host(linear.weight.tensor()?)?, rows, width, output);
         }
         let mut dx = vec![0.0; rows * width];
         partial.fill(0.0);
@@ -256,7 +259,14 @@ impl CustomOp2 for LayerOp {
 
 /// Whether the fused layer applies to `x` and the layer's weights.
 pub(super) fn applies(layer: &Layer, x: &Tensor) -> bool {
-    is_fused(x) && x.rank() == 2 && is_fused(&layer.input_layernorm)
+    is_fused(x) && x.rank() == 2 && is_fused(&layer.input_layernorm) && is_known(layer)
+}
+
+/// Whether the kernels can compute the layer: no bias of the output projection, no norms of queries and
+/// keys, heads that are together as wide as the model.
+fn is_known(layer: &Layer) -> bool {
+    let is_square = layer.o_proj.weight.dims().is_ok_and(|(output, input)| output == input);
+    layer.o_proj.bias.is_none() && layer.qk_norm.is_none() && is_square
 }
 
 /// See [`Layer::forward`].

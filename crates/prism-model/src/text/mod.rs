@@ -68,12 +68,19 @@ impl TextModel {
         Attention {
             heads: self.config.num_attention_heads,
             kv_heads: self.config.num_key_value_heads,
-            head_dim: self.config.head_dim(),
+            head_dim: self.config.head_dim,
             bounds: Arc::new(pack.bounds()),
+            key_bounds: None,
             causal: true,
             hidden: (!pack.hidden.is_empty()).then(|| Arc::new(pack.hidden.clone())),
-            rotary: Some(Rotary::multimodal(&pack.positions, self.config.rope_theta, self.config.mrope_section)),
+            rotary: Some(self.rotary(&pack.positions)),
         }
+    }
+
+    /// Rotary angles of tokens at those positions.
+    fn rotary(&self, positions: &[[u32; 3]]) -> Rotary {
+        let TextConfig { rope_theta, mrope_section, mrope_interleaved, .. } = self.config;
+        Rotary::multimodal(positions, rope_theta, mrope_section, mrope_interleaved)
     }
 
     fn check(&self, embeds: &Tensor, pack: &PackLayout) -> Result<()> {
@@ -143,9 +150,7 @@ impl TextModel {
         let mut kept = Vec::with_capacity(self.layers.len());
         for layer in &self.layers {
             see(&x)?;
-            let (y, keys, values) = layer.prefill(&x, &spec, &self.config)?;
-            kept.push((keys, values));
-            x = y;
+            x = layer.prefill(&x, &spec, &self.config, &mut kept)?;
         }
         let next = pack.positions.iter().flatten().max().map_or(0, |p| p + 1);
         let hidden = ops::rms_norm(&x, &self.norm, self.config.rms_norm_eps)?.detach();

@@ -69,6 +69,7 @@ impl VisionBlock {
             kv_heads: self.heads,
             head_dim: self.head_dim,
             bounds: bounds.clone(),
+            key_bounds: None,
             causal: false,
             rotary: Some(rotary.clone()),
         };

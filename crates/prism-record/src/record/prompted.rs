@@ -105,7 +105,7 @@ impl<'e> Prompted<'e> {
 
     fn bytes(prefix: &Prefix, model: &Model) -> usize {
         let text = &model.config.text;
-        let kv = 2 * text.num_hidden_layers * text.num_key_value_heads * text.head_dim();
+        let kv = 2 * text.num_hidden_layers * text.key_value_width();
         (prefix.prompt_ids.len() * kv + prefix.visual_tokens() * text.hidden_size) * model.dtype.size_in_bytes()
     }
 

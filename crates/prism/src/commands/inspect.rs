@@ -186,7 +186,7 @@ fn describe(found: &Inspection) -> String {
     lines.push(format!(
         "            {} heads of {}, {} for keys and values; {} tokens, output matrix {}",
         text.num_attention_heads,
-        text.head_dim(),
+        text.head_dim,
         text.num_key_value_heads,
         text.vocab_size,
         if config.tie_word_embeddings { "tied" } else { "its own" }
