@@ -80,10 +80,19 @@ impl Work {
     fn new(model: &TextModel, rows: usize) -> Self {
         let config = &model.config;
         let buffer = |width: usize| vec![0.0; rows * width];
-        let (width, inner) = (config.hidden_size, config.intermediate_size);
-        let kv = config.key_value_width();
-        let (q, k, v, gate, up) = (buffer(width), buffer(kv), buffer(kv), buffer(inner), buffer(inner));
-        Self { rows, normed: buffer(width), q, k, v, attended: buffer(width), gate, up, scores: Vec::new() }
+        let (queries, kv) = (buffer(config.attention_width()), buffer(config.key_value_width()));
+        let inner = buffer(config.intermediate_size);
+        Self {
+            rows,
+            normed: buffer(config.hidden_size),
+            attended: queries.clone(),
+            q: queries,
+            k: kv.clone(),
+            v: kv,
+            gate: inner.clone(),
+            up: inner,
+            scores: Vec::new(),
+        }
     }
 
     fn layer(
@@ -101,6 +110,10 @@ impl Work {
         norm::rms_norm(&mut self.normed, x, &host(&layer.input_layernorm)?, eps);
         for (y, linear) in [(&mut self.q, &layer.q_proj), (&mut self.k, &layer.k_proj), (&mut self.v, &layer.v_proj)] {
             linear.decode(y, false, &self.normed, rows)?;
+        }
+        if let Some((of_queries, of_keys)) = &layer.qk_norm {
+            norm::rms_norm_in_place(&mut self.q, &host(of_queries)?, eps);
+            norm::rms_norm_in_place(&mut self.k, &host(of_keys)?, eps);
         }
         let (width, kv) = (heads * d, kv_heads * d);
         for (r, (keys, values)) in self.k.chunks_exact_mut(kv).zip(self.v.chunks_exact_mut(kv)).enumerate() {

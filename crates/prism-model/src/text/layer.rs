@@ -3,7 +3,7 @@
 //! What the families differ in is data of [`TextConfig`]: which linear layers have a bias, whether
 //! queries and keys are normed, how wide a head is. The arithmetic is written once, in
 //! [`Layer::composed`]; the fused kernels ([`super::fused`], and [`super::decode`] for decoding
-//! rows) are the same layer on f32 in host memory and are held against it by `tests/layer.rs`.
+//! rows) are the same layer on f32 in host memory and are held against it by `text/tests.rs`.
 
 use super::fused;
 use crate::Result;

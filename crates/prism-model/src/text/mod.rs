@@ -201,3 +201,6 @@ impl TextModel {
         decode::logits(self, hidden)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,7 +109,7 @@ impl TextModel {
     }
 
     /// The same from whole passes: pass t gives the state before latent t, which no later pass changes.
-    fn forward_feeding_whole(
+    pub(super) fn forward_feeding_whole(
         &self,
         embeds: &Tensor,
         pack: &PackLayout,
