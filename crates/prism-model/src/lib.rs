@@ -38,4 +38,5 @@ pub use linear::Linear;
 pub use matrix::Matrix;
 pub use model::Model;
 pub use positions::PackLayout;
-pub use vision::VisionTower;
+pub use text::{Additions, Inputs};
+pub use vision::{ImageFeatures, VisionTower};

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::head::LatentHead;
 use crate::positions::PackLayout;
 use crate::tensor::{DType, Device, Tensor, Trainable, Var};
-use crate::text::{TextModel, Watcher};
+use crate::text::{Inputs, TextModel, Watcher};
 use crate::vision::VisionTower;
 use crate::weights::{Init, Loader, Weight};
 use crate::{Error, Result, checkpoint, clock};
@@ -129,24 +129,24 @@ impl Model {
     ///
     /// # Errors
     /// As [`TextModel::forward`].
-    pub fn forward(&self, embeds: &Tensor, pack: &PackLayout) -> Result<Tensor> {
-        self.text.forward(embeds, pack)
+    pub fn forward(&self, inputs: impl Into<Inputs>, pack: &PackLayout) -> Result<Tensor> {
+        self.text.forward(inputs, pack)
     }
 
     /// See [`TextModel::forward_feeding`]; what is fed back passes through the head, if there is one.
     ///
     /// # Errors
     /// As [`TextModel::forward_feeding`].
-    pub fn forward_feeding(&self, embeds: &Tensor, pack: &PackLayout, chains: &[Vec<u32>]) -> Result<Tensor> {
-        self.text.forward_feeding(embeds, pack, chains, |states| self.feedback(states))
+    pub fn forward_feeding(&self, inputs: impl Into<Inputs>, pack: &PackLayout, chains: &[Vec<u32>]) -> Result<Tensor> {
+        self.text.forward_feeding(inputs, pack, chains, |states| self.feedback(states))
     }
 
     /// See [`TextModel::forward_layers`].
     ///
     /// # Errors
     /// As [`TextModel::forward_layers`].
-    pub fn forward_layers(&self, embeds: &Tensor, pack: &PackLayout) -> Result<Vec<Tensor>> {
-        self.text.forward_layers(embeds, pack)
+    pub fn forward_layers(&self, inputs: impl Into<Inputs>, pack: &PackLayout) -> Result<Vec<Tensor>> {
+        self.text.forward_layers(inputs, pack)
     }
 
     /// Logits of hidden states, `[n, vocab]`.
@@ -161,8 +161,8 @@ impl Model {
     ///
     /// # Errors
     /// As [`TextModel::prefill`].
-    pub fn prefill(&self, embeds: &Tensor, pack: &PackLayout) -> Result<(Tensor, KvPrefix)> {
-        self.prefill_seen(embeds, pack, &mut |_| Ok(()))
+    pub fn prefill(&self, inputs: impl Into<Inputs>, pack: &PackLayout) -> Result<(Tensor, KvPrefix)> {
+        self.prefill_seen(inputs, pack, &mut |_| Ok(()))
     }
 
     /// See [`TextModel::prefill_seen`].
@@ -171,11 +171,11 @@ impl Model {
     /// As [`TextModel::prefill`].
     pub fn prefill_seen(
         &self,
-        embeds: &Tensor,
+        inputs: impl Into<Inputs>,
         pack: &PackLayout,
         see: &mut dyn FnMut(&Tensor) -> Result<()>,
     ) -> Result<(Tensor, KvPrefix)> {
-        clock::measured(clock::Phase::Prefill, || self.text.prefill_seen(embeds, pack, see))
+        clock::measured(clock::Phase::Prefill, || self.text.prefill_seen(inputs, pack, see))
     }
 
     /// See [`TextModel::decode_step`].

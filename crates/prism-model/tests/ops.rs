@@ -167,6 +167,13 @@ fn embedding_and_rows() {
         |t| ops::replace_rows(&t[0], &[7, 2], &t[1]).unwrap(),
         |t| composed::replace_rows(&t[0], &[7, 2], &t[1]).unwrap(),
     );
+    agree(
+        "add_rows",
+        &[w.clone(), v.clone()],
+        |t| ops::add_rows(&t[0], &[7, 2], &t[1]).unwrap(),
+        |t| composed::add_rows(&t[0], &[7, 2], &t[1]).unwrap(),
+    );
+    assert!(ops::add_rows(&w, &[7, 7], &v).is_err());
     assert!(ops::replace_rows(&w, &[7, 7], &v).is_err());
     assert!(ops::replace_rows(&w, &[7, 11], &v).is_err());
 }

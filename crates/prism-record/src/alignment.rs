@@ -55,7 +55,7 @@ impl Targets {
             before = Some(latent);
         }
         let hidden = prefix.last_state.len();
-        Ok(Self { row: example.row, sample, steps, features: tensor::values(&prefix.features)?, hidden })
+        Ok(Self { row: example.row, sample, steps, features: tensor::values(prefix.features.tokens())?, hidden })
     }
 
     /// Row of the example.
@@ -78,14 +78,14 @@ impl Targets {
     /// When the model fails.
     pub fn teacher_forced(&self, model: &Model, prefix: &Prefix) -> Result<(Vec<AlignmentRow>, Vec<Pair>)> {
         let sample = &self.sample;
-        let mut embeds = prefix::embed(model, &sample.ids, &sample.image_tokens, &prefix.features)?;
+        let mut inputs = prefix::embed(model, &sample.ids, &sample.image_tokens, &prefix.features)?;
         if !sample.latents.is_empty() {
             let at: Vec<u32> = sample.latents.iter().map(|l| l.at as u32).collect();
             let visual: Vec<u32> = sample.latents.iter().map(|l| l.visual as u32).collect();
-            let visual = tensor::Tensor::new(visual.as_slice(), prefix.features.device())?;
-            embeds = ops::replace_rows(&embeds, &at, &prefix.features.index_select(&visual, 0)?)?;
+            // A latent is fed as the token's embedding alone: what deepstack adds belongs to the image's own rows.
+            inputs.embeds = ops::replace_rows(&inputs.embeds, &at, prefix.features.select(&visual)?.tokens())?;
         }
-        let states = model.forward(&embeds, &PackLayout::single(sample.positions.clone()).with_hidden(sample.hidden.clone()))?.detach();
+        let states = model.forward(inputs, &PackLayout::single(sample.positions.clone()).with_hidden(sample.hidden.clone()))?.detach();
         let states = tensor::values(&states)?;
         let state = |at: usize| states.get(at * self.hidden..(at + 1) * self.hidden);
         let rows = self.positions().filter_map(|(step, latent)| {

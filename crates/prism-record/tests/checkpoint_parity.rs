@@ -11,7 +11,7 @@ use prism_model::positions::PackLayout;
 use prism_model::preprocess::{Grid, PixelValues, Preprocessor, Processor};
 use prism_model::prompt::Prompter;
 use prism_model::tensor::{self, DType, Device, Tensor, Trainable};
-use prism_model::{Model, ops};
+use prism_model::{Inputs, Model};
 use prism_record::decode::{Branch, ControlTokens, Decoder, Prefiller, Strategy, Untouched};
 use prism_run::Example;
 use serde_json::Value;
@@ -108,12 +108,13 @@ impl Opened {
         let images = self.pixels(example);
         let grids: Vec<Grid> = images.iter().map(|image| image.grid).collect();
         let prompt = self.prompter.example(example, &grids).unwrap();
-        let mut embeds = self.model.embed(&prompt.ids).unwrap();
+        let embeds = self.model.embed(&prompt.ids).unwrap();
+        let mut inputs = Inputs::from(&embeds);
         if !images.is_empty() {
             let at: Vec<u32> = prompt.image_tokens.iter().map(|&i| i as u32).collect();
-            embeds = ops::replace_rows(&embeds, &at, &self.model.image_features(&images).unwrap()).unwrap();
+            inputs = self.model.image_features(&images).unwrap().stand_in(&embeds, &at).unwrap();
         }
-        let hidden = self.model.forward(&embeds, &PackLayout::single(prompt.positions)).unwrap();
+        let hidden = self.model.forward(inputs, &PackLayout::single(prompt.positions)).unwrap();
         self.model.logits(&hidden).unwrap()
     }
 

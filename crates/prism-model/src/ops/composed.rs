@@ -155,6 +155,14 @@ pub fn replace_rows(base: &Tensor, indices: &[u32], values: &Tensor) -> Result<T
     Ok(all.index_select(&Tensor::new(order, base.device())?, 0)?)
 }
 
+/// See [`super::add_rows`]; the caller has checked the indices.
+///
+/// # Errors
+/// The tensor library refuses.
+pub fn add_rows(base: &Tensor, indices: &[u32], values: &Tensor) -> Result<Tensor> {
+    Ok(base.index_add(&Tensor::new(indices, base.device())?, &values.to_dtype(base.dtype())?, 0)?)
+}
+
 /// See [`super::cross_entropy_sum`].
 ///
 /// # Errors

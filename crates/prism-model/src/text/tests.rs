@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use prism_run::random::Stream;
 
-use super::TextModel;
+use super::{Additions, Inputs, TextModel};
 use crate::cache::BranchCache;
 use crate::config::Config;
 use crate::ops::{self, composed};
@@ -72,22 +72,30 @@ fn pack() -> PackLayout {
     PackLayout { lengths: vec![5, 4], positions: (0..TOKENS as u32).map(|i| [i, i / 2, i % 3]).collect(), ..Default::default() }
 }
 
-/// The whole pass by [`super::Layer::composed`] and the composed attention.
-fn composed_pass(model: &TextModel, embeds: &Tensor, pack: &PackLayout) -> Result<Tensor> {
+/// The whole pass by [`super::Layer::composed`] and the composed attention and addition.
+fn composed_pass(model: &TextModel, inputs: &Inputs, pack: &PackLayout) -> Result<Tensor> {
     let spec = model.attention(pack);
-    let mut x = embeds.clone();
-    for layer in &model.layers {
+    let mut x = inputs.embeds.clone();
+    for (i, layer) in model.layers.iter().enumerate() {
         x = layer.composed(&x, &model.config, &mut |q, k, v| composed::attention(&q, &k, &v, &spec))?;
+        if let Some(added) = &inputs.added {
+            for (_, values) in added.after.iter().filter(|(after, _)| *after == i) {
+                x = composed::add_rows(&x, &added.rows, values)?;
+            }
+        }
     }
     ops::rms_norm(&x, &model.norm, model.config.rms_norm_eps)
 }
 
-/// The states of a pass, and the gradients of a sum over them: of every parameter, of the embeddings last.
-fn run(parameters: &[(String, Var)], pass: impl Fn(&Tensor) -> Result<Tensor>) -> (Vec<f32>, Vec<(String, Vec<f32>)>) {
-    let embeds = Var::from_tensor(&random("embeds")).unwrap();
-    let mut all = parameters.to_vec();
-    all.push(("embeds".into(), embeds.clone()));
-    let states = pass(embeds.as_tensor()).unwrap();
+/// The states of a pass, and the gradients of a sum over them: of every parameter, of the embeddings, and of what is
+/// added after both layers to rows of both sequences, behind a latent too.
+fn run(parameters: &[(String, Var)], pass: impl Fn(Inputs) -> Result<Tensor>) -> (Vec<f32>, Vec<(String, Vec<f32>)>) {
+    let variable = |name: &str, rows: usize| Var::from_tensor(&random(name).narrow(0, 0, rows).unwrap()).unwrap();
+    let read = [("embeds", TOKENS), ("after 0", 4), ("after 1", 4)].map(|(name, rows)| (name.to_owned(), variable(name, rows)));
+    let all = [parameters, &read[..]].concat();
+    let value = |i: usize| read[i].1.as_tensor().clone();
+    let added = Additions { rows: Arc::new(vec![8, 1, 4, 6]), after: vec![(0, value(1)), (1, value(2))] };
+    let states = pass(Inputs { embeds: value(0), added: Some(added) }).unwrap();
     let mut gradients = Gradients::new(&all);
     gradients.backward(&(&states * random("weights")).unwrap().sum_all().unwrap()).unwrap();
     let of = |i: usize| gradients.get(i).map(|g| (gradients.name(i).to_owned(), g.to_vec()));
@@ -115,11 +123,11 @@ fn agree(what: &str, fused: &(Vec<f32>, Vec<(String, Vec<f32>)>), composed: &(Ve
 fn states_and_gradients_are_the_composed_ones() {
     for case in cases() {
         let (model, parameters) = model(case);
-        let fused = run(&parameters, |embeds| model.forward(embeds, &pack()));
-        let composed = run(&parameters, |embeds| composed_pass(&model, embeds, &pack()));
+        let fused = run(&parameters, |inputs| model.forward(inputs, &pack()));
+        let composed = run(&parameters, |inputs| composed_pass(&model, &inputs, &pack()));
         agree(&format!("{case:?}"), &fused, &composed);
         // The vocabulary's matrices have no part in it; everything else has a gradient.
-        assert_eq!(fused.1.len(), parameters.len(), "{case:?}");
+        assert_eq!(fused.1.len(), parameters.len() + 2, "{case:?}");
     }
 }
 
@@ -129,8 +137,8 @@ fn pieces_are_the_whole() {
     let feedback = |states: &Tensor| Ok((states * 0.5)?);
     for case in cases() {
         let (model, parameters) = model(case);
-        let cut = run(&parameters, |embeds| model.forward_feeding(embeds, &pack(), &chains, feedback));
-        let whole = run(&parameters, |embeds| model.forward_feeding_whole(embeds, &pack(), &chains, feedback));
+        let cut = run(&parameters, |inputs| model.forward_feeding(inputs, &pack(), &chains, feedback));
+        let whole = run(&parameters, |inputs| model.forward_feeding_whole(inputs, &pack(), &chains, feedback));
         agree(&format!("{case:?}"), &cut, &whole);
     }
 }
@@ -142,7 +150,7 @@ fn decoded_rows_are_those_of_a_whole_pass() {
     let hidden = Arc::new(std::iter::once(1..3).collect());
     for case in cases() {
         let (model, _) = model(case);
-        let whole = tensor::values(&composed_pass(&model, &embeds, &layout(TOKENS)).unwrap()).unwrap();
+        let whole = tensor::values(&composed_pass(&model, &Inputs::from(&embeds), &layout(TOKENS)).unwrap()).unwrap();
         let (_, prefix) = model.prefill(&embeds.narrow(0, 0, TOKENS - 2).unwrap(), &layout(TOKENS - 2)).unwrap();
         // The second row sees less of the prompt: the first must not notice.
         let mut cache = BranchCache::new([prefix.clone(), prefix]);

@@ -6,6 +6,7 @@
 //! one call laid end to end; none sees another. Weight names below `model.visual`.
 
 pub mod block;
+mod features;
 pub mod layout;
 
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use crate::preprocess::{Grid, PixelValues};
 use crate::tensor::{DType, Device, Tensor};
 use crate::weights::{Init, Loader, Scope};
 use crate::{Error, Model, Result, clock};
+
+pub use features::ImageFeatures;
 
 use block::VisionBlock;
 use layout::Layout;
@@ -87,10 +90,10 @@ impl VisionTower {
     ///
     /// # Errors
     /// The pixels do not fit the tower, or the tensor library refuses.
-    pub fn forward(&self, images: &[PixelValues]) -> Result<Tensor> {
+    pub fn forward(&self, images: &[PixelValues]) -> Result<ImageFeatures> {
         let grids: Vec<Grid> = images.iter().map(|image| image.grid).collect();
         let patches = self.patches(images)?;
-        self.forward_patches(&patches, &grids)
+        Ok(ImageFeatures::new(self.forward_patches(&patches, &grids)?, Vec::new()))
     }
 
     /// As [`VisionTower::forward`] from a tensor `[patches, patch_len]`, the images end to end.
@@ -140,7 +143,7 @@ impl Model {
     ///
     /// # Errors
     /// As [`VisionTower::forward`].
-    pub fn image_features(&self, images: &[PixelValues]) -> Result<Tensor> {
+    pub fn image_features(&self, images: &[PixelValues]) -> Result<ImageFeatures> {
         clock::measured(clock::Phase::Vision, || self.visual.forward(images))
     }
 }

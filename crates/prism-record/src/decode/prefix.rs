@@ -7,7 +7,7 @@ use prism_model::preprocess::{Grid, PixelValues, Preprocessor};
 use prism_model::prompt::Prompter;
 use prism_model::sight::{self, Kind};
 use prism_model::tensor::{self, Tensor};
-use prism_model::{Error, KvPrefix, Model, PackLayout, Result, ops};
+use prism_model::{Error, ImageFeatures, Inputs, KvPrefix, Model, PackLayout, Result};
 use prism_run::random::Stream;
 use prism_run::{Example, Position};
 
@@ -20,8 +20,8 @@ pub struct Prefix {
     pub prompt_ids: Vec<u32>,
     /// The size of every image in patches.
     pub grids: Vec<Grid>,
-    /// Features of all image tokens, `[visual tokens, hidden]`, images in order.
-    pub features: Tensor,
+    /// Features of all image tokens, images in order.
+    pub features: ImageFeatures,
     /// Keys and values of the prompt.
     pub cache: KvPrefix,
     /// Where the image tokens stand in the prompt, as runs.
@@ -58,7 +58,7 @@ impl Prefix {
 
     /// Image tokens.
     pub fn visual_tokens(&self) -> usize {
-        self.features.dims().first().copied().unwrap_or(0)
+        self.features.rows()
     }
 }
 
@@ -75,15 +75,10 @@ pub struct Prefiller<'a> {
     pub layers: bool,
 }
 
-/// Input embeddings `[tokens, hidden]` of `ids`, with rows of `features` standing at
-/// `image_tokens`.
-pub(crate) fn embed(model: &Model, ids: &[u32], image_tokens: &[usize], features: &Tensor) -> Result<Tensor> {
-    let embeds = model.embed(ids)?;
-    if image_tokens.is_empty() {
-        return Ok(embeds);
-    }
+/// What the model reads of `ids`, with `features` standing at `image_tokens`.
+pub(crate) fn embed(model: &Model, ids: &[u32], image_tokens: &[usize], features: &ImageFeatures) -> Result<Inputs> {
     let rows: Vec<u32> = image_tokens.iter().map(|&i| i as u32).collect();
-    ops::replace_rows(&embeds, &rows, features)
+    features.stand_in(&model.embed(ids)?, &rows)
 }
 
 /// Increasing indices as runs of neighbours.
@@ -138,7 +133,7 @@ impl Prefiller<'_> {
         }
         let features = match order.is_empty() {
             true => features,
-            false => features.index_select(&Tensor::new(order.as_slice(), features.device())?, 0)?,
+            false => features.select(&order)?,
         };
         self.prefill(example, &images, features)
     }
@@ -147,19 +142,18 @@ impl Prefiller<'_> {
         example.images.iter().map(|image| self.preprocessor.open(image)).collect()
     }
 
-    fn features(&self, images: &[PixelValues]) -> Result<Tensor> {
-        let width = self.model.config.text.hidden_size;
-        Ok(match images.len() {
-            0 => Tensor::zeros((0, width), self.model.dtype, &self.model.device)?,
-            _ => self.model.image_features(images)?.detach(),
-        })
+    fn features(&self, images: &[PixelValues]) -> Result<ImageFeatures> {
+        match images.len() {
+            0 => ImageFeatures::none(self.model.config.text.hidden_size, self.model.dtype, &self.model.device),
+            _ => Ok(self.model.image_features(images)?.detach()),
+        }
     }
 
-    fn prefill(&self, example: &Example, images: &[PixelValues], features: Tensor) -> Result<Prefix> {
+    fn prefill(&self, example: &Example, images: &[PixelValues], features: ImageFeatures) -> Result<Prefix> {
         let width = self.model.config.text.hidden_size;
         let grids: Vec<Grid> = images.iter().map(|image| image.grid).collect();
         let prompt = self.prompter.example(example, &grids).map_err(|e| Error::Prompt(Box::new(e)))?;
-        let embeds = embed(self.model, &prompt.ids, &prompt.image_tokens, &features)?;
+        let inputs = embed(self.model, &prompt.ids, &prompt.image_tokens, &features)?;
         let mut kinds = vec![Kind::Other; prompt.len()];
         prompt.image_tokens.iter().for_each(|at| kinds[*at] = Kind::Image);
         let hidden = sight::hidden(self.model.config.latent_sight(), &kinds);
@@ -175,7 +169,7 @@ impl Prefiller<'_> {
             }
             Ok(())
         };
-        let (states, cache) = self.model.prefill_seen(&embeds, &layout, &mut see)?;
+        let (states, cache) = self.model.prefill_seen(inputs, &layout, &mut see)?;
         let states = tensor::values(&states)?;
         let [question_mean, visual_mean] = means(&states);
         let state = |i: usize| states.get(i * width..(i + 1) * width);

@@ -13,7 +13,7 @@ use crate::decode::{Forward, Prefix, Trajectory};
 /// # Errors
 /// When the features cannot be read.
 pub(super) fn maps(row: usize, prefix: &Prefix, merge: usize, clean: &Trajectory) -> Result<Vec<MapRow>> {
-    let features = tensor::values(&prefix.features)?;
+    let features = tensor::values(prefix.features.tokens())?;
     let tokens = prefix.visual_tokens();
     let Some(width) = features.len().checked_div(tokens).filter(|width| *width > 0) else { return Ok(Vec::new()) };
     let features: Vec<&[f32]> = features.chunks_exact(width).collect();

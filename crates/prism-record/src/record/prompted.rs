@@ -106,7 +106,7 @@ impl<'e> Prompted<'e> {
     fn bytes(prefix: &Prefix, model: &Model) -> usize {
         let text = &model.config.text;
         let kv = 2 * text.num_hidden_layers * text.key_value_width();
-        (prefix.prompt_ids.len() * kv + prefix.visual_tokens() * text.hidden_size) * model.dtype.size_in_bytes()
+        prefix.prompt_ids.len() * kv * model.dtype.size_in_bytes() + prefix.features.bytes()
     }
 
     /// Forgets the prefix.
