@@ -1,8 +1,8 @@
-//! Qwen2.5-VL: preprocessing, checkpoints and the forward pass. The only crate that knows the
+//! The Qwen-VL models: preprocessing, checkpoints and the forward pass. The only crate that knows the
 //! tensor library; the decode loop and the recorder are in the crate above it, `prism-record`.
 //!
-//! An image becomes patches ([`vision`]) and then merged tokens that stand where
-//! the prompt has `<|image_pad|>`; the language model ([`text`]) runs over packs of
+//! What the model families differ in is data ([`families`]). An image becomes patches and then merged
+//! tokens ([`vision`]) that stand where the prompt has `<|image_pad|>`; the language model ([`text`]) runs over packs of
 //! sequences laid end to end ([`positions`]), or over one prompt whose keys and
 //! values ([`cache`]) all branches of an example share. [`Model`] holds it together.
 
@@ -11,6 +11,7 @@ pub mod checkpoint;
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod families;
 pub mod gradient;
 pub mod head;
 pub mod linear;
@@ -39,4 +40,4 @@ pub use matrix::Matrix;
 pub use model::Model;
 pub use positions::PackLayout;
 pub use text::{Additions, Inputs};
-pub use vision::{ImageFeatures, VisionTower};
+pub use vision::{ImageFeatures, Tower};

@@ -44,7 +44,7 @@ pub fn needs(config: &Config, parameters: usize, dtype: DType, grid: Grid, text_
     let prefix = tokens * 2 * wide(text.num_hidden_layers) * kv + wide(visual) * wide(text.hidden_size);
 
     // Alive together: the residual and its norm with queries, keys, values and the attended
-    // rows, or with the feed-forward's gate, up and product.
+    // rows, or with the feed-forward's gate, up and product (towers of two linear layers keep one row less).
     let layer = |hidden: usize, inner: usize, attention: u128| (2 * wide(hidden)) + attention.max(3 * wide(inner));
     let patch = wide(vision.in_channels) * wide(vision.temporal_patch_size) * wide(vision.patch_size).pow(2);
     let tower = layer(vision.hidden_size, vision.intermediate_size, 7 * wide(vision.hidden_size)).max(2 * patch);

@@ -10,7 +10,7 @@ use crate::head::LatentHead;
 use crate::positions::PackLayout;
 use crate::tensor::{DType, Device, Tensor, Trainable, Var};
 use crate::text::{Inputs, TextModel, Watcher};
-use crate::vision::VisionTower;
+use crate::vision::Tower;
 use crate::weights::{Init, Loader, Weight};
 use crate::{Error, Result, checkpoint, clock};
 
@@ -18,12 +18,12 @@ use crate::{Error, Result, checkpoint, clock};
 /// `sqrt(hidden)` before training, so each of its values is about standard normal.
 const LATENT_END: &str = "lvr_latent_end_emb";
 
-/// Qwen2.5-VL, with or without a latent block.
+/// A model of one of the families, with or without a latent block.
 pub struct Model {
     /// The configuration.
     pub config: Config,
     /// The vision tower.
-    pub visual: VisionTower,
+    pub visual: Box<dyn Tower>,
     /// The language model.
     pub text: TextModel,
     /// The latent head, when the model has one.
@@ -73,7 +73,7 @@ impl Model {
     /// Asks the loader for every weight and puts them together; the list of them stays with it.
     pub(crate) fn assemble(config: Config, loader: &mut Loader) -> Result<Self> {
         let (device, dtype, narrow) = (loader.device().clone(), loader.dtype(), loader.is_narrow());
-        let visual = VisionTower::load(&config, loader)?;
+        let visual = (config.family.tower)(&config, loader)?;
         let text = TextModel::load(&config, loader)?;
         let head = LatentHead::load(&config, loader)?;
         let declared = config.latent.latent_end_token;
@@ -95,7 +95,7 @@ impl Model {
             return Err(Error::input("model", "was opened to be run only", "open it with --dtype f32 to save it"));
         }
         let weights: Vec<(String, Tensor)> = self.weights.iter().map(|w| (w.name.clone(), w.tensor.clone())).collect();
-        checkpoint::write_weights(dir, &weights)?;
+        checkpoint::write_weights(dir, &weights, self.config.family.names)?;
         checkpoint::write_config(dir, &self.config)
     }
 

@@ -25,7 +25,7 @@ fn rounded(folder: &Path, dtype: DType) -> PathBuf {
             std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
         }
     }
-    write_weights(&to, &weights).unwrap();
+    write_weights(&to, &weights, model.config.family.names).unwrap();
     to
 }
 

@@ -10,6 +10,7 @@ pub mod header;
 pub mod hub;
 mod save;
 
+use crate::families::Names;
 pub use files::Files;
 pub(crate) use files::{FLOATS, float};
 pub use hub::HubCache;
@@ -28,8 +29,11 @@ pub fn memory_name(stored: &str) -> String {
     }
 }
 
-/// The name a tensor is saved under: the older layout, as `transformers` 4 writes it.
-pub fn stored_name(memory: &str) -> String {
+/// The name a tensor is saved under, as `transformers` 4 writes the family.
+pub fn stored_name(memory: &str, names: Names) -> String {
+    if names == Names::InMemory {
+        return memory.to_owned();
+    }
     if let Some(rest) = memory.strip_prefix("model.language_model.") {
         return format!("model.{rest}");
     }
@@ -52,7 +56,8 @@ mod tests {
         ] {
             assert_eq!(memory_name(older), newer);
             assert_eq!(memory_name(newer), newer);
-            assert_eq!(stored_name(newer), older);
+            assert_eq!(stored_name(newer, Names::Older), older);
+            assert_eq!(stored_name(newer, Names::InMemory), newer);
         }
     }
 }

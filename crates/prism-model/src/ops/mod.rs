@@ -13,7 +13,7 @@ pub(crate) mod kernel;
 pub use attention::{Attention, Hidden, Rotary};
 pub use kernel::matmul::{threads, with_threads};
 
-use crate::tensor::{Tensor, is_fused};
+use crate::tensor::{DType, Tensor, is_fused};
 use crate::{Error, Result};
 
 /// What the fused kernels were found to run on: `AVX-512`, `AVX2 + FMA`, or `portable`.
@@ -79,6 +79,23 @@ pub fn swiglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
 /// The tensor library refuses.
 pub fn gelu(x: &Tensor) -> Result<Tensor> {
     Ok(x.gelu_erf()?)
+}
+
+/// As [`gelu`], by the hyperbolic tangent; in f32, rounded once.
+///
+/// # Errors
+/// The tensor library refuses.
+pub fn gelu_tanh(x: &Tensor) -> Result<Tensor> {
+    Ok(x.to_dtype(DType::F32)?.gelu()?.to_dtype(x.dtype())?)
+}
+
+/// `x * sigmoid(1.702 x)`; in f32, rounded once.
+///
+/// # Errors
+/// The tensor library refuses.
+pub fn quick_gelu(x: &Tensor) -> Result<Tensor> {
+    let wide = ((x.to_dtype(DType::F32)? * 1.702)?.silu()? / 1.702)?;
+    Ok(wide.to_dtype(x.dtype())?)
 }
 
 /// Attention of `q [n, heads * d]` over `k, v [n, kv_heads * d]` inside each sequence.

@@ -22,7 +22,7 @@ pub use inputs::{Additions, Inputs};
 pub use layer::Layer;
 pub use watch::{Unwatched, Watcher};
 
-/// The language model of Qwen2.5-VL.
+/// The language model.
 #[derive(Debug, Clone)]
 pub struct TextModel {
     config: TextConfig,

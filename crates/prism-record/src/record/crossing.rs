@@ -100,6 +100,11 @@ impl Crossing<'_> {
     /// Other sizes, a token with another id, or an exit that a checkpoint cannot take.
     pub fn check(&self, examples: &[Example]) -> Result<()> {
         super::check_examples(examples)?;
+        let [base, variant] = [self.base, self.variant].map(|side| side.model.config.family.model_type);
+        if base != variant {
+            let cause = format!("is of family {variant}, the base of {base}: their states are not the same kind of vector");
+            return Err(Error::input("variant", cause, "give the base that the variant was trained from"));
+        }
         let [base, variant] = [self.base, self.variant].map(|side| sizes(&side.model.config));
         for ((what, base), (_, variant)) in base.into_iter().zip(variant) {
             if base != variant {

@@ -162,6 +162,7 @@ fn as_json(found: &Inspection) -> Value {
     let tokens: BTreeMap<String, u32> = special_tokens(found, config).into_iter().map(|(id, token)| (token, id)).collect();
     json!({
         "folder": as_text::of(&found.folder),
+        "family": config.family.model_type,
         "config": config.to_value(),
         "parameters": { "total": parameters(found), "parts": parts, "stored": stored(found), "bytes": found.bytes },
         "special_tokens": tokens,
@@ -182,6 +183,7 @@ fn describe(found: &Inspection) -> String {
     let million = |n: usize| format!("{:.2} M", n as f64 / 1e6);
     let parts: Vec<String> = parts(found).into_iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {}", million(n))).collect();
     let stored: Vec<String> = stored(found).into_iter().map(|(dtype, n)| format!("{} as {dtype}", million(n))).collect();
+    lines.push(format!("family      {}", config.family.model_type));
     lines.push(format!("language    {} layers of {}, inner {}", text.num_hidden_layers, text.hidden_size, text.intermediate_size));
     lines.push(format!(
         "            {} heads of {}, {} for keys and values; {} tokens, output matrix {}",
@@ -192,16 +194,19 @@ fn describe(found: &Inspection) -> String {
         if config.tie_word_embeddings { "tied" } else { "its own" }
     ));
     lines.push(format!(
-        "vision      {} blocks of {}, inner {}, {} heads; patches of {}, {} x {} to a token, windows of {}",
+        "vision      {} blocks of {}, inner {}, {} heads; patches of {}, {} x {} to a token",
         vision.depth,
         vision.hidden_size,
         vision.intermediate_size,
         vision.num_heads,
         vision.patch_size,
         vision.spatial_merge_size,
-        vision.spatial_merge_size,
-        vision.window_size
+        vision.spatial_merge_size
     ));
+    for (key, numbers) in vision.own.iter() {
+        let numbers: Vec<String> = numbers.iter().map(usize::to_string).collect();
+        lines.push(format!("            {key} {}", numbers.join(", ")));
+    }
     lines.push(format!("parameters  {}: {}", million(parameters(found)), parts.join(", ")));
     lines.push(format!("stored      {}, {} in all", stored.join(", "), gibibytes(found.bytes as u64)));
     if let Some(preprocessor) = &found.preprocessor {

@@ -1,13 +1,12 @@
 //! Where each patch goes: windows of merged tokens are made adjacent, so that both
 //! kinds of attention are runs of patches, and the merged tokens are put back after.
 
+use super::config::WINDOW;
+use crate::Result;
 use crate::config::VisionConfig;
 use crate::ops::Rotary;
 use crate::preprocess::Grid;
-use crate::{Error, Result};
-
-/// Base of the tower's rotary frequencies.
-const THETA: f64 = 10_000.0;
+use crate::vision::order;
 
 /// The order of patches inside the tower for some images.
 #[derive(Debug, Clone)]
@@ -32,13 +31,10 @@ impl Layout {
     pub fn new(config: &VisionConfig, grids: &[Grid]) -> Result<Self> {
         let merge = config.spatial_merge_size;
         let unit = merge * merge;
-        if let Some(grid) = grids.iter().find(|g| g.patches() == 0 || g.h % merge != 0 || g.w % merge != 0) {
-            let cause = format!("{} x {} x {} patches are no whole number of {merge} x {merge} tokens", grid.t, grid.h, grid.w);
-            return Err(Error::input("image grid", cause, "use the grid of the preprocessor"));
-        }
-        let window = (config.window_size / merge / config.patch_size).max(1);
+        order::check(config, grids)?;
+        let window = (config.own.number(WINDOW) / merge / config.patch_size).max(1);
         let mut windowed: Vec<usize> = Vec::new();
-        let (mut window_bounds, mut frame_bounds) = (vec![0], vec![0]);
+        let mut window_bounds = vec![0];
         let mut base = 0;
         for grid in grids {
             let (rows, columns) = (grid.h / merge, grid.w / merge);
@@ -52,7 +48,6 @@ impl Layout {
                         window_bounds.push(windowed.len() * unit);
                     }
                 }
-                frame_bounds.push(windowed.len() * unit);
             }
             base += grid.t * rows * columns;
         }
@@ -61,35 +56,11 @@ impl Layout {
             token_order[token] = place as u32;
         }
         let patch_order: Vec<u32> = windowed.iter().flat_map(|token| (token * unit..(token + 1) * unit).map(|p| p as u32)).collect();
-        let rotary = rotary(config, grids, &patch_order);
-        Ok(Self { patch_order, token_order, window_bounds, frame_bounds, rotary })
+        let places = order::coordinates(merge, grids);
+        let rotary = order::rotary(config, patch_order.iter().map(|patch| places[*patch as usize]));
+        // Windows stay inside their frame, so the frames' bounds are those of the input.
+        Ok(Self { patch_order, token_order, window_bounds, frame_bounds: order::frames(grids), rotary })
     }
-}
-
-/// Angles of each place: the first half of the frequencies turns with the patch's row,
-/// the second with its column.
-fn rotary(config: &VisionConfig, grids: &[Grid], patch_order: &[u32]) -> Rotary {
-    let merge = config.spatial_merge_size;
-    let half = config.hidden_size / config.num_heads / 2;
-    let quarter = half / 2;
-    let frequency: Vec<f32> = (0..quarter).map(|j| (1.0 / THETA.powf(j as f64 / quarter as f64)) as f32).collect();
-    let mut coordinates = Vec::with_capacity(patch_order.len());
-    for grid in grids {
-        for _ in 0..grid.t {
-            for row in (0..grid.h).step_by(merge) {
-                for column in (0..grid.w).step_by(merge) {
-                    coordinates.extend((0..merge * merge).map(|i| (row + i / merge, column + i % merge)));
-                }
-            }
-        }
-    }
-    let mut angles = Vec::with_capacity(patch_order.len() * half);
-    for &patch in patch_order {
-        let (row, column) = coordinates[patch as usize];
-        angles.extend(frequency.iter().map(|f| row as f32 * f));
-        angles.extend(frequency.iter().map(|f| column as f32 * f));
-    }
-    Rotary::from_angles(&angles, half)
 }
 
 #[cfg(test)]
