@@ -10,6 +10,7 @@ pub mod cache;
 pub mod checkpoint;
 pub mod clock;
 pub mod config;
+pub mod engine;
 pub mod error;
 pub mod families;
 pub mod gradient;
@@ -32,6 +33,7 @@ pub mod weights;
 
 pub use cache::{BranchCache, KvPrefix};
 pub use config::Config;
+pub use engine::Engine;
 pub use error::{Error, Result};
 pub use gradient::Gradients;
 pub use head::LatentHead;

@@ -149,6 +149,14 @@ impl Model {
         self.text.forward_layers(inputs, pack)
     }
 
+    /// The output matrix `[vocab, hidden]`, for a loss over it.
+    ///
+    /// # Errors
+    /// It is kept in bfloat16, for inference.
+    pub fn output(&self) -> Result<&Tensor> {
+        Ok(self.text.lm_head.tensor()?)
+    }
+
     /// Logits of hidden states, `[n, vocab]`.
     ///
     /// # Errors

@@ -8,13 +8,14 @@
 
 use std::collections::BTreeSet;
 
+use prism_model::engine::Passage;
 use prism_model::prompt::{BlockLayout, LatentPosition, Prompter, TrainingSample};
-use prism_model::{Model, PackLayout, Result, ops, tensor};
+use prism_model::{Engine, PackLayout, Result};
 use prism_run::records::AlignmentRow;
 use prism_run::{Example, Mode, Stage};
 
 use crate::decode::trajectory::norm;
-use crate::decode::{Latents, Prefix, Trajectory, prefix};
+use crate::decode::{Latents, Prefix, Trajectory};
 
 /// One teacher-forced latent with its target.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,7 +56,7 @@ impl Targets {
             before = Some(latent);
         }
         let hidden = prefix.last_state.len();
-        Ok(Self { row: example.row, sample, steps, features: tensor::values(prefix.features.tokens())?, hidden })
+        Ok(Self { row: example.row, sample, steps, features: prefix.features.values()?, hidden })
     }
 
     /// Row of the example.
@@ -76,17 +77,12 @@ impl Targets {
     ///
     /// # Errors
     /// When the model fails.
-    pub fn teacher_forced(&self, model: &Model, prefix: &Prefix) -> Result<(Vec<AlignmentRow>, Vec<Pair>)> {
+    pub fn teacher_forced(&self, model: &dyn Engine, prefix: &Prefix) -> Result<(Vec<AlignmentRow>, Vec<Pair>)> {
         let sample = &self.sample;
-        let mut inputs = prefix::embed(model, &sample.ids, &sample.image_tokens, &prefix.features)?;
-        if !sample.latents.is_empty() {
-            let at: Vec<u32> = sample.latents.iter().map(|l| l.at as u32).collect();
-            let visual: Vec<u32> = sample.latents.iter().map(|l| l.visual as u32).collect();
-            // A latent is fed as the token's embedding alone: what deepstack adds belongs to the image's own rows.
-            inputs.embeds = ops::replace_rows(&inputs.embeds, &at, prefix.features.select(&visual)?.tokens())?;
-        }
-        let states = model.forward(inputs, &PackLayout::single(sample.positions.clone()).with_hidden(sample.hidden.clone()))?.detach();
-        let states = tensor::values(&states)?;
+        let layout = PackLayout::single(sample.positions.clone()).with_hidden(sample.hidden.clone());
+        let latents: Vec<(usize, usize)> = sample.latents.iter().map(|latent| (latent.at, latent.visual)).collect();
+        let (ids, image_tokens) = (&sample.ids, &sample.image_tokens);
+        let states = model.states(Passage { ids, layout: &layout, image_tokens, features: &*prefix.features, latents: &latents })?;
         let state = |at: usize| states.get(at * self.hidden..(at + 1) * self.hidden);
         let rows = self.positions().filter_map(|(step, latent)| {
             let before = latent.at.checked_sub(1).and_then(state)?;

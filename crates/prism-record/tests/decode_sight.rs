@@ -34,7 +34,9 @@ fn whole(opened: &Opened, example: &Example, prefix: &Prefix, run: &Trajectory, 
     let prompt = opened.prompter.example(example, &prefix.grids).unwrap();
     let mut embeds = vec![opened.model.embed(&prompt.ids).unwrap()];
     let rows: Vec<u32> = prompt.image_tokens.iter().map(|i| *i as u32).collect();
-    embeds[0] = ops::replace_rows(&embeds[0], &rows, prefix.features.tokens()).unwrap();
+    let features =
+        Tensor::from_vec(prefix.features.values().unwrap(), (rows.len(), embeds[0].dim(1).unwrap()), &opened.model.device).unwrap();
+    embeds[0] = ops::replace_rows(&embeds[0], &rows, &features).unwrap();
     let mut positions = prompt.positions.clone();
     for (i, forward) in run.forwards.iter().enumerate().skip(1) {
         embeds.push(match &forward.fed {

@@ -2,9 +2,9 @@
 //! every layer, is another run's.
 //!
 //! The keys and values of one latent step are kept as one vector: layer by layer the keys, as
-//! the projection gives them and *before* the rotary turn, then the values, `[layers * 2 *
-//! kv_heads * head_dim]`. So [`Latents`] holds them by stage and step as it holds the vectors
-//! that were fed.
+//! the projection and, in families that have one, their norm give them and *before* the rotary
+//! turn, then the values, `[layers * 2 * kv_heads * head_dim]`. So [`Latents`] holds them by
+//! stage and step as it holds the vectors that were fed.
 //!
 //! They are put in within the recipient's own forward, after its projection and before its
 //! rotary turn: the ordinary code turns them to the recipient's position and writes them to

@@ -49,9 +49,8 @@ pub use statistics::LatentStatistics;
 pub use strategy::{Feed, Place, Sequence, Strategy};
 pub use trajectory::{Attention, Forward, Trajectory};
 
-use prism_model::tensor::{self, Tensor};
 use prism_model::tokenizer::Tokenizer;
-use prism_model::{BranchCache, Error, Model, Result};
+use prism_model::{Engine, Error, Result};
 use prism_run::protocol::{Criterion, Exit};
 
 use self::row::{Row, Watched};
@@ -85,7 +84,7 @@ impl<'a> Branch<'a> {
 #[derive(Clone, Copy)]
 pub struct Decoder<'a> {
     /// The model.
-    pub model: &'a Model,
+    pub model: &'a dyn Engine,
     /// Its tokenizer.
     pub tokenizer: &'a Tokenizer,
     /// Start, end and stop tokens.
@@ -111,13 +110,14 @@ impl<'a> Decoder<'a> {
         self.check()?;
         let end = self.end()?;
         let mut done: Vec<Option<Trajectory>> = branches.iter().map(|_| None).collect();
-        let mut cache = BranchCache::new(branches.iter().map(|b| b.prefix.cache.clone()));
+        let prompts: Vec<_> = branches.iter().map(|b| b.prefix.cache.clone()).collect();
+        let mut decoding = self.model.rows(&prompts)?;
         let mut states: Vec<f32> = branches.iter().flat_map(|b| b.prefix.last_state.iter().copied()).collect();
         let mut rows: Vec<Row<'a>> = branches.into_iter().enumerate().map(|(index, branch)| self.row(index, branch)).collect();
         while !rows.is_empty() {
             self.take_in(&mut rows, &mut states, end.as_ref())?;
             let keep: Vec<bool> = rows.iter().map(|r| !r.is_over()).collect();
-            cache.retain(&keep);
+            decoding.retain(&keep);
             for row in rows.extract_if(.., |r| r.is_over()) {
                 let Row { index, sequence, mut trajectory, .. } = row;
                 trajectory.generated = sequence.into_generated();
@@ -129,11 +129,11 @@ impl<'a> Decoder<'a> {
             if rows.is_empty() {
                 break;
             }
-            rows.iter_mut().enumerate().try_for_each(|(i, row)| row.settle(i, &mut cache))?;
+            rows.iter_mut().enumerate().try_for_each(|(i, row)| row.settle(i, &mut *decoding))?;
             // A row whose hook refused ends after this forward, which it no longer
-            // takes in: rows and cache stay in step.
+            // takes in: the rows here and the engine's stay in step.
             let embeds = self.inputs(&mut rows)?;
-            states = tensor::values(&self.model.decode_step_watched(&embeds, &mut cache, &mut Watched(&mut rows))?)?;
+            states = decoding.step(&embeds, &mut Watched(&mut rows))?;
         }
         Ok(done.into_iter().flatten().collect())
     }
@@ -159,8 +159,8 @@ impl<'a> Decoder<'a> {
 
     fn end(&self) -> Result<Option<End>> {
         let Exit::Latent { criterion, .. } = self.strategy.exit else { return Ok(None) };
-        match &self.model.latent_end {
-            Some(embedding) => Ok(Some(End { criterion, embedding: tensor::values(embedding)? })),
+        match self.model.latent_end()? {
+            Some(embedding) => Ok(Some(End { criterion, embedding })),
             None => Err(Error::input(
                 "exit `latent`",
                 "needs the learned end embedding `lvr_latent_end_emb`, which the checkpoint does not have",
@@ -171,7 +171,7 @@ impl<'a> Decoder<'a> {
 
     /// Takes in the states of a forward: output sites, logits, the argmax token.
     fn take_in(&self, rows: &mut [Row<'a>], states: &mut [f32], end: Option<&End>) -> Result<()> {
-        let hidden = self.model.config.text.hidden_size;
+        let hidden = self.model.config().text.hidden_size;
         for (row, state) in rows.iter_mut().zip(states.chunks_exact_mut(hidden)) {
             if row.trajectory.refusal.is_some() {
                 continue;
@@ -182,13 +182,12 @@ impl<'a> Decoder<'a> {
             }
             row.push(place, state);
         }
-        let states = Tensor::from_slice(states, (rows.len(), hidden), &self.model.device)?.to_dtype(self.model.dtype)?;
-        let feedback = tensor::values(&match self.tokens.dummy {
+        let feedback = match self.tokens.dummy {
             Some(token) => self.model.embed(&vec![token; rows.len()])?,
-            None if self.tokens.head => self.model.decode_feedback(&states)?,
-            None => states.clone(),
-        })?;
-        let logits = tensor::values(&self.model.decode_logits(&states)?)?;
+            None if self.tokens.head => self.model.feedback(states)?,
+            None => states.to_vec(),
+        };
+        let logits = self.model.logits(states)?;
         let vocab = logits.len() / rows.len().max(1);
         for ((row, feedback), logits) in rows.iter_mut().zip(feedback.chunks_exact(hidden)).zip(logits.chunks_exact(vocab.max(1))) {
             if row.trajectory.refusal.is_some() {
@@ -230,8 +229,8 @@ impl<'a> Decoder<'a> {
 
     /// The next forward's input embeddings `[rows, hidden]`; every row keeps the vector its
     /// latent forward reads, and whether the forward is to be noted.
-    fn inputs(&self, rows: &mut [Row<'a>]) -> Result<Tensor> {
-        let hidden = self.model.config.text.hidden_size;
+    fn inputs(&self, rows: &mut [Row<'a>]) -> Result<Vec<f32>> {
+        let hidden = self.model.config().text.hidden_size;
         let tokens: Vec<u32> = rows
             .iter()
             .filter_map(|row| match row.sequence.feed() {
@@ -239,10 +238,9 @@ impl<'a> Decoder<'a> {
                 Feed::Latent(_) => None,
             })
             .collect();
-        let embedded = if tokens.is_empty() { Vec::new() } else { tensor::values(&self.model.embed(&tokens)?)? };
+        let embedded = if tokens.is_empty() { Vec::new() } else { self.model.embed(&tokens)? };
         let mut embedded = embedded.chunks_exact(hidden);
         let mut embeds: Vec<f32> = Vec::with_capacity(rows.len() * hidden);
-        let count = rows.len();
         for row in rows {
             let behind = row.trajectory.forwards.last().is_some_and(|f| f.place.is_some());
             let answers = || Ok::<bool, Error>(row.trajectory.answer_forward.is_none() && self.answer_opened(row.sequence.generated())?);
@@ -261,7 +259,7 @@ impl<'a> Decoder<'a> {
                 }
             }
         }
-        Ok(Tensor::from_vec(embeds, (count, hidden), &self.model.device)?.to_dtype(self.model.dtype)?)
+        Ok(embeds)
     }
 }
 

@@ -3,11 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use prism_model::engine::{Features, Passage, Prefilled};
 use prism_model::preprocess::{Grid, PixelValues, Preprocessor};
 use prism_model::prompt::Prompter;
 use prism_model::sight::{self, Kind};
-use prism_model::tensor::{self, Tensor};
-use prism_model::{Error, ImageFeatures, Inputs, KvPrefix, Model, PackLayout, Result};
+use prism_model::{Engine, Error, PackLayout, Result};
 use prism_run::random::Stream;
 use prism_run::{Example, Position};
 
@@ -21,9 +21,9 @@ pub struct Prefix {
     /// The size of every image in patches.
     pub grids: Vec<Grid>,
     /// Features of all image tokens, images in order.
-    pub features: ImageFeatures,
+    pub features: Arc<dyn Features>,
     /// Keys and values of the prompt.
-    pub cache: KvPrefix,
+    pub cache: Arc<dyn Prefilled>,
     /// Where the image tokens stand in the prompt, as runs.
     pub image_ranges: Arc<Vec<Range<usize>>>,
     /// State at the last prompt token, `[hidden]`.
@@ -66,19 +66,13 @@ impl Prefix {
 #[derive(Clone, Copy)]
 pub struct Prefiller<'a> {
     /// The model.
-    pub model: &'a Model,
+    pub model: &'a dyn Engine,
     /// Its prompts.
     pub prompter: &'a Prompter,
     /// Its image preprocessing.
     pub preprocessor: &'a Preprocessor,
     /// Whether the means are kept at the input of every layer.
     pub layers: bool,
-}
-
-/// What the model reads of `ids`, with `features` standing at `image_tokens`.
-pub(crate) fn embed(model: &Model, ids: &[u32], image_tokens: &[usize], features: &ImageFeatures) -> Result<Inputs> {
-    let rows: Vec<u32> = image_tokens.iter().map(|&i| i as u32).collect();
-    features.stand_in(&model.embed(ids)?, &rows)
 }
 
 /// Increasing indices as runs of neighbours.
@@ -100,7 +94,7 @@ impl Prefiller<'_> {
     /// When an image cannot be read or the prompt does not fit the model.
     pub fn prefix(&self, example: &Example) -> Result<Prefix> {
         let images = self.images(example)?;
-        let features = self.features(&images)?;
+        let features = self.model.image_features(&images)?;
         self.prefill(example, &images, features)
     }
 
@@ -112,7 +106,7 @@ impl Prefiller<'_> {
         let empty = || Error::input("image", "has no pixels", "replace it by one that has");
         let grey = |image: &PixelValues| self.preprocessor.grey(image.grid).ok_or_else(empty);
         let images = self.images(example)?.iter().map(grey).collect::<Result<Vec<_>>>()?;
-        let features = self.features(&images)?;
+        let features = self.model.image_features(&images)?;
         self.prefill(example, &images, features)
     }
 
@@ -122,11 +116,11 @@ impl Prefiller<'_> {
     /// As [`Prefiller::prefix`].
     pub fn shuffled(&self, example: &Example, stream: impl Fn(usize) -> Stream) -> Result<Prefix> {
         let images = self.images(example)?;
-        let features = self.features(&images)?;
+        let features = self.model.image_features(&images)?;
         let mut order: Vec<u32> = Vec::new();
         for (i, image) in images.iter().enumerate() {
             let from = order.len() as u32;
-            let tokens = image.grid.tokens(self.model.config.vision.spatial_merge_size) as u32;
+            let tokens = image.grid.tokens(self.model.config().vision.spatial_merge_size) as u32;
             let mut own: Vec<u32> = (from..from + tokens).collect();
             stream(i).shuffle(&mut own);
             order.extend(own);
@@ -142,35 +136,26 @@ impl Prefiller<'_> {
         example.images.iter().map(|image| self.preprocessor.open(image)).collect()
     }
 
-    fn features(&self, images: &[PixelValues]) -> Result<ImageFeatures> {
-        match images.len() {
-            0 => ImageFeatures::none(self.model.config.text.hidden_size, self.model.dtype, &self.model.device),
-            _ => Ok(self.model.image_features(images)?.detach()),
-        }
-    }
-
-    fn prefill(&self, example: &Example, images: &[PixelValues], features: ImageFeatures) -> Result<Prefix> {
-        let width = self.model.config.text.hidden_size;
+    fn prefill(&self, example: &Example, images: &[PixelValues], features: Arc<dyn Features>) -> Result<Prefix> {
+        let width = self.model.config().text.hidden_size;
         let grids: Vec<Grid> = images.iter().map(|image| image.grid).collect();
         let prompt = self.prompter.example(example, &grids).map_err(|e| Error::Prompt(Box::new(e)))?;
-        let inputs = embed(self.model, &prompt.ids, &prompt.image_tokens, &features)?;
         let mut kinds = vec![Kind::Other; prompt.len()];
         prompt.image_tokens.iter().for_each(|at| kinds[*at] = Kind::Image);
-        let hidden = sight::hidden(self.model.config.latent_sight(), &kinds);
+        let hidden = sight::hidden(self.model.config().latent_sight(), &kinds);
         let layout = PackLayout::single(prompt.positions.clone()).with_hidden(hidden);
         let means = |x: &[f32]| {
             let state = |i: usize| x.get(i * width..(i + 1) * width);
             [&prompt.question_tokens, &prompt.image_tokens].map(|tokens| mean(tokens.iter().copied().filter_map(state)))
         };
         let mut layers = Vec::new();
-        let mut see = |x: &Tensor| -> Result<()> {
-            if self.layers {
-                layers.push(means(&tensor::values(x)?));
-            }
+        let mut see = |x: &[f32]| -> Result<()> {
+            layers.push(means(x));
             Ok(())
         };
-        let (states, cache) = self.model.prefill_seen(inputs, &layout, &mut see)?;
-        let states = tensor::values(&states)?;
+        let (ids, image_tokens) = (&prompt.ids, &prompt.image_tokens);
+        let passage = Passage { ids, layout: &layout, image_tokens, features: &*features, latents: &[] };
+        let (states, cache) = self.model.prefill(passage, if self.layers { Some(&mut see) } else { None })?;
         let [question_mean, visual_mean] = means(&states);
         let state = |i: usize| states.get(i * width..(i + 1) * width);
         let last_state = prompt.len().checked_sub(1).and_then(state);

@@ -3,8 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use prism_model::Result;
+use prism_model::engine::Rows;
 use prism_model::text::Watcher;
-use prism_model::{BranchCache, Result};
 use prism_run::{Sight, Stage};
 
 use super::control::ControlTokens;
@@ -136,9 +137,9 @@ impl<'a> Row<'a> {
         self.trajectory.forwards.push(Forward { place, state, fed, perturbation, attention, layers, keys_values, logits: None });
     }
 
-    /// Hides in row `row` of the cache what the next forward may not see: what the checkpoint
+    /// Hides in row `row` of the engine's rows what the next forward may not see: what the checkpoint
     /// was trained not to see, and what the branch takes from it.
-    pub fn settle(&mut self, row: usize, cache: &mut BranchCache) -> Result<()> {
+    pub fn settle(&mut self, row: usize, decoding: &mut dyn Rows) -> Result<()> {
         let sight = self.tokens.sight;
         let narrows = match sight {
             Sight::Bottleneck => true,
@@ -146,17 +147,17 @@ impl<'a> Row<'a> {
             Sight::Open | Sight::Registers | Sight::Blindfold => false,
         };
         if narrows && self.read_start {
-            self.narrow(row, self.held.len(), cache)?;
+            self.narrow(row, self.held.len(), decoding)?;
         }
         self.read_start = matches!(self.sequence.feed(), Feed::Token(id) if self.tokens.starts.iter().any(|start| start.token == id));
         let next = self.place().map(|place| place.stage);
         if self.block.map(|(stage, _)| stage) != next {
-            let held = cache.held(row).unwrap_or_default();
+            let held = decoding.held(row).unwrap_or_default();
             let mut from = held;
             if let Some((stage, first)) = self.block
                 && (self.course.evict.holds(stage) || sight == Sight::Blindfold)
             {
-                cache.evict(row, first..held)?;
+                decoding.evict(row, first..held)?;
                 self.held.drain(first..held);
                 from = first;
             }
@@ -164,7 +165,7 @@ impl<'a> Row<'a> {
                 && sight == Sight::Registers
                 && next.is_none()
             {
-                self.narrow(row, first, cache)?;
+                self.narrow(row, first, decoding)?;
             }
             self.block = next.map(|stage| (stage, from));
         }
@@ -174,11 +175,11 @@ impl<'a> Row<'a> {
             Sight::Open | Sight::Blindfold => false,
         };
         if blind && self.started {
-            cache.hide(row, &self.looked)?;
+            decoding.hide(row, &self.looked)?;
         } else if self.course.hide_image && self.sequence.is_past_block() {
-            cache.hide(row, &self.image)?;
+            decoding.hide(row, &self.image)?;
         } else {
-            cache.hide(row, &Arc::default())?;
+            decoding.hide(row, &Arc::default())?;
         }
         self.held.push(self.trajectory.forwards.len());
         Ok(())
@@ -186,9 +187,9 @@ impl<'a> Row<'a> {
 
     /// Gives up the key of the start token that stands right before key `end`; the first time, with an image before it,
     /// all that was written up to it, for all of it looked at the image.
-    fn narrow(&mut self, row: usize, end: usize, cache: &mut BranchCache) -> Result<()> {
+    fn narrow(&mut self, row: usize, end: usize, decoding: &mut dyn Rows) -> Result<()> {
         let first = if self.started || self.looked.is_empty() { end.saturating_sub(1) } else { 0 };
-        cache.evict(row, first..end)?;
+        decoding.evict(row, first..end)?;
         self.held.drain(first..end);
         self.started = true;
         Ok(())

@@ -208,7 +208,7 @@ impl Group<'_> {
                 return Err(Absent { outcome: Outcome::NoLatents, reason });
             }
         };
-        let rows = self.side(cell.weights).model.config.text.vocab_size;
+        let rows = self.side(cell.weights).model.config().text.vocab_size;
         let read = script.iter().filter(|written| written.next.is_none()).map(|written| written.token);
         if let Some(token) = read.max().filter(|token| *token as usize >= rows) {
             return Err(Absent::error(format!("token {token} of the replay has no embedding row in the {}", cell.weights.name())));

@@ -21,7 +21,7 @@ use std::path::Path;
 
 use prism_model::preprocess::Preprocessor;
 use prism_model::prompt::{BlockLayout, Prompter};
-use prism_model::{Error, Model, Result};
+use prism_model::{Engine, Error, Result};
 use prism_run::records::CellRow;
 use prism_run::{Cancel, Example, PathCell, Progress, Sight, Source, Weights};
 use rayon::prelude::*;
@@ -35,7 +35,7 @@ use crate::decode::{ControlTokens, Decoder, Strategy};
 #[derive(Clone, Copy)]
 pub struct Side<'a> {
     /// The model.
-    pub model: &'a Model,
+    pub model: &'a dyn Engine,
     /// Its prompts and tokenizer.
     pub prompter: &'a Prompter,
     /// Its own start, end and stop tokens.
@@ -86,7 +86,7 @@ impl Crossing<'_> {
                 return Some(format!("the {name} was trained under the mask `{}`, {cause}", side.tokens.sight.name()));
             }
         }
-        let rows = self.base.model.config.text.vocab_size;
+        let rows = self.base.model.config().text.vocab_size;
         let needed = self.variant.tokens.starts.iter().map(|start| start.token).chain(self.variant.tokens.dummy);
         match needed.max().filter(|token| *token as usize >= rows) {
             Some(token) if of_base => Some(format!("the base has {rows} embedding rows, none for token {token} of the variant's block")),
@@ -100,12 +100,12 @@ impl Crossing<'_> {
     /// Other sizes, a token with another id, or an exit that a checkpoint cannot take.
     pub fn check(&self, examples: &[Example]) -> Result<()> {
         super::check_examples(examples)?;
-        let [base, variant] = [self.base, self.variant].map(|side| side.model.config.family.model_type);
+        let [base, variant] = [self.base, self.variant].map(|side| side.model.config().family.model_type);
         if base != variant {
             let cause = format!("is of family {variant}, the base of {base}: their states are not the same kind of vector");
             return Err(Error::input("variant", cause, "give the base that the variant was trained from"));
         }
-        let [base, variant] = [self.base, self.variant].map(|side| sizes(&side.model.config));
+        let [base, variant] = [self.base, self.variant].map(|side| sizes(side.model.config()));
         for ((what, base), (_, variant)) in base.into_iter().zip(variant) {
             if base != variant {
                 let cause = format!("has {what} {variant}, the base {base}: their states are not the same kind of vector");
@@ -123,8 +123,8 @@ impl Crossing<'_> {
     fn plan(&self, examples: &[Example]) -> serde_json::Value {
         let side = |side: &Side<'_>| {
             serde_json::json!({
-                "device": if side.model.device.is_cpu() { "cpu" } else { "cuda" },
-                "dtype": if side.model.narrow { "bf16" } else { side.model.dtype.as_str() },
+                "device": side.model.device(),
+                "dtype": side.model.dtype(),
                 "steps": side.strategy.steps,
                 "max_new_tokens": side.strategy.max_new_tokens,
                 "exit": side.strategy.exit,

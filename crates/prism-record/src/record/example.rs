@@ -195,7 +195,7 @@ impl<'a> Runner<'a> {
                 notes::vectors(&mut records, example.row, prefix, blind, clean);
                 records.steps = self.steps(example, begun)?;
                 let Setup { model, prompter, .. } = *self.setup;
-                records.maps = maps::maps(example.row, prefix, model.config.vision.spatial_merge_size, clean)?;
+                records.maps = maps::maps(example.row, prefix, model.config().vision.spatial_merge_size, clean)?;
                 records.lens = lens::layers(example.row, model, prompter.tokenizer(), self.gold(example), clean)?;
             }
         }

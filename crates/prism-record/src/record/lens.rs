@@ -1,8 +1,7 @@
 //! Logit lens: what a state within the latent block would say, were it the last one.
 
-use prism_model::tensor::{self, Tensor};
 use prism_model::tokenizer::Tokenizer;
-use prism_model::{Model, Result, ops};
+use prism_model::{Engine, Result};
 use prism_run::records::LensRow;
 
 use crate::decode::Trajectory;
@@ -45,14 +44,11 @@ impl Lens {
 ///
 /// # Errors
 /// When the model or the tokenizer fails.
-pub(super) fn layers(row: usize, model: &Model, tokenizer: &Tokenizer, gold: &[u32], clean: &Trajectory) -> Result<Vec<LensRow>> {
+pub(super) fn layers(row: usize, model: &dyn Engine, tokenizer: &Tokenizer, gold: &[u32], clean: &Trajectory) -> Result<Vec<LensRow>> {
     let mut rows = Vec::new();
     for (place, forward) in clean.latent_forwards() {
         let Some(inputs) = forward.layers.as_ref().filter(|inputs| !inputs.is_empty()) else { continue };
-        let width = model.config.text.hidden_size;
-        let stacked = Tensor::from_vec(inputs.concat(), (inputs.len(), width), &model.device)?.to_dtype(model.dtype)?;
-        let normed = ops::rms_norm(&stacked, &model.text.norm, model.config.text.rms_norm_eps)?;
-        let logits = tensor::values(&model.decode_logits(&normed)?)?;
+        let logits = model.logits(&model.norm(&inputs.concat())?)?;
         for (layer, logits) in logits.chunks_exact(logits.len() / inputs.len()).enumerate() {
             let Lens { token, probability, entropy, gold } = Lens::of(logits, gold, tokenizer)?;
             rows.push(LensRow { row, stage: place.stage, step: place.step, layer, token, probability, entropy, gold });

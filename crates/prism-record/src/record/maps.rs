@@ -1,7 +1,7 @@
 //! Where on the image: how alike each latent of the clean run is to every image token, and
 //! how much each noted forward attends to it.
 
-use prism_model::{Result, tensor};
+use prism_model::Result;
 use prism_run::NotedAt;
 use prism_run::records::MapRow;
 
@@ -13,7 +13,7 @@ use crate::decode::{Forward, Prefix, Trajectory};
 /// # Errors
 /// When the features cannot be read.
 pub(super) fn maps(row: usize, prefix: &Prefix, merge: usize, clean: &Trajectory) -> Result<Vec<MapRow>> {
-    let features = tensor::values(prefix.features.tokens())?;
+    let features = prefix.features.values()?;
     let tokens = prefix.visual_tokens();
     let Some(width) = features.len().checked_div(tokens).filter(|width| *width > 0) else { return Ok(Vec::new()) };
     let features: Vec<&[f32]> = features.chunks_exact(width).collect();

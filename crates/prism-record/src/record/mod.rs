@@ -49,7 +49,7 @@ use std::sync::atomic::AtomicUsize;
 
 use prism_model::preprocess::Preprocessor;
 use prism_model::prompt::{BlockLayout, Prompter};
-use prism_model::{Error, Model, Result};
+use prism_model::{Engine, Error, Result};
 use prism_run::random::Stream;
 use prism_run::records::{AnswerRow, ExampleRow};
 use prism_run::stream::RowReader;
@@ -71,7 +71,7 @@ const WAITING: usize = 4 * PART;
 /// What is recorded, and with what.
 pub struct Setup<'a> {
     /// The model.
-    pub model: &'a Model,
+    pub model: &'a dyn Engine,
     /// Its prompts and tokenizer.
     pub prompter: &'a Prompter,
     /// Its image preprocessing.
@@ -328,8 +328,8 @@ fn plan(setup: &Setup<'_>, strategy: Strategy, branches: &[Intervention], exampl
     serde_json::json!({
         "format": FORMAT,
         "checkpoint": setup.checkpoint,
-        "device": if setup.model.device.is_cpu() { "cpu" } else { "cuda" },
-        "dtype": if setup.model.narrow { "bf16" } else { setup.model.dtype.as_str() },
+        "device": setup.model.device(),
+        "dtype": setup.model.dtype(),
         "steps": strategy.steps,
         "max_new_tokens": strategy.max_new_tokens,
         "exit": strategy.exit,

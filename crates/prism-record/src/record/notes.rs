@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use prism_model::tokenizer::Tokenizer;
-use prism_model::{Model, Result, tensor};
+use prism_model::{Engine, Result};
 use prism_run::records::{AttentionRow, LatentRow};
 use prism_run::{Intervention, NotedAt, Position, Stage};
 
@@ -16,7 +16,7 @@ use crate::decode::{Forward, Place, Prefix, Trajectory};
 /// What the notes of an example are read with.
 pub(super) struct Reader<'a> {
     pub row: usize,
-    pub model: &'a Model,
+    pub model: &'a dyn Engine,
     pub tokenizer: &'a Tokenizer,
     /// End token of each stage's block, where there is one.
     pub ends: &'a [(Stage, u32)],
@@ -65,7 +65,7 @@ impl Reader<'_> {
 
     fn end(&self, stage: Stage) -> Result<Option<Vec<f32>>> {
         let end = self.ends.iter().find(|(of, _)| *of == stage);
-        end.map(|(_, id)| tensor::values(&self.model.embed(&[*id])?)).transpose()
+        end.map(|(_, id)| self.model.embed(&[*id])).transpose()
     }
 }
 

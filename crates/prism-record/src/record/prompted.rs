@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use prism_model::{Error, Model, Result, clock};
+use prism_model::{Error, Result, clock};
 use prism_run::outcome::Cause;
 use prism_run::{Example, View};
 
@@ -99,14 +99,9 @@ impl<'e> Prompted<'e> {
     }
 
     /// Roughly what the prefixes hold in memory.
-    pub fn prefix_bytes(&self, model: &Model) -> usize {
-        self.prefix.iter().chain(self.views.values()).filter_map(|made| made.as_ref().ok()).map(|made| Self::bytes(made, model)).sum()
-    }
-
-    fn bytes(prefix: &Prefix, model: &Model) -> usize {
-        let text = &model.config.text;
-        let kv = 2 * text.num_hidden_layers * text.key_value_width();
-        prefix.prompt_ids.len() * kv * model.dtype.size_in_bytes() + prefix.features.bytes()
+    pub fn prefix_bytes(&self) -> usize {
+        let made = self.prefix.iter().chain(self.views.values()).filter_map(|made| made.as_ref().ok());
+        made.map(|prefix| prefix.cache.bytes() + prefix.features.bytes()).sum()
     }
 
     /// Forgets the prefix.

@@ -174,7 +174,7 @@ impl Recording<'_> {
             Ok((group, begun))
         })?;
         for prompted in &mut group {
-            let bytes = prompted.prefix_bytes(self.setup.model);
+            let bytes = prompted.prefix_bytes();
             if kept.fetch_add(bytes, Ordering::Relaxed) + bytes > KEPT_PREFIXES {
                 prompted.drop_prefix();
             }
