@@ -556,7 +556,11 @@ fn what_is_saved_opens_here_and_there(case: &Case) {
         assert_eq!(a.name, b.name, "{}", case.name);
         assert_eq!(tensor::values(&a.tensor).unwrap(), tensor::values(&b.tensor).unwrap(), "{} {}", case.name, a.name);
     }
-    assert_eq!(common::json_at(&expected.folder.join("config.json")), common::json_at(&folder.path().join("config.json")), "no key is lost");
+    assert_eq!(
+        common::json_at(&expected.folder.join("config.json")),
+        common::json_at(&folder.path().join("config.json")),
+        "no key is lost"
+    );
     // Only transformers 5 writes Qwen2-VL under the names it has in memory.
     if case.name != "qwen2_vl/newer" {
         assert_eq!(stored(folder.path()), stored(&expected.folder), "{}: names as transformers writes them", case.name);
