@@ -102,7 +102,8 @@ def fill(model, seed):
             if weight.dim() > 1:
                 weight.copy_(draw * 1.2 * weight[0].numel() ** -0.5)
             else:
-                weight.copy_(draw * 0.2 + (1.0 if "norm" in name or "ln_q" in name else 0.0))
+                scale = ("norm" in name or "ln_q" in name) and not name.endswith("bias")
+                weight.copy_(draw * 0.2 + (1.0 if scale else 0.0))
     model.tie_weights()
 
 
@@ -119,11 +120,9 @@ def trained_tokenizer():
     return json.loads(tokenizer.to_str())["model"]
 
 
-def write_tokenizer(folder, case):
-    """Tokenizer and processor files by transformers' own writers."""
-    from transformers import AddedToken, Qwen2_5_VLProcessor, Qwen2Tokenizer, Qwen2TokenizerFast
-    from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
-    from transformers.models.qwen2_vl.image_processing_qwen2_vl_fast import Qwen2VLImageProcessorFast
+def write_tokenizer(folder, case, template=template):
+    """Tokenizer files by transformers' own writers."""
+    from transformers import AddedToken, Qwen2Tokenizer, Qwen2TokenizerFast
 
     bpe = trained_tokenizer()
     with tempfile.TemporaryDirectory() as source:
@@ -136,13 +135,6 @@ def write_tokenizer(folder, case):
         tokenizer.add_special_tokens({"additional_special_tokens": specials[1:]})
         tokenizer.add_tokens([AddedToken(word, special=False, normalized=False) for word in words])
         tokenizer.padding_side = "left"
-    vision = case["vision"]
-    area = (vision["patch_size"] * vision["spatial_merge_size"]) ** 2
-    least, most = case["pixels"]
-    image = (Qwen2VLImageProcessorFast if case["processor"] == "fast" else Qwen2VLImageProcessor)(
-        min_pixels=least * area, max_pixels=most * area, size={"shortest_edge": least * area, "longest_edge": most * area},
-        patch_size=vision["patch_size"], merge_size=vision["spatial_merge_size"], temporal_patch_size=vision["temporal_patch_size"])
-    image.save_pretrained(folder)
     tokenizer.chat_template = template
     if case["template"] == "json":
         (folder / "chat_template.json").write_text(json.dumps({"chat_template": template}, indent=2) + "\n")
@@ -153,6 +145,20 @@ def write_tokenizer(folder, case):
             (folder / name).unlink(missing_ok=True)
 
 
+def write_processor(folder, case):
+    """The image processor's file."""
+    from transformers.models.qwen2_vl.image_processing_qwen2_vl import Qwen2VLImageProcessor
+    from transformers.models.qwen2_vl.image_processing_qwen2_vl_fast import Qwen2VLImageProcessorFast
+
+    vision = case["vision"]
+    area = (vision["patch_size"] * vision["spatial_merge_size"]) ** 2
+    least, most = case["pixels"]
+    image = (Qwen2VLImageProcessorFast if case["processor"] == "fast" else Qwen2VLImageProcessor)(
+        min_pixels=least * area, max_pixels=most * area, size={"shortest_edge": least * area, "longest_edge": most * area},
+        patch_size=vision["patch_size"], merge_size=vision["spatial_merge_size"], temporal_patch_size=vision["temporal_patch_size"])
+    image.save_pretrained(folder)
+
+
 def make(name):
     case = resolved(name)
     folder = out / name
@@ -161,6 +167,7 @@ def make(name):
             shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         write_tokenizer(folder, case)
+        write_processor(folder, case)
     if transformers.__version__ != case["release"]:
         return
     added = json.loads((folder / "tokenizer_config.json").read_text())["added_tokens_decoder"]

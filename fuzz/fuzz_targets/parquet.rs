@@ -4,6 +4,6 @@
 #[path = "../fed.rs"]
 mod fed;
 
-libfuzzer_sys::fuzz_target!(init: prism_run::contained::hush(), |bytes: &[u8]| {
+libfuzzer_sys::fuzz_target!(init: prism_run::contained::silence_panics(), |bytes: &[u8]| {
     fed::parquet(bytes);
 });

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use prism_audit::AuditSettings;
-use prism_model::record::parts;
-use prism_model::record::rows::Records;
+use prism_record::record::parts;
+use prism_record::record::rows::Records;
 use prism_run::records::{self, AlignmentRow, AnswerRow, AttentionRow, ExampleRow, LatentRow, LensRow, MapRow, digests};
 use prism_run::{Action, Donor, Intervention, Mode, NotedAt, Outcome, Stage};
 

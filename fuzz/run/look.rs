@@ -7,7 +7,7 @@ use std::path::Path;
 
 use prism_audit::compare;
 use prism_explorer::{Explorer, api, compare as beside, example, examples, home, report_file, run as page};
-use prism_model::record::parts;
+use prism_record::record::parts;
 use prism_report::study::Study;
 use prism_report::terminal::{self, Look, Screen};
 use prism_report::{ReportInputs, build_report};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use prism_run::manifest::Manifest;
-use prism_run::{Cloud, Intervention, Outcome, Stage};
+use prism_run::{Cloud, Intervention, Outcome, Stage, shown};
 
 use crate::compare::items;
 use crate::findings::{CurveFinding, GeometryFinding, marked};
@@ -55,7 +55,7 @@ fn alike(first: &Manifest, other: &Manifest, run: &Path) -> Result<()> {
 
 fn one(run: &Path, manifest: &Manifest, findings: &Findings) -> CurveFinding {
     let line = findings.table1.first();
-    let all: usize = manifest.outcomes.values().sum();
+    let all = manifest.examples();
     let parsed = manifest.ended_as(Outcome::Scored);
     let setting = |key: &str| manifest.settings.get(key);
     let checkpoint = setting("checkpoint").and_then(|path| path.as_str()).and_then(|path| Path::new(path).file_name()?.to_str());
@@ -149,7 +149,7 @@ pub fn describe(found: &[CurveFinding]) -> String {
     let mut out = table(&header, &rows);
     for f in found {
         if let Some(reason) = &f.reason {
-            out.push_str(&format!("\n{}: {reason}\n", f.run));
+            out.push_str(&format!("\n{}: {}\n", shown(&f.run), shown(reason)));
         }
     }
     if found.iter().any(|f| f.clustered_p.is_some()) {

@@ -1,5 +1,7 @@
 //! What can go wrong between records and findings.
 
+use prism_run::shown;
+
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -10,7 +12,7 @@ pub enum Error {
     #[error(transparent)]
     Run(#[from] prism_run::Error),
     /// A setting has a value that cannot be used.
-    #[error("audit setting `{key}` is {value}: {cause}; {remedy}")]
+    #[error("audit setting `{key}` is {value}: {cause}; {remedy}", value = shown(value))]
     Setting {
         /// The key in the recipe.
         key: &'static str,
@@ -30,7 +32,7 @@ pub enum Error {
         cause: String,
     },
     /// Runs that cannot stand in one table.
-    #[error("cannot compare: {cause}; {remedy}")]
+    #[error("cannot compare: {cause}; {remedy}", cause = shown(cause), remedy = shown(remedy))]
     Compare {
         /// What stands in the way.
         cause: String,

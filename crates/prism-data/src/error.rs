@@ -4,6 +4,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use prism_run::shown::{shown, shown_path};
+
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -27,7 +29,7 @@ impl fmt::Display for Place {
             Place::Line(n) => write!(f, ", line {n}"),
             Place::Row(n) => write!(f, ", row {n}"),
             Place::Record(n, None) => write!(f, ", record {n}"),
-            Place::Record(n, Some(id)) => write!(f, ", record {n} (question {id})"),
+            Place::Record(n, Some(id)) => write!(f, ", record {n} (question {})", shown(id)),
         }
     }
 }
@@ -36,7 +38,7 @@ impl fmt::Display for Place {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Content of a data file that cannot be used.
-    #[error("{path}{place}: {cause}; {remedy}", path = path.display())]
+    #[error("{path}{place}: {cause}; {remedy}", path = shown_path(path), cause = shown(cause), remedy = shown(remedy))]
     Data {
         /// The data file.
         path: PathBuf,

@@ -176,7 +176,7 @@ fn line(index: &Index, line: &Line) -> Value {
 
 /// The partner of an example, or why there is none to show.
 #[derive(Serialize)]
-struct Beside<'a> {
+struct ShownPartner<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     row: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -187,7 +187,7 @@ struct Beside<'a> {
     reason: Option<&'a str>,
 }
 
-impl<'a> Beside<'a> {
+impl<'a> ShownPartner<'a> {
     fn new(partner: &'a Partner) -> Option<Self> {
         let nothing = Self { row: None, id: None, answers: None, reason: None };
         match partner {
@@ -209,11 +209,11 @@ pub fn example(explorer: &Explorer, id: &str, name: &str) -> Reply {
     #[derive(Serialize)]
     struct Answer<'a> {
         example: &'a Example,
-        partner: Option<Beside<'a>>,
+        partner: Option<ShownPartner<'a>>,
     }
     let Some(row) = name.strip_suffix(".json") else { return Reply::unknown("example") };
     match super::example::read(explorer, id, row) {
-        Ok((example, partner)) => Reply::json(&Answer { example: &example, partner: Beside::new(&partner) }),
+        Ok((example, partner)) => Reply::json(&Answer { example: &example, partner: ShownPartner::new(&partner) }),
         Err(reply) => reply,
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Any account of the machine can open connections. One that has shown no token goes first, the
 //! oldest before the others; then one with the token on which nothing moves. So a crowd of
-//! half-open connections does not keep out the one who started the explorer.
+//! half-open connections does not keep out the one who started the explorer. Every connection has a
+//! moment to show the token: while all that have shown none are younger, another one waits.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -13,8 +14,10 @@ use tokio::sync::Notify;
 
 /// How long nothing has moved on a connection with the token before it may be ended for another.
 const QUIET: Duration = Duration::from_secs(1);
+/// How long a connection may take to show the token before it may be ended for another.
+const YOUNG: Duration = Duration::from_millis(50);
 /// How often room is looked for.
-const GLANCE: Duration = Duration::from_millis(100);
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// What is known of one connection.
 #[derive(Debug)]
@@ -50,6 +53,11 @@ impl Connection {
     pub fn moves(&self) {
         let since = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.moved.store(since, Ordering::Relaxed);
+    }
+
+    /// Whether it was opened a moment ago.
+    fn is_young(&self) -> bool {
+        self.begun.elapsed() < YOUNG
     }
 
     /// How long nothing was read or written.
@@ -165,9 +173,12 @@ impl Connections {
 /// The connection that may go first, if any may.
 fn least_needed(all: &BTreeMap<u64, Arc<Connection>>) -> Option<u64> {
     let idle = || all.iter().filter(|(_, connection)| connection.is_idle());
-    let stranger = idle().find(|(_, connection)| !connection.is_admitted());
     let quiet = || idle().filter(|(_, connection)| connection.quiet() >= QUIET).max_by_key(|(_, connection)| connection.quiet());
-    stranger.or_else(quiet).map(|(id, _)| *id)
+    match idle().find(|(_, connection)| !connection.is_admitted()) {
+        // It is the oldest of its kind. Where it is young, so are the others, and none has to go yet.
+        Some((id, connection)) => (!connection.is_young()).then_some(*id),
+        None => quiet().map(|(id, _)| *id),
+    }
 }
 
 /// A connection among those held, until it is dropped.
@@ -202,6 +213,7 @@ mod tests {
         let places: Vec<Place> = (0..3).map(|_| all.try_enter().unwrap()).collect();
         places[0].connection().admit();
         let _making = places[1].connection().makes();
+        std::thread::sleep(YOUNG);
         let fourth = all.try_enter().unwrap();
         assert_eq!(all.count(), 3);
         assert_eq!(all.lock().all.keys().copied().collect::<Vec<_>>(), [0, 1, 3]);
@@ -214,6 +226,22 @@ mod tests {
             place
         });
         assert!(all.try_enter().is_none(), "all have shown the token, and something moved just now");
+    }
+
+    #[test]
+    fn one_that_was_just_opened_has_a_moment_to_show_the_token() {
+        let all = Arc::new(Connections::new(2));
+        let begun = Instant::now();
+        let admitted = all.try_enter().unwrap();
+        admitted.connection().admit();
+        let _new = all.try_enter().unwrap();
+        // On a machine that is busy the moment may be over before anybody asks.
+        let third = all.try_enter();
+        assert!(third.is_none() || begun.elapsed() >= YOUNG, "it was ended at once");
+        drop(third);
+        std::thread::sleep(YOUNG);
+        assert!(all.try_enter().is_some());
+        assert!(!admitted.connection().is_given_up());
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub enum Passage {
     /// To the page at this address, which is the one asked for without the token.
     At(Uri),
     /// To the address without the token, with a cookie in its place.
-    Enter(Box<Response<Body>>),
+    SetCookie(Box<Response<Body>>),
     /// Nowhere.
     Refused(Reply),
 }
@@ -58,7 +58,7 @@ impl Guard {
         if self.token.is_in_address(uri) {
             let address = token::without(uri);
             // A program follows no redirections and keeps no cookies.
-            let entered = if uri.path().starts_with("/api/") { address.parse().ok().map(Passage::At) } else { self.enter(&address) };
+            let entered = if uri.path().starts_with("/api/") { address.parse().ok().map(Passage::At) } else { self.set_cookie(&address) };
             return entered.unwrap_or(Passage::Open);
         }
         if self.token.is_in_headers(headers, self.port) {
@@ -69,12 +69,12 @@ Programs send it as `Authorization: Bearer TOKEN`.";
         Passage::Refused(Reply::refused(StatusCode::FORBIDDEN, text))
     }
 
-    fn enter(&self, address: &str) -> Option<Passage> {
+    fn set_cookie(&self, address: &str) -> Option<Passage> {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SEE_OTHER;
         response.headers_mut().insert(LOCATION, HeaderValue::from_str(address).ok()?);
         response.headers_mut().insert(SET_COOKIE, HeaderValue::from_str(&self.token.cookie(self.port)).ok()?);
-        Some(Passage::Enter(Box::new(response)))
+        Some(Passage::SetCookie(Box::new(response)))
     }
 }
 
@@ -115,7 +115,7 @@ fn is_here(host: &str, port: u16) -> bool {
 }
 
 /// A reply as a response, which shares its body.
-pub fn dressed(reply: &Reply) -> Response<Body> {
+pub fn to_response(reply: &Reply) -> Response<Body> {
     let mut response = Response::new(Body::from(reply.body.clone()));
     *response.status_mut() = reply.status;
     let headers = response.headers_mut();
@@ -136,7 +136,7 @@ pub fn dressed(reply: &Reply) -> Response<Body> {
 }
 
 /// Adds the headers every answer bears, whoever made it.
-pub fn cover(headers: &mut HeaderMap) {
+pub fn add_headers(headers: &mut HeaderMap) {
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     for (name, value) in [
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn an_address_with_the_token_leads_to_the_same_without_it() {
-        let (guard, Passage::Enter(response)) = passage("/runs/a?token=TOKEN&page=2", &[]) else { panic!("refused") };
+        let (guard, Passage::SetCookie(response)) = passage("/runs/a?token=TOKEN&page=2", &[]) else { panic!("refused") };
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
         assert_eq!(response.headers()[LOCATION], "/runs/a?page=2");
         let cookie = response.headers()[SET_COOKIE].to_str().unwrap();

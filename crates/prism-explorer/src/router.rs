@@ -39,7 +39,7 @@ pub fn router(maker: Arc<Maker>, guard: Guard) -> Router {
         .merge(pages())
         .merge(json())
         .merge(still())
-        .fallback(|| async { guard::dressed(&Reply::unknown("page")) })
+        .fallback(|| async { guard::to_response(&Reply::unknown("page")) })
         .layer(from_fn(move |request: Request, next: Next| pass(Arc::clone(&guard), request, next)))
         .with_state(maker)
 }
@@ -111,7 +111,7 @@ fn json() -> Router<Arc<Maker>> {
 fn still() -> Router<Arc<Maker>> {
     let one = |reply: Reply| {
         get(move || {
-            let response = guard::dressed(&reply);
+            let response = guard::to_response(&reply);
             async move { response }
         })
     };
@@ -125,15 +125,15 @@ fn still() -> Router<Arc<Maker>> {
 async fn pass(guard: Arc<Guard>, mut request: Request, next: Next) -> Response<Body> {
     let passage = guard.passage(request.method(), request.uri(), request.headers());
     let mut response = match passage {
-        Passage::Refused(reply) => guard::dressed(&reply),
-        Passage::Enter(response) => *response,
+        Passage::Refused(reply) => guard::to_response(&reply),
+        Passage::SetCookie(response) => *response,
         Passage::Open => admitted(request, next).await,
         Passage::At(uri) => {
             *request.uri_mut() = uri;
             admitted(request, next).await
         }
     };
-    guard::cover(response.headers_mut());
+    guard::add_headers(response.headers_mut());
     response
 }
 
@@ -159,5 +159,5 @@ fn before_json(name: &str) -> &str {
 }
 
 async fn answer(State(maker): Shared, asked: Asked, make: impl FnOnce(&Explorer) -> Reply + Send + 'static) -> Response<Body> {
-    guard::dressed(&*maker.answer(asked, make).await)
+    guard::to_response(&*maker.answer(asked, make).await)
 }

@@ -113,8 +113,8 @@ impl Server {
             let mut listening = Vec::new();
             for listener in self.listeners {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
-                let door = Door { router: router.clone(), connections: Arc::clone(&connections), limits, told: told.clone() };
-                listening.push(tokio::spawn(door.listen(listener)));
+                let acceptor = Acceptor { router: router.clone(), connections: Arc::clone(&connections), limits, told: told.clone() };
+                listening.push(tokio::spawn(acceptor.listen(listener)));
             }
             while !stopped() {
                 tokio::time::sleep(GLANCE).await;
@@ -135,15 +135,15 @@ impl Server {
     }
 }
 
-/// Where connections come in.
-struct Door {
+/// Takes connections as they come.
+struct Acceptor {
     router: Router,
     connections: Arc<Connections>,
     limits: Limits,
     told: watch::Receiver<bool>,
 }
 
-impl Door {
+impl Acceptor {
     async fn listen(self, listener: tokio::net::TcpListener) {
         loop {
             match listener.accept().await {

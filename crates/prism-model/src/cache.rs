@@ -38,6 +38,12 @@ impl KvPrefix {
         self.0.next_position
     }
 
+    /// Memory held.
+    pub fn bytes(&self) -> usize {
+        let of = |values: &Tensor| values.elem_count() * values.dtype().size_in_bytes();
+        self.0.layers.iter().map(|(keys, values)| of(keys) + of(values)).sum()
+    }
+
     pub(crate) fn layer(&self, i: usize) -> &(Tensor, Tensor) {
         &self.0.layers[i]
     }

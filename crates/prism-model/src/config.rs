@@ -1,16 +1,20 @@
-//! `config.json` of a Qwen2.5-VL checkpoint: read in both forms that occur (flat,
-//! and nested with `text_config`), checked, and written back without losing a key.
+//! `config.json` of a checkpoint: read as its family writes it ([`crate::families`]), checked, and written
+//! back without losing a key.
 //!
 //! Every size is bounded here, so that what is built from a checked [`Config`]
 //! can neither overflow nor divide by zero.
 
+pub(crate) mod fields;
 mod read;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use prism_run::{Sight, TrainedLengths, lengths};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use self::fields::Fields;
+use crate::families::{self, Family};
 use crate::{Error, Result};
 
 /// Sizes of the language model.
@@ -28,12 +32,22 @@ pub struct TextConfig {
     pub num_attention_heads: usize,
     /// Key and value heads; divides the query heads.
     pub num_key_value_heads: usize,
+    /// Width of an attention head; even.
+    pub head_dim: usize,
+    /// Whether the query, key and value projections have a bias.
+    pub qkv_bias: bool,
+    /// Whether the output projection has a bias.
+    pub o_bias: bool,
+    /// Whether each head's query and key are normed before they are turned.
+    pub qk_norm: bool,
     /// Added to the mean square in RMSNorm.
     pub rms_norm_eps: f64,
     /// Base of the rotary frequencies.
     pub rope_theta: f64,
     /// Rotary frequencies of the temporal, height and width position; sums to half a head.
     pub mrope_section: [usize; 3],
+    /// Whether the three positions take turns over the frequencies, rather than each having a run of them.
+    pub mrope_interleaved: bool,
     /// Longest sequence the model was made for (not enforced).
     pub max_position_embeddings: usize,
     /// Standard deviation of a fresh model's weights.
@@ -41,9 +55,14 @@ pub struct TextConfig {
 }
 
 impl TextConfig {
-    /// Width of one attention head.
-    pub fn head_dim(&self) -> usize {
-        self.hidden_size / self.num_attention_heads
+    /// Width of all heads' queries, and of what they attended to.
+    pub fn attention_width(&self) -> usize {
+        self.num_attention_heads * self.head_dim
+    }
+
+    /// Width of all heads' keys, and of their values.
+    pub fn key_value_width(&self) -> usize {
+        self.num_key_value_heads * self.head_dim
     }
 }
 
@@ -66,14 +85,61 @@ pub struct VisionConfig {
     pub spatial_merge_size: usize,
     /// Frames per patch.
     pub temporal_patch_size: usize,
-    /// Side of an attention window in pixels.
-    pub window_size: usize,
-    /// Blocks that attend over the whole image.
-    pub fullatt_block_indexes: Vec<usize>,
     /// Width of the merged tokens: the text model's hidden size.
     pub out_hidden_size: usize,
     /// Standard deviation of a fresh tower's weights.
     pub initializer_range: f64,
+    /// What only its family has.
+    pub own: Own,
+}
+
+impl VisionConfig {
+    /// Width of an attention head.
+    pub fn head_dim(&self) -> usize {
+        self.hidden_size / self.num_heads
+    }
+
+    /// # Errors
+    /// Heads do not divide the tower, cannot be turned in two dimensions, or its tokens are not as wide as the
+    /// language model; `fields` names the keys.
+    pub(crate) fn check(&self, fields: &Fields<'_>, text_hidden_size: usize) -> Result<()> {
+        fields.divides("num_heads", self.num_heads, self.hidden_size, "hidden_size")?;
+        if !self.head_dim().is_multiple_of(4) {
+            let remedy = "two-dimensional rotary positions need a head width divisible by 4";
+            return Err(fields.fail("num_heads", format!("is {}", self.num_heads), remedy));
+        }
+        if self.out_hidden_size != text_hidden_size {
+            let remedy = format!("it must equal the text model's hidden_size, {text_hidden_size}");
+            return Err(fields.fail("out_hidden_size", format!("is {}", self.out_hidden_size), remedy));
+        }
+        Ok(())
+    }
+}
+
+/// Numbers of a tower that only its family has, by their keys in `vision_config`; checked.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Own(BTreeMap<&'static str, Vec<usize>>);
+
+impl Own {
+    /// Numbers by key.
+    pub fn new(numbers: impl IntoIterator<Item = (&'static str, Vec<usize>)>) -> Self {
+        Self(numbers.into_iter().collect())
+    }
+
+    /// The numbers under `key`; none where it is another family's.
+    pub fn list(&self, key: &str) -> &[usize] {
+        self.0.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    /// The only number under `key`; 0 where it is another family's.
+    pub fn number(&self, key: &str) -> usize {
+        self.list(key).first().copied().unwrap_or(0)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &[usize])> {
+        self.0.iter().map(|(key, numbers)| (*key, numbers.as_slice()))
+    }
 }
 
 /// The network that maps a hidden state to the next latent input.
@@ -118,6 +184,8 @@ pub struct LatentConfig {
 /// A checked configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
+    /// The family it is of.
+    pub family: &'static Family,
     /// Sizes of the language model.
     pub text: TextConfig,
     /// Sizes of the vision tower.
@@ -249,23 +317,14 @@ impl Config {
         self.latent.feedback_is_token
     }
 
-    /// A small configuration: 2 layers of 32, one vision block; for tests and examples.
+    /// A small configuration of Qwen2.5-VL: 2 layers of 32, two vision blocks; for tests and examples.
     pub fn tiny() -> Self {
-        let value = json!({
-            "model_type": "qwen2_5_vl", "architectures": ["Qwen2_5_VLForConditionalGeneration"],
-            "vocab_size": 64, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
-            "num_attention_heads": 4, "num_key_value_heads": 2, "rms_norm_eps": 1e-6, "rope_theta": 1e6,
-            "rope_scaling": {"type": "default", "rope_type": "default", "mrope_section": [1, 1, 2]},
-            "max_position_embeddings": 512, "tie_word_embeddings": true, "initializer_range": 0.02,
-            "image_token_id": 50, "video_token_id": 51, "vision_start_token_id": 52, "vision_end_token_id": 53,
-            "eos_token_id": 2, "bos_token_id": 1, "pad_token_id": 1,
-            "vision_config": {
-                "depth": 2, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "in_channels": 3, "patch_size": 14,
-                "spatial_merge_size": 2, "temporal_patch_size": 2, "window_size": 56, "fullatt_block_indexes": [1],
-                "out_hidden_size": 32, "initializer_range": 0.02, "hidden_act": "silu", "tokens_per_second": 2
-            }
-        });
-        match Self::from_value(value, Path::new("config.json")) {
+        Self::tiny_of(&families::qwen2_5_vl::FAMILY)
+    }
+
+    /// The smallest configuration of a family.
+    pub fn tiny_of(family: &Family) -> Self {
+        match Self::from_value((family.tiny)(), Path::new("config.json")) {
             Ok(config) => config,
             Err(e) => unreachable!("the built-in configuration is valid: {e}"),
         }

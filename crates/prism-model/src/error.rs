@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use prism_run::outcome::Cause;
+use prism_run::shown::{shown, shown_path};
 
 use crate::preprocess::decode::ImageFault;
 
@@ -20,7 +21,7 @@ pub enum Error {
     #[error("tensor: {0}")]
     Tensor(#[from] candle_core::Error),
     /// A key of `config.json` is missing or out of range.
-    #[error("{path}: `{key}` {cause}; {remedy}")]
+    #[error("{path}: `{key}` {cause}; {remedy}", path = shown_path(path), key = shown(key), cause = shown(cause))]
     Config {
         /// The configuration file.
         path: PathBuf,
@@ -32,7 +33,11 @@ pub enum Error {
         remedy: String,
     },
     /// A checkpoint folder cannot be used; every problem is listed.
-    #[error("{path}: the checkpoint cannot be used:\n  {}\n  copy or download it again, or correct config.json", listed(problems))]
+    #[error(
+        "{path}: the checkpoint cannot be used:\n  {problems}\n  copy or download it again, or correct config.json",
+        path = shown_path(path),
+        problems = listed(problems)
+    )]
     Checkpoint {
         /// The checkpoint folder.
         path: PathBuf,
@@ -46,7 +51,7 @@ pub enum Error {
     #[error(transparent)]
     Prompt(Box<Error>),
     /// What a caller passed does not fit the model.
-    #[error("{what}: {cause}; {remedy}")]
+    #[error("{what}: {cause}; {remedy}", what = shown(what), cause = shown(cause))]
     Input {
         /// The argument or object.
         what: String,
@@ -61,7 +66,7 @@ pub enum Error {
 const SHOWN: usize = 40;
 
 fn listed(problems: &[String]) -> String {
-    let mut lines: Vec<String> = problems.iter().take(SHOWN).cloned().collect();
+    let mut lines: Vec<String> = problems.iter().take(SHOWN).map(|problem| shown(problem).into_owned()).collect();
     if problems.len() > SHOWN {
         lines.push(format!("and {} more (`prism doctor` with --json lists all)", problems.len() - SHOWN));
     }

@@ -3,7 +3,7 @@
 
 use crate::Result;
 use crate::config::{Config, HeadKind};
-use crate::matrix::Matrix;
+use crate::linear::Linear;
 use crate::ops;
 use crate::tensor::Tensor;
 use crate::weights::{Init, Loader};
@@ -16,18 +16,18 @@ pub enum LatentHead {
         /// Scale and shift of the norm.
         norm: (Tensor, Tensor),
         /// First linear layer.
-        first: (Matrix, Tensor),
+        first: Linear,
         /// Second linear layer.
-        second: (Matrix, Tensor),
+        second: Linear,
     },
     /// `down(silu(gate(x)) * up(x))`.
     Glu {
         /// Gate projection.
-        gate: (Matrix, Tensor),
+        gate: Linear,
         /// Up projection.
-        up: (Matrix, Tensor),
+        up: Linear,
         /// Down projection.
-        down: (Matrix, Tensor),
+        down: Linear,
     },
 }
 
@@ -42,9 +42,7 @@ impl LatentHead {
         let inner = config.text.intermediate_size;
         let spread = Init::Normal(config.text.initializer_range);
         let mut scope = loader.at("lvr_head");
-        let mut linear = |name: &str, out: usize, input: usize| -> Result<(Matrix, Tensor)> {
-            Ok((scope.matrix(&format!("{name}.weight"), [out, input], spread)?, scope.get(&format!("{name}.bias"), &[out], Init::Zeros)?))
-        };
+        let mut linear = |name: &str, out: usize, input: usize| Linear::load(&mut scope, name, [out, input], true, spread);
         Ok(Some(match kind {
             HeadKind::Simple => {
                 let (first, second) = (linear("mlp.0", width, width)?, linear("mlp.2", width, width)?);
@@ -64,13 +62,12 @@ impl LatentHead {
     /// # Errors
     /// The tensor library refuses.
     pub fn forward(&self, h: &Tensor) -> Result<Tensor> {
-        let linear = |x: &Tensor, (w, b): &(Matrix, Tensor)| w.linear(x, Some(b));
         match self {
             Self::Simple { norm, first, second } => {
                 let x = ops::layer_norm(h, &norm.0, &norm.1, 1e-6)?;
-                linear(&ops::gelu(&linear(&x, first)?)?, second)
+                second.forward(&ops::gelu(&first.forward(&x)?)?)
             }
-            Self::Glu { gate, up, down } => linear(&ops::swiglu(&linear(h, gate)?, &linear(h, up)?)?, down),
+            Self::Glu { gate, up, down } => down.forward(&ops::swiglu(&gate.forward(h)?, &up.forward(h)?)?),
         }
     }
 }

@@ -1,20 +1,21 @@
-//! Qwen2.5-VL: preprocessing, checkpoints, the forward pass and the decode loop.
-//! The only crate that knows the tensor library.
+//! The Qwen-VL models: preprocessing, checkpoints and the forward pass. The only crate that knows the
+//! tensor library; the decode loop and the recorder are in the crate above it, `prism-record`.
 //!
-//! An image becomes patches ([`vision`]) and then merged tokens that stand where
-//! the prompt has `<|image_pad|>`; the language model ([`text`]) runs over packs of
+//! What the model families differ in is data ([`families`]). An image becomes patches and then merged
+//! tokens ([`vision`]) that stand where the prompt has `<|image_pad|>`; the language model ([`text`]) runs over packs of
 //! sequences laid end to end ([`positions`]), or over one prompt whose keys and
 //! values ([`cache`]) all branches of an example share. [`Model`] holds it together.
 
-pub mod alignment;
 pub mod cache;
 pub mod checkpoint;
 pub mod clock;
 pub mod config;
-pub mod decode;
+pub mod engine;
 pub mod error;
+pub mod families;
 pub mod gradient;
 pub mod head;
+pub mod linear;
 pub mod matrix;
 pub mod memory;
 pub mod model;
@@ -22,22 +23,23 @@ pub mod ops;
 pub mod positions;
 pub mod preprocess;
 pub mod prompt;
-pub mod record;
 pub mod regions;
 pub mod sight;
 pub mod tensor;
 pub mod text;
 pub mod tokenizer;
-pub mod trace;
 pub mod vision;
 pub mod weights;
 
 pub use cache::{BranchCache, KvPrefix};
 pub use config::Config;
+pub use engine::Engine;
 pub use error::{Error, Result};
 pub use gradient::Gradients;
 pub use head::LatentHead;
+pub use linear::Linear;
 pub use matrix::Matrix;
 pub use model::Model;
 pub use positions::PackLayout;
-pub use vision::VisionTower;
+pub use text::{Additions, Inputs};
+pub use vision::{ImageFeatures, Tower};

@@ -39,15 +39,16 @@ pub fn needs(config: &Config, parameters: usize, dtype: DType, grid: Grid, text_
     let (text, vision) = (&config.text, &config.vision);
     let visual = grid.tokens(vision.spatial_merge_size);
     let tokens = wide(visual.saturating_add(text_tokens));
-    let kv = wide(text.num_key_value_heads) * wide(text.head_dim());
+    let kv = wide(text.num_key_value_heads) * wide(text.head_dim);
+    let queries = wide(text.num_attention_heads) * wide(text.head_dim);
     let prefix = tokens * 2 * wide(text.num_hidden_layers) * kv + wide(visual) * wide(text.hidden_size);
 
     // Alive together: the residual and its norm with queries, keys, values and the attended
-    // rows, or with the feed-forward's gate, up and product.
-    let layer = |hidden: usize, inner: usize, qkv: u128| (2 * wide(hidden)) + (qkv + wide(hidden)).max(3 * wide(inner));
+    // rows, or with the feed-forward's gate, up and product (towers of two linear layers keep one row less).
+    let layer = |hidden: usize, inner: usize, attention: u128| (2 * wide(hidden)) + attention.max(3 * wide(inner));
     let patch = wide(vision.in_channels) * wide(vision.temporal_patch_size) * wide(vision.patch_size).pow(2);
-    let tower = layer(vision.hidden_size, vision.intermediate_size, 6 * wide(vision.hidden_size)).max(2 * patch);
-    let decoder = layer(text.hidden_size, text.intermediate_size, wide(text.hidden_size) + 2 * kv);
+    let tower = layer(vision.hidden_size, vision.intermediate_size, 7 * wide(vision.hidden_size)).max(2 * patch);
+    let decoder = layer(text.hidden_size, text.intermediate_size, 2 * queries + 2 * kv);
     let seen = wide(grid.patches());
     let (tower, decoder) = (bytes(seen * (tower + patch)), bytes(tokens * decoder));
     Needs { weights: of(wide(parameters), dtype), prefix: bytes(prefix), working: tower.max(decoder) }

@@ -9,8 +9,8 @@ use crate::config::Config;
 use crate::head::LatentHead;
 use crate::positions::PackLayout;
 use crate::tensor::{DType, Device, Tensor, Trainable, Var};
-use crate::text::{TextModel, Watcher};
-use crate::vision::VisionTower;
+use crate::text::{Inputs, TextModel, Watcher};
+use crate::vision::Tower;
 use crate::weights::{Init, Loader, Weight};
 use crate::{Error, Result, checkpoint, clock};
 
@@ -18,12 +18,12 @@ use crate::{Error, Result, checkpoint, clock};
 /// `sqrt(hidden)` before training, so each of its values is about standard normal.
 const LATENT_END: &str = "lvr_latent_end_emb";
 
-/// Qwen2.5-VL, with or without a latent block.
+/// A model of one of the families, with or without a latent block.
 pub struct Model {
     /// The configuration.
     pub config: Config,
     /// The vision tower.
-    pub visual: VisionTower,
+    pub visual: Box<dyn Tower>,
     /// The language model.
     pub text: TextModel,
     /// The latent head, when the model has one.
@@ -50,7 +50,7 @@ impl Model {
         let config = Config::open(dir)?;
         let files = Arc::new(Files::open(dir)?);
         // All that is wrong is told before a weight is read.
-        let (_, problems) = checkpoint::inspect::compare(&config, &files)?;
+        let (_, problems) = checkpoint::fit::compare(&config, &files)?;
         if !problems.is_empty() {
             return Err(Error::Checkpoint { path: dir.to_path_buf(), problems });
         }
@@ -73,7 +73,7 @@ impl Model {
     /// Asks the loader for every weight and puts them together; the list of them stays with it.
     pub(crate) fn assemble(config: Config, loader: &mut Loader) -> Result<Self> {
         let (device, dtype, narrow) = (loader.device().clone(), loader.dtype(), loader.is_narrow());
-        let visual = VisionTower::load(&config, loader)?;
+        let visual = (config.family.tower)(&config, loader)?;
         let text = TextModel::load(&config, loader)?;
         let head = LatentHead::load(&config, loader)?;
         let declared = config.latent.latent_end_token;
@@ -95,7 +95,7 @@ impl Model {
             return Err(Error::input("model", "was opened to be run only", "open it with --dtype f32 to save it"));
         }
         let weights: Vec<(String, Tensor)> = self.weights.iter().map(|w| (w.name.clone(), w.tensor.clone())).collect();
-        checkpoint::write_weights(dir, &weights)?;
+        checkpoint::write_weights(dir, &weights, self.config.family.names)?;
         checkpoint::write_config(dir, &self.config)
     }
 
@@ -107,8 +107,8 @@ impl Model {
     /// Numbers in the language model's decoder layers and output matrix: what a forward reads.
     pub fn parameter_count(&self) -> usize {
         let text = &self.config.text;
-        let (width, kv) = (text.hidden_size, text.num_key_value_heads * text.head_dim());
-        let layer = 2 * width * width + 2 * width * kv + 3 * width * text.intermediate_size;
+        let width = text.hidden_size;
+        let layer = 2 * width * (text.attention_width() + text.key_value_width()) + 3 * width * text.intermediate_size;
         text.num_hidden_layers * layer + text.vocab_size * width
     }
 
@@ -129,24 +129,32 @@ impl Model {
     ///
     /// # Errors
     /// As [`TextModel::forward`].
-    pub fn forward(&self, embeds: &Tensor, pack: &PackLayout) -> Result<Tensor> {
-        self.text.forward(embeds, pack)
+    pub fn forward(&self, inputs: impl Into<Inputs>, pack: &PackLayout) -> Result<Tensor> {
+        self.text.forward(inputs, pack)
     }
 
     /// See [`TextModel::forward_feeding`]; what is fed back passes through the head, if there is one.
     ///
     /// # Errors
     /// As [`TextModel::forward_feeding`].
-    pub fn forward_feeding(&self, embeds: &Tensor, pack: &PackLayout, chains: &[Vec<u32>]) -> Result<Tensor> {
-        self.text.forward_feeding(embeds, pack, chains, |states| self.feedback(states))
+    pub fn forward_feeding(&self, inputs: impl Into<Inputs>, pack: &PackLayout, chains: &[Vec<u32>]) -> Result<Tensor> {
+        self.text.forward_feeding(inputs, pack, chains, |states| self.feedback(states))
     }
 
     /// See [`TextModel::forward_layers`].
     ///
     /// # Errors
     /// As [`TextModel::forward_layers`].
-    pub fn forward_layers(&self, embeds: &Tensor, pack: &PackLayout) -> Result<Vec<Tensor>> {
-        self.text.forward_layers(embeds, pack)
+    pub fn forward_layers(&self, inputs: impl Into<Inputs>, pack: &PackLayout) -> Result<Vec<Tensor>> {
+        self.text.forward_layers(inputs, pack)
+    }
+
+    /// The output matrix `[vocab, hidden]`, for a loss over it.
+    ///
+    /// # Errors
+    /// It is kept in bfloat16, for inference.
+    pub fn output(&self) -> Result<&Tensor> {
+        Ok(self.text.lm_head.tensor()?)
     }
 
     /// Logits of hidden states, `[n, vocab]`.
@@ -161,8 +169,8 @@ impl Model {
     ///
     /// # Errors
     /// As [`TextModel::prefill`].
-    pub fn prefill(&self, embeds: &Tensor, pack: &PackLayout) -> Result<(Tensor, KvPrefix)> {
-        self.prefill_seen(embeds, pack, &mut |_| Ok(()))
+    pub fn prefill(&self, inputs: impl Into<Inputs>, pack: &PackLayout) -> Result<(Tensor, KvPrefix)> {
+        self.prefill_seen(inputs, pack, &mut |_| Ok(()))
     }
 
     /// See [`TextModel::prefill_seen`].
@@ -171,11 +179,11 @@ impl Model {
     /// As [`TextModel::prefill`].
     pub fn prefill_seen(
         &self,
-        embeds: &Tensor,
+        inputs: impl Into<Inputs>,
         pack: &PackLayout,
         see: &mut dyn FnMut(&Tensor) -> Result<()>,
     ) -> Result<(Tensor, KvPrefix)> {
-        clock::measured(clock::Phase::Prefill, || self.text.prefill_seen(embeds, pack, see))
+        clock::measured(clock::Phase::Prefill, || self.text.prefill_seen(inputs, pack, see))
     }
 
     /// See [`TextModel::decode_step`].

@@ -4,7 +4,7 @@ mod common;
 
 use common::{fixture, tensors_at};
 use prism_model::tensor::{Device, Tensor, values};
-use prism_model::{LatentHead, Matrix};
+use prism_model::{LatentHead, Linear, Matrix};
 
 #[test]
 fn both_heads_compute_what_pytorch_does() {
@@ -16,7 +16,7 @@ fn both_heads_compute_what_pytorch_does() {
     let pair = |name: &str| (tensor(&format!("lvr_head.{name}.weight")), tensor(&format!("lvr_head.{name}.bias")));
     let linear = |name: &str| {
         let (weight, bias) = pair(name);
-        (Matrix::Tensor(weight), bias)
+        Linear { weight: Matrix::Tensor(weight), bias: Some(bias) }
     };
     let simple = LatentHead::Simple { norm: pair("ln_q"), first: linear("mlp.0"), second: linear("mlp.2") };
     let glu = LatentHead::Glu { gate: linear("gate_proj"), up: linear("up_proj"), down: linear("down_proj") };

@@ -25,7 +25,7 @@ fn rounded(folder: &Path, dtype: DType) -> PathBuf {
             std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
         }
     }
-    write_weights(&to, &weights).unwrap();
+    write_weights(&to, &weights, model.config.family.names).unwrap();
     to
 }
 
@@ -33,7 +33,7 @@ fn rounded(folder: &Path, dtype: DType) -> PathBuf {
 fn computed(model: &Model) -> Vec<Vec<f32>> {
     let picture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/saved_base.png");
     let pixels = Preprocessor::from_dir(&base()).unwrap().open(&picture).unwrap();
-    let features = model.image_features(&[pixels]).unwrap();
+    let features = model.image_features(&[pixels]).unwrap().tokens().clone();
     let ids: Vec<u32> = (5..40).collect();
     let embeds = model.embed(&ids).unwrap();
     let pack = PackLayout { positions: (0..35).map(|i| [i; 3]).collect(), lengths: vec![35], ..Default::default() };

@@ -90,7 +90,7 @@ fn attention() {
         let rotary = Rotary::from_angles(&angles, head_dim / 2);
         let hidden = Arc::new(hidden_keys(&bounds));
         for (rotary, hidden) in [(None, None), (Some(rotary.clone()), None), (Some(rotary), Some(hidden.clone())), (None, Some(hidden))] {
-            let spec = Attention { heads, kv_heads, head_dim, bounds: Arc::new(bounds.clone()), causal, hidden, rotary };
+            let spec = Attention { heads, kv_heads, head_dim, bounds: Arc::new(bounds.clone()), key_bounds: None, causal, hidden, rotary };
             let inputs =
                 [random("q", &[n, heads * head_dim]), random("k", &[n, kv_heads * head_dim]), random("v", &[n, kv_heads * head_dim])];
             agree(
@@ -125,7 +125,8 @@ fn hidden_keys_are_excluded_exactly() {
     let (n, width) = (90, 32);
     let attend = |hidden: Option<Hidden>, k: &Tensor, v: &Tensor| {
         let bounds = Arc::new(vec![0, n]);
-        let spec = Attention { heads: 4, kv_heads: 4, head_dim: 8, bounds, causal: true, hidden: hidden.map(Arc::new), rotary: None };
+        let hidden = hidden.map(Arc::new);
+        let spec = Attention { heads: 4, kv_heads: 4, head_dim: 8, bounds, key_bounds: None, causal: true, hidden, rotary: None };
         ops::attention(random("q", &[n, width]).as_tensor(), k, v, &spec).unwrap()
     };
     let (k, v) = (random("k", &[n, width]), random("v", &[n, width]));
@@ -166,6 +167,13 @@ fn embedding_and_rows() {
         |t| ops::replace_rows(&t[0], &[7, 2], &t[1]).unwrap(),
         |t| composed::replace_rows(&t[0], &[7, 2], &t[1]).unwrap(),
     );
+    agree(
+        "add_rows",
+        &[w.clone(), v.clone()],
+        |t| ops::add_rows(&t[0], &[7, 2], &t[1]).unwrap(),
+        |t| composed::add_rows(&t[0], &[7, 2], &t[1]).unwrap(),
+    );
+    assert!(ops::add_rows(&w, &[7, 7], &v).is_err());
     assert!(ops::replace_rows(&w, &[7, 7], &v).is_err());
     assert!(ops::replace_rows(&w, &[7, 11], &v).is_err());
 }

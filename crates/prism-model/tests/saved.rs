@@ -8,7 +8,7 @@ use std::path::Path;
 use prism_model::preprocess::Preprocessor;
 use prism_model::prompt::Prompter;
 use prism_model::tensor::{DType, Device, Trainable, values};
-use prism_model::{Model, PackLayout, ops};
+use prism_model::{Model, PackLayout};
 use safetensors::SafeTensors;
 
 #[test]
@@ -28,8 +28,8 @@ fn transformers_gives_the_same_logits() {
 
     let embeds = model.embed(&prompt.ids).unwrap();
     let images: Vec<u32> = prompt.image_tokens.iter().map(|&at| at as u32).collect();
-    let embeds = ops::replace_rows(&embeds, &images, &model.image_features(&[pixels]).unwrap()).unwrap();
-    let hidden = model.forward(&embeds, &PackLayout::single(prompt.positions.clone())).unwrap();
+    let inputs = model.image_features(&[pixels]).unwrap().stand_in(&embeds, &images).unwrap();
+    let hidden = model.forward(inputs, &PackLayout::single(prompt.positions.clone())).unwrap();
     let logits = values(&model.logits(&hidden).unwrap()).unwrap();
     let last = &logits[logits.len() - expected.len()..];
     let worst = last.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

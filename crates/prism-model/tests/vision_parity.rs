@@ -40,7 +40,7 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
 fn features_equal_the_reference_for_every_shape() {
     let fixture = fixture();
     let model = open(Trainable::No);
-    let features = tensor::values(&model.image_features(&fixture.images).unwrap()).unwrap();
+    let features = tensor::values(model.image_features(&fixture.images).unwrap().tokens()).unwrap();
     let difference = largest_difference(&features, &fixture.features);
     println!("largest difference {difference:e}");
     assert!(difference < 1e-5, "{difference}");
@@ -50,11 +50,11 @@ fn features_equal_the_reference_for_every_shape() {
 fn an_image_does_not_see_the_others() {
     let fixture = fixture();
     let model = open(Trainable::No);
-    let together = tensor::values(&model.image_features(&fixture.images).unwrap()).unwrap();
+    let together = tensor::values(model.image_features(&fixture.images).unwrap().tokens()).unwrap();
     let alone: Vec<f32> = fixture
         .images
         .iter()
-        .flat_map(|image| tensor::values(&model.image_features(std::slice::from_ref(image)).unwrap()).unwrap())
+        .flat_map(|image| tensor::values(model.image_features(std::slice::from_ref(image)).unwrap().tokens()).unwrap())
         .collect();
     let difference = largest_difference(&together, &alone);
     assert!(difference < 1e-5, "{difference}");
@@ -64,7 +64,7 @@ fn an_image_does_not_see_the_others() {
 fn every_parameter_of_the_tower_gets_its_gradient() {
     let fixture = fixture();
     let model = open(Trainable::All);
-    let loss = model.image_features(&fixture.images).unwrap().sqr().unwrap().mean_all().unwrap();
+    let loss = model.image_features(&fixture.images).unwrap().tokens().sqr().unwrap().mean_all().unwrap();
     let gradients = loss.backward().unwrap();
     let parameters = model.parameters();
     assert_eq!(fixture.norms.len(), parameters.iter().filter(|(name, _)| name.starts_with("model.visual.")).count());

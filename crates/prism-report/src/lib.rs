@@ -99,7 +99,7 @@ pub enum Error {
     #[error("no audit run was given; name at least one folder that `prism audit` wrote")]
     NoAudit,
     /// A figure or table cannot be exported.
-    #[error("{figure}: cannot be drawn: {why}")]
+    #[error("{figure}: cannot be drawn: {why}", figure = prism_run::shown(figure), why = prism_run::shown(why))]
     Figure {
         /// Which.
         figure: String,

@@ -29,7 +29,7 @@ pub fn contained<T, E: From<Error>>(
     DEPTH.set(DEPTH.get() - 1);
     read.unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-        let cause = format!("its reader stumbled: {}", said.unwrap_or("no reason given"));
+        let cause = format!("the parquet library failed on it: {}", said.unwrap_or("no reason given"));
         Err(Error::content(path, cause, remedy).into())
     })
 }
@@ -39,8 +39,8 @@ pub fn is_containing() -> bool {
     DEPTH.get() > 0
 }
 
-/// Keeps the panic hook still over panics that are told as errors. To be called once.
-pub fn hush() {
+/// Keeps the panic hook silent about panics that are told as errors. To be called once.
+pub fn silence_panics() {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         if !is_containing() {
@@ -88,7 +88,8 @@ mod tests {
         let zero = "".len();
         let read = contained(path, "write it again", || Ok::<_, Error>(1 / zero));
         let text = read.unwrap_err().to_string();
-        assert!(text.contains("some.parquet") && text.contains("divide by zero") && text.contains("write it again"), "{text}");
+        assert!(text.contains("some.parquet: the parquet library failed on it: attempt to divide by zero"), "{text}");
+        assert!(text.ends_with("; write it again"), "{text}");
         assert!(!is_containing());
     }
 

@@ -1,8 +1,10 @@
 //! What can go wrong with the files of a run: each message names the file, the
-//! cause and the remedy.
+//! cause and the remedy, on one line whatever the file is called and holds.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+use crate::shown::{shown, shown_path};
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -11,7 +13,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system refused.
-    #[error("{action} {path}: {source}")]
+    #[error("{action} {path}: {source}", path = shown_path(path))]
     Io {
         /// What was being done, e.g. `cannot read`.
         action: &'static str,
@@ -21,7 +23,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file's content is not what it should be.
-    #[error("{path}: {cause}; {remedy}")]
+    #[error("{path}: {cause}; {remedy}", path = shown_path(path), cause = shown(cause), remedy = shown(remedy))]
     Content {
         /// The file.
         path: PathBuf,
@@ -31,7 +33,7 @@ pub enum Error {
         remedy: String,
     },
     /// A value typed by the user is not understood.
-    #[error("{what} `{value}` {cause}; {remedy}")]
+    #[error("{what} `{value}` {cause}; {remedy}", value = shown(value), cause = shown(cause))]
     Value {
         /// The kind of value, e.g. `intervention`.
         what: &'static str,
@@ -43,7 +45,7 @@ pub enum Error {
         remedy: String,
     },
     /// Another process writes there.
-    #[error("{path}: {holder} writes there; wait until it has ended, or give another folder")]
+    #[error("{path}: {holder} writes there; wait until it has ended, or give another folder", path = shown_path(path))]
     Busy {
         /// The run folder.
         path: PathBuf,
@@ -80,5 +82,26 @@ impl Error {
     /// An [`Error::Content`] on `path`.
     pub fn content(path: &Path, cause: impl Into<String>, remedy: impl Into<String>) -> Self {
         Error::Content { path: path.to_path_buf(), cause: cause.into(), remedy: remedy.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_line_whatever_a_file_is_called_and_holds() {
+        let path = Path::new("run\nerror: forged\u{1b}[2J");
+        let told = [
+            Error::io("cannot read", path, ErrorKind::NotFound.into()),
+            Error::content(path, "key `a\nerror: forged`", "correct it"),
+            Error::Value { what: "intervention", value: "a\nb".into(), cause: "is none\nof them".into(), remedy: "give one".into() },
+            Error::Busy { path: path.into(), holder: "process 1 on x".into() },
+        ];
+        for error in told {
+            let told = error.to_string();
+            assert!(told.lines().count() == 1 && !told.chars().any(crate::shown::is_obeyed) && told.contains("\\n"), "{told}");
+        }
+        assert_eq!(Error::content(Path::new("a.json"), "is none", "write one").to_string(), "a.json: is none; write one");
     }
 }

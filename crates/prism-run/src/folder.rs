@@ -4,6 +4,11 @@
 //! is renamed into place; the folder is flushed after. What is replaced is moved aside first and
 //! removed last. So at every moment either what was there before is whole or what is new, and
 //! [`repair`] puts the one or the other in place after a crash.
+//!
+//! There is one exception: a layered file system (overlayfs, as in containers) refuses to rename a
+//! folder that lies in a lower layer, as one that came with the container's image does. Such a
+//! folder is removed before the new one takes its place. A file is always replaced as said above,
+//! and so is a folder that was made in the container.
 
 mod beside;
 mod partial;

@@ -8,6 +8,7 @@
 //! What makes sure of it, from the strongest to the weakest:
 //! - The holder has the kernel's lock on the file. It ends with the process, however that ends, and
 //!   holds for all processes of the machine, and on file systems that share locks for all machines.
+//!   The file says whether its holder got that lock; of one that did not, its absence says nothing.
 //! - The file comes into being complete and locked, by a hard link: one of two machines that come at
 //!   once gets the link, without any locks. Where there are no links it is made new or not at all.
 //! - Every 10 s the holder writes the file again. Where locks are not shared (NFS with
@@ -18,7 +19,7 @@
 //!   file is still its own: of two that took over at once the later one has it.
 //!
 //! What is left open: without shared locks, a holder that stands still for over 30 s (a suspended
-//! machine) loses the folder to another machine, and does not know.
+//! machine) loses the folder to another machine. It says so once it runs again.
 
 mod beat;
 mod file;
@@ -29,7 +30,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use self::beat::Beat;
+use self::beat::{Beat, Sign};
 use self::file::{Holder, Rules, Taken};
 use crate::folder::{self, names};
 use crate::process::Process;
@@ -48,6 +49,8 @@ pub struct Claim<'a> {
     pub progress: &'a dyn Progress,
     /// Asked while that is seen.
     pub cancel: &'a Cancel,
+    /// Told in one line, by a thread of the lock's own, when a folder that is being written is this process' no more.
+    pub alarm: fn(&str),
 }
 
 /// A run folder of which this process is the one writer, until this is dropped.
@@ -110,13 +113,16 @@ impl Lock {
     /// The lock of `folder`, whose file is `path` in `within`, and whether a dead process had it.
     fn hold(folder: &Path, path: PathBuf, within: &Path, claim: &Claim<'_>, rules: &Rules) -> Result<(Self, bool)> {
         let made = Made::missing(within);
-        let holder = Holder { process: Process::this().clone(), since: claim.since.into(), command: claim.command.into() };
-        let text = holder.text(&path)?;
-        let (file, inherited) = match file::take(&path, folder, &text, claim, rules)? {
-            Taken::Held { file, inherited } => (Some(file), inherited),
-            Taken::Unwritable => (None, false),
+        let (process, since, command) = (Process::this().clone(), claim.since.into(), claim.command.into());
+        let holder = Holder { process, since, command, kernel: false };
+        let (file, beat, inherited) = match file::take(&path, folder, &holder, claim, rules)? {
+            Taken::Held { file, text, inherited } => {
+                let sign = Sign { path: path.clone(), text, alarm: claim.alarm };
+                let beat = Beat::start(&file, sign, rules.every);
+                (Some(file), beat, inherited)
+            }
+            Taken::Unwritable => (None, None, false),
         };
-        let beat = file.as_ref().and_then(|file| Beat::start(file, text, &path, rules.every));
         Ok((Self { path, file, beat, folder: folder.to_path_buf(), fresh: false, made }, inherited))
     }
 
@@ -145,7 +151,7 @@ impl Drop for Lock {
     fn drop(&mut self) {
         drop(self.beat.take());
         if let Some(file) = self.file.take()
-            && file::is_at(&file, &self.path)
+            && file::is_at(&file, &self.path).unwrap_or(false)
         {
             let _ = fs::remove_file(&self.path);
         }

@@ -109,6 +109,11 @@ impl Manifest {
         TrainedLengths::read(self.settings.get(keys::TRAINED)?).ok()
     }
 
+    /// Examples of the clean run, however they ended. A manifest may say any number: the sum stops at the greatest there is.
+    pub fn examples(&self) -> usize {
+        self.outcomes.values().copied().fold(0, usize::saturating_add)
+    }
+
     /// Examples of the clean run that ended so.
     pub fn ended_as(&self, outcome: crate::Outcome) -> usize {
         self.outcomes.get(outcome.name()).copied().unwrap_or_default()
@@ -167,6 +172,14 @@ mod tests {
         assert_eq!((manifest.settings["steps"].as_str(), manifest.is_exploratory()), (Some("trained"), false));
         assert!(!manifest.settings.contains_key("outside_trained_lengths"));
         assert_eq!(manifest.step_budget().unwrap().inside(), Some(true));
+    }
+
+    #[test]
+    fn counts_beyond_every_number_do_not_begin_anew() {
+        let mut manifest = with(serde_json::json!({}));
+        assert_eq!(manifest.examples(), 0);
+        manifest.outcomes = [("scored".to_string(), usize::MAX), ("error".to_string(), 2)].into();
+        assert_eq!(manifest.examples(), usize::MAX);
     }
 
     #[test]

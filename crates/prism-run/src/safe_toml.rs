@@ -22,7 +22,16 @@ pub fn from_str<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T> {
     })
 }
 
-/// Reads and parses the file at `path`.
+/// Reads and parses a file of a run, through the [`door`].
+///
+/// # Errors
+/// As [`from_str`] and [`door::read_text`].
+pub fn read_of_run<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = door::read_text(path, Limit::Recipe)?;
+    from_str(&text, path)
+}
+
+/// Reads and parses the file at `path`, which the user named.
 ///
 /// # Errors
 /// As [`from_str`], and [`Error::Io`] when the file cannot be read.

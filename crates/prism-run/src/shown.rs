@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::path::Path;
 
 /// Whether a terminal or a browser obeys the character instead of showing it: C0 and C1 controls
 /// (line feeds and tabs among them), line and paragraph separators, what turns the reading
@@ -38,6 +39,11 @@ pub fn shown(text: &str) -> Cow<'_, str> {
             let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
         }
     })
+}
+
+/// A path within a line: a file may be called anything.
+pub fn shown_path(path: &Path) -> String {
+    shown(&path.to_string_lossy()).into_owned()
 }
 
 /// A text of several lines: as [`shown`], but line feeds and tabs are left as they are.

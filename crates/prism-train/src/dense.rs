@@ -129,7 +129,7 @@ impl<'a> DenseTask<'a> {
                 });
             }
         }
-        Ok(self.opened.model.image_features(&pixels)?)
+        Ok(self.opened.model.image_features(&pixels)?.tokens().clone())
     }
 }
 

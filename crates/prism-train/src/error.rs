@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use prism_run::shown;
+
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -27,7 +29,7 @@ pub enum Error {
         remedy: &'static str,
     },
     /// A training record cannot be used.
-    #[error("training record {id}: {cause}; {remedy}")]
+    #[error("training record {id}: {cause}; {remedy}", id = shown(id), cause = shown(cause))]
     Record {
         /// The record's id.
         id: String,

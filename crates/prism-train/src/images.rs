@@ -8,9 +8,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
-use prism_model::Model;
 use prism_model::preprocess::Preprocessor;
-use prism_model::tensor::Tensor;
+use prism_model::{ImageFeatures, Model};
 
 use crate::Result;
 
@@ -24,7 +23,7 @@ pub struct FeatureCache {
 #[derive(Debug, Default)]
 struct Kept {
     bytes: usize,
-    features: HashMap<PathBuf, Tensor>,
+    features: HashMap<PathBuf, ImageFeatures>,
 }
 
 impl FeatureCache {
@@ -33,16 +32,16 @@ impl FeatureCache {
         Self { limit: mebibytes.saturating_mul(1 << 20), kept: RwLock::default() }
     }
 
-    /// The features of the image at `path`, `[visual tokens, hidden]`, without a graph.
+    /// The features of the image at `path`, without a graph.
     ///
     /// # Errors
     /// The image cannot be read, or does not fit the tower.
-    pub fn features(&self, model: &Model, preprocessor: &Preprocessor, path: &Path) -> Result<Tensor> {
+    pub fn features(&self, model: &Model, preprocessor: &Preprocessor, path: &Path) -> Result<ImageFeatures> {
         if let Some(features) = self.kept.read().unwrap_or_else(PoisonError::into_inner).features.get(path) {
             return Ok(features.clone());
         }
         let features = model.image_features(&[preprocessor.open(path)?])?.detach();
-        let bytes = features.elem_count() * features.dtype().size_in_bytes();
+        let bytes = features.bytes();
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
         if kept.bytes + bytes <= self.limit && !kept.features.contains_key(path) {
             kept.bytes += bytes;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use prism_run::door::{self, Limit};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -54,10 +55,10 @@ impl Log {
     /// # Errors
     /// When the file cannot be read or written.
     pub fn open(path: &Path, done: usize) -> Result<Self> {
-        let kept: String = match std::fs::read_to_string(path) {
+        let kept: String = match door::read_text(path, Limit::Log) {
             Ok(text) => kept_lines(&text, done).map(|line| format!("{line}\n")).collect(),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(e) => return Err(Error::io("cannot read", path, e)),
+            Err(prism_run::Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => String::new(),
+            Err(e) => return Err(e.into()),
         };
         prism_run::folder::write_atomic(path, kept.as_bytes())?;
         let file = OpenOptions::new().append(true).open(path).map_err(|e| Error::io("cannot write", path, e))?;
@@ -90,9 +91,9 @@ fn kept_lines(text: &str, done: usize) -> impl Iterator<Item = &str> {
 /// Reads a log.
 ///
 /// # Errors
-/// When it cannot be read or a line is not a step.
+/// When it cannot be read, is no file of its run folder or longer than such a log may be, or a line is not a step.
 pub fn read(path: &Path) -> Result<Vec<StepLog>> {
-    let text = std::fs::read_to_string(path).map_err(|e| Error::io("cannot read", path, e))?;
+    let text = door::read_text(path, Limit::Log)?;
     let line = |(i, line): (usize, &str)| {
         serde_json::from_str(line).map_err(|e| Error::content(path, format!("line {}: {e}", i + 1), "delete the line, or train again"))
     };
@@ -130,5 +131,27 @@ mod tests {
         let mut log = Log::open(&path, 3).unwrap();
         log.write(&step(4)).unwrap();
         assert_eq!(read(&path).unwrap().iter().map(|s| s.step).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    }
+
+    /// A run folder may come from anybody: what lies in the place of its log is neither waited for nor followed.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_is_no_log_of_the_run_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (run, path) = (folder.path().join("run"), folder.path().join("run/log.jsonl"));
+        std::fs::create_dir(&run).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        for refused in [read(&path).map(drop), Log::open(&path, 0).map(drop)] {
+            assert!(refused.unwrap_err().to_string().contains("not a regular file"));
+        }
+        std::fs::remove_file(&path).unwrap();
+        let private = folder.path().join("private");
+        std::fs::write(&private, "").unwrap();
+        std::os::unix::fs::symlink(&private, &path).unwrap();
+        for refused in [read(&path).map(drop), Log::open(&path, 0).map(drop)] {
+            assert!(refused.unwrap_err().to_string().contains("out of the run folder"));
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert!(Log::open(&path, 0).is_ok(), "a new run has none yet");
     }
 }

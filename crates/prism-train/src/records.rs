@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
-use prism_model::Model;
 use prism_model::prompt::{BlockLayout, Prompter, TrainingSample};
 use prism_model::tensor::{Tensor, Trainable};
+use prism_model::{ImageFeatures, Model};
 use prism_run::{LatentInput, TrainingRecord, Variant};
 
 use crate::config::{TrainConfig, Vision};
@@ -103,7 +103,7 @@ impl<'a> RecordTask<'a> {
         NoiseKey { seed: self.config.seed, step }
     }
 
-    fn features(&self, pack: &Pack) -> Result<Option<Tensor>> {
+    fn features(&self, pack: &Pack) -> Result<Option<ImageFeatures>> {
         let model = &self.opened.model;
         let preprocessor = self.samples.preprocessor();
         if pack.images.is_empty() {
@@ -114,7 +114,7 @@ impl<'a> RecordTask<'a> {
             return Ok(Some(model.image_features(&pixels)?));
         }
         let parts = pack.images.iter().map(|path| self.features.features(model, preprocessor, path)).collect::<Result<Vec<_>>>()?;
-        Ok(Some(Tensor::cat(&parts, 0).map_err(prism_model::Error::from)?))
+        Ok(Some(ImageFeatures::cat(&parts)?))
     }
 
     /// Draws at least `count` samples ahead, laid out by the workers.

@@ -104,9 +104,9 @@ fn of_audit(error: &prism_audit::Error) -> ExitStatus {
     }
 }
 
-/// An input refused by the binary itself; the message names what, where and the remedy.
+/// An input refused by the binary itself; the message names what, where and the remedy, on one line.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
+#[error("{}", prism_run::shown(.0))]
 pub struct Refused(pub String);
 
 #[cfg(test)]

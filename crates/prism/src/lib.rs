@@ -54,13 +54,14 @@ impl Context {
 
     fn claiming(&self, take: impl FnOnce(&Claim<'_>) -> prism_run::Result<Lock>) -> prism_run::Result<Lock> {
         let (command, since) = (provenance::command().join(" "), provenance::now());
-        take(&Claim { command: &command, since: &since, progress: &self.printer, cancel: &self.cancel })
+        let alarm = printer::alarm;
+        take(&Claim { command: &command, since: &since, progress: &self.printer, cancel: &self.cancel, alarm })
     }
 }
 
 /// Parses the command line, runs the command, and tells how it ended.
 pub fn run() -> ExitStatus {
-    prism_run::contained::hush();
+    prism_run::contained::silence_panics();
     let arguments = match cli::Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(told) => return usage(&told),
@@ -69,7 +70,7 @@ pub fn run() -> ExitStatus {
         prism_run::door::raise(factor);
     }
     let printer = Printer::new(arguments.global.quiet, arguments.global.json).widened(arguments.global.wide);
-    let ended = prepare(&arguments.global, printer).and_then(|context| {
+    let ended = prepare(&arguments, printer).and_then(|context| {
         let status = commands::run(arguments.command, &context)?;
         // What nobody can read was not done.
         context.printer.check()?;
@@ -95,8 +96,9 @@ fn usage(told: &clap::Error) -> ExitStatus {
     }
 }
 
-fn prepare(global: &cli::Global, printer: Printer) -> anyhow::Result<Context> {
-    let cancel = signals::install()?;
+fn prepare(arguments: &cli::Arguments, printer: Printer) -> anyhow::Result<Context> {
+    let global = &arguments.global;
+    let cancel = signals::install(arguments.command.has_safe_points())?;
     let hardware = Hardware::choose(global.device, global.dtype, global.threads)?;
     Ok(Context { printer, hardware, cancel })
 }

@@ -1,7 +1,8 @@
 //! Every byte of output passes here: results on stdout, narration on stderr.
 //!
-//! What would steer a terminal is written out ([`prism_run::shown`]), whatever file it came from, and
-//! a result that could not be written is kept as a failure of the command.
+//! What would steer a terminal is written out ([`prism_run::shown`]), whatever file it came from. A
+//! line feed is a line feed here: who puts a name or a text of a file into a line, shows it there. A
+//! result that could not be written is kept as a failure of the command.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -158,7 +159,7 @@ impl Printer {
 
     /// What stands before the name of every bar from now on, e.g. `[2/10] `.
     pub fn stage(&self, stage: &str) {
-        self.lock().stage = stage.into();
+        self.lock().stage = shown(stage).into_owned();
     }
 
     /// A warning on stderr, printed even when quiet.
@@ -202,11 +203,17 @@ pub fn tell(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", shown_lines(text));
 }
 
+/// A warning from a thread that has no printer at hand. A bar may be drawn on the line at the cursor: it gets its own.
+pub fn alarm(text: &str) {
+    let before = if io::stderr().is_terminal() { "\n" } else { "" };
+    tell(&format!("{before}warning: {text}"));
+}
+
 impl Progress for Printer {
     fn begin(&self, what: &str, unit: &str, total: u64, done: u64) {
         let mut bar = self.lock();
         let now = Instant::now();
-        bar.what = what.into();
+        bar.what = shown(what).into_owned();
         bar.unit = unit.into();
         (bar.total, bar.done, bar.skipped, bar.begun, bar.told) = (total, done, done, now, now);
         bar.note.clear();
@@ -222,11 +229,11 @@ impl Progress for Printer {
             });
             let drawn =
                 ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(5)).with_style(style).with_position(done);
-            drawn.set_message(shown(&format!("{}{}", bar.stage, bar.what)).into_owned());
+            drawn.set_message(format!("{}{}", bar.stage, bar.what));
             drawn.reset_eta();
             bar.drawn = Some(drawn);
         } else {
-            tell(&format!("{what}: {total} {unit}{}", if done > 0 { format!(", {done} done before") } else { String::new() }));
+            tell(&format!("{}: {total} {unit}{}", bar.what, if done > 0 { format!(", {done} done before") } else { String::new() }));
         }
     }
 
@@ -247,9 +254,9 @@ impl Progress for Printer {
 
     fn note(&self, text: &str) {
         let mut bar = self.lock();
-        bar.note = text.into();
+        bar.note = shown(text).into_owned();
         if let Some(drawn) = &bar.drawn {
-            drawn.set_prefix(format!("{} {}", shown(text), sparkline(&bar.measured, SPARKLINE)));
+            drawn.set_prefix(format!("{} {}", bar.note, sparkline(&bar.measured, SPARKLINE)));
         }
     }
 

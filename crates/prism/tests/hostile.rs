@@ -28,6 +28,8 @@ mod no_files;
 mod outside;
 #[path = "hostile/pictures.rs"]
 mod pictures;
+#[path = "hostile/stops.rs"]
+mod stops;
 #[path = "hostile/tables.rs"]
 mod tables;
 

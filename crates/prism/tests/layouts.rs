@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use prism_model::record::Records;
+use prism_record::record::Records;
 use prism_run::records;
 use prism_run::records::AnswerRow;
 use reference::golden;

@@ -37,6 +37,15 @@ fn audit(out: &Path, limit: &str, more: &[&str]) -> Command {
     command
 }
 
+fn eval(out: &Path) -> Command {
+    let mut command = binary();
+    command.args(["eval", "--quiet", "--max-new-tokens", "48", "--min-pixels", "3136", "--max-pixels", "12544", "--threads", "1"]);
+    command.args(["--limit", FEW]).arg("--checkpoint").arg(golden().join("checkpoints/lvr"));
+    command.arg("--benchmark").arg(golden().join("examples/data.json")).arg("--out").arg(out);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
 fn message(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
@@ -107,6 +116,27 @@ fn of_two_audits_at_once_one_runs_and_nothing_is_lost() {
 }
 
 #[test]
+fn of_two_evals_at_once_one_runs_and_the_other_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = folder.path().join("whole");
+    assert!(eval(&whole).status().unwrap().success());
+    let wanted = bytes(&whole);
+    let mut refused = 0;
+    for trial in 0..5 {
+        let run = folder.path().join(format!("run-{trial}"));
+        let both = [eval(&run).spawn().unwrap(), eval(&run).spawn().unwrap()];
+        let ended = both.map(|child| child.wait_with_output().unwrap());
+        let turned_away = ended.iter().filter(|output| is_refused(output)).count();
+        let done = ended.iter().filter(|output| output.status.success()).count();
+        // Where the first had ended before the second began, that one finds all of it done.
+        assert!(done >= 1 && done + turned_away == 2, "{}\n{}", message(&ended[0]), message(&ended[1]));
+        refused += turned_away;
+        assert_same(&run, &wanted, &format!("trial {trial}"));
+    }
+    assert!(refused > 0, "no two commands ever met");
+}
+
+#[test]
 fn a_killed_audit_is_finished_by_the_same_command_and_by_overwrite() {
     let folder = tempfile::tempdir().unwrap();
     let whole = folder.path().join("whole");
@@ -167,7 +197,8 @@ fn a_sweep_holds_every_one_of_its_folders() {
 
 /// A lock that this very process holds.
 fn hold(folder: &Path, take: fn(&Path, &Claim<'_>) -> prism_run::Result<Lock>) -> Lock {
-    let claim = Claim { command: "prism audit --out here", since: "2026-01-02T03:04:05Z", progress: &Silent, cancel: &Cancel::default() };
+    let (command, since) = ("prism audit --out here", "2026-01-02T03:04:05Z");
+    let claim = Claim { command, since, progress: &Silent, cancel: &Cancel::default(), alarm: |_| {} };
     take(folder, &claim).unwrap()
 }
 

@@ -38,12 +38,38 @@ impl From<Failure> for FailureFinding {
 impl Findings {
     /// Whether not one example could be run: there is nothing to say of the model.
     pub fn nothing_ran(&self) -> bool {
-        self.failures.first().is_some_and(|first| self.failures.iter().map(|f| f.examples).sum::<usize>() == first.of)
+        let failed = self.failures.iter().map(|failure| failure.examples).fold(0, usize::saturating_add);
+        self.failures.first().is_some_and(|first| failed == first.of)
     }
 
     /// What could not be run and what to do, a sentence a cause; `None` where everything ran.
     pub fn failed(&self) -> Option<String> {
         let sentences: Vec<&str> = self.failures.iter().map(|failure| failure.sentence.as_str()).collect();
         (!sentences.is_empty()).then(|| sentences.join(" "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Findings may come from anybody, and count whatever they like.
+    #[test]
+    fn counts_beyond_every_number_are_no_whole_run() {
+        let failure = |examples| FailureFinding {
+            cause: Cause::Other,
+            examples,
+            of: 1,
+            images: None,
+            id: "a".into(),
+            image: "a.png".into(),
+            message: None,
+            sentence: "1 of 1".into(),
+        };
+        let with = |counts: &[usize]| Findings { failures: counts.iter().map(|count| failure(*count)).collect(), ..Findings::default() };
+        assert!(with(&[1]).nothing_ran());
+        // Wrapped round, they would add up to 1.
+        assert!(!with(&[usize::MAX, 2]).nothing_ran());
+        assert!(!with(&[]).nothing_ran());
     }
 }

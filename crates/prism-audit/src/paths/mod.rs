@@ -10,7 +10,7 @@
 //! | [`cka`], [`states`] | likeness of states between checkpoints | `cka.parquet` |
 //!
 //! Tables in, findings out, as everywhere here: records come from
-//! `prism_model::record::crossing`, sums over weights from `prism_model::checkpoint::drift`.
+//! `prism_record::record::crossing`, sums over weights from `prism_model::checkpoint::drift`.
 
 pub mod cells;
 pub mod cka;

@@ -8,7 +8,8 @@
 //! diagonal and little beside it. The objective is [`super::logistic`]'s, scikit-learn's;
 //! it is strictly convex in the weights, so the optimum does not depend on the way.
 
-use super::logistic::{Logistic, softplus};
+use super::exponential::{LogProduct, exp_in_place};
+use super::logistic::Logistic;
 use super::matrix::{Matrix, dot, times_transposed, transposed_times};
 
 /// Pairs of steps an L-BFGS remembers.
@@ -78,32 +79,62 @@ pub fn fit_all(x: &Matrix, spread: &[f64], problems: &[Problem], tolerance: f64)
         return Err("the rows of a fit have a single class".into());
     }
     let mut fits: Vec<Fit<'_>> = problems.iter().map(|p| Fit::new(p, x.columns)).collect();
+    let mut room = Room::default();
     loop {
         let mut active: Vec<&mut Fit<'_>> = fits.iter_mut().filter(|f| !f.done).collect();
         if active.is_empty() {
             break;
         }
-        evaluate(x, spread, &mut active, tolerance)?;
+        evaluate(x, spread, &mut active, tolerance, &mut room)?;
     }
     Ok(fits.into_iter().map(|f| f.fitted(x.columns)).collect())
 }
 
+/// What one evaluation after another writes to.
+#[derive(Default)]
+struct Room {
+    weights: Vec<f64>,
+    scores: Vec<f64>,
+    powers: Vec<f64>,
+    /// Zero where a row is not the fit's: as long as the same fits are evaluated, they are not cleared.
+    residuals: Vec<f64>,
+    slopes: Vec<f64>,
+}
+
+/// Where a fit's columns stand in the matrices of all.
+#[derive(Clone, Copy)]
+struct Columns {
+    width: usize,
+    offset: usize,
+}
+
+impl Columns {
+    fn of(self, row: usize, vectors: usize) -> std::ops::Range<usize> {
+        let begin = row * self.width + self.offset;
+        begin..begin + vectors
+    }
+}
+
 /// Loss and gradient of every fit at its trial point, and its next step.
-fn evaluate(x: &Matrix, spread: &[f64], fits: &mut [&mut Fit<'_>], tolerance: f64) -> Result<(), String> {
+fn evaluate(x: &Matrix, spread: &[f64], fits: &mut [&mut Fit<'_>], tolerance: f64, room: &mut Room) -> Result<(), String> {
     let width: usize = fits.iter().map(|f| f.vectors).sum();
-    let mut weights = Vec::with_capacity(width * x.columns);
+    let Room { weights, scores, powers, residuals, slopes } = room;
+    weights.clear();
     fits.iter().for_each(|f| weights.extend_from_slice(&f.trial[..f.vectors * x.columns]));
-    let mut scores = vec![0.0; x.rows * width];
-    times_transposed(&x.values, x.rows, &weights, width, x.columns, &mut scores);
-    let mut residuals = vec![0.0; x.rows * width];
+    if residuals.len() != x.rows * width {
+        residuals.clear();
+        residuals.resize(x.rows * width, 0.0);
+        scores.resize(x.rows * width, 0.0);
+        slopes.resize(width * x.columns, 0.0);
+    }
+    times_transposed(&x.values, x.rows, weights, width, x.columns, scores);
     let mut offset = 0;
     let mut sums = Vec::with_capacity(fits.len());
     for fit in fits.iter() {
-        sums.push(fit.residuals(&scores, &mut residuals, width, offset, x.columns));
+        sums.push(fit.residuals(scores, residuals, powers, Columns { width, offset }, x.columns));
         offset += fit.vectors;
     }
-    let mut slopes = vec![0.0; width * x.columns];
-    transposed_times(&residuals, width, &x.values, x.columns, x.rows, &mut slopes);
+    transposed_times(residuals, width, &x.values, x.columns, x.rows, slopes);
     let mut slopes = slopes.as_slice();
     for (fit, sums) in fits.iter_mut().zip(sums) {
         let (own, others) = slopes.split_at(fit.vectors * x.columns);
@@ -123,6 +154,7 @@ struct Sums {
 }
 
 /// A step and what it did to the gradient.
+#[derive(Default)]
 struct Pair {
     step: Vec<f64>,
     change: Vec<f64>,
@@ -169,34 +201,76 @@ impl<'a> Fit<'a> {
         }
     }
 
-    /// Writes p - y of this fit's rows into its columns of `residuals`.
-    fn residuals(&self, scores: &[f64], residuals: &mut [f64], width: usize, offset: usize, columns: usize) -> Sums {
-        let vectors = self.vectors;
-        let intercepts = &self.trial[vectors * columns..];
-        let mut sums = Sums { loss: 0.0, residual: vec![0.0; vectors], curvature: vec![0.0; vectors] };
-        for (&row, &label) in self.problem.rows.iter().zip(&self.problem.local) {
-            let place = row * width + offset..row * width + offset + vectors;
-            let (z, out) = (&scores[place.clone()], &mut residuals[place]);
-            if let ([z], [b], [out]) = (z, intercepts, &mut *out) {
-                let (score, y) = (z + b, label as f64);
-                sums.loss += softplus(score) - y * score;
-                let p = 1.0 / (1.0 + (-score).exp());
-                *out = p - y;
-                sums.curvature[0] += p * (1.0 - p);
-            } else {
-                out.iter_mut().zip(z).zip(intercepts).for_each(|((o, z), b)| *o = z + b);
-                let (own, largest) = (out[label], out.iter().fold(f64::NEG_INFINITY, |m, v| m.max(*v)));
-                out.iter_mut().for_each(|o| *o = (*o - largest).exp());
-                let total: f64 = out.iter().sum();
-                sums.loss += total.ln() + largest - own;
-                for (p, curvature) in out.iter_mut().zip(&mut sums.curvature) {
-                    *p /= total;
-                    *curvature += *p * (1.0 - *p);
-                }
-                out[label] -= 1.0;
-            }
-            sums.residual.iter_mut().zip(&*out).for_each(|(s, o)| *s += o);
+    /// Writes p - y of this fit's rows into its columns of `residuals`; `powers` is room for the exponentials.
+    fn residuals(&self, scores: &[f64], residuals: &mut [f64], powers: &mut Vec<f64>, place: Columns, columns: usize) -> Sums {
+        let intercepts = &self.trial[self.vectors * columns..];
+        // The compiler writes a loop of its own for each number of options that is frequent.
+        match self.vectors {
+            1 => self.binary(scores, residuals, powers, place, intercepts[0]),
+            3 => self.several(3, scores, residuals, powers, place, intercepts),
+            4 => self.several(4, scores, residuals, powers, place, intercepts),
+            5 => self.several(5, scores, residuals, powers, place, intercepts),
+            n => self.several(n, scores, residuals, powers, place, intercepts),
         }
+    }
+
+    /// For two classes.
+    fn binary(&self, scores: &[f64], residuals: &mut [f64], powers: &mut Vec<f64>, place: Columns, intercept: f64) -> Sums {
+        let mut sums = Sums { loss: 0.0, residual: vec![0.0], curvature: vec![0.0] };
+        let mut totals = LogProduct::default();
+        powers.clear();
+        powers.extend(self.problem.rows.iter().map(|&row| -(scores[place.of(row, 1).start] + intercept).abs()));
+        exp_in_place(powers);
+        for ((&row, &label), &power) in self.problem.rows.iter().zip(&self.problem.local).zip(&*powers) {
+            let at = place.of(row, 1).start;
+            let (score, y, total) = (scores[at] + intercept, label as f64, 1.0 + power);
+            totals.times(total);
+            sums.loss += score.max(0.0) - y * score;
+            let p = if score < 0.0 { power } else { 1.0 } / total;
+            residuals[at] = p - y;
+            sums.residual[0] += p - y;
+            sums.curvature[0] += p * (1.0 - p);
+        }
+        sums.loss += totals.ln();
+        sums
+    }
+
+    /// For `n` classes, three or more.
+    #[inline(always)]
+    fn several(&self, n: usize, scores: &[f64], residuals: &mut [f64], powers: &mut Vec<f64>, place: Columns, intercepts: &[f64]) -> Sums {
+        let mut sums = Sums { loss: 0.0, residual: vec![0.0; n], curvature: vec![0.0; n] };
+        let mut totals = LogProduct::default();
+        let labelled = || self.problem.rows.iter().zip(&self.problem.local);
+        let intercepts = &intercepts[..n];
+        // First the exponents of all rows, so that their exponentials are taken in one go.
+        powers.resize(self.problem.rows.len() * n, 0.0);
+        for ((&row, &label), own) in labelled().zip(powers.chunks_exact_mut(n)) {
+            let z = &scores[place.of(row, n)];
+            let mut largest = f64::NEG_INFINITY;
+            for i in 0..n {
+                own[i] = z[i] + intercepts[i];
+                largest = if own[i] > largest { own[i] } else { largest };
+            }
+            sums.loss += largest - own[label];
+            own.iter_mut().for_each(|o| *o -= largest);
+        }
+        exp_in_place(powers);
+        let (residual, curvature) = (&mut sums.residual[..n], &mut sums.curvature[..n]);
+        for ((&row, &label), powers) in labelled().zip(powers.chunks_exact(n)) {
+            let out = &mut residuals[place.of(row, n)];
+            let total: f64 = powers.iter().sum();
+            totals.times(total);
+            let share = 1.0 / total;
+            for i in 0..n {
+                let p = powers[i] * share;
+                (out[i], curvature[i]) = (p, curvature[i] + p * (1.0 - p));
+            }
+            out[label] -= 1.0;
+            for i in 0..n {
+                residual[i] += out[i];
+            }
+        }
+        sums.loss += totals.ln();
         sums
     }
 
@@ -242,13 +316,14 @@ impl<'a> Fit<'a> {
     }
 
     fn remember(&mut self, gradient: &[f64]) {
-        let step: Vec<f64> = self.trial.iter().zip(&self.at).map(|(a, b)| a - b).collect();
-        let change: Vec<f64> = gradient.iter().zip(&self.gradient).map(|(a, b)| a - b).collect();
+        let oldest = if self.memory.len() == MEMORY { self.memory.pop_front() } else { None };
+        let Pair { mut step, mut change, .. } = oldest.unwrap_or_default();
+        step.clear();
+        step.extend(self.trial.iter().zip(&self.at).map(|(a, b)| a - b));
+        change.clear();
+        change.extend(gradient.iter().zip(&self.gradient).map(|(a, b)| a - b));
         let product = dot(&step, &change);
         if product > f64::EPSILON * dot(&change, &change).sqrt() * dot(&step, &step).sqrt() {
-            if self.memory.len() == MEMORY {
-                self.memory.pop_front();
-            }
             self.memory.push_back(Pair { step, change, inverse: 1.0 / product });
         }
     }

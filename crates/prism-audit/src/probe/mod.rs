@@ -16,6 +16,7 @@ pub mod control;
 pub mod cross_validation;
 pub mod description_length;
 pub mod eigen;
+mod exponential;
 pub mod finding;
 pub mod floors;
 pub mod folds;

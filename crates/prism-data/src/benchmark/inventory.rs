@@ -116,7 +116,7 @@ pub struct Inventory {
 
 impl Benchmark {
     /// Reads every row and tells what is there; `images` says how images are looked at: to a
-    /// [`Depth`](crate::Depth), or through another's eye ([`Images::seen_by`]).
+    /// [`Depth`](crate::Depth), or by a check that is handed in ([`Images::checked_by`]).
     pub fn check(&self, images: impl Into<Images>) -> Inventory {
         let images = images.into();
         let description = &self.description;

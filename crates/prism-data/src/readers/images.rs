@@ -50,13 +50,13 @@ pub struct Unusable {
 
 /// Looks at an image as whoever is to use it will. Images are decoded by the model's own decoder,
 /// which is not this crate's: it is handed in, so that a check and a run cannot disagree.
-pub type Eye = fn(Picture<'_>) -> std::result::Result<(), Unusable>;
+pub type ImageCheck = fn(Picture<'_>) -> std::result::Result<(), Unusable>;
 
 /// How images are looked at and where embedded ones go.
 #[derive(Debug, Clone)]
 pub struct Images {
     depth: Depth,
-    eye: Option<Eye>,
+    check: Option<ImageCheck>,
     cache: Option<PathBuf>,
 }
 
@@ -70,17 +70,17 @@ impl Images {
     /// For reading: embedded images are extracted below `cache` (default:
     /// [`cache_folder`]) when their row is read.
     pub fn extracted(cache: Option<PathBuf>) -> Self {
-        Self { depth: Depth::Beginning, eye: None, cache: Some(cache.unwrap_or_else(cache_folder)) }
+        Self { depth: Depth::Beginning, check: None, cache: Some(cache.unwrap_or_else(cache_folder)) }
     }
 
     /// For looking: nothing is written; an embedded image's path names its place.
     pub fn looked_at(depth: Depth) -> Self {
-        Self { depth, eye: None, cache: None }
+        Self { depth, check: None, cache: None }
     }
 
-    /// For looking through another's eye, once an image is there and begins like one; nothing is written.
-    pub fn seen_by(eye: Eye) -> Self {
-        Self { depth: Depth::Beginning, eye: Some(eye), cache: None }
+    /// For a check that is handed in, once an image is there and begins like one; nothing is written.
+    pub fn checked_by(check: ImageCheck) -> Self {
+        Self { depth: Depth::Beginning, check: Some(check), cache: None }
     }
 
     /// Looks at an image file.
@@ -92,13 +92,13 @@ impl Images {
                 File::open(path).map_err(|e| at.error(format!("the image {name} cannot be read: {e}"), "give a readable image file"))?;
             header(BufReader::new(file), &name, at)?;
         }
-        self.seen(Picture::File(path), &name, at)
+        self.checked(Picture::File(path), &name, at)
     }
 
-    /// What the eye that was handed in says of an image.
-    fn seen(&self, picture: Picture<'_>, name: &str, at: &At<'_>) -> Result<()> {
-        let seen = self.eye.map_or(Ok(()), |eye| eye(picture));
-        seen.map_err(|Unusable { cause, remedy }| at.error(format!("{name}: {cause}"), remedy))
+    /// What the check that was handed in says of an image.
+    fn checked(&self, picture: Picture<'_>, name: &str, at: &At<'_>) -> Result<()> {
+        let checked = self.check.map_or(Ok(()), |check| check(picture));
+        checked.map_err(|Unusable { cause, remedy }| at.error(format!("{name}: {cause}"), remedy))
     }
 
     /// Looks at an embedded image and tells where it lies as a file.
@@ -112,7 +112,7 @@ impl Images {
             header(Cursor::new(bytes), name, at)?;
         }
         let place = at.path.join(name);
-        self.seen(Picture::Bytes(bytes, &place), name, at)?;
+        self.checked(Picture::Bytes(bytes, &place), name, at)?;
         match &self.cache {
             None => Ok(place),
             Some(cache) => extract(cache, bytes, extension),

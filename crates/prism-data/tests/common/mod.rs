@@ -34,7 +34,7 @@ fn copy_into(from: &Path, to: &Path) {
 
 /// Every pixel decoded, by a decoder that these tests hand in.
 pub fn decoded() -> Images {
-    Images::seen_by(|picture| {
+    Images::checked_by(|picture| {
         let bytes = match picture {
             Picture::File(path) => fs::read(path).unwrap(),
             Picture::Bytes(bytes, _) => bytes.to_vec(),

@@ -1,19 +1,19 @@
 //! Checkpoint folders as Hugging Face writes them: finding them by path or Hub name
-//! ([`hub`]), looking at them without running them ([`mod@inspect`]), reading the weights,
+//! ([`hub`]), whether their files fit their configuration ([`fit`]), reading the weights,
 //! single file or shards, saving them under the names `transformers` expects, and how far
 //! two lie apart ([`mod@drift`]).
 
 pub mod drift;
 mod files;
+pub mod fit;
 pub mod header;
 pub mod hub;
-pub mod inspect;
 mod save;
 
+use crate::families::Names;
 pub use files::Files;
 pub(crate) use files::{FLOATS, float};
 pub use hub::HubCache;
-pub use inspect::{Inspection, inspect};
 pub use save::{write_config, write_weights};
 
 /// The in-memory name of a tensor stored under `stored`: both layouts that occur
@@ -29,8 +29,11 @@ pub fn memory_name(stored: &str) -> String {
     }
 }
 
-/// The name a tensor is saved under: the older layout, as `transformers` 4 writes it.
-pub fn stored_name(memory: &str) -> String {
+/// The name a tensor is saved under, as `transformers` 4 writes the family.
+pub fn stored_name(memory: &str, names: Names) -> String {
+    if names == Names::InMemory {
+        return memory.to_owned();
+    }
     if let Some(rest) = memory.strip_prefix("model.language_model.") {
         return format!("model.{rest}");
     }
@@ -53,7 +56,8 @@ mod tests {
         ] {
             assert_eq!(memory_name(older), newer);
             assert_eq!(memory_name(newer), newer);
-            assert_eq!(stored_name(newer), older);
+            assert_eq!(stored_name(newer, Names::Older), older);
+            assert_eq!(stored_name(newer, Names::InMemory), newer);
         }
     }
 }

@@ -6,19 +6,20 @@ use safetensors::tensor::{Dtype, TensorView};
 
 use super::stored_name;
 use crate::config::Config;
+use crate::families::Names;
 use crate::tensor::{DType, Device, Tensor};
 use crate::{Error, Result};
 
-/// Writes `model.safetensors` into `dir` under the names of the older layout, atomically.
+/// Writes `model.safetensors` into `dir` under the family's `names`, atomically.
 ///
 /// # Errors
 /// The file cannot be written, or a tensor is not a float.
-pub fn write_weights(dir: &Path, weights: &[(String, Tensor)]) -> Result<()> {
+pub fn write_weights(dir: &Path, weights: &[(String, Tensor)], names: Names) -> Result<()> {
     let path = dir.join("model.safetensors");
     let mut bytes = Vec::with_capacity(weights.len());
     for (name, tensor) in weights {
         let (dtype, data) = raw(tensor)?;
-        bytes.push((stored_name(name), dtype, tensor.dims().to_vec(), data));
+        bytes.push((stored_name(name, names), dtype, tensor.dims().to_vec(), data));
     }
     let mut views = Vec::with_capacity(bytes.len());
     for (name, dtype, shape, data) in &bytes {

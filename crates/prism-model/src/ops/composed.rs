@@ -1,6 +1,8 @@
 //! The same arithmetic from the tensor library's differentiable operations: the
 //! path of other devices and dtypes, and what the fused kernels are tested against.
 
+use std::ops::Range;
+
 use super::{Attention, Rotary};
 use crate::Result;
 use crate::tensor::{D, DType, Tensor};
@@ -77,6 +79,14 @@ pub fn rotate(x: &Tensor, rotary: &Rotary) -> Result<Tensor> {
 /// # Errors
 /// The shapes do not fit.
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> Result<Tensor> {
+    attention_seen(q, k, v, spec, &mut |_| Ok(()))
+}
+
+/// As [`attention`]; `see` is shown each sequence's weights, `[heads, queries, keys]` in f32.
+///
+/// # Errors
+/// The shapes do not fit, or `see` fails.
+pub fn attention_seen(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention, see: &mut dyn FnMut(&Tensor) -> Result<()>) -> Result<Tensor> {
     let dtype = v.dtype();
     let (q, k, v) = (q.to_dtype(DType::F32)?, k.to_dtype(DType::F32)?, v.to_dtype(DType::F32)?);
     let (q, k) = match &spec.rotary {
@@ -84,39 +94,41 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, spec: &Attention) -> Result
         None => (q, k),
     };
     let mut outputs = Vec::with_capacity(spec.bounds.len());
-    for pair in spec.bounds.windows(2) {
-        let (start, length) = (pair[0], pair[1] - pair[0]);
-        if length == 0 {
+    for (queries, keys) in spec.sequences() {
+        if queries.is_empty() {
             continue;
         }
-        let heads = |x: &Tensor, count: usize| -> Result<Tensor> {
-            let x = x.narrow(0, start, length)?.reshape((length, count, spec.head_dim))?.transpose(0, 1)?;
+        let heads = |x: &Tensor, rows: &Range<usize>, count: usize| -> Result<Tensor> {
+            let length = rows.len();
+            let x = x.narrow(0, rows.start, length)?.reshape((length, count, spec.head_dim))?.transpose(0, 1)?;
             let group = spec.heads / count;
             let x = x.unsqueeze(1)?.broadcast_as((count, group, length, spec.head_dim))?;
             Ok(x.reshape((spec.heads, length, spec.head_dim))?.contiguous()?)
         };
-        let (q, k, v) = (heads(&q, spec.heads)?, heads(&k, spec.kv_heads)?, heads(&v, spec.kv_heads)?);
+        let (q, k, v) = (heads(&q, &queries, spec.heads)?, heads(&k, &keys, spec.kv_heads)?, heads(&v, &keys, spec.kv_heads)?);
         let mut scores = (q.matmul(&k.t()?)? * (1.0 / (spec.head_dim as f64).sqrt()))?;
-        if let Some(mask) = mask(spec, start, length) {
-            scores = scores.broadcast_add(&Tensor::from_vec(mask, (1, length, length), q.device())?)?;
+        if let Some(mask) = mask(spec, &queries, keys.len()) {
+            scores = scores.broadcast_add(&Tensor::from_vec(mask, (1, queries.len(), keys.len()), q.device())?)?;
         }
         let weights = softmax(&scores)?;
-        outputs.push(weights.matmul(&v)?.transpose(0, 1)?.reshape((length, spec.heads * spec.head_dim))?);
+        see(&weights)?;
+        outputs.push(weights.matmul(&v)?.transpose(0, 1)?.reshape((queries.len(), spec.heads * spec.head_dim))?);
     }
     Ok(Tensor::cat(&outputs, 0)?.to_dtype(dtype)?)
 }
 
-/// What is added to the scores of a sequence, `[length, length]`: nothing, or minus infinity where a key is hidden.
-fn mask(spec: &Attention, start: usize, length: usize) -> Option<Vec<f32>> {
+/// What is added to the scores of a sequence, `[queries, keys]`: nothing, or minus infinity where a key is hidden.
+fn mask(spec: &Attention, queries: &Range<usize>, keys: usize) -> Option<Vec<f32>> {
     if !spec.causal && spec.hidden.is_none() {
         return None;
     }
-    let later = |i: usize| spec.causal && i % length > i / length;
-    let mut mask: Vec<f32> = (0..length * length).map(|i| if later(i) { f32::NEG_INFINITY } else { 0.0 }).collect();
+    let earlier = keys - queries.len();
+    let later = |i: usize| spec.causal && i % keys > earlier + i / keys;
+    let mut mask: Vec<f32> = (0..queries.len() * keys).map(|i| if later(i) { f32::NEG_INFINITY } else { 0.0 }).collect();
     if let Some(hidden) = &spec.hidden {
-        for (query, row) in mask.chunks_exact_mut(length).enumerate() {
-            for range in hidden.ranges(start + query) {
-                row[range.start.min(length)..range.end.min(length)].fill(f32::NEG_INFINITY);
+        for (query, row) in mask.chunks_exact_mut(keys).enumerate() {
+            for range in hidden.ranges(queries.start + query) {
+                row[range.start.min(keys)..range.end.min(keys)].fill(f32::NEG_INFINITY);
             }
         }
     }
@@ -141,6 +153,14 @@ pub fn replace_rows(base: &Tensor, indices: &[u32], values: &Tensor) -> Result<T
     }
     let all = Tensor::cat(&[base, &values.to_dtype(base.dtype())?], 0)?;
     Ok(all.index_select(&Tensor::new(order, base.device())?, 0)?)
+}
+
+/// See [`super::add_rows`]; the caller has checked the indices.
+///
+/// # Errors
+/// The tensor library refuses.
+pub fn add_rows(base: &Tensor, indices: &[u32], values: &Tensor) -> Result<Tensor> {
+    Ok(base.index_add(&Tensor::new(indices, base.device())?, &values.to_dtype(base.dtype())?, 0)?)
 }
 
 /// See [`super::cross_entropy_sum`].

@@ -212,7 +212,7 @@ impl Attention {
     /// The kernels' view of the call.
     pub(crate) fn shape(&self) -> attend::Shape<'_> {
         let Attention { heads, kv_heads, head_dim, ref bounds, causal, ref hidden, .. } = *self;
-        attend::Shape { heads, kv_heads, head_dim, bounds, key_bounds: bounds, causal, hidden: hidden.as_deref() }
+        attend::Shape { heads, kv_heads, head_dim, bounds, key_bounds: self.keys(), causal, hidden: hidden.as_deref() }
     }
 
     /// Turns `x` of `heads` heads by the tokens' angles, back when `direction` is -1.
@@ -351,6 +351,40 @@ impl CustomOp2 for ReplaceRows {
 /// The caller has checked the indices.
 pub(super) fn replace_rows(base: &Tensor, indices: &[u32], values: &Tensor) -> Result<Tensor> {
     Ok(base.contiguous()?.apply_op2(&values.contiguous()?, ReplaceRows(indices.to_vec()))?)
+}
+
+struct AddRows(Vec<u32>);
+
+impl CustomOp2 for AddRows {
+    fn name(&self) -> &'static str {
+        "add_rows"
+    }
+
+    fn cpu_fwd(&self, base: &CpuStorage, lb: &Layout, values: &CpuStorage, lv: &Layout) -> Answer<(CpuStorage, Shape)> {
+        let width = lb.shape().dims2()?.1;
+        let mut out = slice(base, lb)?.to_vec();
+        for (&i, row) in self.0.iter().zip(slice(values, lv)?.chunks_exact(width)) {
+            elementwise::add(&mut out[i as usize * width..(i as usize + 1) * width], row);
+        }
+        Ok(store(out, lb.shape().clone()))
+    }
+
+    fn bwd(&self, base: &Tensor, values: &Tensor, _: &Tensor, dy: &Tensor) -> Answer<(Option<Tensor>, Option<Tensor>)> {
+        let dy = dy.contiguous()?;
+        let (values_dy, width) = (host(&dy)?, base.dim(1)?);
+        let dvalues = input_gradient(values, |d| {
+            for (&i, row) in self.0.iter().zip(d.chunks_exact_mut(width)) {
+                row.copy_from_slice(&values_dy[i as usize * width..(i as usize + 1) * width]);
+            }
+        })?;
+        drop(values_dy);
+        Ok((base.track_op().then_some(dy), dvalues))
+    }
+}
+
+/// The caller has checked the indices.
+pub(super) fn add_rows(base: &Tensor, indices: &[u32], values: &Tensor) -> Result<Tensor> {
+    Ok(base.contiguous()?.apply_op2(&values.contiguous()?, AddRows(indices.to_vec()))?)
 }
 
 struct CrossEntropy {

@@ -13,7 +13,7 @@ pub(crate) mod kernel;
 pub use attention::{Attention, Hidden, Rotary};
 pub use kernel::matmul::{threads, with_threads};
 
-use crate::tensor::{Tensor, is_fused};
+use crate::tensor::{DType, Tensor, is_fused};
 use crate::{Error, Result};
 
 /// What the fused kernels were found to run on: `AVX-512`, `AVX2 + FMA`, or `portable`.
@@ -81,6 +81,23 @@ pub fn gelu(x: &Tensor) -> Result<Tensor> {
     Ok(x.gelu_erf()?)
 }
 
+/// As [`gelu`], by the hyperbolic tangent; in f32, rounded once.
+///
+/// # Errors
+/// The tensor library refuses.
+pub fn gelu_tanh(x: &Tensor) -> Result<Tensor> {
+    Ok(x.to_dtype(DType::F32)?.gelu()?.to_dtype(x.dtype())?)
+}
+
+/// `x * sigmoid(1.702 x)`; in f32, rounded once.
+///
+/// # Errors
+/// The tensor library refuses.
+pub fn quick_gelu(x: &Tensor) -> Result<Tensor> {
+    let wide = ((x.to_dtype(DType::F32)? * 1.702)?.silu()? / 1.702)?;
+    Ok(wide.to_dtype(x.dtype())?)
+}
+
 /// Attention of `q [n, heads * d]` over `k, v [n, kv_heads * d]` inside each sequence.
 ///
 /// # Errors
@@ -114,27 +131,7 @@ pub fn embed(weight: &Tensor, ids: &[u32]) -> Result<Tensor> {
 /// # Errors
 /// An index repeats or lies outside `base`, or the shapes do not fit.
 pub fn replace_rows(base: &Tensor, indices: &[u32], values: &Tensor) -> Result<Tensor> {
-    let (rows, width) = base.dims2()?;
-    if values.dims() != [indices.len(), width] {
-        return Err(Error::input(
-            "replace_rows",
-            format!("{} indices and values {:?} for rows of {width}", indices.len(), values.dims()),
-            "give one row of values per index",
-        ));
-    }
-    let mut seen = vec![false; rows];
-    for &index in indices {
-        match seen.get_mut(index as usize) {
-            Some(taken) if !*taken => *taken = true,
-            _ => {
-                return Err(Error::input(
-                    "replace_rows",
-                    format!("index {index} repeats or lies outside {rows} rows"),
-                    "give each row at most once",
-                ));
-            }
-        }
-    }
+    check_rows("replace_rows", base, indices, values)?;
     if indices.is_empty() {
         return Ok(base.clone());
     }
@@ -142,6 +139,41 @@ pub fn replace_rows(base: &Tensor, indices: &[u32], values: &Tensor) -> Result<T
         true => fused::replace_rows(base, indices, values),
         false => composed::replace_rows(base, indices, values),
     }
+}
+
+/// `base [n, d]` with row `i` of `values [m, d]` added to row `indices[i]`; gradients flow to both.
+///
+/// # Errors
+/// An index repeats or lies outside `base`, or the shapes do not fit.
+pub fn add_rows(base: &Tensor, indices: &[u32], values: &Tensor) -> Result<Tensor> {
+    check_rows("add_rows", base, indices, values)?;
+    if indices.is_empty() {
+        return Ok(base.clone());
+    }
+    match fusible(&[base, values]) {
+        true => fused::add_rows(base, indices, values),
+        false => composed::add_rows(base, indices, values),
+    }
+}
+
+/// Whether `values` has one row for each of `indices`, distinct rows of `base`.
+fn check_rows(what: &str, base: &Tensor, indices: &[u32], values: &Tensor) -> Result<()> {
+    let (rows, width) = base.dims2()?;
+    if values.dims() != [indices.len(), width] {
+        let cause = format!("{} indices and values {:?} for rows of {width}", indices.len(), values.dims());
+        return Err(Error::input(what, cause, "give one row of values per index"));
+    }
+    let mut seen = vec![false; rows];
+    for &index in indices {
+        match seen.get_mut(index as usize) {
+            Some(taken) if !*taken => *taken = true,
+            _ => {
+                let cause = format!("index {index} repeats or lies outside {rows} rows");
+                return Err(Error::input(what, cause, "give each row at most once"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Mean negative log-likelihood of the labels that are `Some`, with logits

@@ -94,7 +94,7 @@ impl PixelConfig {
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|e| Error::io("cannot read", path, e))?;
         let file: File = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(&text))
-            .map_err(|e| Error::content(path, format!("`{}`: {}", e.path(), e.inner()), "compare it with a Qwen2.5-VL checkpoint's"))?;
+            .map_err(|e| Error::content(path, format!("`{}`: {}", e.path(), e.inner()), "compare it with a released checkpoint's"))?;
         let switches = [file.do_resize, file.do_rescale, file.do_normalize, file.do_convert_rgb];
         if switches.contains(&Some(false)) || file.resample.is_some_and(|r| r != BICUBIC) {
             return Err(Error::content(
@@ -119,7 +119,7 @@ impl PixelConfig {
                 false => Processor::Slow,
             },
         };
-        config.check().map_err(|cause| Error::content(path, cause, "compare it with a Qwen2.5-VL checkpoint's"))?;
+        config.check().map_err(|cause| Error::content(path, cause, "compare it with a released checkpoint's"))?;
         Ok(config)
     }
 

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits, codecs::png};
 use prism_run::outcome::Cause;
+use prism_run::shown::{shown, shown_path};
 
 use super::jpeg;
 
@@ -66,7 +67,7 @@ impl ImageFault {
 
 impl Display for ImageFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}; {}", self.path.display(), self.what(), self.remedy)
+        write!(f, "{}: {}; {}", shown_path(&self.path), shown(&self.what()), self.remedy)
     }
 }
 

@@ -11,7 +11,6 @@ use std::path::Path;
 use prism_run::Example;
 
 use crate::config::Config;
-use crate::positions::rope_positions;
 use crate::preprocess::Grid;
 use crate::tokenizer::template::Message;
 use crate::tokenizer::{LatentTokens, Tokenizer};
@@ -157,7 +156,7 @@ impl Prompter {
 
     fn positions(&self, ids: &[u32], grids: &[Grid]) -> Result<(Vec<[u32; 3]>, u32)> {
         let grids: Vec<[usize; 3]> = grids.iter().map(|g| [g.t, g.h, g.w]).collect();
-        rope_positions(&self.config, ids, &grids)
+        (self.config.family.positions)(&self.config, ids, &grids)
     }
 
     fn image_tokens(&self, ids: &[u32]) -> Vec<usize> {

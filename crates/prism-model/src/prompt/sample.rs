@@ -13,8 +13,6 @@ use crate::tokenizer::latent::StagedTokens;
 use crate::tokenizer::{LatentTokens, StageTokens};
 use crate::{Error, Result, regions};
 
-/// What every training chat begins with.
-const SYSTEM: &str = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n";
 /// What an image marker becomes.
 const IMAGE: &str = "<|vision_start|><|image_pad|><|vision_end|>";
 
@@ -204,7 +202,9 @@ impl Prompter {
         let mut draft = Draft::default();
         let mut images = grids.iter();
         let mut boxes = record.boxes.iter().copied().enumerate();
-        draft.push(self.tokenizer().encode(SYSTEM)?, false);
+        if let Some(system) = self.config.family.system {
+            draft.push(self.tokenizer().encode(&format!("<|im_start|>system\n{system}<|im_end|>\n"))?, false);
+        }
         for Turn { question, answer } in &record.turns {
             let asked = format!("<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n", with_images(question));
             let asked = self.tokenizer().encode(&asked)?;

@@ -2,19 +2,22 @@
 //!
 //! In host memory, activations in f32, all rows go through each weight matrix together
 //! ([`crate::ops::kernel::matvec`]), with sums whose order does not depend on the
-//! other rows; elsewhere rows go one by one through the tensor library.
+//! other rows; elsewhere rows go one by one through [`Layer::composed`].
+
+use std::sync::Arc;
 
 use super::watch::Watcher;
-use super::{Layer, TextModel};
+use super::{Layer, TextModel, fused};
 use crate::Result;
 use crate::cache::{BranchCache, Row};
-use crate::ops::kernel::{attention, elementwise, norm};
-use crate::ops::{self, Rotary, composed};
-use crate::tensor::{self, D, DType, Device, Tensor, host, is_fused};
+use crate::config::TextConfig;
+use crate::ops::kernel::{attention as kernel, elementwise, norm};
+use crate::ops::{self, Attention, Hidden, Rotary, composed};
+use crate::tensor::{self, Device, Tensor, host, is_fused};
 
 pub(super) fn step(model: &TextModel, embeds: &Tensor, cache: &mut BranchCache, watcher: &mut dyn Watcher) -> Result<Tensor> {
-    if is_fused(embeds) && is_fused(&model.norm) {
-        return fused(model, embeds, cache, watcher);
+    if model.layers.iter().all(|layer| fused::applies(layer, embeds)) {
+        return fused_rows(model, embeds, cache, watcher);
     }
     let mut outputs = Vec::with_capacity(cache.rows());
     for (i, row) in cache.rows.iter_mut().enumerate() {
@@ -39,12 +42,12 @@ pub(super) fn logits(model: &TextModel, hidden: &Tensor) -> Result<Tensor> {
     Ok(Tensor::cat(&outputs, 0)?)
 }
 
-fn fused(model: &TextModel, embeds: &Tensor, cache: &mut BranchCache, watcher: &mut dyn Watcher) -> Result<Tensor> {
+fn fused_rows(model: &TextModel, embeds: &Tensor, cache: &mut BranchCache, watcher: &mut dyn Watcher) -> Result<Tensor> {
     let config = &model.config;
     let rows = cache.rows();
     let mut x = host(&embeds.contiguous()?)?.to_vec();
     let positions: Vec<[u32; 3]> = cache.rows.iter().map(|r| [r.next_position; 3]).collect();
-    let rotary = Rotary::multimodal(&positions, config.rope_theta, config.mrope_section);
+    let rotary = model.rotary(&positions);
     let mut work = Work::new(model, rows);
     for (i, layer) in model.layers.iter().enumerate() {
         if watcher.wants_layers() {
@@ -77,10 +80,19 @@ impl Work {
     fn new(model: &TextModel, rows: usize) -> Self {
         let config = &model.config;
         let buffer = |width: usize| vec![0.0; rows * width];
-        let (width, inner) = (config.hidden_size, config.intermediate_size);
-        let kv = config.num_key_value_heads * config.head_dim();
-        let (q, k, v, gate, up) = (buffer(width), buffer(kv), buffer(kv), buffer(inner), buffer(inner));
-        Self { rows, normed: buffer(width), q, k, v, attended: buffer(width), gate, up, scores: Vec::new() }
+        let (queries, kv) = (buffer(config.attention_width()), buffer(config.key_value_width()));
+        let inner = buffer(config.intermediate_size);
+        Self {
+            rows,
+            normed: buffer(config.hidden_size),
+            attended: queries.clone(),
+            q: queries,
+            k: kv.clone(),
+            v: kv,
+            gate: inner.clone(),
+            up: inner,
+            scores: Vec::new(),
+        }
     }
 
     fn layer(
@@ -93,11 +105,15 @@ impl Work {
         watcher: &mut dyn Watcher,
     ) -> Result<()> {
         let config = &model.config;
-        let (rows, d, eps) = (self.rows, config.head_dim(), config.rms_norm_eps as f32);
+        let (rows, d, eps) = (self.rows, config.head_dim, config.rms_norm_eps as f32);
         let (heads, kv_heads) = (config.num_attention_heads, config.num_key_value_heads);
         norm::rms_norm(&mut self.normed, x, &host(&layer.input_layernorm)?, eps);
-        for (y, (weight, bias)) in [(&mut self.q, &layer.q_proj), (&mut self.k, &layer.k_proj), (&mut self.v, &layer.v_proj)] {
-            weight.decode(y, false, &self.normed, Some(&host(bias)?), rows)?;
+        for (y, linear) in [(&mut self.q, &layer.q_proj), (&mut self.k, &layer.k_proj), (&mut self.v, &layer.v_proj)] {
+            linear.decode(y, false, &self.normed, rows)?;
+        }
+        if let Some((of_queries, of_keys)) = &layer.qk_norm {
+            norm::rms_norm_in_place(&mut self.q, &host(of_queries)?, eps);
+            norm::rms_norm_in_place(&mut self.k, &host(of_keys)?, eps);
         }
         let (width, kv) = (heads * d, kv_heads * d);
         for (r, (keys, values)) in self.k.chunks_exact_mut(kv).zip(self.v.chunks_exact_mut(kv)).enumerate() {
@@ -113,7 +129,7 @@ impl Work {
             suffix.values.extend_from_slice(&self.v[r * kv..(r + 1) * kv]);
             let (keys, values) = row.prefix.layer(i);
             let (prefix_keys, prefix_values) = (host(keys)?, host(values)?);
-            let context = attention::Context {
+            let context = kernel::Context {
                 prefix_keys: &prefix_keys,
                 prefix_values: &prefix_values,
                 tokens: row.prefix.tokens(),
@@ -126,14 +142,14 @@ impl Work {
             for head in 0..heads {
                 let at = r * width + head * d;
                 let (q, out) = (&self.q[at..at + d], &mut self.attended[at..at + d]);
-                let sum = attention::decode_head(out, q, context, head / (heads / kv_heads) * d, &mut self.scores);
+                let sum = kernel::decode_head(out, q, context, head / (heads / kv_heads) * d, &mut self.scores);
                 if watched {
                     self.scores.iter_mut().for_each(|weight| *weight /= sum);
                     watcher.attention(i, r, &self.scores);
                 }
             }
         }
-        layer.o_proj.decode(x, true, &self.attended, None, rows)?;
+        layer.o_proj.decode(x, true, &self.attended, rows)?;
         norm::rms_norm(&mut self.normed, x, &host(&layer.post_attention_layernorm)?, eps);
         layer.gate_proj.decode(&mut self.gate, false, &self.normed, None, rows)?;
         layer.up_proj.decode(&mut self.up, false, &self.normed, None, rows)?;
@@ -146,65 +162,65 @@ impl Work {
 /// One row by the tensor library's operations, alone: invariant by construction.
 fn composed_row(model: &TextModel, embed: &Tensor, (r, row): (usize, &mut Row), watcher: &mut dyn Watcher) -> Result<Tensor> {
     let config = &model.config;
-    let rotary = Rotary::multimodal(&[[row.next_position; 3]], config.rope_theta, config.mrope_section);
-    let width = config.num_key_value_heads * config.head_dim();
+    let rotary = model.rotary(&[[row.next_position; 3]]);
     let mut x = embed.clone();
     for (i, layer) in model.layers.iter().enumerate() {
         if watcher.wants_layers() {
             let mut input = tensor::values(&x)?;
             watcher.layer(i, r, &mut input);
-            x = Tensor::from_vec(input, x.shape(), x.device())?.to_dtype(x.dtype())?;
+            x = like(input, &x)?;
         }
-        let (q, mut k, mut v) = layer.project(&x, config)?;
-        if watcher.wants_keys_values(r) {
-            let (mut keys, mut values) = (tensor::values(&k)?, tensor::values(&v)?);
-            watcher.keys_values(i, r, &mut keys, &mut values);
-            k = Tensor::from_vec(keys, k.shape(), k.device())?.to_dtype(k.dtype())?;
-            v = Tensor::from_vec(values, v.shape(), v.device())?.to_dtype(v.dtype())?;
-        }
-        let (q, k) = (composed::rotate(&q, &rotary)?, composed::rotate(&k, &rotary)?);
-        let suffix = &mut row.suffix[i];
-        suffix.keys.extend(tensor::values(&k)?);
-        suffix.values.extend(tensor::values(&v)?);
-        let held = row.held + 1;
-        let own = |data: &[f32]| -> Result<Tensor> { Ok(Tensor::from_slice(data, (held, width), x.device())?.to_dtype(x.dtype())?) };
-        let (prefix_keys, prefix_values) = row.prefix.layer(i);
-        let keys = Tensor::cat(&[prefix_keys, &own(&suffix.keys)?], 0)?;
-        let values = Tensor::cat(&[prefix_values, &own(&suffix.values)?], 0)?;
-        let (attended, weights) = attend(&q, &keys, &values, &row.hidden, config.num_attention_heads, config.num_key_value_heads)?;
-        if watcher.wants_attention(r) {
-            let weights = tensor::values(&weights)?;
-            weights.chunks_exact(weights.len() / config.num_attention_heads).for_each(|head| watcher.attention(i, r, head));
-        }
-        x = layer.finish(&x, &attended, config)?;
+        x = layer.composed(&x, config, &mut |q, mut k, mut v| {
+            if watcher.wants_keys_values(r) {
+                let (mut keys, mut values) = (tensor::values(&k)?, tensor::values(&v)?);
+                watcher.keys_values(i, r, &mut keys, &mut values);
+                (k, v) = (like(keys, &k)?, like(values, &v)?);
+            }
+            let (q, k) = (composed::rotate(&q, &rotary)?, composed::rotate(&k, &rotary)?);
+            let (keys, values) = with_earlier(i, row, &k, &v)?;
+            composed::attention_seen(&q, &keys, &values, &attention(config, row, keys.dim(0)?), &mut |weights| {
+                if watcher.wants_attention(r) {
+                    let weights = tensor::values(weights)?;
+                    weights.chunks_exact(weights.len() / config.num_attention_heads).for_each(|head| watcher.attention(i, r, head));
+                }
+                Ok(())
+            })
+        })?;
     }
     row.held += 1;
     row.next_position += 1;
     Ok(ops::rms_norm(&x, &model.norm, config.rms_norm_eps)?.detach())
 }
 
-/// `q [1, heads * d]` over `keys, values [n, kv_heads * d]`, and the weights `[heads, n]`.
-fn attend(
-    q: &Tensor,
-    keys: &Tensor,
-    values: &Tensor,
-    hidden: &[std::ops::Range<usize>],
-    heads: usize,
-    kv_heads: usize,
-) -> Result<(Tensor, Tensor)> {
-    let (n, width) = keys.dims2()?;
-    let d = width / kv_heads;
-    let split = |x: &Tensor| -> Result<Tensor> { Ok(x.reshape((n, kv_heads, d))?.transpose(0, 1)?.contiguous()?) };
-    let q = q.reshape((kv_heads, heads / kv_heads, d))?;
-    let scores = (q.matmul(&split(keys)?.t()?)? * (1.0 / (d as f64).sqrt()))?.to_dtype(DType::F32)?;
-    let scores = if hidden.is_empty() {
-        scores
-    } else {
-        let mut mask = vec![0.0f32; n];
-        hidden.iter().for_each(|range| mask[range.clone()].fill(f32::NEG_INFINITY));
-        scores.broadcast_add(&Tensor::from_vec(mask, n, scores.device())?)?
+/// Keys and values of layer `i`: the prompt's, the generated tokens', and the present token's, which stay.
+fn with_earlier(i: usize, row: &mut Row, k: &Tensor, v: &Tensor) -> Result<(Tensor, Tensor)> {
+    let suffix = &mut row.suffix[i];
+    suffix.keys.extend(tensor::values(k)?);
+    suffix.values.extend(tensor::values(v)?);
+    let (prefix_keys, prefix_values) = row.prefix.layer(i);
+    let own = |data: &[f32]| -> Result<Tensor> {
+        let shape = (row.held + 1, data.len() / (row.held + 1));
+        Ok(Tensor::from_slice(data, shape, k.device())?.to_dtype(k.dtype())?)
     };
-    let weights = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?)?.exp()?;
-    let weights = weights.broadcast_div(&weights.sum_keepdim(D::Minus1)?)?.to_dtype(q.dtype())?;
-    Ok((weights.matmul(&split(values)?)?.reshape((1, heads * d))?, weights.reshape((heads, n))?))
+    Ok((Tensor::cat(&[prefix_keys, &own(&suffix.keys)?], 0)?, Tensor::cat(&[prefix_values, &own(&suffix.values)?], 0)?))
+}
+
+/// One query over `keys` keys, the last its own.
+fn attention(config: &TextConfig, row: &Row, keys: usize) -> Attention {
+    let hidden = Hidden { sets: vec![row.hidden.to_vec()], of: vec![Some(0)] };
+    Attention {
+        heads: config.num_attention_heads,
+        kv_heads: config.num_key_value_heads,
+        head_dim: config.head_dim,
+        bounds: Arc::new(vec![0, 1]),
+        key_bounds: Some(Arc::new(vec![0, keys])),
+        causal: false,
+        hidden: (!row.hidden.is_empty()).then(|| Arc::new(hidden)),
+        rotary: None,
+    }
+}
+
+/// `values` as a tensor of `x`'s shape, dtype and device.
+fn like(values: Vec<f32>, x: &Tensor) -> Result<Tensor> {
+    Ok(Tensor::from_vec(values, x.shape(), x.device())?.to_dtype(x.dtype())?)
 }

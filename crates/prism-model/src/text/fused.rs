@@ -9,6 +9,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Shape, bail};
 
 use super::Layer;
 use crate::config::TextConfig;
+use crate::linear::Linear;
 use crate::matrix::Matrix;
 use crate::ops::Attention;
 use crate::ops::fused::{add_or_copy, weight_gradient};
@@ -19,7 +20,7 @@ use crate::{Result, gradient};
 
 type Answer<T> = candle_core::Result<T>;
 
-/// What the backward pass needs again. `q` and `k` are turned.
+/// What the backward pass needs again. `q` and `k` are normed and turned.
 struct Kept {
     q: Scratch,
     k: Scratch,
@@ -29,6 +30,8 @@ struct Kept {
     middle: Scratch,
     gate: Scratch,
     up: Scratch,
+    /// Queries and keys before their norms, where they have one.
+    raw: Option<[Scratch; 2]>,
 }
 
 /// A layer's keys and values in one piece of a pack, and their gradients from later pieces.
@@ -104,10 +107,11 @@ struct LayerOp {
     context: Option<Context>,
 }
 
-/// Rows, width, key and value width, feed-forward width.
+/// Rows, width, query width, key and value width, feed-forward width.
 struct Sizes {
     rows: usize,
     width: usize,
+    queries: usize,
     kv: usize,
     inner: usize,
 }
@@ -115,7 +119,8 @@ struct Sizes {
 impl LayerOp {
     fn sizes(&self, elements: usize) -> Answer<Sizes> {
         let (inner, width) = self.layer.gate_proj.dims()?;
-        Ok(Sizes { rows: elements / width, width, kv: self.layer.k_proj.0.dims()?.0, inner })
+        let (queries, kv) = (self.layer.q_proj.weight.dims()?.0, self.layer.k_proj.weight.dims()?.0);
+        Ok(Sizes { rows: elements / width, width, queries, kv, inner })
     }
 
     /// The kernels' view of queries that attend to earlier pieces too.
@@ -126,18 +131,25 @@ impl LayerOp {
     /// The layer's output; `kept` is filled on the way.
     fn run(&self, x: &[f32]) -> Answer<(Vec<f32>, Kept)> {
         let layer = &self.layer;
-        let Sizes { rows, width, kv, inner } = self.sizes(x.len())?;
+        let Sizes { rows, width, queries, kv, inner } = self.sizes(x.len())?;
         let mut normed = scratch::take(x.len());
         norm::rms_norm(&mut normed, x, &host(&layer.input_layernorm)?, self.eps);
-        let project = |(weight, bias): &(Matrix, Tensor), output: usize| -> Answer<Scratch> {
+        let project = |linear: &Linear, output: usize| -> Answer<Scratch> {
             let mut y = scratch::take(rows * output);
-            weight.product(&mut y, Some(&host(bias)?), false, &normed, rows)?;
+            linear.product(&mut y, &normed, rows)?;
             Ok(y)
         };
-        let (mut q, mut k, v) = (project(&layer.q_proj, width)?, project(&layer.k_proj, kv)?, project(&layer.v_proj, kv)?);
+        let (mut q, mut k, v) = (project(&layer.q_proj, queries)?, project(&layer.k_proj, kv)?, project(&layer.v_proj, kv)?);
+        let mut raw = None;
+        if let Some((of_queries, of_keys)) = &layer.qk_norm {
+            let before = [std::mem::replace(&mut q, scratch::take(rows * queries)), std::mem::replace(&mut k, scratch::take(rows * kv))];
+            norm::rms_norm(&mut q, &before[0], &host(of_queries)?, self.eps);
+            norm::rms_norm(&mut k, &before[1], &host(of_keys)?, self.eps);
+            raw = Some(before);
+        }
         self.spec.turn(&mut q, self.spec.heads, 1.0);
         self.spec.turn(&mut k, self.spec.kv_heads, 1.0);
-        let mut attended = scratch::take(rows * width);
+        let mut attended = scratch::take(rows * queries);
         let mut lse = scratch::take(rows * self.spec.heads);
         match &self.context {
             None => attention::forward(&mut attended, &mut lse, &q, &k, &v, self.spec.shape()),
@@ -148,7 +160,10 @@ impl LayerOp {
         }
         let mut middle = scratch::take(rows * width);
         middle.copy_from_slice(x);
-        layer.o_proj.product(&mut middle, None, true, &attended, rows)?;
+        layer.o_proj.weight.product(&mut middle, None, true, &attended, rows)?;
+        if let Some(bias) = &layer.o_proj.bias {
+            elementwise::add_to_rows(&mut middle, &host(bias)?);
+        }
         norm::rms_norm(&mut normed, &middle, &host(&layer.post_attention_layernorm)?, self.eps);
         let (mut gate, mut up, mut product) = (scratch::take(rows * inner), scratch::take(rows * inner), scratch::take(rows * inner));
         layer.gate_proj.product(&mut gate, None, false, &normed, rows)?;
@@ -156,13 +171,13 @@ impl LayerOp {
         elementwise::swiglu(&mut product, &gate, &up);
         let mut y = middle.to_vec();
         layer.down_proj.product(&mut y, None, true, &product, rows)?;
-        Ok((y, Kept { q, k, v, attended, lse, middle, gate, up }))
+        Ok((y, Kept { q, k, v, attended, lse, middle, gate, up, raw }))
     }
 
     /// The gradient of the input from `dy`, the gradient of the output.
     fn backward(&self, kept: &Kept, x: &[f32], dy: &[f32]) -> Answer<Vec<f32>> {
         let layer = &self.layer;
-        let Sizes { rows, width, kv, inner } = self.sizes(x.len())?;
+        let Sizes { rows, width, queries, kv, inner } = self.sizes(x.len())?;
         let weight = |w: &Matrix, dy: &[f32], x: &[f32], input: usize, output: usize| -> Answer<()> {
             weight_gradient(w.tensor()?, |dw, add| matmul::linear_weight(dw, add, dy, x, rows, input, output)).map(drop)
         };
@@ -190,10 +205,13 @@ impl LayerOp {
         norm_weight(&layer.post_attention_layernorm, &partial)?;
 
         // Attention.
-        let mut dattended = scratch::take(rows * width);
-        matmul::linear_input(&mut dattended, false, &dmiddle, &host(layer.o_proj.tensor()?)?, rows, width, width);
-        weight(&layer.o_proj, &dmiddle, &kept.attended, width, width)?;
-        let (mut dq, mut dk, mut dv) = (scratch::take(rows * width), scratch::take(rows * kv), scratch::take(rows * kv));
+        let mut dattended = scratch::take(rows * queries);
+        matmul::linear_input(&mut dattended, false, &dmiddle, &host(layer.o_proj.weight.tensor()?)?, rows, queries, width);
+        weight(&layer.o_proj.weight, &dmiddle, &kept.attended, queries, width)?;
+        if let Some(bias) = &layer.o_proj.bias {
+            weight_gradient(bias, |db, add| matmul::linear_bias(db, add, &dmiddle))?;
+        }
+        let (mut dq, mut dk, mut dv) = (scratch::take(rows * queries), scratch::take(rows * kv), scratch::take(rows * kv));
         match &self.context {
             None => {
                 let qkv = [&*kept.q, &*kept.k, &*kept.v];
@@ -213,13 +231,24 @@ impl LayerOp {
         }
         self.spec.turn(&mut dq, self.spec.heads, -1.0);
         self.spec.turn(&mut dk, self.spec.kv_heads, -1.0);
+        if let (Some((of_queries, of_keys)), Some([raw_q, raw_k])) = (&layer.qk_norm, &kept.raw) {
+            for (d, raw, scale) in [(&mut dq, raw_q, of_queries), (&mut dk, raw_k, of_keys)] {
+                let dnormed = std::mem::replace(d, scratch::take(raw.len()));
+                let mut partial = scratch::take(self.spec.head_dim);
+                partial.fill(0.0);
+                norm::rms_norm_backward(d, &[], &mut partial, &dnormed, raw, &host(scale)?, self.eps);
+                norm_weight(scale, &partial)?;
+            }
+        }
         norm::rms_norm(&mut normed, x, &host(&layer.input_layernorm)?, self.eps);
-        for (i, ((w, b), d, output)) in
-            [(&layer.q_proj, &dq, width), (&layer.k_proj, &dk, kv), (&layer.v_proj, &dv, kv)].into_iter().enumerate()
+        for (i, (linear, d, output)) in
+            [(&layer.q_proj, &dq, queries), (&layer.k_proj, &dk, kv), (&layer.v_proj, &dv, kv)].into_iter().enumerate()
         {
-            weight(w, d, &normed, width, output)?;
-            weight_gradient(b, |db, add| matmul::linear_bias(db, add, d))?;
-            matmul::linear_input(&mut dnormed, i > 0, d, &host(w.tensor()?)?, rows, width, output);
+            weight(&linear.weight, d, &normed, width, output)?;
+            if let Some(bias) = &linear.bias {
+                weight_gradient(bias, |db, add| matmul::linear_bias(db, add, d))?;
+            }
+            matmul::linear_input(&mut dnormed, i > 0, d, &host(linear.weight.tensor()?)?, rows, width, output);
         }
         let mut dx = vec![0.0; rows * width];
         partial.fill(0.0);

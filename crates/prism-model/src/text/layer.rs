@@ -1,8 +1,14 @@
 //! One decoder layer: norm, attention, norm, feed-forward, each with a residual.
+//!
+//! What the families differ in is data of [`TextConfig`]: which linear layers have a bias, whether
+//! queries and keys are normed, how wide a head is. The arithmetic is written once, in
+//! [`Layer::composed`]; the fused kernels ([`super::fused`], and [`super::decode`] for decoding
+//! rows) are the same layer on f32 in host memory and are held against it by `text/tests.rs`.
 
 use super::fused;
 use crate::Result;
 use crate::config::TextConfig;
+use crate::linear::Linear;
 use crate::matrix::Matrix;
 use crate::ops::{self, Attention, composed};
 use crate::tensor::Tensor;
@@ -13,10 +19,12 @@ use crate::weights::{Init, Scope};
 #[allow(missing_docs)]
 pub struct Layer {
     pub input_layernorm: Tensor,
-    pub q_proj: (Matrix, Tensor),
-    pub k_proj: (Matrix, Tensor),
-    pub v_proj: (Matrix, Tensor),
-    pub o_proj: Matrix,
+    pub q_proj: Linear,
+    pub k_proj: Linear,
+    pub v_proj: Linear,
+    /// Scales `[head_dim]` of the norms of each head's query and key, in families that have them.
+    pub qk_norm: Option<(Tensor, Tensor)>,
+    pub o_proj: Linear,
     pub post_attention_layernorm: Tensor,
     pub gate_proj: Matrix,
     pub up_proj: Matrix,
@@ -26,15 +34,20 @@ pub struct Layer {
 impl Layer {
     pub(super) fn load(config: &TextConfig, scope: &mut Scope<'_>) -> Result<Self> {
         let (width, inner) = (config.hidden_size, config.intermediate_size);
-        let kv = config.num_key_value_heads * config.head_dim();
+        let (queries, kv, d) = (config.attention_width(), config.key_value_width(), config.head_dim);
         let spread = Init::Normal(config.initializer_range);
         let input_layernorm = scope.get("input_layernorm.weight", &[width], Init::Ones)?;
+        // The order in which weights are asked for is that of the optimizer's state in old checkpoints.
         let mut attn = scope.at("self_attn");
-        let mut biased = |name: &str, out: usize| -> Result<(Matrix, Tensor)> {
-            Ok((attn.matrix(&format!("{name}.weight"), [out, width], spread)?, attn.get(&format!("{name}.bias"), &[out], Init::Zeros)?))
+        let q_proj = Linear::load(&mut attn, "q_proj", [queries, width], config.qkv_bias, spread)?;
+        let k_proj = Linear::load(&mut attn, "k_proj", [kv, width], config.qkv_bias, spread)?;
+        let v_proj = Linear::load(&mut attn, "v_proj", [kv, width], config.qkv_bias, spread)?;
+        let qk_norm = if config.qk_norm {
+            Some((attn.get("q_norm.weight", &[d], Init::Ones)?, attn.get("k_norm.weight", &[d], Init::Ones)?))
+        } else {
+            None
         };
-        let (q_proj, k_proj, v_proj) = (biased("q_proj", width)?, biased("k_proj", kv)?, biased("v_proj", kv)?);
-        let o_proj = attn.matrix("o_proj.weight", [width, width], spread)?;
+        let o_proj = Linear::load(&mut attn, "o_proj", [width, queries], config.o_bias, spread)?;
         let post_attention_layernorm = scope.get("post_attention_layernorm.weight", &[width], Init::Ones)?;
         let mut mlp = scope.at("mlp");
         Ok(Self {
@@ -42,6 +55,7 @@ impl Layer {
             q_proj,
             k_proj,
             v_proj,
+            qk_norm,
             o_proj,
             post_attention_layernorm,
             gate_proj: mlp.matrix("gate_proj.weight", [inner, width], spread)?,
@@ -55,43 +69,52 @@ impl Layer {
         if fused::applies(self, x) {
             return fused::forward(self, x, spec, config);
         }
-        self.forward_composed(x, spec, config)
+        self.composed(x, config, &mut |q, k, v| ops::attention(&q, &k, &v, spec))
     }
 
-    /// As [`Layer::forward`], from separate operations.
-    pub(super) fn forward_composed(&self, x: &Tensor, spec: &Attention, config: &TextConfig) -> Result<Tensor> {
-        let (q, k, v) = self.project(x, config)?;
-        let attended = ops::attention(&q, &k, &v, spec)?;
-        self.finish(x, &attended, config)
-    }
-
-    /// As [`Layer::forward`], giving the turned keys and the values too.
-    pub(super) fn prefill(&self, x: &Tensor, spec: &Attention, config: &TextConfig) -> Result<(Tensor, Tensor, Tensor)> {
+    /// As [`Layer::forward`]; the turned keys and the values are appended to `kept`.
+    pub(super) fn prefill(&self, x: &Tensor, spec: &Attention, config: &TextConfig, kept: &mut Vec<(Tensor, Tensor)>) -> Result<Tensor> {
         if fused::applies(self, x) {
-            return fused::prefill(self, x, spec, config);
+            let (y, keys, values) = fused::prefill(self, x, spec, config)?;
+            kept.push((keys, values));
+            return Ok(y);
         }
-        let (q, k, v) = self.project(x, config)?;
-        let (q, k) = match &spec.rotary {
-            Some(rotary) => (composed::rotate(&q, rotary)?, composed::rotate(&k, rotary)?),
-            None => (q, k),
-        };
-        let turned = Attention { rotary: None, ..spec.clone() };
-        let attended = ops::attention(&q, &k, &v, &turned)?;
-        Ok((self.finish(x, &attended, config)?.detach(), k.detach(), v.detach()))
+        let y = self.composed(x, config, &mut |q, k, v| {
+            let (q, k) = match &spec.rotary {
+                Some(rotary) => (composed::rotate(&q, rotary)?, composed::rotate(&k, rotary)?),
+                None => (q, k),
+            };
+            kept.push((k.detach(), v.detach()));
+            ops::attention(&q, &k, &v, &Attention { rotary: None, ..spec.clone() })
+        })?;
+        Ok(y.detach())
     }
 
-    /// Queries, keys and values before rotation.
-    pub(super) fn project(&self, x: &Tensor, config: &TextConfig) -> Result<(Tensor, Tensor, Tensor)> {
-        let x = ops::rms_norm(x, &self.input_layernorm, config.rms_norm_eps)?;
-        let linear = |(weight, bias): &(Matrix, Tensor)| weight.linear(&x, Some(bias));
-        Ok((linear(&self.q_proj)?, linear(&self.k_proj)?, linear(&self.v_proj)?))
-    }
-
-    /// Output projection, residual, feed-forward, residual.
-    pub(super) fn finish(&self, x: &Tensor, attended: &Tensor, config: &TextConfig) -> Result<Tensor> {
-        let x = (x + self.o_proj.linear(attended, None)?)?;
-        let y = ops::rms_norm(&x, &self.post_attention_layernorm, config.rms_norm_eps)?;
+    /// The layer from the tensor library's operations, differentiable: the one place where its
+    /// arithmetic is written in full. `attend` is given the queries `[tokens, heads * d]`, keys and
+    /// values `[tokens, kv_heads * d]`, normed and not turned, and gives what the queries attended to.
+    pub(super) fn composed(
+        &self,
+        x: &Tensor,
+        config: &TextConfig,
+        attend: &mut dyn FnMut(Tensor, Tensor, Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let eps = config.rms_norm_eps;
+        let y = ops::rms_norm(x, &self.input_layernorm, eps)?;
+        let (mut q, mut k, v) = (self.q_proj.forward(&y)?, self.k_proj.forward(&y)?, self.v_proj.forward(&y)?);
+        if let Some((of_queries, of_keys)) = &self.qk_norm {
+            (q, k) = (norm_heads(&q, of_queries, eps)?, norm_heads(&k, of_keys, eps)?);
+        }
+        let x = (x + self.o_proj.forward(&attend(q, k, v)?)?)?;
+        let y = ops::rms_norm(&x, &self.post_attention_layernorm, eps)?;
         let inner = ops::swiglu(&self.gate_proj.linear(&y, None)?, &self.up_proj.linear(&y, None)?)?;
         Ok((x + self.down_proj.linear(&inner, None)?)?)
     }
+}
+
+/// The norm of each head of `x [tokens, heads * d]`, with the scale `weight [d]`.
+fn norm_heads(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
+    let (tokens, width) = x.dims2()?;
+    let heads = x.reshape(((), weight.dim(0)?))?;
+    Ok(ops::rms_norm(&heads, weight, eps)?.reshape((tokens, width))?)
 }

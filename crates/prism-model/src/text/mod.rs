@@ -2,6 +2,7 @@
 
 mod decode;
 mod fused;
+mod inputs;
 mod layer;
 mod pieces;
 pub mod watch;
@@ -17,10 +18,11 @@ use crate::tensor::Tensor;
 use crate::weights::{Init, Loader};
 use crate::{Error, Result};
 
+pub use inputs::{Additions, Inputs};
 pub use layer::Layer;
 pub use watch::{Unwatched, Watcher};
 
-/// The language model of Qwen2.5-VL.
+/// The language model.
 #[derive(Debug, Clone)]
 pub struct TextModel {
     config: TextConfig,
@@ -68,16 +70,24 @@ impl TextModel {
         Attention {
             heads: self.config.num_attention_heads,
             kv_heads: self.config.num_key_value_heads,
-            head_dim: self.config.head_dim(),
+            head_dim: self.config.head_dim,
             bounds: Arc::new(pack.bounds()),
+            key_bounds: None,
             causal: true,
             hidden: (!pack.hidden.is_empty()).then(|| Arc::new(pack.hidden.clone())),
-            rotary: Some(Rotary::multimodal(&pack.positions, self.config.rope_theta, self.config.mrope_section)),
+            rotary: Some(self.rotary(&pack.positions)),
         }
     }
 
-    fn check(&self, embeds: &Tensor, pack: &PackLayout) -> Result<()> {
-        let (rows, width) = embeds.dims2()?;
+    /// Rotary angles of tokens at those positions.
+    fn rotary(&self, positions: &[[u32; 3]]) -> Rotary {
+        let TextConfig { rope_theta, mrope_section, mrope_interleaved, .. } = self.config;
+        Rotary::multimodal(positions, rope_theta, mrope_section, mrope_interleaved)
+    }
+
+    fn check(&self, inputs: &Inputs, pack: &PackLayout) -> Result<()> {
+        inputs.check(self.layers.len())?;
+        let (rows, width) = inputs.embeds.dims2()?;
         if width != self.config.hidden_size {
             return Err(Error::input("embeds", format!("are {width} wide"), format!("give hidden states of {}", self.config.hidden_size)));
         }
@@ -88,12 +98,13 @@ impl TextModel {
     ///
     /// # Errors
     /// The pack does not fit the embeddings.
-    pub fn forward(&self, embeds: &Tensor, pack: &PackLayout) -> Result<Tensor> {
-        self.check(embeds, pack)?;
+    pub fn forward(&self, inputs: impl Into<Inputs>, pack: &PackLayout) -> Result<Tensor> {
+        let inputs = inputs.into();
+        self.check(&inputs, pack)?;
         let spec = self.attention(pack);
-        let mut x = embeds.clone();
-        for layer in &self.layers {
-            x = layer.forward(&x, &spec, &self.config)?;
+        let mut x = inputs.embeds.clone();
+        for (i, layer) in self.layers.iter().enumerate() {
+            x = inputs.add_after(i, layer.forward(&x, &spec, &self.config)?)?;
         }
         ops::rms_norm(&x, &self.norm, self.config.rms_norm_eps)
     }
@@ -103,13 +114,14 @@ impl TextModel {
     ///
     /// # Errors
     /// As [`TextModel::forward`].
-    pub fn forward_layers(&self, embeds: &Tensor, pack: &PackLayout) -> Result<Vec<Tensor>> {
-        self.check(embeds, pack)?;
+    pub fn forward_layers(&self, inputs: impl Into<Inputs>, pack: &PackLayout) -> Result<Vec<Tensor>> {
+        let inputs = inputs.into();
+        self.check(&inputs, pack)?;
         let spec = self.attention(pack);
-        let mut states = vec![embeds.clone()];
-        let mut x = embeds.clone();
+        let mut states = vec![inputs.embeds.clone()];
+        let mut x = inputs.embeds.clone();
         for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(&x, &spec, &self.config)?;
+            x = inputs.add_after(i, layer.forward(&x, &spec, &self.config)?)?;
             let last = i + 1 == self.layers.len();
             states.push(if last { ops::rms_norm(&x, &self.norm, self.config.rms_norm_eps)? } else { x.clone() });
         }
@@ -120,32 +132,31 @@ impl TextModel {
     ///
     /// # Errors
     /// The pack is not one sequence, or does not fit the embeddings.
-    pub fn prefill(&self, embeds: &Tensor, pack: &PackLayout) -> Result<(Tensor, KvPrefix)> {
-        self.prefill_seen(embeds, pack, &mut |_| Ok(()))
+    pub fn prefill(&self, inputs: impl Into<Inputs>, pack: &PackLayout) -> Result<(Tensor, KvPrefix)> {
+        self.prefill_seen(inputs, pack, &mut |_| Ok(()))
     }
 
-    /// The same; `see` is shown the input of every layer.
+    /// The same; `see` is shown the input of every layer, with what is added to it.
     ///
     /// # Errors
     /// The pack is not one sequence, or does not fit the embeddings.
     pub fn prefill_seen(
         &self,
-        embeds: &Tensor,
+        inputs: impl Into<Inputs>,
         pack: &PackLayout,
         see: &mut dyn FnMut(&Tensor) -> Result<()>,
     ) -> Result<(Tensor, KvPrefix)> {
-        self.check(embeds, pack)?;
+        let inputs = inputs.into().detach();
+        self.check(&inputs, pack)?;
         if pack.lengths.len() != 1 {
             return Err(Error::input("prefill", format!("got {} sequences", pack.lengths.len()), "give one sequence at a time"));
         }
         let spec = self.attention(pack);
-        let mut x = embeds.detach();
+        let mut x = inputs.embeds.clone();
         let mut kept = Vec::with_capacity(self.layers.len());
-        for layer in &self.layers {
+        for (i, layer) in self.layers.iter().enumerate() {
             see(&x)?;
-            let (y, keys, values) = layer.prefill(&x, &spec, &self.config)?;
-            kept.push((keys, values));
-            x = y;
+            x = inputs.add_after(i, layer.prefill(&x, &spec, &self.config, &mut kept)?)?;
         }
         let next = pack.positions.iter().flatten().max().map_or(0, |p| p + 1);
         let hidden = ops::rms_norm(&x, &self.norm, self.config.rms_norm_eps)?.detach();
@@ -196,3 +207,6 @@ impl TextModel {
         decode::logits(self, hidden)
     }
 }
+
+#[cfg(test)]
+mod tests;

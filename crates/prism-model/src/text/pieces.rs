@@ -9,8 +9,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::TextModel;
 use super::fused::{self, Context, Link};
+use super::{Inputs, TextModel};
 use crate::ops::{self, Hidden};
 use crate::positions::PackLayout;
 use crate::tensor::Tensor;
@@ -68,36 +68,39 @@ fn cut(pack: &PackLayout, chains: &[Vec<u32>]) -> Result<Vec<Piece>> {
 
 impl TextModel {
     /// As [`TextModel::forward`], each latent row (`chains`, per sequence, in the pack's rows)
-    /// fed with `feedback` of the state of the row before it instead of its embedding.
+    /// fed with `feedback` of the state of the row before it instead of its embedding. What is added
+    /// to an image token behind a latent is added in its piece.
     ///
     /// # Errors
     /// The pack does not fit the embeddings, or the latent rows do not fit the pack.
     pub fn forward_feeding(
         &self,
-        embeds: &Tensor,
+        inputs: impl Into<Inputs>,
         pack: &PackLayout,
         chains: &[Vec<u32>],
         feedback: impl Fn(&Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        self.check(embeds, pack)?;
+        let inputs = inputs.into();
+        self.check(&inputs, pack)?;
         let pieces = cut(pack, chains)?;
-        let fusible = self.layers.iter().all(|layer| fused::applies(layer, embeds));
+        let fusible = self.layers.iter().all(|layer| fused::applies(layer, &inputs.embeds));
         if !fusible || pieces.len() < 2 {
-            return self.forward_feeding_whole(embeds, pack, chains, feedback);
+            return self.forward_feeding_whole(inputs, pack, chains, feedback);
         }
         let mut links: Vec<Vec<Arc<Link>>> = self.layers.iter().map(|_| Vec::new()).collect();
         let mut states: Vec<Tensor> = Vec::with_capacity(pieces.len());
         for piece in &pieces {
-            let mut x = rows(embeds, &piece.rows)?;
+            let inputs = inputs.part(&piece.rows)?;
+            let mut x = inputs.embeds.clone();
             if let Some(before) = states.last() {
                 x = ops::replace_rows(&x, &piece.latents.0, &feedback(&rows(before, &piece.latents.1)?)?)?;
             }
             let spec = self.attention(&part(pack, piece));
             let (key_bounds, sources) = (Arc::new(piece.key_bounds.clone()), Arc::new(piece.sources.clone()));
-            for (layer, links) in self.layers.iter().zip(&mut links) {
+            for (i, (layer, links)) in self.layers.iter().zip(&mut links).enumerate() {
                 let context = Context { key_bounds: key_bounds.clone(), sources: sources.clone(), earlier: links.clone() };
                 let link = Arc::new(Link::default());
-                x = fused::forward_piece(layer, &x, &spec, &self.config, context, link.clone())?;
+                x = inputs.add_after(i, fused::forward_piece(layer, &x, &spec, &self.config, context, link.clone())?)?;
                 links.push(link);
             }
             states.push(ops::rms_norm(&x, &self.norm, self.config.rms_norm_eps)?);
@@ -109,21 +112,20 @@ impl TextModel {
     }
 
     /// The same from whole passes: pass t gives the state before latent t, which no later pass changes.
-    fn forward_feeding_whole(
+    pub(super) fn forward_feeding_whole(
         &self,
-        embeds: &Tensor,
+        mut inputs: Inputs,
         pack: &PackLayout,
         chains: &[Vec<u32>],
         feedback: impl Fn(&Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
-        let mut embeds = embeds.clone();
         for step in 0..chains.iter().map(Vec::len).max().unwrap_or(0) {
             let latents = chains.iter().filter_map(|chain| chain.get(step));
             let (at, before): (Vec<u32>, Vec<u32>) = latents.map(|&row| (row, row - 1)).unzip();
-            let states = rows(&self.forward(&embeds, pack)?, &before)?;
-            embeds = ops::replace_rows(&embeds, &at, &feedback(&states)?)?;
+            let states = rows(&self.forward(&inputs, pack)?, &before)?;
+            inputs.embeds = ops::replace_rows(&inputs.embeds, &at, &feedback(&states)?)?;
         }
-        self.forward(&embeds, pack)
+        self.forward(inputs, pack)
     }
 }
 

@@ -14,7 +14,7 @@ pub trait Watcher {
     fn wants_keys_values(&self, row: usize) -> bool;
 
     /// Sees the keys and values of the token of `row` in one layer, `[kv_heads * head_dim]` each,
-    /// and may change them. The keys are not turned yet; the token's own query attends to what
+    /// and may change them. The keys have passed their norm, in families that have one, and are not turned yet; the token's own query attends to what
     /// is left here.
     fn keys_values(&mut self, layer: usize, row: usize, keys: &mut [f32], values: &mut [f32]);
 

@@ -80,7 +80,7 @@ impl Tokenizer {
     /// When the tokenizer does not have it.
     pub fn require(&self, token: &str) -> Result<u32> {
         self.token_id(token).ok_or_else(|| {
-            Error::content(&self.folder, format!("the tokenizer has no token `{token}`"), "use the tokenizer of a Qwen2.5-VL checkpoint")
+            Error::content(&self.folder, format!("the tokenizer has no token `{token}`"), "use the tokenizer of a Qwen-VL checkpoint")
         })
     }
 

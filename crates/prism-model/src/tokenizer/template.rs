@@ -134,5 +134,5 @@ impl ChatTemplate {
 }
 
 fn malformed(path: &Path, cause: &minijinja::Error) -> Error {
-    Error::content(path, format!("the chat template fails: {cause}"), "use the template of a Qwen2.5-VL checkpoint")
+    Error::content(path, format!("the chat template fails: {cause}"), "use the template of a Qwen-VL checkpoint")
 }

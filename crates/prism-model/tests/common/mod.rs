@@ -15,9 +15,9 @@ pub fn golden(name: &str) -> PathBuf {
     reference::golden().join(name)
 }
 
-/// A fixture of this repository's oracles.
+/// A fixture of this repository's oracles; the tests of `prism-record` read them here too.
 pub fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../prism-model/tests/fixtures").join(name)
 }
 
 /// A JSON file of the golden data.

@@ -70,8 +70,8 @@ limits! {
     Columns = 2_000, "columns of a table", Count;
     /// Row groups of a table.
     RowGroups = 100_000, "row groups of a table", Count;
-    /// The end of a table, which says what it holds.
-    TableEnd = 16 << 20, "bytes of a table's end", Bytes;
+    /// The footer of a table, which says what it holds.
+    TableFooter = 16 << 20, "bytes of a table's footer", Bytes;
     /// One text of a table.
     Text = 256 << 10, "bytes of one text in a table", Bytes;
     /// Items of one list of a table.

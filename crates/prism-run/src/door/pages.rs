@@ -31,7 +31,7 @@ pub struct Pages<'f> {
     pub path: &'f Path,
     /// Opened for reading.
     pub file: &'f Arc<File>,
-    /// What its end says.
+    /// What its footer says.
     pub metadata: &'f ParquetMetaData,
     /// Bytes that the lists of one column of a row group may take in memory.
     pub allowance: u64,
@@ -118,7 +118,7 @@ impl Pages<'_> {
                 return Err(Limit::Page.exceeded(self.path));
             }
             if text && header.kind != DICTIONARY && header.encoding == DELTA_BYTE_ARRAY {
-                return Err(self.damaged("texts are written by their differences, which no run's table is"));
+                return Err(self.damaged("its texts have the encoding DELTA_BYTE_ARRAY, which no table of a run has"));
             }
             match header.kind {
                 INDEX => {}

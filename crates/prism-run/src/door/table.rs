@@ -43,7 +43,7 @@ pub fn open(path: &Path, remedy: &'static str, most: Limit, wanted: impl Fn(&str
     let read = |e| Error::io("cannot read", path, e);
     let length = file.metadata().map_err(read)?.len();
     let shared = Arc::new(file.try_clone().map_err(read)?);
-    check_end(&shared, length, path, remedy)?;
+    check_footer(&shared, length, path, remedy)?;
     // The schema is the file's own; a second one that a writer may have put beside it is not read.
     let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional).with_skip_arrow_metadata(true);
     let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(|e| bad(e.to_string()))?;
@@ -70,8 +70,8 @@ pub fn open(path: &Path, remedy: &'static str, most: Limit, wanted: impl Fn(&str
     Ok(Opened { builder: builder.with_projection(mask).with_batch_size(batch as usize), allowance })
 }
 
-/// Refuses a table whose end asks for more than the limits allow, before it is read.
-fn check_end(mut file: &File, length: u64, path: &Path, remedy: &str) -> Result<()> {
+/// Refuses a table whose footer asks for more than the limits allow, before it is read.
+fn check_footer(mut file: &File, length: u64, path: &Path, remedy: &str) -> Result<()> {
     let bad = |cause: &str| Error::content(path, cause, remedy);
     let unread = |e| Error::io("cannot read", path, e);
     let mut tail = [0; 8];
@@ -82,13 +82,13 @@ fn check_end(mut file: &File, length: u64, path: &Path, remedy: &str) -> Result<
         return Err(bad("is not a parquet table"));
     }
     let size = u64::from(u32::from_le_bytes([a, b, c, d]));
-    let from = begin.checked_sub(size).ok_or_else(|| bad("its end is cut off"))?;
-    if size > Limit::TableEnd.value() {
-        return Err(Limit::TableEnd.exceeded(path));
+    let from = begin.checked_sub(size).ok_or_else(|| bad("its footer is cut off"))?;
+    if size > Limit::TableFooter.value() {
+        return Err(Limit::TableFooter.exceeded(path));
     }
     let mut bytes = vec![0; size as usize];
     file.seek(SeekFrom::Start(from)).and_then(|_| file.read_exact(&mut bytes)).map_err(unread)?;
-    let shape = thrift::shape(&bytes).ok_or_else(|| bad("its end is damaged"))?;
+    let shape = thrift::shape(&bytes).ok_or_else(|| bad("its footer is damaged"))?;
     if shape.elements > 4 * Limit::Columns.value() || shape.depth > DEEPEST {
         return Err(bad("its columns are nested deeper, or are more, than any run's table has them"));
     }

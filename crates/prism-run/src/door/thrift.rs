@@ -1,10 +1,10 @@
-//! As much of Thrift's compact protocol as it takes to read the sizes in a table's end and in its pages' headers.
+//! As much of Thrift's compact protocol as it takes to read the sizes in a table's footer and in its pages' headers.
 //!
 //! The parquet library unpacks a page into as much memory as its header asks for, and goes as deep into a
 //! schema as it is nested. So both are read here first. Source: the Thrift compact protocol and
 //! `parquet.thrift` (PageHeader, FileMetaData).
 
-/// Depth of nested structures; honest ones have three in a header, six in a table's end.
+/// Depth of nested structures; honest ones have three in a header, six in a table's footer.
 const DEEPEST: usize = 12;
 
 /// What a page's header says.
@@ -47,7 +47,7 @@ pub fn page_header(bytes: &[u8]) -> Option<PageHeader> {
     Some(header)
 }
 
-/// What a table's end says of its shape.
+/// What a table's footer says of its shape.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Shape {
     /// Elements of the schema.
@@ -58,7 +58,7 @@ pub struct Shape {
     pub groups: u64,
 }
 
-/// Reads the shape from a table's end; `None` where it is damaged: more children, items or bytes are named than there are.
+/// Reads the shape from a table's footer; `None` where it is damaged: more children, items or bytes are named than there are.
 pub fn shape(bytes: &[u8]) -> Option<Shape> {
     let mut reader = Reader { bytes, at: 0 };
     let mut shape = Shape::default();
@@ -293,7 +293,7 @@ mod tests {
         assert_eq!(page_header(&negative), None);
     }
 
-    /// A table's end: version 1, a schema whose elements have these numbers of children, no row group.
+    /// A table's footer: version 1, a schema whose elements have these numbers of children, no row group.
     fn end(children: &[u8]) -> Vec<u8> {
         let mut bytes = vec![0x15, 0x02, 0x19, 0xfc, children.len() as u8];
         children.iter().for_each(|n| bytes.extend([0x55, 2 * n, 0x00]));

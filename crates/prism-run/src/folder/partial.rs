@@ -40,8 +40,13 @@ impl PartialFolder {
     /// Flushes the folder and moves it into place; what was there before is moved aside first, and
     /// removed when the new one is in its place.
     ///
+    /// A folder in a lower layer of a layered file system cannot be moved aside. It is removed
+    /// first: a kill between that and the rename leaves neither the old folder nor the new one in
+    /// place, and the next repair removes what is left of the new one.
+    ///
     /// # Errors
-    /// [`Error::Io`] when it cannot be flushed or renamed; then what was there before is there still.
+    /// [`Error::Io`] when it cannot be flushed or renamed; then what was there before is there still,
+    /// unless it lay in a lower layer.
     pub fn finish(mut self) -> Result<()> {
         flush_all(&self.partial)?;
         let target = self.target.as_path();

@@ -57,6 +57,9 @@ pub(super) struct Holder {
     pub since: String,
     /// What it does.
     pub command: String,
+    /// Whether it has the kernel's lock on the file. Where it has none, that the file is unlocked says nothing of it.
+    #[serde(default)]
+    pub kernel: bool,
 }
 
 impl Holder {
@@ -93,6 +96,8 @@ pub(super) enum Taken {
     Held {
         /// Locked by the kernel where it can be.
         file: File,
+        /// What stands in it.
+        text: Vec<u8>,
         /// Whether another was there before, that is dead.
         inherited: bool,
     },
@@ -106,13 +111,16 @@ struct Watched {
     since: Instant,
 }
 
-/// Takes the lock file at `path`, with `text` in it, for the folder `run`.
+/// Takes the lock file at `path`, which says that `holder` has it, for the folder `run`.
 ///
 /// # Errors
 /// As [`super::Lock::take`].
-pub(super) fn take(path: &Path, run: &Path, text: &[u8], claim: &Claim<'_>, rules: &Rules) -> Result<Taken> {
+pub(super) fn take(path: &Path, run: &Path, holder: &Holder, claim: &Claim<'_>, rules: &Rules) -> Result<Taken> {
     let within = path.parent().filter(|within| !within.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let refused = |e| Error::io("cannot write", path, e);
+    // Whether the file could be locked is known only once it is there: one text for either case.
+    let text = |kernel| Holder { kernel, ..holder.clone() }.text(path);
+    let texts = (text(false)?, text(true)?);
     let busy = |holder: Option<Holder>| {
         let holder = holder.map_or_else(|| "another process".into(), |holder| holder.words());
         Err(Error::Busy { path: run.to_path_buf(), holder })
@@ -128,7 +136,7 @@ pub(super) fn take(path: &Path, run: &Path, text: &[u8], claim: &Claim<'_>, rule
             }
             made => made.map_err(|e| Error::io("cannot create folder", within, e))?,
         }
-        let mine = match Mine::write(path, text, rules) {
+        let mine = match Mine::write(path, &texts, rules) {
             Ok(mine) => mine,
             Err(e) if matches!(e.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => return Ok(Taken::Unwritable),
             Err(e) if is_passing(&e, within) && began.elapsed() < PASSING => {
@@ -138,7 +146,7 @@ pub(super) fn take(path: &Path, run: &Path, text: &[u8], claim: &Claim<'_>, rule
             Err(e) => return Err(refused(e)),
         };
         if mine.place(path).map_err(refused)? {
-            return Ok(Taken::Held { file: mine.into_file(), inherited: false });
+            return Ok(mine.held(false));
         }
         let (old, certain) = match look(path, &mine, rules).map_err(refused)? {
             Seen::Gone if began.elapsed() > rules.stale * 4 => return Err(refused(ErrorKind::TimedOut.into())),
@@ -183,11 +191,11 @@ pub(super) fn take(path: &Path, run: &Path, text: &[u8], claim: &Claim<'_>, rule
         drop(old);
         if !certain {
             std::thread::sleep(rules.settle);
-            if !is_at(&mine.file, path) {
+            if !is_at(&mine.file, path).map_err(refused)? {
                 return busy(File::open(path).ok().and_then(|file| Holder::read(&file)));
             }
         }
-        return Ok(Taken::Held { file: mine.into_file(), inherited: true });
+        return Ok(mine.held(true));
     }
 }
 
@@ -210,6 +218,7 @@ fn waiting(run: &Path, holder: Option<&Holder>, rules: &Rules) -> String {
 struct Mine {
     temporary: Temporary,
     file: File,
+    text: Vec<u8>,
 }
 
 /// A file that goes when it has not been renamed.
@@ -222,16 +231,16 @@ impl Drop for Temporary {
 }
 
 impl Mine {
-    fn write(path: &Path, text: &[u8], rules: &Rules) -> io::Result<Self> {
+    /// Writes it, with the second of the texts where the kernel has locked it, else with the first.
+    fn write(path: &Path, texts: &(Vec<u8>, Vec<u8>), rules: &Rules) -> io::Result<Self> {
         let temporary = Temporary(beside(path));
         let mut file = OpenOptions::new().read(true).write(true).create_new(true).open(&temporary.0)?;
+        // Nobody else knows the file: this is refused only where there are no locks, or none at this moment.
+        let locked = rules.kernel && file.try_lock().is_ok();
+        let text = if locked { &texts.1 } else { &texts.0 };
         file.write_all(text)?;
         file.sync_data()?;
-        if rules.kernel {
-            // Nobody else knows the file: this is refused only where there are no locks.
-            let _ = file.try_lock();
-        }
-        Ok(Self { temporary, file })
+        Ok(Self { temporary, file, text: text.clone() })
     }
 
     /// Puts it at `path` if nothing is there; whether it is there now.
@@ -239,7 +248,7 @@ impl Mine {
         match fs::hard_link(&self.temporary.0, path) {
             Ok(()) => Ok(true),
             // Its own, where only the answer was lost on the way from the server.
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(is_at(&self.file, path)),
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(is_at(&self.file, path).unwrap_or(false)),
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
             // There are no links here.
             Err(_) => match OpenOptions::new().write(true).create_new(true).open(path) {
@@ -250,8 +259,9 @@ impl Mine {
         }
     }
 
-    fn into_file(self) -> File {
-        self.file
+    /// It is in place.
+    fn held(self, inherited: bool) -> Taken {
+        Taken::Held { file: self.file, text: self.text, inherited }
     }
 }
 
@@ -307,7 +317,7 @@ fn look(path: &Path, mine: &Mine, rules: &Rules) -> io::Result<Seen> {
     let locked = match rules.kernel.then(|| old.try_lock()) {
         Some(Ok(())) => true,
         Some(Err(TryLockError::Error(_))) | None => false,
-        Some(Err(TryLockError::WouldBlock)) if !is_at(&old, path) => return Ok(Seen::Gone),
+        Some(Err(TryLockError::WouldBlock)) if !is_at(&old, path).unwrap_or(false) => return Ok(Seen::Gone),
         Some(Err(TryLockError::WouldBlock)) => {
             let holder = Holder::read(&old);
             return Ok(match holder {
@@ -316,14 +326,15 @@ fn look(path: &Path, mine: &Mine, rules: &Rules) -> io::Result<Seen> {
             });
         }
     };
-    if !is_at(&old, path) {
+    if !is_at(&old, path).unwrap_or(false) {
         return Ok(Seen::Gone);
     }
     let Some(holder) = Holder::read(&old) else {
         let about = old.metadata()?;
         return quiet(Some(old), None, &about);
     };
-    if locked && holder.process.shares_kernel() {
+    // A holder that had the kernel's lock and has it no more has ended. One that never had it is asked for.
+    if locked && holder.kernel && holder.process.shares_kernel() {
         return Ok(Seen::Dead { old, certain: true });
     }
     match holder.process.lives() {
@@ -351,20 +362,24 @@ impl Stamp {
 
 /// Whether that opened file is what lies at `path` now. The path is opened for it: a network file
 /// system asks its server then.
-pub(super) fn is_at(file: &File, path: &Path) -> bool {
-    let at = |path: &Path| -> io::Result<Metadata> {
-        if !fs::symlink_metadata(path)?.is_file() {
-            return Err(io::Error::from(ErrorKind::InvalidInput));
-        }
-        File::open(path).and_then(|there| there.metadata())
-    };
-    let own = file.metadata().map(|about| identity(&about));
-    own.is_ok_and(|own| match at(path) {
-        Ok(there) => identity(&there) == own,
-        // A file that only its owner may open.
-        Err(e) if e.kind() == ErrorKind::PermissionDenied => fs::symlink_metadata(path).is_ok_and(|there| identity(&there) == own),
-        Err(_) => false,
-    })
+///
+/// # Errors
+/// When that cannot be seen, now: a server does not answer, or this process has too many files open.
+pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let own = identity(&file.metadata()?);
+    let there = fs::symlink_metadata(path).and_then(|about| match about.is_file() {
+        true => match File::open(path).and_then(|there| there.metadata()) {
+            // A file that only its owner may open.
+            Err(e) if e.kind() == ErrorKind::PermissionDenied => Ok(Some(about)),
+            there => there.map(Some),
+        },
+        false => Ok(None),
+    });
+    match there {
+        Ok(there) => Ok(there.is_some_and(|there| identity(&there) == own)),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e),
+    }
 }
 
 /// Which file it is, whatever its name.

@@ -21,6 +21,19 @@ fn impatient(kernel: bool) -> Rules {
     Rules { kernel, stale: long, poll: long, ..rules(kernel) }
 }
 
+/// What any of these tests' holders was told, from threads of their own.
+static ALARMS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+fn alarm(line: &str) {
+    ALARMS.lock().unwrap().push(line.into());
+}
+
+/// How often the holder of that folder was told that it holds it no more.
+fn alarms(folder: &Path) -> usize {
+    let path = folder.join(names::LOCK).display().to_string();
+    ALARMS.lock().unwrap().iter().filter(|line| line.starts_with(&path) && line.lines().count() == 1).count()
+}
+
 /// Keeps what is said.
 #[derive(Default)]
 struct Heard(Mutex<Vec<String>>);
@@ -36,7 +49,8 @@ impl Progress for Heard {
 }
 
 fn take_heard(folder: &Path, rules: &Rules, heard: &Heard) -> Result<Lock> {
-    let claim = Claim { command: "prism audit --out run", since: "2026-01-02T03:04:05Z", progress: heard, cancel: &Cancel::default() };
+    let (command, since) = ("prism audit --out run", "2026-01-02T03:04:05Z");
+    let claim = Claim { command, since, progress: heard, cancel: &Cancel::default(), alarm };
     Lock::take_by(folder, &claim, rules)
 }
 
@@ -46,7 +60,12 @@ fn take(folder: &Path, rules: &Rules) -> Result<Lock> {
 
 /// A lock file that some other process left.
 fn leave(folder: &Path, process: Process) {
-    let holder = Holder { process, since: "2025-12-31T00:00:00Z".into(), command: "prism train".into() };
+    leave_by(folder, process, true);
+}
+
+/// A lock file that some other process left, which had the kernel's lock on it or had not.
+fn leave_by(folder: &Path, process: Process, kernel: bool) {
+    let holder = Holder { process, since: "2025-12-31T00:00:00Z".into(), command: "prism train".into(), kernel };
     fs::create_dir_all(folder).unwrap();
     fs::write(folder.join(names::LOCK), holder.text(folder).unwrap()).unwrap();
 }
@@ -127,10 +146,15 @@ fn without_the_kernels_locks_a_living_process_is_a_holder_however_old_its_file()
     // After its name in brackets the beginning is the 20th field.
     let stat = fs::read_to_string(format!("/proc/{}/stat", child.0.id())).unwrap();
     let began = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap().parse().ok();
-    leave(dir.path(), Process { number: child.0.id(), began, ..Process::this().clone() });
+    let process = Process { number: child.0.id(), began, ..Process::this().clone() };
+    leave_by(dir.path(), process.clone(), false);
     written_ago(&dir.path().join(names::LOCK), Duration::from_secs(7200));
-    assert!(refused(take(dir.path(), &impatient(false))).contains(&format!("process {}", child.0.id())));
-    // With them, the kernel knows better: it has no lock.
+    // It got no lock of the kernel, as where the server of the locks was not up yet: that it has none proves nothing.
+    for kernel in [false, true] {
+        assert!(refused(take(dir.path(), &impatient(kernel))).contains(&format!("process {}", child.0.id())));
+    }
+    // One that got it and has it no more has ended, whatever bears its number now.
+    leave_by(dir.path(), process, true);
     take(dir.path(), &impatient(true)).unwrap();
 }
 
@@ -196,7 +220,7 @@ fn a_stop_ends_the_waiting() {
     let dir = tempfile::tempdir().unwrap();
     leave(dir.path(), elsewhere());
     let cancel = Cancel::default();
-    let claim = Claim { command: "prism", since: "", progress: &Heard::default(), cancel: &cancel };
+    let claim = Claim { command: "prism", since: "", progress: &Heard::default(), cancel: &cancel, alarm };
     std::thread::scope(|scope| {
         scope.spawn(|| {
             std::thread::sleep(Duration::from_millis(50));
@@ -233,7 +257,7 @@ fn what_is_no_lock_file_stops_nobody() {
         assert_eq!(fs::read_dir(&run).unwrap().count(), 1);
         // A name that is meant for the terminal of whoever is refused.
         let evil = Process { host: "a\u{1b}[2J\nb".into(), ..elsewhere() };
-        let holder = Holder { process: evil, since: "\u{202e}".into(), command: "x".repeat(9000) };
+        let holder = Holder { process: evil, since: "\u{202e}".into(), command: "x".repeat(9000), kernel: true };
         let told = Error::Busy { path: run.clone(), holder: holder.words() }.to_string();
         assert!(!told.chars().any(crate::shown::is_obeyed) && told.len() < 600, "{told}");
     }
@@ -294,9 +318,40 @@ fn a_holder_writes_its_file_again_and_leaves_that_of_another_alone() {
         leave(dir.path(), elsewhere());
         written_ago(&path, Duration::from_secs(7200));
         std::thread::sleep(Duration::from_millis(100));
+        let began = Instant::now();
+        while alarms(dir.path()) == 0 {
+            assert!(began.elapsed() < Duration::from_secs(20), "the holder is told nothing");
+            std::thread::sleep(Duration::from_millis(5));
+        }
         drop(lock);
         assert!(path.is_file() && fs::metadata(&path).unwrap().modified().unwrap() < old);
+        assert_eq!(alarms(dir.path()), 1);
     }
+}
+
+/// A server that does not answer for a moment: the holder goes on beating.
+#[test]
+fn a_look_that_fails_ends_no_beat() {
+    let dir = tempfile::tempdir().unwrap();
+    let (own, looping) = (dir.path().join("own"), dir.path().join("loop"));
+    fs::write(&own, "text").unwrap();
+    // What leads to itself can be neither seen nor said to be absent.
+    std::os::unix::fs::symlink("loop", &looping).unwrap();
+    let path = looping.join(names::LOCK);
+    let file = File::options().read(true).write(true).open(&own).unwrap();
+    assert!(file::is_at(&file, &path).is_err());
+    let beat = Beat::start(&file, Sign { path, text: b"text".to_vec(), alarm }, Duration::from_millis(5)).unwrap();
+    let old = SystemTime::now() - Duration::from_secs(3600);
+    for _ in 0..2 {
+        written_ago(&own, Duration::from_secs(7200));
+        let began = Instant::now();
+        while fs::metadata(&own).unwrap().modified().unwrap() < old {
+            assert!(began.elapsed() < Duration::from_secs(20), "it does not beat any more");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    drop(beat);
+    assert_eq!(alarms(&looping), 0);
 }
 
 #[test]
@@ -320,7 +375,7 @@ fn a_folder_that_is_replaced_is_locked_from_beside() {
     let target = dir.path().join("world");
     let cancel = Cancel::default();
     let heard = Heard::default();
-    let claim = Claim { command: "prism world", since: "", progress: &heard, cancel: &cancel };
+    let claim = Claim { command: "prism world", since: "", progress: &heard, cancel: &cancel, alarm };
     let lock = Lock::take_beside(&target, &claim).unwrap();
     assert!(lock.is_fresh() && !target.exists() && dir.path().join(".world.lock").is_file());
     assert!(refused(Lock::take_beside(&target, &claim)).contains("world"));

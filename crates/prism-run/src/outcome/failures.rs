@@ -161,7 +161,8 @@ pub fn of_run(run: &Path) -> Result<Vec<Failure>> {
 
 /// Whether not one example could be run: there is nothing to say of the model.
 pub fn nothing_ran(failures: &[Failure]) -> bool {
-    failures.first().is_some_and(|first| failures.iter().map(|failure| failure.examples).sum::<usize>() == first.of)
+    let failed = failures.iter().map(|failure| failure.examples).fold(0, usize::saturating_add);
+    failures.first().is_some_and(|first| failed == first.of)
 }
 
 fn clipped(text: &str) -> String {

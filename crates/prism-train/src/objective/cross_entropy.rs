@@ -20,5 +20,5 @@ pub fn of(model: &Model, pack: &Pack, hidden: &Tensor) -> Result<Tensor> {
     if before.is_empty() {
         return Ok(hidden.narrow(0, 0, 1).and_then(|h| h.sum_all()).and_then(|s| s * 0.0).map_err(prism_model::Error::from)?);
     }
-    Ok(ops::cross_entropy(&rows(hidden, &before)?, model.text.lm_head.tensor().map_err(prism_model::Error::from)?, &labels)?)
+    Ok(ops::cross_entropy(&rows(hidden, &before)?, model.output()?, &labels)?)
 }

@@ -10,7 +10,8 @@ use super::{Objective, rows};
 use crate::Result;
 use crate::pack::Pack;
 
-/// Teacher targets of the pack's latent positions, `[latents, hidden]`; `None` without any.
+/// Teacher targets of the pack's latent positions, `[latents, hidden]`, of image tokens' `features
+/// [tokens, hidden]`; `None` without any.
 ///
 /// # Errors
 /// A target lies outside the features.

@@ -6,9 +6,8 @@ pub mod diversity;
 pub mod latent;
 pub mod noise;
 
-use prism_model::Model;
-use prism_model::ops;
 use prism_model::tensor::{DType, Tensor};
+use prism_model::{ImageFeatures, Inputs, Model, ops};
 use prism_run::{LatentInput, LatentLoss, Reduction, Variant};
 use serde::Serialize;
 
@@ -96,12 +95,17 @@ pub struct NoiseKey {
 
 /// The objective of a pack: a scalar to differentiate, and its terms.
 ///
-/// `features [visual tokens of the pack, hidden]`: the images of the pack in order;
-/// `None` if it has none.
+/// `features`: of the images of the pack in order; `None` if it has none.
 ///
 /// # Errors
 /// The pack does not fit the model, or the tensor library refuses.
-pub fn loss(model: &Model, pack: &Pack, features: Option<&Tensor>, objective: &Objective, noise: NoiseKey) -> Result<(Tensor, Terms)> {
+pub fn loss(
+    model: &Model,
+    pack: &Pack,
+    features: Option<&ImageFeatures>,
+    objective: &Objective,
+    noise: NoiseKey,
+) -> Result<(Tensor, Terms)> {
     loss_feeding(model, pack, features, objective, |targets| noise::add(targets, pack, objective.noise_std, noise))
 }
 
@@ -112,7 +116,7 @@ pub fn loss(model: &Model, pack: &Pack, features: Option<&Tensor>, objective: &O
 pub fn loss_feeding(
     model: &Model,
     pack: &Pack,
-    features: Option<&Tensor>,
+    features: Option<&ImageFeatures>,
     objective: &Objective,
     fed: impl FnOnce(&Tensor) -> Result<Tensor>,
 ) -> Result<(Tensor, Terms)> {
@@ -138,7 +142,7 @@ pub struct Parts {
 pub fn parts(
     model: &Model,
     pack: &Pack,
-    features: Option<&Tensor>,
+    features: Option<&ImageFeatures>,
     objective: &Objective,
     fed: impl FnOnce(&Tensor) -> Result<Tensor>,
 ) -> Result<Parts> {
@@ -158,24 +162,24 @@ pub fn parts(
 pub fn states(
     model: &Model,
     pack: &Pack,
-    features: Option<&Tensor>,
+    features: Option<&ImageFeatures>,
     latents: LatentInput,
     fed: impl FnOnce(&Tensor) -> Result<Tensor>,
 ) -> Result<(Tensor, Option<Tensor>)> {
-    let mut embeds = model.embed(&pack.ids)?;
+    let mut inputs = Inputs::from(&model.embed(&pack.ids)?);
     let mut targets = None;
     if let Some(features) = features {
-        targets = latent::targets(pack, features)?;
-        embeds = ops::replace_rows(&embeds, &pack.image_rows, features)?;
+        targets = latent::targets(pack, features.tokens())?;
+        inputs = features.stand_in(&inputs.embeds, &pack.image_rows)?;
     }
     let hidden = match (latents, &targets) {
-        (LatentInput::Own, _) => model.forward_feeding(&embeds, &pack.layout, &pack.chains)?,
+        (LatentInput::Own, _) => model.forward_feeding(inputs, &pack.layout, &pack.chains)?,
         (LatentInput::Teacher | LatentInput::Foreign, Some(targets)) => {
-            let embeds = ops::replace_rows(&embeds, &pack.latent_rows(), &fed(targets)?)?;
-            model.forward(&embeds, &pack.layout)?
+            inputs.embeds = ops::replace_rows(&inputs.embeds, &pack.latent_rows(), &fed(targets)?)?;
+            model.forward(inputs, &pack.layout)?
         }
         // A dummy token is read as the token that stands there.
-        (LatentInput::Teacher | LatentInput::Foreign, None) | (LatentInput::Token, _) => model.forward(&embeds, &pack.layout)?,
+        (LatentInput::Teacher | LatentInput::Foreign, None) | (LatentInput::Token, _) => model.forward(inputs, &pack.layout)?,
     };
     Ok((hidden, targets))
 }

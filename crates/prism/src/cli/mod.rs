@@ -147,3 +147,31 @@ pub enum Command {
     /// All of it from one recipe: world, training, audits, comparison, report
     Study(StudyArguments),
 }
+
+impl Command {
+    /// Whether the verb asks now and then whether it is to stop, at a place from which the same command goes on. The others
+    /// only read, or write a few whole files at their end: they may end anywhere.
+    pub fn has_safe_points(&self) -> bool {
+        match self {
+            Command::World(_)
+            | Command::Base(_)
+            | Command::Train(_)
+            | Command::Eval(_)
+            | Command::Audit(_)
+            | Command::Merge(_)
+            | Command::Trace(_)
+            | Command::Paths(_)
+            | Command::View(_)
+            | Command::Validate(_)
+            | Command::Study(_) => true,
+            Command::Benchmark(_)
+            | Command::Doctor(_)
+            | Command::Inspect(_)
+            | Command::Compare(_)
+            | Command::Curve(_)
+            | Command::Paper(_)
+            | Command::Report(_)
+            | Command::Show(_) => false,
+        }
+    }
+}

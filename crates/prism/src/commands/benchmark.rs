@@ -7,6 +7,7 @@ use std::path::Path;
 use prism_audit::text;
 use prism_data::{Benchmark, Images, Inventory, Picture, Unusable};
 use prism_model::preprocess::{ImageFault, PixelConfig, Preprocessor, decode};
+use prism_run::shown;
 
 use crate::Context;
 use crate::cli::{BenchmarkArguments, BenchmarkCommand, CheckArguments};
@@ -24,7 +25,7 @@ pub fn run(arguments: BenchmarkArguments, context: &Context) -> anyhow::Result<E
 
 fn check(arguments: &CheckArguments, context: &Context) -> anyhow::Result<ExitStatus> {
     let benchmark = Benchmark::open(&arguments.path)?;
-    let inventory = benchmark.check(Images::seen_by(if arguments.decode { whole } else { header }));
+    let inventory = benchmark.check(Images::checked_by(if arguments.decode { whole } else { header }));
     context.printer.result(&describe(&benchmark, &inventory));
     context.printer.result_json(&inventory)?;
     Ok(if inventory.is_whole() { ExitStatus::Success } else { ExitStatus::Input })
@@ -62,7 +63,7 @@ fn unusable(fault: ImageFault) -> Unusable {
 fn describe(benchmark: &Benchmark, found: &Inventory) -> String {
     let source = benchmark.description.source.as_deref().map_or(String::new(), |source| format!(", published as {source}"));
     let mut lines = vec![
-        format!("{} (description {} version {}{source})", found.name, found.id, found.version),
+        shown(&format!("{} (description {} version {}{source})", found.name, found.id, found.version)).into_owned(),
         format!("read from  {}", benchmark.path().display()),
         format!("files      {}", found.files.len()),
         format!("questions  {}", found.questions),
@@ -74,7 +75,7 @@ fn describe(benchmark: &Benchmark, found: &Inventory) -> String {
     if !found.labels.is_empty() {
         let floor = text::percent(found.majority);
         let entropy = text::number(found.label_entropy, 3);
-        lines.push(format!("labels     {}; majority {floor} %, entropy {entropy} nats", tally(&found.labels, "")));
+        lines.push(format!("labels     {}; majority {floor} %, entropy {entropy} nats", shown(&tally(&found.labels, ""))));
     }
     for (what, count) in [("boxes", found.boxes), ("pairs", found.pairs), ("partners", found.counterfactuals)] {
         if count > 0 {
@@ -88,9 +89,10 @@ fn describe(benchmark: &Benchmark, found: &Inventory) -> String {
         lines.push(text::table(&["category", "questions", "labels"], &rows));
     }
     for difference in &found.differences {
-        lines.push(format!("note: {}: {} here, {} in the whole benchmark", difference.what, difference.found, difference.published));
+        let what = shown(&difference.what);
+        lines.push(format!("note: {what}: {} here, {} in the whole benchmark", difference.found, difference.published));
     }
-    lines.extend(found.faults.iter().take(SHOWN).map(|fault| format!("broken: {}", fault.message)));
+    lines.extend(found.faults.iter().take(SHOWN).map(|fault| format!("broken: {}", shown(&fault.message))));
     let hidden = found.fault_count.saturating_sub(SHOWN);
     if hidden > 0 {
         lines.push(format!("broken: {hidden} more"));

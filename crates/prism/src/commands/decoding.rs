@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use prism_model::Config;
-use prism_model::decode::{Strategy, detect};
 use prism_model::tokenizer::Tokenizer;
+use prism_record::decode::{Strategy, detect};
 use prism_run::protocol::{ExitChoice, ExitKind};
 use prism_run::{Protocol, StageSteps, StepBudget, Steps};
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use prism_data::readers::cache_folder;
-use prism_model::checkpoint::{self, HubCache};
+use prism_model::checkpoint::HubCache;
 use prism_run::manifest::SCHEMA;
-use prism_run::{TrainedLengths, lengths};
+use prism_run::{TrainedLengths, lengths, shown};
 use serde::Serialize;
 
 use super::opened::locate;
@@ -85,7 +85,7 @@ pub fn run(arguments: DoctorArguments, context: &Context) -> anyhow::Result<Exit
     };
     if let Some(name) = &arguments.checkpoint {
         let folder = locate(name, context)?;
-        let inspected = checkpoint::inspect(&folder)?;
+        let inspected = prism_record::inspect(&folder)?;
         found.trained_lengths = inspected.config.as_ref().and_then(|config| config.latent_lengths().ok().flatten());
         found.faults = Some(inspected.faults);
         found.checkpoint = Some(folder);
@@ -122,7 +122,7 @@ fn describe(found: &Diagnosis) -> String {
     if let (Some(checkpoint), Some(faults)) = (&found.checkpoint, &found.faults) {
         lines.push(format!("checkpoint    {}", checkpoint.display()));
         lines.push(format!("trained       block lengths: {}", lengths::in_words(found.trained_lengths.as_ref())));
-        lines.extend(faults.iter().map(|fault| format!("broken        {fault}")));
+        lines.extend(faults.iter().map(|fault| format!("broken        {}", shown(fault))));
         lines.push(match faults.len() {
             0 => "              nothing is wrong with it".into(),
             n => format!("              {n} faults: copy or download it again, or correct config.json"),

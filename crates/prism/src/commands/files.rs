@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use prism_figures::{Written, paper};
 use prism_report::ReportInputs;
+use prism_run::shown;
 
 use crate::Context;
 use crate::cli::ReportArguments;
@@ -31,7 +32,7 @@ pub fn published(folder: &Path, context: &Context) -> anyhow::Result<()> {
 /// Says what was written where.
 fn told(written: Written, folders: &[&Path], context: &Context) -> Vec<PathBuf> {
     for note in &written.notes {
-        context.printer.warn(note);
+        context.printer.warn(&shown(note));
     }
     for folder in folders {
         let count = written.files.iter().filter(|file| file.parent() == Some(folder)).count();

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use prism_audit::text::table;
 use prism_model::Config;
-use prism_model::checkpoint::{self, Inspection};
 use prism_model::config::HeadKind;
 use prism_model::memory::needs;
 use prism_model::preprocess::{Grid, Preprocessor};
 use prism_model::tensor::DType;
-use prism_run::{TrainedLengths, as_text, lengths};
+use prism_record::Inspection;
+use prism_run::{TrainedLengths, as_text, lengths, shown};
 use serde_json::{Value, json};
 
 use super::opened::locate;
@@ -27,11 +27,11 @@ const DTYPES: [DType; 2] = [DType::F32, DType::BF16];
 
 /// Runs the verb.
 pub fn run(arguments: InspectArguments, context: &Context) -> anyhow::Result<ExitStatus> {
-    let found = checkpoint::inspect(&locate(&arguments.checkpoint, context)?)?;
+    let found = prism_record::inspect(&locate(&arguments.checkpoint, context)?)?;
     context.printer.result(&describe(&found));
     context.printer.result_json(&as_json(&found))?;
     for fault in &found.faults {
-        context.printer.warn(fault);
+        context.printer.warn(&shown(fault));
     }
     Ok(if found.faults.is_empty() { ExitStatus::Success } else { ExitStatus::Input })
 }
@@ -162,6 +162,7 @@ fn as_json(found: &Inspection) -> Value {
     let tokens: BTreeMap<String, u32> = special_tokens(found, config).into_iter().map(|(id, token)| (token, id)).collect();
     json!({
         "folder": as_text::of(&found.folder),
+        "family": config.family.model_type,
         "config": config.to_value(),
         "parameters": { "total": parameters(found), "parts": parts, "stored": stored(found), "bytes": found.bytes },
         "special_tokens": tokens,
@@ -182,26 +183,30 @@ fn describe(found: &Inspection) -> String {
     let million = |n: usize| format!("{:.2} M", n as f64 / 1e6);
     let parts: Vec<String> = parts(found).into_iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {}", million(n))).collect();
     let stored: Vec<String> = stored(found).into_iter().map(|(dtype, n)| format!("{} as {dtype}", million(n))).collect();
+    lines.push(format!("family      {}", config.family.model_type));
     lines.push(format!("language    {} layers of {}, inner {}", text.num_hidden_layers, text.hidden_size, text.intermediate_size));
     lines.push(format!(
         "            {} heads of {}, {} for keys and values; {} tokens, output matrix {}",
         text.num_attention_heads,
-        text.head_dim(),
+        text.head_dim,
         text.num_key_value_heads,
         text.vocab_size,
         if config.tie_word_embeddings { "tied" } else { "its own" }
     ));
     lines.push(format!(
-        "vision      {} blocks of {}, inner {}, {} heads; patches of {}, {} x {} to a token, windows of {}",
+        "vision      {} blocks of {}, inner {}, {} heads; patches of {}, {} x {} to a token",
         vision.depth,
         vision.hidden_size,
         vision.intermediate_size,
         vision.num_heads,
         vision.patch_size,
         vision.spatial_merge_size,
-        vision.spatial_merge_size,
-        vision.window_size
+        vision.spatial_merge_size
     ));
+    for (key, numbers) in vision.own.iter() {
+        let numbers: Vec<String> = numbers.iter().map(usize::to_string).collect();
+        lines.push(format!("            {key} {}", numbers.join(", ")));
+    }
     lines.push(format!("parameters  {}: {}", million(parameters(found)), parts.join(", ")));
     lines.push(format!("stored      {}, {} in all", stored.join(", "), gibibytes(found.bytes as u64)));
     if let Some(preprocessor) = &found.preprocessor {
@@ -210,13 +215,13 @@ fn describe(found: &Inspection) -> String {
         let (least, most) = (pixels.min_pixels / token, pixels.max_pixels / token);
         lines.push(format!("images      {} to {} pixels, about {least} to {most} tokens", pixels.min_pixels, pixels.max_pixels));
     }
-    lines.push(format!("protocol    {}", protocol(found, config)));
+    lines.push(format!("protocol    {}", shown(&protocol(found, config))));
     lines.push(format!("trained     block lengths: {}", lengths::in_words(trained(config).as_ref())));
     if let Some(tokens) = &found.tokens {
         lines.push(format!("stops at    {:?}", tokens.stops));
     }
     for (id, token) in special_tokens(found, config) {
-        lines.push(format!("token       {id:>8}  {token}"));
+        lines.push(format!("token       {id:>8}  {}", shown(&token)));
     }
     let memory = memory(found);
     if !memory.is_empty() {

@@ -5,10 +5,10 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use prism_audit::AuditSettings;
-use prism_model::record::parts;
+use prism_record::record::parts;
 use prism_run::folder::{self, names};
 use prism_run::manifest::Manifest;
-use prism_run::{Shard, records};
+use prism_run::{Shard, records, shown};
 
 use super::audit::{Kind, SHARD, account, describe, difference, ended, failures, opened, places};
 use crate::cli::MergeArguments;
@@ -56,13 +56,16 @@ pub fn run(arguments: MergeArguments, context: &Context) -> anyhow::Result<ExitS
     let manifest = joined(&shards)?;
     refuse_another(&arguments.out, &manifest)?;
     let settings = manifest.settings.get("analysis").cloned().unwrap_or_default();
-    let mut settings: AuditSettings = serde_json::from_value(settings)?;
+    let mut settings: AuditSettings = serde_json::from_value(settings).map_err(|e| {
+        let path = shards.first().map_or(arguments.out.as_path(), |part| part.folder.as_path()).join(names::MANIFEST);
+        prism_run::Error::content(&path, format!("key `settings.analysis`: {e}"), "join the shards with the version that recorded them")
+    })?;
     // A manifest may come from anybody, and names files: only runs beside this one are read.
     let beside = arguments.out.canonicalize().ok().and_then(|out| out.parent().map(Path::to_path_buf));
     settings.floors.retain(|name, run| {
         let near = beside.as_ref().is_some_and(|beside| run.canonicalize().is_ok_and(|run| run.starts_with(beside)));
         if !near {
-            let text = format!("the floor `{name}` lies elsewhere than beside {} and is left out", arguments.out.display());
+            let text = format!("the floor `{}` lies elsewhere than beside {} and is left out", shown(name), arguments.out.display());
             context.printer.warn(&format!("{text}; move its run there to have it"));
         }
         near
@@ -79,8 +82,11 @@ pub fn run(arguments: MergeArguments, context: &Context) -> anyhow::Result<ExitS
     if !prism_run::door::stands(&arguments.out.join(names::MANIFEST)) {
         manifest.write(&arguments.out)?;
     }
+    context.cancel.check()?;
     let examples = parts::join(&arguments.out, &folders)?;
+    context.cancel.check()?;
     let findings = prism_audit::audit_run(&arguments.out, &settings)?;
+    context.cancel.check()?;
     Manifest { ended: Some(provenance::now()), ..manifest.clone() }.write(&arguments.out)?;
     undo.keep();
 
@@ -180,15 +186,19 @@ fn joined(shards: &[Part]) -> anyhow::Result<Manifest> {
     manifest.settings.insert(SHARD.into(), serde_json::json!(Shard::WHOLE));
     manifest.started = shards.iter().map(|part| part.manifest.started.clone()).min().unwrap_or_default();
     manifest.ended = None;
-    manifest.outcomes.clear();
-    for (outcome, n) in shards.iter().flat_map(|part| &part.manifest.outcomes) {
-        *manifest.outcomes.entry(outcome.clone()).or_default() += n;
-    }
-    manifest.causes.clear();
-    for (cause, n) in shards.iter().flat_map(|part| &part.manifest.causes) {
-        *manifest.causes.entry(cause.clone()).or_default() += n;
-    }
+    manifest.outcomes = added(shards.iter().flat_map(|part| &part.manifest.outcomes));
+    manifest.causes = added(shards.iter().flat_map(|part| &part.manifest.causes));
     Ok(manifest)
+}
+
+/// Counts of one name are added up. A shard's manifest may say any number: a sum stops at the greatest there is.
+fn added<'a>(counts: impl Iterator<Item = (&'a String, &'a usize)>) -> BTreeMap<String, usize> {
+    let mut sums = BTreeMap::<String, usize>::new();
+    for (name, count) in counts {
+        let sum = sums.entry(name.clone()).or_default();
+        *sum = sum.saturating_add(*count);
+    }
+    sums
 }
 
 /// Refuses a folder that holds another run.

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use prism_model::checkpoint::{self, HubCache};
-use prism_model::decode::{ControlTokens, Decoder, Prefiller, Strategy};
+use prism_model::checkpoint::HubCache;
 use prism_model::preprocess::Preprocessor;
 use prism_model::prompt::{BlockLayout, Prompter};
 use prism_model::tensor::Trainable;
 use prism_model::{Config, Model};
+use prism_record::decode::{ControlTokens, Decoder, Prefiller, Strategy};
 use prism_run::{Protocol, Stages, Variant};
 
 use crate::Context;
@@ -53,7 +53,7 @@ impl Opened {
     ) -> anyhow::Result<Self> {
         Self::read(folder, protocol, (least, most), training, hardware).map_err(|error| {
             // One file's fault is seldom the only one: the whole folder is looked at, and all is told.
-            let found = checkpoint::inspect(folder).map_err(anyhow::Error::from);
+            let found = prism_record::inspect(folder).map_err(anyhow::Error::from);
             found.and_then(|found| Ok(found.refuse()?)).err().unwrap_or(error)
         })
     }

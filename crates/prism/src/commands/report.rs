@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use prism_report::{ReportInputs, build_report};
-use prism_run::folder::names;
+use prism_run::folder::{self, names};
 use prism_run::manifest::Manifest;
-use prism_run::{as_text, door};
+use prism_run::{as_text, door, shown};
 
 use super::files;
 use crate::Context;
@@ -18,10 +18,12 @@ pub fn run(arguments: ReportArguments, context: &Context) -> anyhow::Result<Exit
     inputs.images = arguments.images.clone();
     let first = arguments.runs.first().cloned().unwrap_or_default();
     let page = arguments.out.clone().unwrap_or_else(|| first.join(names::REPORT));
+    // What one left beside it that was stopped; where that cannot be looked for, the page cannot be written either.
+    let _ = folder::repair_target(&page);
     let summary = build_report(&inputs, &page)?;
     context.printer.result(&summary.verdict);
     for left_out in &summary.left_out {
-        context.printer.narrate(&format!("left out: {left_out}"));
+        context.printer.narrate(&format!("left out: {}", shown(left_out)));
     }
     context.printer.result(&format!("report {} ({:.1} MB)", summary.path.display(), summary.bytes as f64 / 1e6));
     let files = files::of_report(&arguments, &inputs, context)?;

@@ -65,5 +65,5 @@ pub fn draw(plan: &WorldPlan, context: &Context) -> anyhow::Result<()> {
 
 fn same_world(folder: &Path, config: &WorldConfig) -> bool {
     let recipe = folder.join(prism_data::world::RECIPE);
-    recipe.exists() && safe_toml::read::<WorldConfig>(&recipe).is_ok_and(|there| there == *config)
+    safe_toml::read_of_run::<WorldConfig>(&recipe).is_ok_and(|there| there == *config)
 }

@@ -25,6 +25,9 @@ pub fn prism(verb: &str) -> Command {
     command
 }
 
+/// A line that stands in texts of files, for one that a command might have printed.
+pub const FORGED: &str = "error: forged";
+
 /// A command that came to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
@@ -67,7 +70,7 @@ pub fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
 }
 
 /// Looks at a child's end: no hang, no signal (an allocation that fails is one), no panic, no code
-/// that says the fault is Prism's, nothing a terminal would obey.
+/// that says the fault is Prism's, nothing a terminal would obey, no line that a file made.
 pub fn ended(what: &str, status: Option<ExitStatus>, out: String, err: String) -> Ended {
     let status = status.unwrap_or_else(|| panic!("{what} hangs: {err}"));
     let code = status.code().unwrap_or_else(|| panic!("{what}: {status}: {err}"));
@@ -77,6 +80,7 @@ pub fn ended(what: &str, status: Option<ExitStatus>, out: String, err: String) -
         if let Some(at) = printed.find(is_raw) {
             panic!("{which} of {what} has a raw character: {:?}", near(printed, at));
         }
+        assert!(!printed.lines().any(|line| line.starts_with(FORGED)), "{which} of {what} has a line that a file made: {printed}");
     }
     Ended { code, out, err }
 }

@@ -8,13 +8,14 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::child::{merge, prism, readers, run};
+use crate::child::{FORGED, merge, prism, readers, run};
 use crate::explorer::View;
 use crate::honest::{Mailed, RECORDS, change, copy, manifest, study};
 use crate::tables;
 
-/// Clears the screen, names the window, colours by a C1 control, turns the direction of text, goes back.
-const BAD: &str = "\u{1b}[2J\u{1b}]0;gone\u{7}\u{9b}31m\u{202e}\u{2066}\u{200f}\r\u{8}end";
+/// Clears the screen, names the window, colours by a C1 control, turns the direction of text, goes back, and ends the line to
+/// begin one that looks like a command's own ([`FORGED`]).
+const BAD: &str = "\u{1b}[2J\u{1b}]0;gone\u{7}\u{9b}31m\u{202e}\u{2066}\u{200f}\r\u{8}end\nerror: forged";
 
 /// The tables of a folder of the run.
 fn tables_of(folder: &Path) -> Vec<PathBuf> {
@@ -26,6 +27,7 @@ fn tables_of(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn in_every_text_of_the_findings() {
+    assert!(BAD.lines().any(|line| line == FORGED));
     let mailed = Mailed::new();
     let page = mailed.beside("page.html");
     for path in tables_of(&mailed.run().join("findings")) {
@@ -87,6 +89,18 @@ fn in_every_text_of_a_manifest() {
             fs::write(folder.join("run.json"), bytes).unwrap();
         }
     }
+    // A setting that nobody knows and a floor that lies elsewhere, in all shards alike.
+    let analysis = |key: &str, value: serde_json::Value| {
+        let [_, shards @ ..] = mailed.all();
+        let kept = shards.each_ref().map(|shard| fs::read(shard.join("run.json")).unwrap());
+        shards.iter().for_each(|shard| change(shard, |whole| whole["settings"]["analysis"][key] = value.clone()));
+        let ended = merge(&mailed.run());
+        shards.iter().zip(kept).for_each(|(shard, bytes)| fs::write(shard.join("run.json"), bytes).unwrap());
+        ended
+    };
+    analysis(BAD, 1.into()).refused("run.json");
+    let told = analysis("floors", serde_json::json!({ BAD: "/nowhere/else" }));
+    assert!(told.code == 0 && told.err.contains("lies elsewhere"), "{told:?}");
     for text in [BAD.to_string(), format!("{{\"{BAD}\": 1}}"), format!("{{\"schema\": \"{BAD}\"}}")] {
         fs::write(mailed.run().join("run.json"), text).unwrap();
         readers(&mailed.run(), &page);

@@ -6,7 +6,7 @@ use std::fs;
 
 use crate::child::{merge, readers};
 use crate::explorer::walked;
-use crate::honest::Mailed;
+use crate::honest::{Mailed, change, manifest};
 
 /// Kinds of values in the compact protocol.
 const I32: u8 = 5;
@@ -204,4 +204,20 @@ fn lists_that_promise_two_billion_items_and_structs_a_million_deep() {
     refused(&closed(&[], &begun().list(2, STRUCT, &schema).number(3, I64, 1).raw(4, LIST, &many).end()));
     let deep = vec![0x10 | STRUCT; 1_000_000];
     refused(&closed(&[], &begun().list(2, STRUCT, &schema).number(3, I64, 1).list(4, STRUCT, &[]).raw(12, STRUCT, &deep).end()));
+}
+
+#[test]
+fn shards_that_count_more_than_any_number() {
+    let mailed = Mailed::new();
+    for shard in &mailed.all()[1..] {
+        change(shard, |whole| {
+            whole["outcomes"] = serde_json::json!({"scored": u64::MAX, "no_answer": u64::MAX});
+            whole["causes"] = serde_json::json!({"other": u64::MAX});
+        });
+    }
+    let ended = merge(&mailed.run());
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let merged = manifest(&mailed.beside("merged"));
+    assert_eq!(merged["outcomes"]["scored"], u64::MAX);
+    assert_eq!(merged["causes"]["other"], u64::MAX);
 }

@@ -9,6 +9,7 @@ use std::process::Command;
 use crate::child::{merge, prism, readers, run};
 use crate::explorer::View;
 use crate::honest::{Mailed, RECORDS, copy, study};
+use crate::reference::golden;
 
 /// Every file of a run that something reads.
 fn files() -> Vec<String> {
@@ -119,8 +120,41 @@ fn a_training_and_a_study_of_pipes() {
         run(prism("show").arg(&whole));
         run(prism("report").arg(&whole).arg("--out").arg(room.path().join("page.html")));
         run(prism("show").arg(whole.join("seed-42/plvr2")));
+        let paths = run(prism("paths").arg(&whole));
+        if file == "config.toml" {
+            paths.refused(file);
+        }
         let view = View::over(&whole, &[]);
         view.walk();
         view.end();
     }
+}
+
+/// A training that came with its checkpoint is read for what it says of it.
+#[test]
+fn a_checkpoint_in_a_training_of_pipes() {
+    let room = tempfile::tempdir().unwrap();
+    let training = study(&room.path().join("study"));
+    let checkpoint = training.join("checkpoint-1");
+    copy(&golden().join("checkpoints/lvr"), &checkpoint);
+    for file in ["config.toml", "log.jsonl"] {
+        let _ = fs::remove_file(training.join(file));
+        pipe(&training.join(file));
+    }
+    let mut paths = prism("paths");
+    paths.arg("--base").arg(golden().join("checkpoints/base")).arg("--variant").arg(&checkpoint);
+    paths.arg("--benchmark").arg(golden().join("examples/data.json")).args(["--limit", "2", "--out"]).arg(room.path().join("out"));
+    run(&mut paths).refused("log.jsonl");
+}
+
+#[test]
+fn a_floor_of_pipes() {
+    let mailed = Mailed::new();
+    let vectors = mailed.run().join("records/latents.safetensors");
+    fs::remove_file(&vectors).unwrap();
+    pipe(&vectors);
+    let mut audit = prism("audit");
+    audit.arg("--checkpoint").arg(golden().join("checkpoints/lvr")).arg("--benchmark").arg(golden().join("examples/data.json"));
+    audit.arg("--floor").arg(format!("base={}", mailed.run().display())).args(["--limit", "2", "--out"]).arg(mailed.beside("out"));
+    run(&mut audit).refused("latents.safetensors");
 }

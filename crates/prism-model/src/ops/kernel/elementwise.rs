@@ -53,6 +53,17 @@ dispatched! {
 }
 
 dispatched! {
+    /// `a += row` for every row of `a`.
+    pub fn add_to_rows(a: &mut [f32], row: &[f32]) {
+        for a in a.chunks_exact_mut(row.len()) {
+            for (a, b) in a.iter_mut().zip(row) {
+                *a += b;
+            }
+        }
+    }
+}
+
+dispatched! {
     /// `gate = silu(gate) * up`, in place.
     pub fn silu_times(gate: &mut [f32], up: &[f32]) {
         for (g, u) in gate.iter_mut().zip(up) {

@@ -16,6 +16,19 @@ dispatched! {
 }
 
 dispatched! {
+    /// As [`rms_norm`], in place.
+    pub fn rms_norm_in_place(x: &mut [f32], weight: &[f32], eps: f32) {
+        let width = weight.len();
+        for x in x.chunks_exact_mut(width) {
+            let scale = 1.0 / (dot::<FMA>(x, x) / width as f32 + eps).sqrt();
+            for (x, w) in x.iter_mut().zip(weight) {
+                *x = *x * scale * w;
+            }
+        }
+    }
+}
+
+dispatched! {
     /// Gradient of [`rms_norm`]: `dx = base + d loss / dx` for every row (`base` empty means 0),
     /// and `dw += d loss / dw`.
     pub fn rms_norm_backward(dx: &mut [f32], base: &[f32], dw: &mut [f32], dy: &[f32], x: &[f32], weight: &[f32], eps: f32) {

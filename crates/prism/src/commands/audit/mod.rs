@@ -18,13 +18,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use prism_audit::Findings;
 use prism_data::Benchmark;
-use prism_model::checkpoint;
-use prism_model::decode::Strategy;
-use prism_model::record::{self, Setup, Summary};
 use prism_model::tensor::Trainable;
+use prism_record::decode::Strategy;
+use prism_record::record::{self, Setup, Summary};
 use prism_run::lock::Lock;
 use prism_run::manifest::Manifest;
-use prism_run::{Example, Outcome, Protocol, Steps, as_text, folder, steps};
+use prism_run::{Example, Outcome, Protocol, Steps, as_text, door, folder, shown, steps};
 
 use super::decoding::Chosen;
 use super::opened::Opened;
@@ -206,7 +205,7 @@ struct Arm {
 
 fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Audited>> {
     // All that is wrong with a checkpoint is told first: its weights take long to hash.
-    checkpoint::inspect(&plan.checkpoint)?.refuse()?;
+    prism_record::inspect(&plan.checkpoint)?.refuse()?;
     let protocol = plan.decoding.protocol(&plan.checkpoint)?;
     let benchmark = Benchmark::open(&plan.benchmark)?;
     let examples = subject::examples(plan, &benchmark)?;
@@ -247,7 +246,7 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Au
     let audited = |arm: Arm| {
         let manifest = Manifest::read(&arm.out)?;
         let findings = if plan.selection.shard.is_whole() { Findings::read(&arm.out)? } else { Findings::default() };
-        let (recorded, opened) = (manifest.outcomes.values().sum(), opened(&manifest));
+        let (recorded, opened) = (manifest.examples(), opened(&manifest));
         Ok(Audited { findings, steps: arm.chosen.budget.steps, examples: examples.len(), recorded, opened, out: arm.out, lock: None })
     };
     arms.into_iter().map(audited).collect()
@@ -281,7 +280,7 @@ fn find(plan: &AuditPlan, arm: &mut Arm, summary: &Summary) -> anyhow::Result<()
 
 /// Examples in which the block opened, as a finished run's manifest counts them.
 pub fn opened(manifest: &Manifest) -> usize {
-    [Outcome::Scored, Outcome::NoAnswer].map(|outcome| manifest.ended_as(outcome)).iter().sum()
+    manifest.ended_as(Outcome::Scored).saturating_add(manifest.ended_as(Outcome::NoAnswer))
 }
 
 /// Whether the folder holds this audit, finished: same inputs, same settings, and findings that this version reads (those of
@@ -296,7 +295,7 @@ fn finished(plan: &AuditPlan, out: &Path, wanted: &Manifest, context: &Context) 
 
 /// Whether the findings that are there can be read; why not is said.
 fn readable(out: &Path, context: &Context) -> bool {
-    if !prism_audit::findings::folder(out).exists() {
+    if !door::stands(&prism_audit::findings::folder(out)) {
         return false;
     }
     let why = match (Findings::read(out), prism_run::records::digests::check(out)) {
@@ -307,7 +306,7 @@ fn readable(out: &Path, context: &Context) -> bool {
         }
         // Findings of records that were changed say so, once they are made from what lies there now.
         (Ok(found), Ok(Some(changed))) if !changed.is_empty() && !found.warnings.iter().any(|w| w.about == "records") => {
-            format!("the records were changed after they were written ({})", changed.join(", "))
+            format!("the records were changed after they were written ({})", shown(&changed.join(", ")))
         }
         _ => return true,
     };
@@ -321,8 +320,8 @@ fn refuse_another(out: &Path, wanted: &Manifest, overwrite: bool) -> anyhow::Res
     let ours = [prism_run::records::folder(out), prism_audit::findings::folder(out)];
     // What is a run's by its files may be replaced if that is asked for, whatever became of its manifest.
     let replaced = overwrite && record::is_begun(out);
-    if !out.join(folder::names::MANIFEST).exists() {
-        return match ours.iter().find(|folder| folder.exists()) {
+    if !door::stands(&out.join(folder::names::MANIFEST)) {
+        return match ours.iter().find(|folder| door::stands(folder)) {
             Some(_) if replaced => Ok(()),
             Some(folder) => Err(foreign(&format!("`{}`, and no run.json that says whose", folder.display())).into()),
             None => Ok(()),
@@ -355,7 +354,7 @@ fn records(
     let Some(first) = arms.first() else { return Ok(Vec::new()) };
     match protocol {
         Some(protocol) => {
-            context.printer.narrate(&format!("latent protocol {}: {}", protocol.id, first.chosen.strategy.exit.kind().name()))
+            context.printer.narrate(&format!("latent protocol {}: {}", shown(&protocol.id), first.chosen.strategy.exit.kind().name()))
         }
         None if !plan.acts() => context.printer.narrate("no latent protocol: answers alone, without a latent block"),
         None => context.printer.narrate(

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use prism_audit::AuditSettings;
 use prism_audit::settings::Compat;
 use prism_data::{Benchmark, Depth, Images};
-use prism_model::record;
+use prism_record::record;
 use prism_run::{Action, Donor, Intervention, Shard, Steps, Variant};
 
 use super::subject;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use prism_data::{Benchmark, Images};
 use prism_run::manifest::Manifest;
-use prism_run::{Example, Protocol, as_text, folder, records};
+use prism_run::{Example, Protocol, as_text, door, folder, records};
 
 use super::{AuditPlan, SHARD, Selection};
 use crate::exit::Refused;
@@ -97,7 +97,11 @@ pub fn manifest(
     set("analysis", serde_json::json!(plan.settings));
     if !plan.settings.floors.is_empty() {
         let vectors = |run: &PathBuf| records::folder(run).join(records::files::LATENTS);
-        let hashes = plan.settings.floors.iter().map(|(name, run)| Ok((name, folder::hash_file(&vectors(run))?)));
+        let hash = |run: &PathBuf| {
+            let vectors = vectors(run);
+            folder::hash_reader(&vectors, door::open(&vectors)?)
+        };
+        let hashes = plan.settings.floors.iter().map(|(name, run)| Ok((name, hash(run)?)));
         let hashes = hashes.collect::<prism_run::Result<BTreeMap<_, _>>>()?;
         set("floors", serde_json::json!(hashes));
     }

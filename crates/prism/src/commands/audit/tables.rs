@@ -7,8 +7,8 @@ use prism_report::ReportInputs;
 use prism_report::study::Study;
 use prism_report::terminal::ending::{self, Places};
 use prism_report::terminal::{Look, Screen, evaluation};
-use prism_run::door;
 use prism_run::folder::names;
+use prism_run::{door, shown};
 
 use super::Kind;
 use crate::Context;
@@ -20,7 +20,7 @@ use crate::Context;
 /// When the run folder cannot be read.
 pub fn describe(kind: Kind, run: &Path, found: &Findings, context: &Context) -> anyhow::Result<()> {
     for failure in &found.failures {
-        context.printer.result(&failure.sentence);
+        context.printer.result(&shown(&failure.sentence));
     }
     if found.nothing_ran() || context.printer.json() {
         return Ok(());

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use prism_audit::text::table;
-use prism_model::record::rows;
+use prism_record::record::rows;
 use prism_run::records::TimingRow;
 
 use crate::Context;

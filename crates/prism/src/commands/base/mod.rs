@@ -11,8 +11,8 @@ use prism_model::preprocess::PixelConfig;
 use prism_model::tensor::{DType, Trainable};
 use prism_model::tokenizer::{Tokenizer, files, make};
 use prism_model::{Config, Model};
-use prism_run::as_text;
 use prism_run::folder::{self, PartialFolder};
+use prism_run::{as_text, shown};
 use prism_train::dense::DenseTask;
 use prism_train::start::{Opened, Opening};
 use prism_train::train::TrainRequest;
@@ -183,7 +183,7 @@ fn held_out(plan: &BasePlan, stage: &LanguageStage, checkpoint: &Path, config: &
     let workers = prism_train::Workers::new(context.hardware.threads)?;
     let told = prism_train::told(&opened, &records, None, kind_of, &workers)?;
     let told: Vec<String> = told.into_iter().map(|(what, (count, share))| format!("{what} {:.1} % of {count}", 100.0 * share)).collect();
-    context.printer.narrate(&format!("{}: unseen questions answered: {}", stage.name, told.join(", ")));
+    context.printer.narrate(&format!("{}: unseen questions answered: {}", shown(&stage.name), told.join(", ")));
     Ok(())
 }
 

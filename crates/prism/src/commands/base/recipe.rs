@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use prism_data::world::WorldConfig;
+use prism_model::families::qwen2_5_vl::FAMILY;
 use prism_run::safe_toml;
 use prism_train::TrainConfig;
 use serde::Deserialize;
@@ -126,7 +127,7 @@ impl Architecture {
         let half = self.hidden_size / self.heads.max(1) / 2;
         let (temporal, height) = (half / 4, half * 3 / 8);
         Ok(json!({
-            "model_type": "qwen2_5_vl", "architectures": ["Qwen2_5_VLForConditionalGeneration"],
+            "model_type": FAMILY.model_type, "architectures": [FAMILY.architecture],
             "vocab_size": vocab_size, "hidden_size": self.hidden_size, "intermediate_size": self.intermediate_size,
             "num_hidden_layers": self.layers, "num_attention_heads": self.heads, "num_key_value_heads": (self.heads / 2).max(1),
             "hidden_act": "silu", "rms_norm_eps": 1e-6, "rope_theta": self.rope_theta,
@@ -137,7 +138,7 @@ impl Architecture {
             "vision_start_token_id": id("<|vision_start|>")?, "vision_end_token_id": id("<|vision_end|>")?,
             "eos_token_id": id("<|im_end|>")?, "bos_token_id": id("<|endoftext|>")?, "pad_token_id": id("<|endoftext|>")?,
             "vision_config": {
-                "model_type": "qwen2_5_vl", "depth": self.vision_layers, "hidden_size": self.vision_hidden_size,
+                "model_type": FAMILY.model_type, "depth": self.vision_layers, "hidden_size": self.vision_hidden_size,
                 "intermediate_size": self.vision_intermediate_size, "num_heads": self.vision_heads, "in_channels": 3,
                 "patch_size": 14, "spatial_merge_size": 2, "temporal_patch_size": 2, "window_size": 112,
                 "fullatt_block_indexes": self.full_attention, "out_hidden_size": self.hidden_size,

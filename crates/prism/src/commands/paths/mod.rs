@@ -12,16 +12,16 @@ use prism_audit::paths::states::{self, States};
 use prism_audit::paths::{PathFindings, cells, drift, effects, gradient};
 use prism_data::{Benchmark, Images};
 use prism_model::Config;
-use prism_model::checkpoint::{self, drift as weights};
-use prism_model::decode::{Strategy, detect};
-use prism_model::record::crossing::{Crossing, Side, record_crossing};
-use prism_model::record::{self, Records, is_recorded};
+use prism_model::checkpoint::drift as weights;
 use prism_model::tensor::Trainable;
 use prism_model::tokenizer::Tokenizer;
+use prism_record::decode::{Strategy, detect};
+use prism_record::record::crossing::{Crossing, Side, record_crossing};
+use prism_record::record::{self, Records, is_recorded};
 use prism_run::folder::{self, names};
 use prism_run::manifest::Manifest;
 use prism_run::records::CellRow;
-use prism_run::{Example, Protocol, Source, Steps, Weights, as_text};
+use prism_run::{Example, Protocol, Source, Steps, Weights, as_text, door, shown};
 
 use super::audit::{GROUP, LARGE, difference};
 use super::decoding::Decoding;
@@ -55,7 +55,7 @@ pub fn run(arguments: PathsArguments, context: &Context) -> anyhow::Result<ExitS
         }
     }
     let crossed = findings.paths.iter().filter(|cell| cell.weights == Weights::Variant && cell.latents == Source::Variant);
-    let crossed: usize = crossed.map(|cell| cell.examples).sum();
+    let crossed = crossed.map(|cell| cell.examples).fold(0, usize::saturating_add);
     if crossed == 0 {
         context.printer.warn(&format!(
             "{}: no variant opened a latent block, so there were no latents to cross; weights and states are compared all the same",
@@ -69,9 +69,9 @@ pub fn run(arguments: PathsArguments, context: &Context) -> anyhow::Result<ExitS
 /// Records and findings; what is there already is kept.
 fn paths(plan: &PathsPlan, fresh: bool, context: &Context) -> anyhow::Result<PathFindings> {
     // All that is wrong with a checkpoint is told first: its weights take long to hash.
-    checkpoint::inspect(&plan.base)?.refuse()?;
+    prism_record::inspect(&plan.base)?.refuse()?;
     for trained in &plan.variants {
-        checkpoint::inspect(&trained.checkpoint)?.refuse()?;
+        prism_record::inspect(&trained.checkpoint)?.refuse()?;
     }
     let benchmark = Benchmark::open(&plan.benchmark)?;
     let examples = benchmark.read(&Images::extracted(None), plan.limit)?;
@@ -132,7 +132,7 @@ fn cross(
     let opened = Opened::open(&trained.checkpoint, protocol.as_ref(), plan.pixels, Trainable::No, &context.hardware)?;
     let steps = plan.steps_for(protocol.as_ref());
     let chosen = plan.decoding.strategy(&trained.checkpoint, protocol.as_ref(), steps)?;
-    context.printer.narrate(&format!("{}: {}", trained.named.word(), chosen.budget.in_words()));
+    context.printer.narrate(&format!("{}: {}", shown(&trained.named.word()), chosen.budget.in_words()));
     let strategy = chosen.strategy;
     // What other variants there are changes nothing here.
     let own = format!("{}/", trained.slug());
@@ -151,7 +151,7 @@ fn cross(
     // What is refused leaves the folder as it is.
     manifest.write(&plan.out)?;
     folder::repair(&plan.out.join(trained.slug()))?;
-    context.printer.narrate(&trained.named.word());
+    context.printer.narrate(&shown(&trained.named.word()));
     let records = record_crossing(&crossing, examples, &plan.out.join(trained.slug()), &context.printer, &context.cancel)?;
     Ok((records, drift))
 }
@@ -185,8 +185,7 @@ fn drift_findings(trained: &Trained, found: &weights::Drift) -> Vec<prism_audit:
 }
 
 fn gradients(trained: &Trained) -> anyhow::Result<Vec<prism_audit::findings::GradientCosineFinding>> {
-    let log = trained.training.as_ref().map(|training| training.join(names::LOG)).filter(|log| log.exists());
-    let Some(log) = log else {
+    let Some(log) = trained.log() else {
         let reason = format!("{} lies in no training's folder with a {}", trained.checkpoint.display(), names::LOG);
         return Ok(gradient::findings(&trained.named, Err(reason)));
     };
@@ -208,9 +207,9 @@ fn manifest(plan: &PathsPlan, benchmark: &Benchmark, examples: &[Example], conte
         manifest.inputs.extend(files.into_iter().map(|(file, hash)| (format!("{name}/{file}"), hash)));
     }
     for trained in &plan.variants {
-        let log = trained.training.as_ref().map(|training| training.join(names::LOG)).filter(|log| log.exists());
-        if let Some(log) = log {
-            provenance::hash_input(&mut manifest, &format!("log of {}", trained.slug()), &log)?;
+        if let Some(log) = trained.log() {
+            let hash = folder::hash_reader(&log, door::open(&log)?)?;
+            manifest.inputs.insert(format!("log of {}", trained.slug()), hash);
         }
     }
     provenance::hash_benchmark(&mut manifest, benchmark)?;
@@ -239,7 +238,7 @@ fn is_finished(plan: &PathsPlan, wanted: &Manifest, fresh: bool) -> anyhow::Resu
     let out = &plan.out;
     // What is a run's by its files may be replaced if that is asked for, whatever became of its manifest.
     let replaced = plan.overwrite && plan.variants.iter().any(|trained| record::is_begun(&out.join(trained.slug())));
-    if !out.join(names::MANIFEST).exists() {
+    if !door::stands(&out.join(names::MANIFEST)) {
         if !fresh && !replaced {
             anyhow::bail!(Refused(format!("{}: holds files, and no run.json that says whose; give another --out", out.display())));
         }

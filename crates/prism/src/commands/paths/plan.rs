@@ -6,7 +6,7 @@ use prism_audit::AuditSettings;
 use prism_audit::paths::Named;
 use prism_run::folder::names;
 use prism_run::manifest::Manifest;
-use prism_run::{Protocol, Steps, Variant, safe_toml};
+use prism_run::{Protocol, Steps, Variant, door, safe_toml};
 use serde::Deserialize;
 
 use crate::Context;
@@ -38,9 +38,15 @@ impl Trained {
         let whole = std::path::absolute(&checkpoint).unwrap_or_else(|_| checkpoint.clone());
         let training = whole.parent().filter(|run| Manifest::read(run).is_ok_and(|there| there.kind == "train")).map(Path::to_path_buf);
         let manifest = training.as_ref().and_then(|run| Manifest::read(run).ok());
-        let variant = training.as_ref().and_then(|run| safe_toml::read::<Resolved>(&run.join(names::CONFIG)).ok()).map(|of| of.variant);
+        let variant =
+            training.as_ref().and_then(|run| safe_toml::read_of_run::<Resolved>(&run.join(names::CONFIG)).ok()).map(|of| of.variant);
         let name = variant.as_ref().map_or_else(|| called(typed), |variant| variant.name.clone());
         Self { named: Named { name, seed: manifest.and_then(|there| there.seed) }, checkpoint, variant, training }
+    }
+
+    /// The log of its training, where something stands in its place.
+    pub fn log(&self) -> Option<PathBuf> {
+        self.training.as_ref().map(|training| training.join(names::LOG)).filter(|log| door::stands(log))
     }
 
     /// A word that names its folder and its inputs.
@@ -153,7 +159,7 @@ impl Study {
                 format!("{}: is a `{}` run, no study; name a study's folder, or give --base and --variant", folder.display(), there.kind);
             anyhow::bail!(Refused(text));
         }
-        Ok(Self { folder: folder.to_path_buf(), recipe: StudyRecipe::read(&folder.join(names::CONFIG))? })
+        Ok(Self { folder: folder.to_path_buf(), recipe: StudyRecipe::read_of_study(folder)? })
     }
 
     /// The base: the study's own where it trained one, else the recipe's.

@@ -6,7 +6,7 @@ use prism_audit::findings::{CkaFinding, DriftFinding, EffectFinding, GradientCos
 use prism_audit::paths::drift::MODULES;
 use prism_audit::paths::{PathFindings, effects};
 use prism_audit::text::{ABSENT, interval, number, percent, points, signed, table};
-use prism_run::{Change, Source, Weights};
+use prism_run::{Change, Source, Weights, shown};
 
 /// All of it.
 pub fn describe(findings: &PathFindings) -> String {
@@ -22,7 +22,8 @@ pub fn describe(findings: &PathFindings) -> String {
         let of = |variant: &str, its: Option<i64>| variant == name && its == *seed;
         let cells: Vec<&PathFinding> = findings.paths.iter().filter(|f| of(&f.variant, f.seed)).collect();
         let changes: Vec<EffectFinding> = findings.effects.iter().filter(|f| of(&f.variant, f.seed)).cloned().collect();
-        text.push_str(&format!("{}: accuracy in % [95 % interval] by weights and latents\n\n{}", word(name, *seed), crossing(&cells)));
+        let name = word(name, *seed);
+        text.push_str(&format!("{}: accuracy in % [95 % interval] by weights and latents\n\n{}", shown(&name), crossing(&cells)));
         text.push_str(&reasons(&cells));
         text.push_str(&format!("\n{}\n", changed(&changes)));
         if let Some(sentence) = effects::in_words(&changes) {
@@ -37,7 +38,7 @@ pub fn describe(findings: &PathFindings) -> String {
     ));
     text.push_str(&format!("Likeness of states (linear CKA, debiased), by the input of each layer\n\n{}", likeness(&findings.cka)));
     for warning in &findings.warnings {
-        text.push_str(&format!("\nnote: {}", warning.text));
+        text.push_str(&format!("\nnote: {}", shown(&warning.text)));
     }
     text
 }
@@ -72,7 +73,7 @@ fn reasons(cells: &[&PathFinding]) -> String {
     let mut text = String::new();
     for cell in cells.iter().filter(|cell| cell.left_out > 0) {
         let reason = cell.reason.as_deref().unwrap_or("they could not be run");
-        text.push_str(&format!("{}/{}: {} examples left out: {reason}\n", cell.weights, cell.latents, cell.left_out));
+        text.push_str(&format!("{}/{}: {} examples left out: {}\n", cell.weights, cell.latents, cell.left_out, shown(reason)));
     }
     if let Some(check) = cells.iter().find(|cell| cell.replays_changed.is_some()) {
         let changed = check.replays_changed.unwrap_or(0);

@@ -18,7 +18,7 @@ use prism_report::terminal::ending::Places;
 use prism_run::folder::names;
 use prism_run::lock::Lock;
 use prism_run::manifest::Manifest;
-use prism_run::{Intervention, Stages, Steps, Variant, as_text, folder};
+use prism_run::{Intervention, Stages, Steps, Variant, as_text, door, folder, shown};
 
 pub use recipe::StudyRecipe;
 
@@ -95,7 +95,7 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
     inputs.trainings = study.trainings();
     inputs.comparison = Some(comparison);
     inputs.base = Some(study.out.join(names::BASE_AUDIT));
-    inputs.recipe = Some(study.out.join(names::CONFIG)).filter(|path| prism_run::door::holds(path));
+    inputs.recipe = Some(study.out.join(names::CONFIG)).filter(|path| door::holds(path));
     inputs.title = Some(study.recipe.name.clone());
     let report = prism_report::build_report(&inputs, &page)?;
     study.end(trained.manifest)?;
@@ -150,7 +150,7 @@ impl Study {
         let mut pace = Pace::default();
         for (done, (seed, variant)) in arms.enumerate() {
             let place = format!("[{}/{total}] ", done + 1);
-            context.printer.narrate(&format!("{place}{} seed {seed}{}", variant.name, pace.left(total - done)));
+            context.printer.narrate(&format!("{place}{} seed {seed}{}", shown(&variant.name), pace.left(total - done)));
             context.printer.stage(&place);
             let begun = Instant::now();
             let checkpoint = train(&self.train_plan(seed, variant, &base), context)?;
@@ -177,7 +177,7 @@ impl Study {
                 Steps::Trained => None,
             };
             let swept = self.recipe.audit.sweep.iter().filter_map(folder);
-            all.extend(swept.filter(|audited| audited.folder.join(names::MANIFEST).exists()));
+            all.extend(swept.filter(|audited| door::stands(&audited.folder.join(names::MANIFEST))));
         }
         all
     }
@@ -274,7 +274,7 @@ fn begin(study: &Study, context: &Context) -> anyhow::Result<Manifest> {
     let mut manifest = provenance::manifest("study", &context.hardware);
     manifest.seed = Some(study.recipe.seed);
     manifest.inputs = contents(study, context)?;
-    if study.out.join(names::MANIFEST).exists() {
+    if door::stands(&study.out.join(names::MANIFEST)) {
         let there = Manifest::read(&study.out)?;
         let known = there.inputs.keys().chain(manifest.inputs.keys());
         let mut changed: Vec<&str> =

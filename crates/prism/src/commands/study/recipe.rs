@@ -8,6 +8,7 @@ use prism_audit::AuditSettings;
 use prism_audit::compare::groups::Questions;
 use prism_data::world::WorldConfig;
 use prism_model::checkpoint::HubCache;
+use prism_run::folder::names;
 use prism_run::{Arm, Intervention, Steps, Variant, safe_toml};
 use prism_train::TrainConfig;
 use serde::{Deserialize, Serialize};
@@ -116,7 +117,19 @@ impl StudyRecipe {
     /// # Errors
     /// When the file cannot be read or a key is unknown, missing or out of range.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let mut recipe: Self = safe_toml::read(path)?;
+        Self::resolved(safe_toml::read(path)?, path)
+    }
+
+    /// Reads the recipe that a study's folder holds.
+    ///
+    /// # Errors
+    /// As [`StudyRecipe::read`], and when it is no file of that folder.
+    pub fn read_of_study(study: &Path) -> anyhow::Result<Self> {
+        let path = study.join(names::CONFIG);
+        Self::resolved(safe_toml::read_of_run(&path)?, &path)
+    }
+
+    fn resolved(mut recipe: Self, path: &Path) -> anyhow::Result<Self> {
         let folder = path.parent().unwrap_or(Path::new("."));
         let beside = absolute(folder.join(&recipe.base))?;
         // What is no folder beside the recipe may be a name in the local Hub cache.

@@ -5,9 +5,9 @@ mod losses;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use prism_model::decode::{Branch, Latents, Noise, NoiseFile, NoiseSource, Prefix, Strategy, Swap, Trajectory, Untouched, Zero};
 use prism_model::tensor::Trainable;
-use prism_model::trace::{ExampleTrace, collect_vectors, picture};
+use prism_record::decode::{Branch, Latents, Noise, NoiseFile, NoiseSource, Prefix, Strategy, Swap, Trajectory, Untouched, Zero};
+use prism_record::trace::{ExampleTrace, collect_vectors, picture};
 use prism_run::{Action, Donor, Example, Intervention, Scope, View, vectors};
 
 use super::decoding::Decoding;

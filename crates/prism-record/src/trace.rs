@@ -1,0 +1,137 @@
+//! One example under the magnifying glass: what each forward read and produced,
+//! as a JSON object, as vectors, and as a picture in text.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use prism_run::vectors::Vectors;
+use prism_run::{Example, Outcome, Position, Stage, shown};
+use serde::{Serialize, Serializer};
+
+use crate::decode::trajectory::norm;
+use crate::decode::{Prefix, Trajectory, answer};
+
+/// One forward.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TracedForward {
+    /// The stage, for forwards that read a fed-back vector; `null` for those that read a token.
+    pub stage: Option<Stage>,
+    /// L2 norm of the state it produced.
+    pub norm: f64,
+}
+
+/// One example: an object of `prism trace --json`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExampleTrace {
+    /// Row in the benchmark.
+    pub row: usize,
+    /// The file's own id, as a number if it is one.
+    #[serde(serialize_with = "number_if_it_is_one")]
+    pub question_id: String,
+    /// The gold answer.
+    pub label: String,
+    /// The prompt, image tokens included.
+    pub prompt_ids: Vec<u32>,
+    /// The new tokens.
+    pub generated_ids: Vec<u32>,
+    /// One per new token: the forward that produced it.
+    pub iterations: Vec<TracedForward>,
+    /// The parsed answer's first character.
+    pub answer: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why the intervention stopped it early.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+fn number_if_it_is_one<S: Serializer>(id: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    match id.parse::<i64>() {
+        Ok(number) if number.to_string() == id => serializer.serialize_i64(number),
+        _ => serializer.serialize_str(id),
+    }
+}
+
+impl ExampleTrace {
+    /// The trace of one branch.
+    pub fn new(example: &Example, prefix: &Prefix, trajectory: &Trajectory) -> Self {
+        let letter = answer::parse(&trajectory.text);
+        let latent = trajectory.latent_forwards().count();
+        Self {
+            row: example.row,
+            question_id: example.question_id.clone(),
+            label: example.label.clone(),
+            prompt_ids: prefix.prompt_ids.clone(),
+            generated_ids: trajectory.generated.clone(),
+            iterations: trajectory
+                .forwards
+                .iter()
+                .map(|f| TracedForward { stage: f.place.map(|p| p.stage), norm: norm(&f.state) })
+                .collect(),
+            answer: letter.map(String::from),
+            outcome: if trajectory.refusal.is_some() { Outcome::Error } else { answer::outcome(example, letter, latent) },
+            message: trajectory.refusal.clone(),
+        }
+    }
+}
+
+/// Adds the probe vectors of one branch to `all`, under the positions' names.
+pub fn collect_vectors(all: &mut BTreeMap<String, Vectors>, row: usize, prefix: &Prefix, trajectory: &Trajectory) {
+    for position in Position::ALL {
+        if let Some(vector) = prefix.probe(position).or_else(|| trajectory.probe(position)) {
+            all.entry(position.name().to_string()).or_default().push(row as i64, &vector);
+        }
+    }
+}
+
+const BAR: usize = 24;
+
+/// The loop as text: one line per forward with the token it produced, what it read
+/// (a chip for a latent), and its norm; `tokens` are the new tokens' texts.
+pub fn picture(trace: &ExampleTrace, trajectory: &Trajectory, tokens: &[String]) -> String {
+    let mut out = String::new();
+    let answer = trace.answer.as_deref().unwrap_or("none");
+    let _ = writeln!(
+        out,
+        "row {} · question {} · gold {} · answer {} · {}",
+        trace.row,
+        shown(&trace.question_id),
+        shown(&trace.label),
+        shown(answer),
+        trace.outcome.name()
+    );
+    let chips: String = trace.iterations.iter().map(|i| chip(i.stage)).collect();
+    let _ = writeln!(out, "  {} prompt tokens, then {} forwards: {chips}", trace.prompt_ids.len(), trace.iterations.len());
+    if let Some(message) = &trace.message {
+        let _ = writeln!(out, "  stopped: {}", shown(message));
+    }
+    let largest = trace.iterations.iter().map(|i| i.norm).fold(f64::MIN_POSITIVE, f64::max);
+    let widest = tokens.iter().map(|t| quoted(t).chars().count()).max().unwrap_or(0).min(24);
+    let answer_state = trajectory.answer_state();
+    for (i, forward) in trajectory.forwards.iter().enumerate() {
+        let token = tokens.get(i).map(|t| quoted(t)).unwrap_or_default();
+        let reads = match (forward.place, i) {
+            (Some(p), _) => format!("[{} {}]", p.stage.name(), p.step),
+            (None, 0) => "prompt".to_string(),
+            (None, _) => "token".to_string(),
+        };
+        let norm = trace.iterations.get(i).map_or(0.0, |t| t.norm);
+        let filled = ((norm / largest) * BAR as f64).round() as usize;
+        let bar: String = std::iter::repeat_n(if forward.place.is_some() { '█' } else { '░' }, filled.min(BAR)).collect();
+        let mark = if Some(i) == answer_state { "  ◂ answer state" } else { "" };
+        let _ = writeln!(out, "  {i:>4}  {reads:<13} → {token:<widest$}  {norm:>9.3} {bar}{mark}");
+    }
+    out
+}
+
+fn chip(stage: Option<Stage>) -> char {
+    match stage {
+        None => '·',
+        Some(Stage::Context) => '▒',
+        Some(Stage::Free | Stage::Target) => '█',
+    }
+}
+
+fn quoted(token: &str) -> String {
+    token.escape_debug().to_string()
+}
