@@ -1,16 +1,11 @@
 //! Whether a run goes on, was stopped before its end, or has finished.
 //!
-//! A run that ended says so in its manifest. One that did not is written by somebody or by nobody: who writes a run
-//! folder writes its lock file anew every ten seconds ([`prism_run::lock`]), and the file stays where the writer was killed.
+//! A run that ended says so in its manifest. One that did not is written by somebody, who holds its lock, or by nobody.
 
 use std::path::Path;
-use std::time::{Duration, SystemTime};
 
-use prism_run::folder::names;
+use prism_run::lock;
 use prism_run::manifest::Manifest;
-
-/// A lock that was not written for so long has nobody who holds it.
-const STALE: Duration = Duration::from_secs(30);
 
 /// What became of a run so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -29,7 +24,7 @@ impl State {
     pub fn of(folder: &Path, manifest: &Manifest) -> Self {
         match manifest.ended {
             Some(_) => State::Finished,
-            None if is_written(folder) => State::Running,
+            None if lock::is_held(folder) => State::Running,
             None => State::Killed,
         }
     }
@@ -44,21 +39,12 @@ impl State {
     }
 }
 
-/// Whether somebody holds the lock in the folder, or the one beside it.
-fn is_written(folder: &Path) -> bool {
-    let beside = folder.file_name().map(|name| folder.with_file_name(format!(".{}{}", name.to_string_lossy(), names::LOCK)));
-    [Some(folder.join(names::LOCK)), beside].iter().flatten().any(|lock| beats(lock))
-}
-
-/// Whether a lock file was written a moment ago.
-fn beats(lock: &Path) -> bool {
-    let written = std::fs::symlink_metadata(lock).ok().filter(std::fs::Metadata::is_file).and_then(|about| about.modified().ok());
-    // A clock of another machine may be ahead.
-    written.is_some_and(|written| SystemTime::now().duration_since(written).unwrap_or_default() < STALE)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use prism_run::folder::names;
+
     use super::*;
 
     fn manifest(ended: Option<&str>) -> Manifest {
@@ -68,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_goes_on_while_its_lock_is_written() {
+    fn a_run_goes_on_while_its_lock_is_held() {
         let dir = tempfile::tempdir().unwrap();
         let run = dir.path().join("run");
         std::fs::create_dir(&run).unwrap();
@@ -77,7 +63,7 @@ mod tests {
         for lock in [run.join(names::LOCK), dir.path().join(format!(".run{}", names::LOCK))] {
             std::fs::write(&lock, "{}").unwrap();
             assert_eq!(state(None), State::Running, "{}", lock.display());
-            let old = SystemTime::now() - 2 * STALE;
+            let old = SystemTime::now() - Duration::from_secs(60);
             std::fs::File::options().write(true).open(&lock).unwrap().set_modified(old).unwrap();
             assert_eq!(state(None), State::Killed, "{}", lock.display());
         }

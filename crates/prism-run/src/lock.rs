@@ -25,6 +25,7 @@ mod beat;
 mod file;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
+mod watch;
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -97,10 +98,7 @@ impl Lock {
     /// As [`Lock::take`].
     pub fn take_beside(target: &Path, claim: &Claim<'_>) -> Result<Self> {
         let whole = std::path::absolute(target).map_err(|e| Error::io("cannot find", target, e))?;
-        let mut name = OsString::from(".");
-        name.push(whole.file_name().unwrap_or_default());
-        name.push(names::LOCK);
-        let path = whole.with_file_name(name);
+        let path = beside(&whole);
         let within = path.parent().unwrap_or(&whole).to_path_buf();
         let (mut lock, _) = Self::hold(target, path, &within, claim, &Rules::default())?;
         if lock.file.is_some() {
@@ -156,6 +154,21 @@ impl Drop for Lock {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// Whether somebody writes the run in `folder`: holds the lock in it, or the one beside it. A run that has no end and that
+/// nobody holds was killed.
+pub fn is_held(folder: &Path) -> bool {
+    let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+    [folder.join(names::LOCK), beside(&whole)].iter().any(|path| watch::is_held(path, &Rules::default()))
+}
+
+/// The lock of a folder that is replaced as a whole.
+fn beside(whole: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(whole.file_name().unwrap_or_default());
+    name.push(names::LOCK);
+    whole.with_file_name(name)
 }
 
 /// Whether a folder holds nothing but locks.

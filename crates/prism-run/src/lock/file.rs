@@ -74,7 +74,7 @@ impl Holder {
     }
 
     /// Reads what a file says; `None` where it says nothing of the kind.
-    fn read(mut file: &File) -> Option<Self> {
+    pub fn read(mut file: &File) -> Option<Self> {
         let mut text = Vec::new();
         file.seek(SeekFrom::Start(0)).ok()?;
         file.take(LONGEST).read_to_end(&mut text).ok()?;

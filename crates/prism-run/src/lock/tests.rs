@@ -129,6 +129,37 @@ fn a_dead_holder_is_no_holder() {
     }
 }
 
+#[test]
+fn who_only_looks_sees_a_holder_and_disturbs_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let (run, whole) = (dir.path().join("run"), dir.path().join("whole"));
+    assert!(!is_held(&run), "where no folder is nobody writes");
+    for kernel in [true, false] {
+        let lock = take(&run, &rules(kernel)).unwrap();
+        assert!(is_held(&run) && is_held(&run));
+        refused(take(&run, &impatient(kernel)));
+        drop(lock);
+        assert!(!is_held(&run));
+    }
+    let claim = Claim { command: "", since: "", progress: &Heard::default(), cancel: &Cancel::default(), alarm };
+    let beside = Lock::take_beside(&whole, &claim).unwrap();
+    assert!(is_held(&whole) && !is_held(&run));
+    drop(beside);
+    // One that is dead, however young its file; one of another machine while it writes.
+    let mut child = Command::new("true").spawn().unwrap();
+    child.wait().unwrap();
+    leave(&run, Process { number: child.id(), began: Some(1), ..Process::this().clone() });
+    assert!(!is_held(&run));
+    leave(&run, elsewhere());
+    assert!(is_held(&run));
+    written_ago(&run.join(names::LOCK), Duration::from_secs(60));
+    assert!(!is_held(&run));
+    // A link is nobody's lock.
+    fs::remove_file(run.join(names::LOCK)).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", run.join(names::LOCK)).unwrap();
+    assert!(!is_held(&run));
+}
+
 /// A living process that is not this one.
 struct Sleeper(Child);
 
