@@ -1,6 +1,6 @@
 //! What every page of the explorer has around its content.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{DOCTYPE, Markup, html};
 
 use super::reply::Reply;
 use prism_report::charts::theme::{self, VariantStyle};
@@ -121,7 +121,7 @@ pub fn typeset(text: &str) -> Markup {
 
 /// A run's mark.
 pub fn mark(style: &VariantStyle) -> Markup {
-    PreEscaped(swatch(style))
+    swatch(style)
 }
 
 /// The style sheet: the report's, and what only the explorer has.

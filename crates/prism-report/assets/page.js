@@ -71,6 +71,10 @@
       var of = node.getAttribute("data-variant"), under = node.getAttribute("data-intervention");
       node.hidden = !!((v && of && of !== v) || (i && under && under !== i));
     });
+    // In a card only the head of a column says whose it is.
+    all(".answers thead [data-variant]").forEach(function (head) {
+      all("tbody tr", head.closest("table")).forEach(function (row) { row.cells[head.cellIndex].hidden = head.hidden; });
+    });
     all(".cards").forEach(function (cards) {
       var shown = 0;
       all(".card", cards).forEach(function (card) {
@@ -186,7 +190,7 @@
         var summary = menu.querySelector("summary");
         summary.textContent = "Save";
         summary.setAttribute("aria-label", "Save this chart");
-        menu.querySelector(".vega-actions").append(prismSave.link("Vega-Lite", "prism-" + id + ".vl.json", "application/json", function () {
+        menu.querySelector(".vega-actions").append(link("Vega-Lite", "prism-" + id + ".vl.json", "application/json", function () {
           return JSON.stringify(spec, null, 2);
         }));
         panel.appendChild(menu);
@@ -202,6 +206,23 @@
     }).catch(function (error) {
       place.textContent = "This chart could not be drawn: " + error.message;
     });
+  }
+
+  // A link that saves what `make` gives when it is followed.
+  function link(label, name, kind, make) {
+    var a = document.createElement("a");
+    a.href = "#";
+    a.textContent = label;
+    a.addEventListener("click", function (event) {
+      event.preventDefault();
+      var url = URL.createObjectURL(new Blob([make()], { type: kind + ";charset=utf-8" }));
+      var save = document.createElement("a");
+      save.href = url;
+      save.download = name;
+      save.click();
+      setTimeout(function () { URL.revokeObjectURL(url); }, 10000);
+    });
+    return a;
   }
 
   // ---- wiring ----
@@ -258,7 +279,6 @@
   }
 
   form.hidden = false;
-  prismSave.tables();
   var start = read();
   chosen = start.chosen;
   if (window.IntersectionObserver) {

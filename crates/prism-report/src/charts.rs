@@ -15,6 +15,7 @@ pub mod probes;
 pub mod projection;
 pub mod seeds;
 pub mod still;
+pub mod svg;
 pub mod theme;
 pub mod training;
 

@@ -8,7 +8,7 @@ use prism_run::folder::names;
 use serde_json::Value;
 
 /// Points kept per curve, at least; twice as many at most.
-const KEPT: usize = 200;
+const KEPT: usize = 100;
 /// Longest line read; a longer one is not a log entry.
 const LONGEST_LINE: u64 = 1 << 20;
 
@@ -57,8 +57,13 @@ impl Thinned {
 
     fn finish(mut self) -> Vec<(f64, f64)> {
         self.close();
-        self.done
+        self.done.iter().map(|(step, value)| (*step, rounded(*value))).collect()
     }
+}
+
+/// A value with as many digits as are drawn or told: a page holds thousands of them.
+fn rounded(value: f64) -> f64 {
+    format!("{value:.5e}").parse().unwrap_or(value)
 }
 
 fn mean(points: &[(f64, f64)]) -> (f64, f64) {
@@ -130,6 +135,12 @@ mod tests {
         assert!(curves.ce.iter().all(|(s, v)| (s - v).abs() < 1e-9));
         let first = curves.ce[0].0;
         assert!((first - (curves.averaged as f64 - 1.0) / 2.0).abs() < 1e-9, "{first} {}", curves.averaged);
+    }
+
+    #[test]
+    fn values_have_six_digits_whatever_their_size() {
+        let curves = curves_of("{\"step\":1,\"ce\":0.000123456789}\n{\"step\":2,\"ce\":123456789.0}\n");
+        assert_eq!(curves.ce, [(1.0, 0.000_123_457), (2.0, 123_457_000.0)]);
     }
 
     #[test]

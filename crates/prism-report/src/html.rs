@@ -2,6 +2,7 @@
 //! or a path can become markup or script; and base64 for embedded images and
 //! for the hashes of the page's own scripts.
 
+use maud::{Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
 /// Text for element content and for quoted attributes.
@@ -53,10 +54,23 @@ pub fn cut(text: &str, most: usize) -> (&str, usize) {
 }
 
 /// Text cut to `most` characters as HTML, with a note of what was cut.
-pub fn cut_html(whole: &str, most: usize) -> String {
+pub fn cut_html(whole: &str, most: usize) -> Markup {
     let (shown, left) = cut(whole, most);
-    let note = if left == 0 { String::new() } else { format!(" <small class=\"cut\">… {left} more characters, in the records</small>") };
-    format!("{}{note}", escape(shown))
+    html! { (PreEscaped(escape(shown))) @if left > 0 { " " small.cut { "… " (left) " more characters, in the records" } } }
+}
+
+/// Text between the quotes of a style sheet that stands in a page.
+pub fn within_css(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in plain(text).chars() {
+        if c == ' ' || c.is_alphanumeric() || !c.is_ascii() {
+            out.push(c);
+        } else {
+            // By its number: nothing is left that closes the text or the style sheet.
+            out.push_str(&format!("\\{:x} ", u32::from(c)));
+        }
+    }
+    out
 }
 
 /// JSON for a `<script type="application/json">`: the same value, without the
@@ -106,6 +120,11 @@ mod tests {
     fn markup_becomes_text() {
         assert_eq!(escape("<script>a&\"'"), "&lt;script&gt;a&amp;&quot;&#39;");
         assert_eq!(escape("a\u{202e}b\u{0}"), "a\u{fffd}b\u{fffd}");
+    }
+
+    #[test]
+    fn text_in_a_style_sheet_stays_text() {
+        assert_eq!(within_css("a\"}</style>\\\n\u{202e}é 95 %"), "a\\22 \\7d \\3c \\2f style\\3e \\5c \\a \u{fffd}é 95 \\25 ");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::vendored::{VEGA, VEGA_EMBED, VEGA_LITE};
 
 /// What the page's script needs, in the order in which it is run.
 const LIBRARIES: [&str; 3] = [VEGA, VEGA_LITE, VEGA_EMBED];
-const SCRIPT: &str = concat!(include_str!("../assets/save.js"), include_str!("../assets/page.js"));
+const SCRIPT: &str = include_str!("../assets/page.js");
 /// The style sheet; the explorer's pages begin with it.
 pub const STYLE: &str = include_str!("../assets/page.css");
 
@@ -152,17 +152,12 @@ fn contents(page: &Page) -> Markup {
             dl {
                 @for (question, sections) in answers {
                     @if !sections.is_empty() {
-                        div { dt { (Safe(question)) } dd { @for (id, heading) in sections { a href={ "#" (Safe(id)) } { (heading_of(heading)) } " " } } }
+                        div { dt { (Safe(question)) } dd { @for (id, heading) in sections { a href={ "#" (Safe(id)) } { (Safe(heading)) } " " } } }
                     }
                 }
             }
         }
     }
-}
-
-/// A heading in the contents. Sections that give markup of their own give their heading as markup too.
-fn heading_of(heading: &str) -> Markup {
-    PreEscaped(heading.to_string())
 }
 
 fn document(about: &str, filter: &Markup, page: &Page, several: bool) -> String {
@@ -172,7 +167,9 @@ fn document(about: &str, filter: &Markup, page: &Page, several: bool) -> String 
         hashes.join(" ")
     );
     let (light, dark) = theme::css();
-    let style = format!(":root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n{STYLE}");
+    let narrow = &page.builder.narrow;
+    let style =
+        format!(":root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n{STYLE}@media (max-width:40rem){{\n{narrow}}}");
     let data = json!({"charts": page.builder.specs, "dark": theme::dark_partners()});
     let whole = html! {
         (DOCTYPE)

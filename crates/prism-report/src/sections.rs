@@ -37,6 +37,7 @@ pub mod words;
 
 use std::collections::BTreeMap;
 
+use maud::{Markup, html};
 use prism_run::Intervention;
 use serde_json::Value;
 
@@ -45,7 +46,6 @@ use crate::charts::theme::VariantStyle;
 use crate::document::behind::{Links, Nowhere};
 use crate::document::html::{Drawing, Page};
 use crate::document::{self, Behind, Figure, Row, RunName, Section};
-use crate::html::escape;
 use crate::study::{Audit, Part, Study};
 
 /// Marks a page may draw, so that its size stays bounded.
@@ -67,6 +67,8 @@ pub struct Builder {
     pub not_measured: Vec<(String, String)>,
     /// What was cut for length.
     pub cut: Vec<String>,
+    /// Style rules for narrow screens.
+    pub narrow: String,
     tables: usize,
     figures: usize,
     marks: usize,
@@ -177,6 +179,10 @@ impl Page for Builder {
         self.files += address.len();
         (self.files <= MOST_FILES).then_some(address)
     }
+
+    fn narrow(&mut self, rules: String) {
+        self.narrow.push_str(&rules);
+    }
 }
 
 /// The examples of a run under an intervention.
@@ -214,15 +220,8 @@ pub fn first_seed_note(part: &Part) -> &'static str {
 }
 
 /// The variant's shape and colour, inline.
-pub fn swatch(style: &VariantStyle) -> String {
-    format!("<svg class=\"swatch v{}\" viewBox=\"-6 -6 12 12\" aria-hidden=\"true\"><path d=\"{}\"/></svg>", style.class, style.path())
-}
-
-/// The legend over a figure.
-pub fn legend(styles: &[&VariantStyle]) -> String {
-    let items: String =
-        styles.iter().map(|s| format!("<li data-variant=\"{}\">{}{}</li>", escape(&s.id), swatch(s), escape(&s.name))).collect();
-    format!("<ul class=\"legend\">{items}</ul>")
+pub fn swatch(style: &VariantStyle) -> Markup {
+    html! { svg class={ "swatch v" (style.class) } viewBox="-6 -6 12 12" aria-hidden="true" { path d=(style.path()) {} } }
 }
 
 /// A run as the charts name it.

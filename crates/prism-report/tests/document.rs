@@ -117,7 +117,8 @@ fn a_terminal_shows_what_fits_and_says_what_does_not() {
 }
 
 /// What a page keeps for a test.
-struct Sheet(usize);
+#[derive(Default)]
+struct Sheet(usize, String);
 
 impl html::Page for Sheet {
     fn prefix(&self) -> &str {
@@ -140,10 +141,13 @@ impl html::Page for Sheet {
     fn file(&mut self, _: &Table) -> Option<String> {
         None
     }
+    fn narrow(&mut self, rules: String) {
+        self.1.push_str(&rules);
+    }
 }
 
 fn page(section: &Section) -> String {
-    html::section(section, &mut Sheet(0)).into_string()
+    html::section(section, &mut Sheet::default()).into_string()
 }
 
 #[test]
@@ -157,13 +161,29 @@ fn a_page_has_the_rows_with_their_addresses_and_reasons_once() {
         "<th scope=\"colgroup\" colspan=\"2\">accuracy</th>",
         "<th scope=\"col\" colspan=\"2\">change <small>95 %</small></th>",
         "<button class=\"pick\" type=\"button\" data-pick-variant=\"lvr\" data-pick-intervention=\"zero\">zero</button>",
-        "<td class=\"with\" data-l=\"95 %\">[−6.0, +1.0]</td>",
-        "<td class=\"text\" data-l=\"shows\"><span class=\"word changes\">loses</span></td>",
+        "<td class=\"with\">[−6.0, +1.0]</td>",
+        "<td class=\"text\"><span class=\"word changes\">loses</span></td>",
         "a|b &amp; &lt;i&gt;",
         "<td class=\"text\" colspan=\"6\">no latents ran</td>",
     ] {
         assert!(page.contains(piece), "{piece} is not in {page}");
     }
+}
+
+#[test]
+fn a_narrow_screen_has_a_heading_from_one_rule_a_column() {
+    let mut sheet = Sheet::default();
+    let mut table = table();
+    table.columns[2].heading = Prose::plain("\"}</style><script>");
+    let markup = html::section(&Section::new("made", "Made").with(table), &mut sheet).into_string();
+    for rule in [
+        "[data-number=\"1\"] td:nth-child(5):not([colspan])::before{content:\"95 \\25  \"}",
+        "[data-number=\"1\"] td:nth-child(3):not([colspan])::before{content:\"\\22 \\7d \\3c \\2f style\\3e \\3c script\\3e  \"}",
+    ] {
+        assert!(sheet.1.contains(rule), "{rule} is not in {}", sheet.1);
+    }
+    assert!(sheet.1.lines().count() >= 7 && !sheet.1.contains('<') && !markup.contains("data-l="), "{}", sheet.1);
+    assert!(html::table(&self::table(), "", &Nowhere, false).into_string().contains("data-l=\"change\""), "a table by itself carries them");
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn the_report_writes_every_figure_and_table_and_the_same_bytes_twice() {
     let page = fs::read_to_string(root.path().join("study/report.html")).unwrap();
     let tables =
         fs::read_dir(root.path().join("t")).unwrap().filter(|e| e.as_ref().unwrap().path().extension().is_some_and(|x| x == "csv"));
-    assert_eq!(page.matches("<figure class=\"table\"").count(), tables.count());
+    assert_eq!(page.matches("<figure class=\"table typed\"").count(), tables.count());
 }
 
 #[test]

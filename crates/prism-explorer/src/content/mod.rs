@@ -166,6 +166,6 @@ pub struct Cut<'a>(pub &'a str, pub usize);
 
 impl Render for Cut<'_> {
     fn render_to(&self, buffer: &mut String) {
-        buffer.push_str(&cut_html(self.0, self.1));
+        cut_html(self.0, self.1).render_to(buffer);
     }
 }

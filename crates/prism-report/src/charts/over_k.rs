@@ -4,13 +4,11 @@
 //! is drawn across: the model all variants started from, and guessing. The lengths of training are shaded: outside them
 //! nothing was learnt. Names stand at the ends of the lines, so that no legend and no colour is needed.
 
-use std::fmt::Write;
+use maud::{Markup, html};
 
-use maud::{Markup, PreEscaped};
-
+use super::svg::{At, name, picture, rectangle, rule, text};
 use super::theme::VariantStyle;
 use crate::document::CellName;
-use crate::html::escape;
 
 /// One accuracy.
 #[derive(Debug, Clone)]
@@ -124,63 +122,46 @@ impl OverK {
         let edge = |k: f64, by: f64| at(scaled(k) + by).clamp(left, right);
         let (low, high) = self.up();
         let y = |v: f64| bottom - (bottom - top) * (v.clamp(low, high) - low) / (high - low);
-        let mut out = String::new();
-        text(&mut out, (0.0, 13.0), "title", "start", "accuracy, %");
+        let mut out = vec![text((0.0, 13.0), "title", "start", "accuracy, %", None)];
         for (low, high) in self.bands() {
             let (a, b) = (edge(low, -free), edge(high, free));
-            let _ = write!(
-                out,
-                "<rect class=\"band\" x=\"{a:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\"/>",
-                (b - a).max(0.0),
-                bottom - top
-            );
+            out.push(rectangle("band", (a, top, b - a, bottom - top)));
         }
         if let Some((low, high)) = self.bands().next() {
-            text(&mut out, ((edge(low, -free) + edge(high, free)) / 2.0, top + 12.0), "note", "middle", "trained");
+            out.push(text(((edge(low, -free) + edge(high, free)) / 2.0, top + 12.0), "note", "middle", "trained", None));
         }
         let step = if high - low > 40.0 { 20.0 } else { 10.0 };
         let mut tick = low;
         while tick <= high {
-            rule(&mut out, "grid", (left, y(tick)), (right, y(tick)));
-            text(&mut out, (left - 5.0, y(tick) + 4.0), "tick", "end", &format!("{tick:.0}"));
+            out.push(rule("grid", (left, y(tick)), (right, y(tick))));
+            out.push(text((left - 5.0, y(tick) + 4.0), "tick", "end", &format!("{tick:.0}"), None));
             tick += step;
         }
         for k in self.ticks(&x) {
-            rule(&mut out, "tick", (x(k), bottom), (x(k), bottom + 3.0));
-            text(&mut out, (x(k), bottom + 15.0), "tick", "middle", &format!("{k:.0}"));
+            out.push(rule("tick", (x(k), bottom), (x(k), bottom + 3.0)));
+            out.push(text((x(k), bottom + 15.0), "tick", "middle", &format!("{k:.0}"), None));
         }
-        text(&mut out, ((left + right) / 2.0, bottom + 31.0), "note", "middle", "steps K");
+        out.push(text(((left + right) / 2.0, bottom + 31.0), "note", "middle", "steps K", None));
         if self.trained.contains(&Trained::Unknown) && self.bands().next().is_none() {
-            text(&mut out, ((left + right) / 2.0, top + 12.0), "note", "middle", "trained lengths unknown");
+            out.push(text(((left + right) / 2.0, top + 12.0), "note", "middle", "trained lengths unknown", None));
         }
         let mut labels = Vec::new();
         for level in &self.levels {
-            rule(&mut out, "level", (left, y(level.value)), (right, y(level.value)));
+            out.push(rule("level", (left, y(level.value)), (right, y(level.value))));
             let text = format!("{} {}", level.name, level.written);
             labels.push(Label { y: y(level.value), class: "level".into(), text, cell: Some(level.cell.clone()) });
         }
         for line in &self.lines {
-            self.line(&mut out, line, &x, &y);
+            out.push(self.line(line, &x, &y));
             if let Some(end) = line.points.last() {
                 let class = format!("name v{}", line.style.class);
                 labels.push(Label { y: y(end.accuracy), class, text: line.style.name.clone(), cell: None });
             }
         }
         for label in apart(labels, top, bottom) {
-            let cell = label.cell.as_ref().map_or_else(String::new, |cell| format!(" data-cell=\"{}\"", escape(&cell.to_string())));
-            let _ = write!(
-                out,
-                "<text class=\"{}\" x=\"{:.1}\" y=\"{:.1}\"{cell}>{}</text>",
-                label.class,
-                right + 7.0,
-                label.y + 4.0,
-                escape(&label.text)
-            );
+            out.push(text((right + 7.0, label.y + 4.0), &label.class, "start", &label.text, label.cell.as_ref()));
         }
-        PreEscaped(format!(
-            "<svg class=\"over-k\" role=\"img\" aria-label=\"{}\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\">{out}</svg>",
-            escape(&self.said())
-        ))
+        picture("over-k", (width, height), &self.said(), &out)
     }
 
     /// Whether every variant was audited at one K.
@@ -189,25 +170,22 @@ impl OverK {
     }
 
     /// A variant's line with its marks and their intervals.
-    fn line(&self, out: &mut String, line: &Line, x: &impl Fn(f64) -> f64, y: &impl Fn(f64) -> f64) {
-        let _ = write!(out, "<g class=\"v{}\">", line.style.class);
+    fn line(&self, line: &Line, x: &impl Fn(f64) -> f64, y: &impl Fn(f64) -> f64) -> Markup {
         let path: Vec<String> = line.points.iter().map(|p| format!("{:.1},{:.1}", x(p.k), y(p.accuracy))).collect();
-        if path.len() > 1 {
-            let _ = write!(out, "<polyline points=\"{}\"/>", path.join(" "));
-        }
         // Marks at one K would hide each other: each variant's stands a little aside.
         let place = self.lines.iter().position(|other| other.style == line.style).unwrap_or_default() as f64;
         let middle = (self.lines.len() as f64 - 1.0) / 2.0;
         let aside = if self.stands_alone() { (place - middle) * 9.0_f64.min(40.0 / self.lines.len().max(1) as f64) } else { 0.0 };
-        for point in &line.points {
-            let (at, up) = (x(point.k) + aside, y(point.accuracy));
-            if let Some((low, high)) = point.bounds {
-                rule(out, "interval", (at, y(low)), (at, y(high)));
+        html! {
+            g class={ "v" (line.style.class) } {
+                @if path.len() > 1 { polyline points=(path.join(" ")) {} }
+                @for point in &line.points {
+                    @let at = (x(point.k) + aside, y(point.accuracy));
+                    @if let Some((low, high)) = point.bounds { (rule("interval", (at.0, y(low)), (at.0, y(high)))) }
+                    path transform={ "translate(" (At(at.0)) "," (At(at.1)) ") scale(.8)" } d=(line.style.path()) data-cell=[name(point.cell.as_ref())] {}
+                }
             }
-            let cell = point.cell.as_ref().map_or_else(String::new, |cell| format!(" data-cell=\"{}\"", escape(&cell.to_string())));
-            let _ = write!(out, "<path transform=\"translate({at:.1},{up:.1}) scale(.8)\" d=\"{}\"{cell}/>", line.style.path());
         }
-        out.push_str("</g>");
     }
 
     /// The K that are named on the axis: those that occur, as far as their names have room.
@@ -258,14 +236,6 @@ fn apart(mut labels: Vec<Label>, top: f64, bottom: f64) -> Vec<Label> {
         most = label.y - APART;
     }
     labels
-}
-
-fn text(out: &mut String, (x, y): (f64, f64), class: &str, anchor: &str, said: &str) {
-    let _ = write!(out, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{}</text>", escape(said));
-}
-
-fn rule(out: &mut String, class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
-    let _ = write!(out, "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>");
 }
 
 #[cfg(test)]

@@ -8,14 +8,12 @@
 //! Above each panel stand its variant, the variant's word and its clean accuracy, so that the picture says by itself which
 //! variants the sentence over it speaks of, and what every change is measured against.
 
-use std::fmt::Write;
-
-use maud::{Markup, PreEscaped};
+use maud::{Markup, html};
 use prism_run::{Class, Intervention};
 
+use super::svg::{At, name, picture, rectangle, rule, text};
 use crate::document::form::exact;
 use crate::document::{CellName, Estimate, Table, Tone};
-use crate::html::escape;
 use crate::interventions::{CLASSES, place, rank};
 use crate::number::points;
 
@@ -149,18 +147,18 @@ impl Forest {
             lines.retain(|line| decides(line.intervention.class()));
         }
         let axis = self.axis(&lines);
-        let mut out = String::new();
+        let mut out = Vec::new();
         let mut top = 0.0;
         for (place, across) in all.chunks(MOST_ACROSS).enumerate() {
             top = self.across(&mut out, across, &lines, axis, (width, top), place == 0) + 14.0;
         }
-        picture(width, (top - 14.0).max(1.0), "forest wide", &self.said(), &out)
+        picture("forest wide", (width, (top - 14.0).max(1.0)), &self.said(), &out)
     }
 
     /// Panels side by side with the names of their rows; returns where they end. `first`: with the title of the axis.
     fn across(
         &self,
-        out: &mut String,
+        out: &mut Vec<Markup>,
         panels: &[usize],
         lines: &[Line],
         axis: (f64, f64, f64),
@@ -174,7 +172,7 @@ impl Forest {
         let row = ((ROWS_HEIGHT - 22.0 * classes) / lines.len().max(1) as f64).clamp(17.0, 28.0);
         let panel = ((width - LABELS - GAP * (panels.len().max(1) as f64 - 1.0)) / panels.len().max(1) as f64).max(40.0);
         if !self.heads.is_empty() {
-            text(out, (0.0, top + 47.0), "note", "start", "clean accuracy, %");
+            out.push(text((0.0, top + 47.0), "note", "start", "clean accuracy, %", None));
         }
         let mut y = top + head;
         let mut last: Option<Class> = None;
@@ -183,11 +181,11 @@ impl Forest {
             let class = line.intervention.class();
             if last.replace(class) != Some(class) {
                 y += 6.0;
-                text(out, (0.0, y + 9.0), "class", "start", class.name());
+                out.push(text((0.0, y + 9.0), "class", "start", class.name(), None));
                 y += 16.0;
             }
             let of = if line.of > 1 { format!("{} ({})", line.intervention, line.of) } else { line.intervention.to_string() };
-            text(out, (10.0, y + row / 2.0 + 4.0), if decides(class) { "row" } else { "row explains" }, "start", &of);
+            out.push(text((10.0, y + row / 2.0 + 4.0), if decides(class) { "row" } else { "row explains" }, "start", &of, None));
             rows.push((*line, y + row / 2.0));
             y += row;
         }
@@ -198,26 +196,20 @@ impl Forest {
             self.panel(out, *index, (x, top + head, panel, bottom - top - head), axis, &rows);
         }
         if first {
-            text(out, (0.0, bottom + 15.0), "note", "start", "accuracy change, points");
+            out.push(text((0.0, bottom + 15.0), "note", "start", "accuracy change, points", None));
         }
         bottom + 22.0
     }
 
     /// Name, word and clean accuracy of a variant, about a middle.
-    fn head(&self, out: &mut String, index: usize, middle: f64, top: f64) {
+    fn head(&self, out: &mut Vec<Markup>, index: usize, middle: f64, top: f64) {
         let Some(of) = self.panels.get(index) else { return };
-        text(out, (middle, top + 13.0), "title", "middle", &of.title);
+        out.push(text((middle, top + 13.0), "title", "middle", &of.title, None));
         match self.heads.get(index) {
-            None => text(out, (middle, top + 28.0), "note", "middle", &of.note),
+            None => out.push(text((middle, top + 28.0), "note", "middle", &of.note, None)),
             Some(head) => {
-                text(out, (middle, top + 29.0), &format!("word {}", head.tone.class()), "middle", &marked(head));
-                let cell = head.cell.as_ref().map_or_else(String::new, |cell| format!(" data-cell=\"{}\"", escape(&cell.to_string())));
-                let _ = write!(
-                    out,
-                    "<text class=\"accuracy\" x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\"{cell}>{}</text>",
-                    top + 47.0,
-                    escape(&head.accuracy)
-                );
+                out.push(text((middle, top + 29.0), &format!("word {}", head.tone.class()), "middle", &marked(head), None));
+                out.push(text((middle, top + 47.0), "accuracy", "middle", &head.accuracy, head.cell.as_ref()));
             }
         }
     }
@@ -232,19 +224,19 @@ impl Forest {
         let count = self.panels.len().max(1) as f64;
         let most = if self.panels.len() > MOST_NARROW { 1 } else { ((NARROW_HEIGHT / count - HEAD - 4.0) / ROW).clamp(1.0, 4.0) as usize };
         let shared = self.largest(&content, most, None);
-        let mut out = String::new();
+        let mut out = Vec::new();
         let mut y = 0.0;
         let axis = self.axis(&content);
         for (index, of) in self.panels.iter().enumerate() {
             let own = if self.panels.len() > MOST_NARROW { self.largest(&content, 1, Some(index)) } else { shared.clone() };
-            text(&mut out, (0.0, y + 13.0), "title", "start", &of.title);
+            out.push(text((0.0, y + 13.0), "title", "start", &of.title, None));
             let note =
                 self.heads.get(index).map_or_else(|| of.note.clone(), |head| format!("{} · clean {} %", marked(head), head.accuracy));
-            text(&mut out, (width, y + 13.0), "note", "end", note.trim_start_matches(" · "));
+            out.push(text((width, y + 13.0), "note", "end", note.trim_start_matches(" · "), None));
             let top = y + HEAD;
             let rows: Vec<(Line, f64)> = own.iter().enumerate().map(|(i, line)| (*line, top + ROW * (i as f64 + 0.5))).collect();
             for (line, at) in &rows {
-                text(&mut out, (4.0, at + 4.0), "row", "start", &line.intervention.to_string());
+                out.push(text((4.0, at + 4.0), "row", "start", &line.intervention.to_string(), None));
             }
             let height = ROW * rows.len().max(1) as f64;
             let last = index + 1 == self.panels.len();
@@ -257,8 +249,8 @@ impl Forest {
             );
             y = top + height + 4.0;
         }
-        text(&mut out, (0.0, y + 10.0), "note", "start", "accuracy change, points");
-        picture(width, y + 16.0, "forest narrow", &self.said(), &out)
+        out.push(text((0.0, y + 10.0), "note", "start", "accuracy change, points", None));
+        picture("forest narrow", (width, y + 16.0), &self.said(), &out)
     }
 
     /// Of these rows so many, in their order: those with the largest change, of one panel or of any.
@@ -275,7 +267,7 @@ impl Forest {
     /// Band, axis and marks of one panel in a box of left, top, width and height.
     fn panel(
         &self,
-        out: &mut String,
+        out: &mut Vec<Markup>,
         index: usize,
         (left, top, width, height): (f64, f64, f64, f64),
         (low, high, step): (f64, f64, f64),
@@ -284,20 +276,20 @@ impl Forest {
         let x = |value: f64| left + width * (value.clamp(low, high) - low) / (high - low);
         let silent = self.panels.get(index).and_then(|panel| panel.silent.as_deref());
         if let Some(why) = silent.filter(|_| self.heads.is_empty()) {
-            text(out, (left + width / 2.0, top + height / 2.0), "note", "middle", why);
+            out.push(text((left + width / 2.0, top + height / 2.0), "note", "middle", why, None));
         }
         if silent.is_some() {
             return;
         }
         if let Some(margin) = self.margin {
-            rectangle(out, "band", (x(-margin), top, x(margin) - x(-margin), height));
+            out.push(rectangle("band", (x(-margin), top, x(margin) - x(-margin), height)));
         }
-        rule(out, "zero", (x(0.0), top), (x(0.0), top + height));
+        out.push(rule("zero", (x(0.0), top), (x(0.0), top + height)));
         if step.is_finite() {
             let mut tick = (low / step).ceil() * step;
             while tick <= high {
-                rule(out, "tick", (x(tick), top + height), (x(tick), top + height + 3.0));
-                text(out, (x(tick), top + height + 14.0), "tick", "middle", points(Some(tick / 100.0)).trim_end_matches(".0"));
+                out.push(rule("tick", (x(tick), top + height), (x(tick), top + height + 3.0)));
+                out.push(text((x(tick), top + height + 14.0), "tick", "middle", points(Some(tick / 100.0)).trim_end_matches(".0"), None));
                 tick += step;
             }
         }
@@ -309,16 +301,17 @@ impl Forest {
             let radius = if here.len() > 1 { 2.2 } else { 3.4 };
             for (i, mark) in here.iter().enumerate() {
                 let y = y + apart * (i as f64 - (here.len() as f64 - 1.0) / 2.0);
-                let _ = write!(out, "<g class=\"{class}\" data-cell=\"{}\">", escape(&mark.cell.to_string()));
-                if let Some((from, to)) = mark.bounds {
-                    rule(out, "interval", (x(from), y), (x(to), y));
-                    if here.len() == 1 {
-                        for end in [from, to] {
-                            rule(out, "interval", (x(end), y - 3.0), (x(end), y + 3.0));
+                out.push(html! {
+                    g class=(class) data-cell=[name(Some(&mark.cell))] {
+                        @if let Some((from, to)) = mark.bounds {
+                            (rule("interval", (x(from), y), (x(to), y)))
+                            @if here.len() == 1 {
+                                @for end in [from, to] { (rule("interval", (x(end), y - 3.0), (x(end), y + 3.0))) }
+                            }
                         }
+                        circle cx=(At(x(mark.value))) cy=(At(y)) r=(radius) {}
                     }
-                }
-                let _ = write!(out, "<circle cx=\"{:.1}\" cy=\"{y:.1}\" r=\"{radius}\"/></g>", x(mark.value));
+                });
             }
         }
     }
@@ -342,25 +335,6 @@ fn marked(head: &Head) -> String {
 /// Whether a class answers one of the two questions.
 fn decides(class: Class) -> bool {
     rank(class) <= rank(Class::Presence)
-}
-
-fn picture(width: f64, height: f64, class: &str, said: &str, content: &str) -> Markup {
-    PreEscaped(format!(
-        "<svg class=\"{class}\" role=\"img\" aria-label=\"{}\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\">{content}</svg>",
-        escape(said)
-    ))
-}
-
-fn text(out: &mut String, (x, y): (f64, f64), class: &str, anchor: &str, said: &str) {
-    let _ = write!(out, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{}</text>", escape(said));
-}
-
-fn rule(out: &mut String, class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
-    let _ = write!(out, "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>");
-}
-
-fn rectangle(out: &mut String, class: &str, (x, y, width, height): (f64, f64, f64, f64)) {
-    let _ = write!(out, "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{height:.1}\"/>", width.max(0.0));
 }
 
 #[cfg(test)]

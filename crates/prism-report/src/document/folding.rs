@@ -11,7 +11,6 @@ pub fn fit(columns: &[Column], widths: &[usize], gap: usize, room: usize) -> (Ve
     let mut stands = vec![false; columns.len()];
     let mut used = 0;
     let width = |i: usize| widths.get(i).copied().unwrap_or_default() + gap;
-    let main = |i: usize| (0..=i).rev().find(|at| !columns[*at].attached).unwrap_or(i);
     for (i, _) in columns.iter().enumerate().filter(|(_, column)| column.priority == KEY) {
         stands[i] = true;
         used += width(i);
@@ -23,7 +22,7 @@ pub fn fit(columns: &[Column], widths: &[usize], gap: usize, room: usize) -> (Ve
         let of: Vec<usize> = (0..columns.len()).filter(|i| columns[*i].priority == priority).collect();
         let mut full = false;
         for i in of {
-            let hangs = columns[i].attached && !stands[main(i)];
+            let hangs = columns[i].attached && !stands[main(columns, i)];
             if hangs || used + width(i) > room + gap {
                 full = true;
             } else {
@@ -36,6 +35,11 @@ pub fn fit(columns: &[Column], widths: &[usize], gap: usize, room: usize) -> (Ve
         }
     }
     (0..columns.len()).filter(|i| columns[*i].priority < FILES).partition(|i| stands[*i])
+}
+
+/// The column that one is attached to; itself where it is attached to none.
+pub fn main(columns: &[Column], place: usize) -> usize {
+    (0..=place).rev().find(|at| !columns[*at].attached).unwrap_or(place)
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! One example as HTML: image with its boxes, question, options, and the answers
 //! of every run, clean and under each intervention, flips marked.
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 use prism_run::{Intervention, RegionBox};
 
 use super::picture::{self, Picture};
 use super::{Answer, Flip, Shown, no_letter};
-use crate::charts::theme::VariantStyle;
 use crate::document::html::Safe;
 use crate::html::clipped;
 use crate::sections::swatch;
@@ -127,7 +126,8 @@ fn rows(interventions: &[Intervention]) -> impl Iterator<Item = Intervention> {
     std::iter::once(Intervention::CLEAN).chain(interventions.iter().copied())
 }
 
-/// A column per run, a row per intervention: interventions are many, runs few, and a card is narrow.
+/// A column per run, a row per intervention: interventions are many, runs few, and a card is narrow. The head alone says
+/// whose a column is; the page's script hides columns by it.
 fn answers(context: Context<'_>, shown: &Shown) -> Markup {
     let Context { study, part, runs, interventions, .. } = context;
     let columns: Vec<_> =
@@ -139,7 +139,7 @@ fn answers(context: Context<'_>, shown: &Shown) -> Markup {
                     tr {
                         td {}
                         @for (style, _) in &columns {
-                            th scope="col" data-variant=(Safe(&style.id)) { (PreEscaped(swatch(style))) (Safe(&style.name)) }
+                            th scope="col" data-variant=(Safe(&style.id)) { (swatch(style)) (Safe(&style.name)) }
                         }
                     }
                 }
@@ -147,8 +147,8 @@ fn answers(context: Context<'_>, shown: &Shown) -> Markup {
                     @for i in rows(interventions) {
                         tr data-intervention=[(!i.is_clean()).then_some(i)] {
                             th scope="row" { (i) }
-                            @for (style, answers) in &columns {
-                                (cell(answers.get(&i), answers.get(&Intervention::CLEAN).filter(|_| !i.is_clean()), style))
+                            @for (_, answers) in &columns {
+                                (cell(answers.get(&i), answers.get(&Intervention::CLEAN).filter(|_| !i.is_clean())))
                             }
                         }
                     }
@@ -160,8 +160,8 @@ fn answers(context: Context<'_>, shown: &Shown) -> Markup {
 
 /// A letter, ticked when right; against the clean answer a flip is filled and a
 /// change between two wrong letters is outlined.
-fn cell(answer: Option<&Answer>, clean: Option<&Answer>, style: &VariantStyle) -> Markup {
-    let Some(a) = answer else { return html! { td.none data-variant=(Safe(&style.id)) title="not run" { "–" } } };
+fn cell(answer: Option<&Answer>, clean: Option<&Answer>) -> Markup {
+    let Some(a) = answer else { return html! { td.none title="not run" { "–" } } };
     let change = match (clean.and_then(|c| c.correct), a.correct) {
         (Some(true), Some(false)) => Some(("lost", "was right, now wrong")),
         (Some(false), Some(true)) => Some(("gained", "was wrong, now right")),
@@ -171,7 +171,7 @@ fn cell(answer: Option<&Answer>, clean: Option<&Answer>, style: &VariantStyle) -
     };
     let letter = a.letter.as_deref().map_or_else(|| no_letter(a.outcome).to_string(), |letter| clipped(letter, LONGEST_LETTER));
     html! {
-        td class=[change.map(|(class, _)| class)] data-variant=(Safe(&style.id)) title=[change.map(|(_, title)| title)] {
+        td class=[change.map(|(class, _)| class)] title=[change.map(|(_, title)| title)] {
             span { (Safe(&letter)) @if a.correct == Some(true) { i { "✓" } } }
         }
     }

@@ -31,7 +31,7 @@ pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> Option<Sect
     }
     let (answer, steps) = (of_answer(study, part, &table), of_steps(study, part, &table));
     Some(Section::new("attention", HEADING).with(answer).maybe(steps).with(table.captioned(
-        "Attention of each forward by layer, mean over examples and heads. Boxes: attention on the annotated boxes over what an even \
+        "Attention of each forward by layer, mean over examples and heads. Boxes, {times even}: attention on the annotated boxes over what an even \
          spread over the image would put there, over the examples that have both. Entropy: over the image’s tokens, and over the latents.",
     )))
 }

@@ -37,7 +37,8 @@ pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> Option<Sect
 const CAPTION: &str = "What each run allows to be said of its latents, judged from that run alone. Exchange: the change of accuracy, in points, \
     under the exchange of content that moves it most; without the block: under the intervention that leaves less than the block and moves it \
     most. The rest is behind the words: n counts the questions whose block opened; changed at most, the largest share of answers that the \
-    decisive interventions may change (one-sided 95 % bound).";
+    decisive interventions may change (one-sided 95 % bound); differ by, how far the latents of a \
+    question lie from the mean over questions, over their norm.";
 
 fn columns() -> Vec<Column> {
     let exchange = Column::points("exchange", "exchange").because("no exchange of content was run");
@@ -59,6 +60,7 @@ fn columns() -> Vec<Column> {
         Column::percent("changed_bound", "changed at most, %").priority(2).because("no answer could be compared"),
         Column::text("sentence", "in a sentence").priority(3),
         Column::percent("opened", "opened, %").priority(3),
+        Column::percent("spread_over_norm", "differ by, % of norm").priority(3).because("no step has the latents of two questions"),
         Column::count("needed", "needed n").priority(3).because("the first question is decided, or more questions would not decide it"),
         Column::text("limit", "limits").priority(3).because("nothing limits the word"),
         Column::words("content", "what the block says is").priority(3),
@@ -97,6 +99,7 @@ fn of_run(study: &Study, part: &Part, audit: &Audit) -> Row {
         Cell::number(c.changed_bound),
         said(&c.sentence),
         Cell::number(c.opened),
+        Cell::number(c.spread_over_norm),
         Cell::count(c.needed),
         Cell::maybe_text(verdict::limit(c).map(|limit| Prose::default().typeset(&limit).as_text())),
         Cell::words(c.content.to_string(), Tone::Plain),

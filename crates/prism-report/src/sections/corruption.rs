@@ -24,7 +24,7 @@ pub fn section(study: &Study, part: &Part, _: &mut Builder) -> Section {
 const CAPTION: &str = "What each intervention shows, by class. n, and all that follows, counts the questions whose block opened in the clean \
     run. Strength: distance of what was put in from the clean latents, in units of their natural spread. Changed answers: letter or parse \
     state differs from the clean run; at most: one-sided 95 % bound of their share. Change in points with its 95 % score interval; \
-    unparsed: lost answers that could not be read any more; choice: change among answers parsed both ways. *p*: exact, clusters flipped \
+    lost unparsed: those that could not be read any more; choice: change among answers parsed both ways. *p*: exact, clusters flipped \
     whole where there are any; Holm: within the run\u{2019}s tests of the same family (content, presence, explanatory). Adjusted over all runs \
     (Holm, over the comparison): it moves no word. Detectable: the smallest change, in points, that this many questions would show; needed: \
     questions the equivalence test would ask for, where nothing is shown. Under another view of the image (@) the change is against the \
@@ -49,7 +49,7 @@ fn columns(compared: bool) -> Vec<Column> {
         interval,
         Column::count("gained", "gained").priority(3),
         Column::count("lost", "lost").attached().priority(3),
-        Column::count("lost_unparsed", "unparsed").attached().priority(3),
+        Column::count("lost_unparsed", "lost unparsed").priority(3),
         Column::points("choice_delta", "choice").priority(3).because("no answer was parsed both ways"),
         Column::p("p", "*p*").priority(3),
         holm,

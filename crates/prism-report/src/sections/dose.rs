@@ -5,7 +5,7 @@ use prism_run::DoseFamily;
 
 use super::{Builder, behind, row, styles};
 use crate::charts::lines::{self, Line, Look};
-use crate::document::{Cell, Column, Did, Figure, Form, Prose, Row, Section, Table, Tone, Unit, Value};
+use crate::document::{Cell, Column, Did, Figure, Form, Prose, Row, Section, Table, Tone, Unit};
 use crate::study::{Part, Study};
 
 const HEADING: &str = "Dose and response";
@@ -109,14 +109,14 @@ fn figure(study: &Study, part: &Part, table: &Table) -> Figure {
     }
     let mut figure = Figure::new("dose", caption).variants(&styles(study, part)).of("dose");
     for (family, name, title) in FAMILIES {
-        let by_dose = lines_of(table, family, |row| number(table, row, "amount"));
+        let by_dose = lines_of(table, family, |row| table.number(row, "amount"));
         if let Some(spec) = lines::spec(&by_dose, &look(part, title)) {
             figure = figure.panel(name, Some(spec));
         }
     }
     let by_noise = lines_of(table, DoseFamily::Noise, |row| {
-        let dosed = number(table, row, "amount")? > 0.0;
-        number(table, row, "snr_spread").filter(|_| dosed)
+        let dosed = table.number(row, "amount")? > 0.0;
+        table.number(row, "snr_spread").filter(|_| dosed)
     });
     match lines::spec(&by_noise, &look(part, "signal to noise, dB, against the latents\u{2019} spread")) {
         Some(spec) => figure.panel("the same noise, by signal-to-noise", Some(spec)),
@@ -145,12 +145,4 @@ fn lines_of(table: &Table, family: DoseFamily, x: impl Fn(&Row) -> Option<f64>) 
     });
     lines.retain(|line| line.points.len() > 1);
     lines
-}
-
-/// The number in a column of a row.
-fn number(table: &Table, row: &Row, column: &str) -> Option<f64> {
-    match row.cells.get(table.place(column)?)?.value {
-        Value::Number(number) => Some(number),
-        _ => None,
-    }
 }

@@ -1,7 +1,7 @@
 //! The bar that narrows the page to one variant, one intervention or one example. It stands
 //! hidden until the page's script, which does the work, shows it.
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 use prism_run::Intervention;
 
 use super::swatch;
@@ -25,7 +25,7 @@ pub fn html(study: &Study) -> Markup {
             div.chips role="group" aria-label="Variant" {
                 @for style in variants {
                     button.chip type="button" data-pick-variant=(Safe(&style.id)) aria-pressed="false" {
-                        (PreEscaped(swatch(style))) (Safe(&style.name))
+                        (swatch(style)) (Safe(&style.name))
                     }
                 }
             }

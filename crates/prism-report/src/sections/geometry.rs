@@ -25,7 +25,7 @@ pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> Option<Sect
     Some(Section::new("geometry", HEADING).with(figure).with(table.captioned(
         "The latents at each step: as decoded (free-running), fed the targets (teacher-forced), and the targets themselves. Norm: mean \
          over examples, with its standard deviation. Spread: root mean square over dimensions of the standard deviation over examples. At \
-         most: what the effective rank and the participation ratio cannot exceed. The last two columns are mean cosines, to the block’s \
+         most: what the {effective rank} and the participation ratio cannot exceed. The last two columns are mean cosines, to the block’s \
          end token and to the same example’s vector of the step before.",
     )))
 }

@@ -21,7 +21,7 @@ pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> Option<Sect
     }
     let figure = figure(study, part, &table);
     Some(Section::new("lens", HEADING).maybe(figure).with(table.captioned(
-        "The logit lens of the latents, over examples: entropy over the vocabulary, mean probability of the likeliest token and of the \
+        "The {logit lens} of the latents, over examples: entropy over the vocabulary, mean probability of the likeliest token and of the \
          gold letter, and the tokens that are most often the likeliest.",
     )))
 }

@@ -26,7 +26,7 @@ pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> Option<Sect
     let figure = figure(study, part, &table);
     Some(Section::new("retrieval", HEADING).with(figure).with(table.captioned(
         "Each latent against its own target and against other examples’ targets. Centred: the mean of each side is taken off first; \
-         whitened: in the metric of the targets’ covariance, shrunk. At 1 and at 5: the own target is the nearest, or among the five \
+         {whitened}: in the metric of the targets’ covariance, shrunk. At 1 and at 5: the own target is the nearest, or among the five \
          nearest; chance: what guessing gets.",
     )))
 }

@@ -66,7 +66,8 @@ fn columns(interventions: &[Intervention]) -> Vec<Column> {
             changes(column.attached().priority(3).because("the intervention was not run"))
         };
         let delta = Column::points(named("delta"), Prose::plain(intervention.to_string()));
-        columns.extend([changes(delta.because("the intervention was not run")), count("gained"), count("lost")]);
+        // In little room accuracies and probes come first: the changes stand in a figure and a table of their own.
+        columns.extend([changes(delta.priority(2).because("the intervention was not run")), count("gained"), count("lost")]);
     }
     columns
 }

@@ -1,7 +1,7 @@
 //! Necessity and sufficiency: the latents damaged or not, the image in view or not, in one
 //! two-by-two (method, section 7).
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 use prism_audit::findings::VisibilityFinding;
 use prism_run::{Action, Class, Intervention, View};
 
@@ -219,7 +219,7 @@ fn square(study: &Study, audit: &Audit, table: &Table, f: &VisibilityFinding, ro
     };
     html! {
         table.square data-variant=(Safe(&style.id)) {
-            caption { (PreEscaped(swatch(style))) (Safe(&style.name)) " " small { "n = " (table.written("examples", row)) } }
+            caption { (swatch(style)) (Safe(&style.name)) " " small { "n = " (table.written("examples", row)) } }
             thead {
                 tr {
                     td {}

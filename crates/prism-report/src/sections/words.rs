@@ -71,7 +71,7 @@ fn effect(effect: Effect) -> &'static str {
 }
 
 /// Measures and other words.
-const MEASURES: [(&str, &str); 16] = [
+const MEASURES: [(&str, &str); 20] = [
     (
         "latent",
         "a vector the model feeds back to itself as its next input, in place of a word; a *block* is a row of them between two markers",
@@ -103,6 +103,16 @@ const MEASURES: [(&str, &str); 16] = [
     ("no answer", "no text stands after the last `<answer>`, or no option letter: it counts as wrong"),
     ("flip", "an answer that turns from right to wrong, or back"),
     ("counterfactual partner", "the same scene and question with the one attribute changed that changes the answer"),
+    (
+        "effective rank",
+        "how many dimensions the latents use: the exponential of the entropy of their singular values, 1 where all lie on one line",
+    ),
+    (
+        "whitened",
+        "compared in the metric of the targets\u{2019} covariance: a direction in which targets differ little counts for as much as one in which they differ much",
+    ),
+    ("times even", "attention on the annotated boxes over what an even spread over the image would put there: 1 is even"),
+    ("logit lens", "what the output head says of a latent\u{2019}s state, as if the model had to speak there"),
 ];
 
 /// The heading of the interventions of a class.
