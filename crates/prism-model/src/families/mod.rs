@@ -6,6 +6,7 @@
 //! family a model is of.
 
 pub mod qwen2_5_vl;
+pub mod qwen2_vl;
 
 use std::path::Path;
 
@@ -17,7 +18,7 @@ use crate::weights::Loader;
 use crate::{Error, Result};
 
 /// The families that are known. A new one is registered here, and nowhere else.
-pub static FAMILIES: [&Family; 1] = [&qwen2_5_vl::FAMILY];
+pub static FAMILIES: [&Family; 2] = [&qwen2_vl::FAMILY, &qwen2_5_vl::FAMILY];
 
 /// Sizes of the language model and of the vision tower.
 pub type Sizes = (TextConfig, VisionConfig);
