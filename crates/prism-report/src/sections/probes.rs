@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use prism_audit::findings::ProbeFinding;
-use prism_audit::probe::finding::OWN;
+use prism_audit::probe::row::OWN;
 use prism_run::{Cloud, Position, Stage};
 
 use super::{Builder, DRAWN, is_drawn, row_start, run, styles};
