@@ -96,6 +96,8 @@ def main():
     write("index", "absent", json.dumps({"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "../x.safetensors"}}))
     for name in ("config", "preprocessor_config", "generation_config"):
         write("config", name, (ROOT / f"assets/base-tiny/{name}.json").read_bytes())
+    for family in ("qwen2_vl", "qwen3_vl"):
+        write("config", family, (ROOT / f"crates/prism-model/tests/fixtures/families/{family}/plain/config.json").read_bytes())
     row = {"id": "q0", "image": "a.png", "question": "What is it?", "options": ["a", "b"], "label": "A", "bboxes": [[0.1, 0.1, 0.9, 0.9]]}
     write("jsonl", "rows", "\n".join(json.dumps({**row, "id": f"q{i}", "category": "c", "pair": "p"}) for i in range(3)))
     vstar = {"image": "a.png", "text": "What?\n(A) a\n(B) b\nAnswer with the letter.", "category": "direct_attributes", "label": "A", "question_id": 0}

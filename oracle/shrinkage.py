@@ -1,7 +1,7 @@
 """Ledoit-Wolf shrinkage of a small pool of latents, by scikit-learn 1.9.1.
 
 Writes crates/prism-model/tests/fixtures/shrinkage.txt, which the unit test of
-crates/prism-model/src/decode/statistics.rs reads: the same rows, each about the mean of its step, step by step.
+crates/prism-record/src/decode/statistics.rs reads: the same rows, each about the mean of its step, step by step.
 """
 
 from pathlib import Path

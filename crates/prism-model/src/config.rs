@@ -99,18 +99,20 @@ impl VisionConfig {
         self.hidden_size / self.num_heads
     }
 
+    /// `width` and `out` are what the family calls the tower's width and that of its tokens.
+    ///
     /// # Errors
     /// Heads do not divide the tower, cannot be turned in two dimensions, or its tokens are not as wide as the
     /// language model; `fields` names the keys.
-    pub(crate) fn check(&self, fields: &Fields<'_>, text_hidden_size: usize) -> Result<()> {
-        fields.divides("num_heads", self.num_heads, self.hidden_size, "hidden_size")?;
+    pub(crate) fn check(&self, fields: &Fields<'_>, text_hidden_size: usize, [width, out]: [&str; 2]) -> Result<()> {
+        fields.divides("num_heads", self.num_heads, self.hidden_size, width)?;
         if !self.head_dim().is_multiple_of(4) {
             let remedy = "two-dimensional rotary positions need a head width divisible by 4";
             return Err(fields.fail("num_heads", format!("is {}", self.num_heads), remedy));
         }
         if self.out_hidden_size != text_hidden_size {
             let remedy = format!("it must equal the text model's hidden_size, {text_hidden_size}");
-            return Err(fields.fail("out_hidden_size", format!("is {}", self.out_hidden_size), remedy));
+            return Err(fields.fail(out, format!("is {}", self.out_hidden_size), remedy));
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use crate::objective::Terms;
 use crate::optimizer::Parameters;
 use crate::order::{Order, Place};
 use crate::start::Opened;
-use crate::trainer::Task;
+use crate::task::Task;
 use crate::workers::Workers;
 use crate::{Error, Result};
 

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use crate::Result;
 use crate::optimizer::Parameters;
 use crate::step::Accumulator;
-use crate::trainer::Task;
+use crate::task::Task;
 use crate::workers::Workers;
 
 /// Buffers of the two gradients.

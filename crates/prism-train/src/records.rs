@@ -20,7 +20,7 @@ use crate::packing::{Filling, Limits};
 use crate::samples::Samples;
 use crate::start::Opened;
 use crate::state::Origin;
-use crate::trainer::Task;
+use crate::task::Task;
 use crate::workers::Workers;
 use crate::{Error, Result};
 

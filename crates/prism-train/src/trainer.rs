@@ -8,75 +8,21 @@
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use prism_model::tensor::Tensor;
 use prism_run::folder::{PartialFolder, names};
 use prism_run::{Cancel, Progress};
 
 use crate::config::TrainConfig;
 use crate::gradient_cosine::GradientCosine;
 use crate::log::{Log, StepLog};
-use crate::objective::{Parts, Terms};
-use crate::optimizer::{AdamW, Optimizer, Parameters};
+use crate::optimizer::{AdamW, Optimizer};
 use crate::order::Place;
 use crate::schedule::Schedule;
-use crate::state::{self, Origin, TrainerState, checkpoint_folder};
+use crate::state::{self, TrainerState, checkpoint_folder};
 use crate::step::{Accumulator, clip_scale};
+use crate::task::Task;
 use crate::tensorboard::Events;
 use crate::workers::Workers;
 use crate::{Error, Result};
-
-/// Something that can be trained: a source of packs and a loss.
-pub trait Task: Sync {
-    /// What one worker takes in one piece.
-    type Pack: Send + Sync;
-
-    /// The variant's id, or the name of a stage: a checkpoint belongs to one task.
-    fn name(&self) -> &str;
-
-    /// Digest of the data: a checkpoint belongs to one corpus.
-    fn corpus(&self) -> &str;
-
-    /// What it starts from, where a checkpoint belongs to one.
-    fn origin(&self) -> Option<&Origin> {
-        None
-    }
-
-    /// Samples of an epoch.
-    fn samples(&self) -> usize;
-
-    /// The trainable parameters in a fixed order.
-    fn parameters(&self) -> Parameters;
-
-    /// Goes to a place in the sequence of samples.
-    fn seek(&mut self, place: Place);
-
-    /// The packs of the next step, and the place behind them.
-    ///
-    /// # Errors
-    /// A sample cannot be prepared.
-    fn packs(&mut self, workers: &Workers) -> Result<(Vec<Self::Pack>, Place)>;
-
-    /// The objective of a pack at a step (from 1): the scalar to differentiate, and its terms.
-    ///
-    /// # Errors
-    /// The pack does not fit the model.
-    fn loss(&self, step: usize, pack: &Self::Pack) -> Result<(Tensor, Terms)>;
-
-    /// The terms of a pack as scalars, for [`crate::gradient_cosine`]: of the same pack and
-    /// step as [`Task::loss`].
-    ///
-    /// # Errors
-    /// As [`Task::loss`].
-    fn parts(&self, step: usize, pack: &Self::Pack) -> Result<Parts> {
-        Ok(Parts { ce: self.loss(step, pack)?.0, latent: None, diversity: None })
-    }
-
-    /// Writes the weights, and what is needed to open them, into a checkpoint folder.
-    ///
-    /// # Errors
-    /// A file cannot be written.
-    fn save(&self, folder: &Path) -> Result<()>;
-}
 
 /// Where a run's files are and who listens.
 #[derive(Clone, Copy)]

@@ -8,8 +8,8 @@ use prism_run::random::Stream;
 use prism_run::{Cancel, Silent};
 use prism_train::objective::Terms;
 use prism_train::order::{Order, Place};
-use prism_train::trainer::{self, Surroundings, Task};
-use prism_train::{Error, Parameters, Result, TrainConfig, Workers, log, state};
+use prism_train::trainer::{self, Surroundings};
+use prism_train::{Error, Parameters, Result, Task, TrainConfig, Workers, log, state};
 
 const SAMPLES: usize = 23;
 

@@ -12,9 +12,9 @@ use prism_run::records::{self, ExampleRow, files};
 use prism_run::table::read_rows;
 use prism_run::vectors::{self, Vectors};
 
+use super::probed::Probed;
 use super::resample::resample_mean;
 use super::rows::{Place, QUESTION_BLIND, Rows, numbered};
-use super::suite::Probed;
 use super::targets::Target;
 use crate::{AuditSettings, Result};
 

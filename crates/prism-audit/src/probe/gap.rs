@@ -8,8 +8,8 @@ use prism_run::Position;
 use prism_run::records::{self, AnswerRow, ExampleRow, files};
 use prism_run::vectors::{self, Vectors};
 
-use super::finding::{OWN, is_own};
 use super::paper;
+use super::row::{OWN, is_own};
 use super::rows::{Place, Rows};
 use super::suite::{Effort, probe_rows};
 use super::targets::{Target, questions};

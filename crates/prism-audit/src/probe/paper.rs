@@ -7,7 +7,7 @@
 use prism_run::random::Stream;
 use rayon::prelude::*;
 
-use super::finding::{OWN, empty};
+use super::row::{OWN, empty};
 use super::rows::Place;
 use super::targets::Target;
 use super::{Matrix, Pipeline, Tolerance, cross_validate};

@@ -6,9 +6,10 @@ use prism_run::random::Stream;
 use super::cluster_folds::cluster_folds;
 use super::control::{exchanged, permutation_p};
 use super::description_length::{code_length, transmission, uniform};
-use super::finding::empty;
 use super::nested::{Divided, OutOfFold, Search, nested};
+use super::probed::Probed;
 use super::resample::resample_mean;
+use super::row::empty;
 use super::rows::{Place, Rows, numbered};
 use super::targets::Target;
 use crate::findings::ProbeFinding;
@@ -25,21 +26,6 @@ pub enum Effort {
     Repeats,
     /// One repeat: a layer of the heat map.
     Once,
-}
-
-/// A probe and what is needed to set it beside another.
-#[derive(Debug, Clone)]
-pub struct Probed {
-    /// Its row in the table.
-    pub finding: ProbeFinding,
-    /// Row of each example.
-    pub ids: Vec<i64>,
-    /// Group of each.
-    pub clusters: Vec<usize>,
-    /// Share of repeats in which each was predicted right.
-    pub right: Vec<f64>,
-    /// The outer folds of each repeat.
-    pub folds: Vec<Vec<usize>>,
 }
 
 /// Probes `rows`; too few rows, clusters or classes give a finding without numbers that says why.

@@ -3,7 +3,7 @@
 use prism_audit::findings::ProbeFinding;
 use prism_audit::paper::Published;
 use prism_audit::paper::published::PublishedVariant;
-use prism_audit::probe::finding::OWN;
+use prism_audit::probe::row::OWN;
 use prism_run::{Action, Donor, Intervention, Position};
 
 use super::{Line, Probe, Source};

@@ -11,7 +11,7 @@ use crate::{Error, Result};
 
 /// Largest width, depth or vocabulary accepted: far above any released model,
 /// far below anything whose products overflow.
-pub(super) const LIMIT: usize = 1 << 22;
+pub(crate) const LIMIT: usize = 1 << 22;
 
 /// Most layers or blocks.
 pub(crate) const DEPTH: usize = 4096;

@@ -6,6 +6,8 @@
 //! family a model is of.
 
 pub mod qwen2_5_vl;
+pub mod qwen2_vl;
+pub mod qwen3_vl;
 
 use std::path::Path;
 
@@ -17,7 +19,11 @@ use crate::weights::Loader;
 use crate::{Error, Result};
 
 /// The families that are known. A new one is registered here, and nowhere else.
-pub static FAMILIES: [&Family; 1] = [&qwen2_5_vl::FAMILY];
+pub static FAMILIES: [&Family; 3] = [&qwen2_vl::FAMILY, &qwen2_5_vl::FAMILY, &qwen3_vl::FAMILY];
+
+/// Families that are known by name and cannot be opened: what is wrong with each, and what to give instead.
+const REFUSED: [(&str, &str, &str); 1] =
+    [("qwen3_vl_moe", "a mixture of experts, which is not supported", "give a dense Qwen3-VL, `qwen3_vl`")];
 
 /// Sizes of the language model and of the vision tower.
 pub type Sizes = (TextConfig, VisionConfig);
@@ -69,12 +75,37 @@ pub fn of(model_type: Option<&Value>, path: &Path) -> Result<&'static Family> {
     let Some(value) = model_type else { return Ok(&qwen2_5_vl::FAMILY) };
     let found = FAMILIES.into_iter().find(|family| value.as_str() == Some(family.model_type));
     found.ok_or_else(|| {
-        let known: Vec<&str> = FAMILIES.iter().map(|family| family.model_type).collect();
-        Error::Config {
-            path: path.to_path_buf(),
-            key: "model_type".into(),
-            cause: format!("is {value}"),
-            remedy: format!("give a model of a family that is known: {}", known.join(", ")),
-        }
+        let (cause, remedy) = match REFUSED.into_iter().find(|(name, ..)| value.as_str() == Some(name)) {
+            Some((name, what, remedy)) => (format!("is {name}: {what}"), remedy.to_owned()),
+            None => {
+                let known: Vec<&str> = FAMILIES.iter().map(|family| family.model_type).collect();
+                (format!("is {value}"), format!("give a model of a family that is known: {}", known.join(", ")))
+            }
+        };
+        Error::Config { path: path.to_path_buf(), key: "model_type".into(), cause, remedy }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Model;
+    use crate::tensor::{Device, Trainable};
+
+    #[test]
+    fn the_smallest_of_every_family_is_a_model() {
+        for family in FAMILIES {
+            let config = Config::tiny_of(family);
+            assert_eq!(config.family, family);
+            assert_eq!(config.to_value()["architectures"][0], family.architecture);
+            Model::random(config, 1, &Device::Cpu, Trainable::No).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_opened_is_refused_by_name() {
+        let refusal = |name: &str| of(Some(&name.into()), Path::new("config.json")).unwrap_err().to_string();
+        assert!(refusal("qwen3_vl_moe").contains("qwen3_vl_moe: a mixture of experts"), "{}", refusal("qwen3_vl_moe"));
+        assert!(refusal("llama").contains("qwen2_vl, qwen2_5_vl, qwen3_vl"), "{}", refusal("llama"));
+    }
 }

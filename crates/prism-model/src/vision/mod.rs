@@ -7,6 +7,7 @@
 //! merge order: those of a token are adjacent. Weight names are below `model.visual`.
 
 mod attention;
+mod block;
 mod features;
 mod merger;
 mod norm;
@@ -14,6 +15,7 @@ pub mod order;
 mod patches;
 
 pub use attention::VisionAttention;
+pub use block::Block;
 pub use features::ImageFeatures;
 pub use merger::{Merger, Perceptron};
 pub use norm::Norm;

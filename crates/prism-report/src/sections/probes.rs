@@ -3,7 +3,7 @@
 mod table;
 
 use prism_audit::findings::ProbeFinding;
-use prism_audit::probe::finding::OWN;
+use prism_audit::probe::row::OWN;
 use prism_run::{Cloud, Position, Stage};
 
 use super::{Builder, DRAWN, is_drawn, run, styles};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// Train the small base model from scratch.
+/// Train the small base model, a Qwen2.5-VL, from scratch.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   prism base --recipe recipes/base-tiny.toml --out assets/base-tiny

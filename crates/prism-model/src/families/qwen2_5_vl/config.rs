@@ -118,7 +118,7 @@ fn vision(raw: Map<String, Value>, path: &Path, text_hidden_size: usize) -> Resu
         initializer_range: keys.initializer_range.map_or(0.02, |range| range.0),
         own: Own::new([(WINDOW, vec![or(keys.window_size, 112)]), (WHOLE, fields.blocks(WHOLE, keys.fullatt_block_indexes, depth)?)]),
     };
-    vision.check(&fields, text_hidden_size)?;
+    vision.check(&fields, text_hidden_size, ["hidden_size", "out_hidden_size"])?;
     if vision.own.number(WINDOW) < vision.patch_size.saturating_mul(vision.spatial_merge_size) {
         let cause = format!("is {}", vision.own.number(WINDOW));
         return Err(fields.fail(WINDOW, cause, "it must hold at least one merged token"));

@@ -95,6 +95,8 @@ cases! {
     qwen3_vl_newer: "qwen3_vl/newer" F16,
 }
 
+/// The families whose folders these are.
+const FAMILIES: [&str; 2] = ["qwen2_vl", "qwen3_vl"];
 /// Largest difference of a feature, a state or a logit in f32.
 const TOLERANCE: f32 = 1e-4;
 /// Largest distance of a gradient, in norms of it.
@@ -334,7 +336,7 @@ fn stored(folder: &Path) -> BTreeMap<String, Vec<usize>> {
 #[test]
 fn the_table_names_every_checkpoint() {
     let mut found = BTreeSet::new();
-    for family in ["qwen2_vl", "qwen3_vl"] {
+    for family in FAMILIES {
         for entry in std::fs::read_dir(fixtures().join(family)).unwrap() {
             found.insert(format!("{family}/{}", entry.unwrap().file_name().to_string_lossy()));
         }
