@@ -52,7 +52,7 @@ fn is_written(folder: &Path) -> bool {
 
 /// Whether a lock file was written a moment ago.
 fn beats(lock: &Path) -> bool {
-    let written = std::fs::symlink_metadata(lock).ok().filter(std::fs::Metadata::is_file).and_then(|about| about.modified().ok());
+    let written = prism_run::door::about(lock).filter(std::fs::Metadata::is_file).and_then(|about| about.modified().ok());
     // A clock of another machine may be ahead.
     written.is_some_and(|written| SystemTime::now().duration_since(written).unwrap_or_default() < STALE)
 }

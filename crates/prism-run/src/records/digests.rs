@@ -34,7 +34,7 @@ pub fn write(folder: &Path) -> Result<()> {
 pub fn check(run: &Path) -> Result<Option<Vec<String>>> {
     let folder = super::folder(run);
     let path = folder.join(DIGESTS);
-    if std::fs::symlink_metadata(&path).is_err() {
+    if !door::stands(&path) {
         return Ok(None);
     }
     let text = door::read_bytes(&path, Limit::Manifest)?;
@@ -49,13 +49,11 @@ pub fn check(run: &Path) -> Result<Option<Vec<String>>> {
 
 /// SHA-256 of the files in `folder`, the digests apart, by name.
 fn hashes(folder: &Path) -> Result<BTreeMap<String, String>> {
-    let refused = |e| Error::io("cannot read", folder, e);
     let mut hashes = BTreeMap::new();
-    for entry in std::fs::read_dir(folder).map_err(refused)? {
-        let entry = entry.map_err(refused)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name != DIGESTS && !entry.file_type().map_err(refused)?.is_dir() {
-            hashes.insert(name, hash_reader(&entry.path(), door::open(&entry.path())?)?);
+    for entry in door::entries(folder)? {
+        if entry.name != DIGESTS && !entry.is_folder {
+            let path = folder.join(&entry.name);
+            hashes.insert(entry.name.to_string_lossy().into_owned(), hash_reader(&path, door::open(&path)?)?);
         }
     }
     Ok(hashes)

@@ -140,7 +140,7 @@ impl Study {
         context.printer.narrate(&context.hardware.line());
         let lock = context.lock(&self.out)?;
         let manifest = begin(self, context)?;
-        let world = self.out.join("world");
+        let world = self.out.join(names::WORLD);
         draw(&WorldPlan { world: self.recipe.world.clone().check()?, out: world, preview: None }, context)?;
         let base = base(self, context)?;
         let floor = audit(&audit_plan(self, &base, self.out.join(names::BASE_AUDIT), None), context)?;
@@ -228,7 +228,7 @@ impl Study {
         TrainPlan {
             variant: variant.clone(),
             base: base.to_path_buf(),
-            data: self.out.join("world/meta.json"),
+            data: self.out.join(names::WORLD).join("meta.json"),
             images: None,
             config,
             out: self.training(seed, variant),
@@ -355,7 +355,7 @@ fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&
     }
     AuditPlan {
         checkpoint: checkpoint.to_path_buf(),
-        benchmark: study.out.join("world").join(if keys.partners { "test_paired.jsonl" } else { "test.jsonl" }),
+        benchmark: study.out.join(names::WORLD).join(if keys.partners { "test_paired.jsonl" } else { "test.jsonl" }),
         out,
         variant: trained.map(|(v, _)| v.clone()),
         training_seed: trained.map(|(_, seed)| seed),
