@@ -8,6 +8,7 @@ use std::path::Path;
 
 use crate::door::{self, Limit};
 use crate::folder::{hash_reader, write_atomic};
+use crate::shown::files::json_text;
 use crate::{Error, Result};
 
 /// Name of the file inside `records/`.
@@ -19,10 +20,8 @@ pub const DIGESTS: &str = "digests.json";
 /// # Errors
 /// When a file cannot be read or written.
 pub fn write(folder: &Path) -> Result<()> {
-    let found = hashes(folder)?;
-    let mut text = serde_json::to_string_pretty(&found).map_err(|e| Error::content(folder, e.to_string(), "report this as a bug"))?;
-    text.push('\n');
-    write_atomic(&folder.join(DIGESTS), text.as_bytes())
+    let path = folder.join(DIGESTS);
+    write_atomic(&path, json_text(&hashes(folder)?, &path)?.as_bytes())
 }
 
 /// Names of the files in the records of `run` that are not what was written: changed, gone, or

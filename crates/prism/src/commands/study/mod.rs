@@ -18,6 +18,7 @@ use prism_report::terminal::ending::Places;
 use prism_run::folder::names;
 use prism_run::lock::Lock;
 use prism_run::manifest::Manifest;
+use prism_run::shown::files::toml_text;
 use prism_run::{Intervention, Stages, Steps, Variant, as_text, door, folder, shown};
 
 pub use recipe::StudyRecipe;
@@ -290,7 +291,8 @@ fn begin(study: &Study, context: &Context) -> anyhow::Result<Manifest> {
         }
     }
     manifest.write(&study.out)?;
-    folder::write_atomic(&study.out.join(names::CONFIG), toml::to_string(&study.recipe)?.as_bytes())?;
+    let path = study.out.join(names::CONFIG);
+    folder::write_atomic(&path, toml_text(&study.recipe, &path)?.as_bytes())?;
     Ok(manifest)
 }
 
