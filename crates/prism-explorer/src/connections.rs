@@ -4,6 +4,10 @@
 //! oldest before the others; then one with the token on which nothing moves. So a crowd of
 //! half-open connections does not keep out the one who started the explorer. Every connection has a
 //! moment to show the token: while all that have shown none are younger, another one waits.
+//!
+//! A client with the token may ask again and again and never read: something moves, or an answer is
+//! always being made. So none keeps its place for good. Where all are taken, the one that was opened
+//! first goes when it has had its place for a while, whatever is done on it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -117,6 +121,8 @@ impl Drop for Making {
 #[derive(Debug)]
 pub struct Connections {
     most: usize,
+    /// How long one with the token keeps its place whatever others want.
+    held: Duration,
     open: Mutex<Open>,
     ended: Notify,
 }
@@ -129,9 +135,9 @@ struct Open {
 }
 
 impl Connections {
-    /// Room for `most`, at least one.
-    pub fn new(most: usize) -> Self {
-        Self { most: most.max(1), open: Mutex::default(), ended: Notify::new() }
+    /// Room for `most`, at least one, each of which keeps its place for `held` if it shows the token.
+    pub fn new(most: usize, held: Duration) -> Self {
+        Self { most: most.max(1), held, open: Mutex::default(), ended: Notify::new() }
     }
 
     /// A place for another, as soon as there is one.
@@ -148,7 +154,7 @@ impl Connections {
     fn try_enter(self: &Arc<Self>) -> Option<Place> {
         let mut open = self.lock();
         if open.all.len() >= self.most {
-            let least = least_needed(&open.all)?;
+            let least = least_needed(&open.all, self.held)?;
             if let Some(connection) = open.all.remove(&least) {
                 connection.give_up();
             }
@@ -171,13 +177,13 @@ impl Connections {
 }
 
 /// The connection that may go first, if any may.
-fn least_needed(all: &BTreeMap<u64, Arc<Connection>>) -> Option<u64> {
+fn least_needed(all: &BTreeMap<u64, Arc<Connection>>, held: Duration) -> Option<u64> {
     let idle = || all.iter().filter(|(_, connection)| connection.is_idle());
     let quiet = || idle().filter(|(_, connection)| connection.quiet() >= QUIET).max_by_key(|(_, connection)| connection.quiet());
     match idle().find(|(_, connection)| !connection.is_admitted()) {
         // It is the oldest of its kind. Where it is young, so are the others, and none has to go yet.
         Some((id, connection)) => (!connection.is_young()).then_some(*id),
-        None => quiet().map(|(id, _)| *id),
+        None => quiet().or_else(|| all.iter().next().filter(|(_, first)| first.begun.elapsed() >= held)).map(|(id, _)| *id),
     }
 }
 
@@ -207,9 +213,31 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn one_with_the_token_has_its_place_for_a_while_and_not_for_good() {
+        let all = Arc::new(Connections::new(2, 3 * YOUNG));
+        let begun = Instant::now();
+        let places = [all.try_enter().unwrap(), all.try_enter().unwrap()];
+        places.iter().for_each(|place| place.connection().admit());
+        // One is always at work, and on the other something moves all the time.
+        let _making = places[0].connection().makes();
+        let third = loop {
+            places[1].connection().moves();
+            match all.try_enter() {
+                Some(place) => break place,
+                None => std::thread::sleep(YOUNG / 10),
+            }
+        };
+        assert!(begun.elapsed() >= 3 * YOUNG);
+        assert!(places[0].connection().is_given_up() && !places[1].connection().is_given_up());
+        drop(third);
+    }
+
     #[test]
     fn one_without_the_token_goes_first_and_one_at_work_stays() {
-        let all = Arc::new(Connections::new(3));
+        let all = Arc::new(Connections::new(3, LONG));
         let places: Vec<Place> = (0..3).map(|_| all.try_enter().unwrap()).collect();
         places[0].connection().admit();
         let _making = places[1].connection().makes();
@@ -230,7 +258,7 @@ mod tests {
 
     #[test]
     fn one_that_was_just_opened_has_a_moment_to_show_the_token() {
-        let all = Arc::new(Connections::new(2));
+        let all = Arc::new(Connections::new(2, LONG));
         let begun = Instant::now();
         let admitted = all.try_enter().unwrap();
         admitted.connection().admit();
@@ -246,7 +274,7 @@ mod tests {
 
     #[test]
     fn one_with_the_token_goes_when_nothing_moves() {
-        let all = Arc::new(Connections::new(1));
+        let all = Arc::new(Connections::new(1, LONG));
         let place = all.try_enter().unwrap();
         place.connection().admit();
         assert!(all.try_enter().is_none());

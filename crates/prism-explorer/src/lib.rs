@@ -80,11 +80,12 @@ impl Explorer {
     /// # Errors
     /// As [`Library::open`].
     pub fn open(folders: &[PathBuf]) -> Result<Self, prism_run::Error> {
+        let library = Library::open(folders)?;
         Ok(Self {
-            library: Library::open(folders)?,
+            sources: Sources::new(&shown(&library), &[]),
+            library,
             indices: indices::Indices::default(),
             summaries: summary::Summaries::default(),
-            sources: Sources::new(folders, &[]),
             made: AtomicUsize::new(0),
         })
     }
@@ -92,7 +93,11 @@ impl Explorer {
     /// The same, which takes pictures from below these folders as well.
     #[must_use]
     pub fn with_images(self, named: &[PathBuf]) -> Self {
-        let shown: Vec<PathBuf> = self.library.roots().iter().map(|root| root.path.clone()).collect();
-        Self { sources: Sources::new(&shown, named), ..self }
+        Self { sources: Sources::new(&shown(&self.library), named), ..self }
     }
+}
+
+/// The folders given, by the paths from which their runs' are made.
+fn shown(library: &Library) -> Vec<PathBuf> {
+    library.roots().iter().map(|root| root.path.clone()).collect()
 }

@@ -173,6 +173,7 @@ impl Library {
         let mut ids = Ids::default();
         for folder in folders {
             let path = folder.canonicalize().map_err(|e| prism_run::Error::io("cannot open", folder, e))?;
+            prism_run::door::named(&path);
             if walk::below(&path).folders.is_empty() {
                 let remedy = "name a run, a study, or a folder that holds some (each has a run.json)";
                 return Err(prism_run::Error::content(folder, "no run folder is there", remedy));

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct Limits {
     /// Connections held at once. Beyond, the one that is needed least is ended.
     pub connections: usize,
+    /// How long one that has shown the token keeps its place while all are taken, whatever is done on it.
+    pub held: Duration,
     /// How long the head of a request may take, from the moment the connection waits for it: so
     /// long, too, may a connection stay that asks for nothing more.
     pub head: Duration,
@@ -41,6 +43,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 64,
+            held: Duration::from_secs(20),
             head: Duration::from_secs(10),
             head_bytes: 64 << 10,
             swallow: Duration::from_secs(30),

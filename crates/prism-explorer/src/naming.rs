@@ -5,8 +5,6 @@ use std::path::Path;
 
 use prism_run::folder::names;
 
-use super::walk;
-
 /// Longest part of an id.
 const LONGEST: usize = 80;
 
@@ -50,7 +48,7 @@ pub fn id_of(root: &Path, root_id: &str, folder: &Path) -> String {
     let kept: Vec<String> = inside.components().map(|c| c.as_os_str().to_string_lossy().into_owned()).collect();
     let audit = kept.last().is_some_and(|last| last == "audit");
     let kept = if audit { &kept[..kept.len() - 1] } else { &kept[..] };
-    let trained = !audit && walk::is_file(&folder.join("audit").join(names::MANIFEST));
+    let trained = !audit && prism_run::door::holds_file(&folder.join("audit").join(names::MANIFEST));
     let tail = trained.then(|| "training".to_string());
     let all: Vec<String> = std::iter::once(root_id.to_string()).chain(kept.iter().map(|k| slug(k))).chain(tail).collect();
     all.join("-")

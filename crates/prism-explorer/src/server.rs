@@ -107,7 +107,7 @@ impl Server {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(threads).build()?;
         let limits = self.limits;
         let router = router::router(Arc::new(Maker::new(explorer.into(), limits)), Guard { port: self.port, token: self.token });
-        let connections = Arc::new(Connections::new(limits.connections));
+        let connections = Arc::new(Connections::new(limits.connections, limits.held));
         let ended = runtime.block_on(async {
             let (tell, told) = watch::channel(false);
             let mut listening = Vec::new();

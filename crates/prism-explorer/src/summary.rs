@@ -60,7 +60,7 @@ impl Summary {
         let folder = prism_audit::findings::folder(run);
         let line = match first::<VariantSummary>(&folder.join(files::TABLE1)) {
             Ok(line) => line,
-            Err(_) if !std::fs::symlink_metadata(&folder).is_ok_and(|about| about.is_dir()) => return Self::without("no findings yet"),
+            Err(_) if !prism_run::door::holds_folder(&folder) => return Self::without("no findings yet"),
             Err(e) => return Self::without(&e.to_string()),
         };
         let conclusion = first::<ConclusionFinding>(&folder.join(files::CONCLUSION)).ok().flatten();

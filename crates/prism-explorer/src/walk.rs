@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use prism_run::door;
 use prism_run::folder::names;
 use prism_run::records::{self, files};
 
@@ -11,8 +12,6 @@ use prism_run::records::{self, files};
 const MOST_RUNS: usize = 4000;
 /// Folders below a given one that are looked into, at most.
 const MOST_FOLDERS: usize = 8192;
-/// Entries of one folder that are looked at, at most.
-const MOST_ENTRIES: usize = 100_000;
 /// How deep below a given folder runs are looked for.
 const DEEPEST: usize = 4;
 
@@ -39,25 +38,19 @@ fn look(path: &Path, deep: usize, found: &mut Found) {
         return;
     }
     found.looked += 1;
-    if is_file(&path.join(names::MANIFEST)) {
+    if door::holds_file(&path.join(names::MANIFEST)) {
         found.folders.push(path.to_path_buf());
     }
     if deep == 0 {
         return;
     }
-    let Ok(entries) = std::fs::read_dir(path) else { return };
-    // What an entry says of itself is no link's target.
-    let folders = entries.take(MOST_ENTRIES).flatten().filter(|e| e.file_type().is_ok_and(|t| t.is_dir()));
-    let mut folders: Vec<PathBuf> = folders.map(|e| e.path()).filter(|p| !is_content(p)).collect();
+    let Ok(entries) = door::entries(path) else { return };
+    let folders = entries.into_iter().filter(|entry| entry.is_folder).map(|entry| path.join(entry.name));
+    let mut folders: Vec<PathBuf> = folders.filter(|p| !is_content(p)).collect();
     folders.sort();
     for folder in folders {
         look(&folder, deep - 1, found);
     }
-}
-
-/// Whether a file lies there, and not a link to one.
-pub fn is_file(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|about| about.is_file())
 }
 
 /// Whether a folder is part of a run rather than a place where runs lie.
@@ -76,13 +69,9 @@ pub struct About {
     number: u64,
 }
 
-/// What is to be said of a file or folder, or of the link that lies there.
+/// What is to be said of a file or folder of a run. Nothing outside it has a part in that.
 pub fn about(path: &Path) -> Option<About> {
-    // Nothing that a link leads to has a part in it.
-    if !prism_run::door::holds(path) && !prism_run::door::holds_folder(path) {
-        return None;
-    }
-    let about = std::fs::symlink_metadata(path).ok()?;
+    let about = door::about(path)?;
     Some(About { length: about.len(), modified: about.modified().ok(), number: number(&about) })
 }
 

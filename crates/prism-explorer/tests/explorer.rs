@@ -132,9 +132,9 @@ fn only_what_decodes_as_an_image_is_served_as_one() {
     let dir = tempfile::tempdir().unwrap();
     let (root, outside) = (dir.path().join("study"), dir.path().join("outside.png"));
     let study = synthetic::write(&root, synthetic::Shape { seeds: 1, silent: false });
-    let secret = root.join("images/secret.txt");
+    let secret = root.join("world/images/secret.txt");
     std::fs::write(&secret, "the secret").unwrap();
-    std::fs::copy(root.join("images/002.png"), &outside).unwrap();
+    std::fs::copy(root.join("world/images/002.png"), &outside).unwrap();
     change_examples(&study.audits[0], |e| match e.row {
         0 => e.image = secret.to_string_lossy().into_owned(),
         2 => e.image = outside.to_string_lossy().into_owned(),

@@ -9,7 +9,7 @@ mod synthetic;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use prism_explorer::Limits;
@@ -109,6 +109,33 @@ fn clients_that_never_read_are_cut_off_and_hold_up_nobody() {
         assert!(bytes.len() < size, "{}", bytes.len());
     }
     assert_eq!(running.get("/runs/run/report").body.len(), size, "who reads gets all of it");
+}
+
+#[test]
+fn clients_that_ask_on_and_on_and_never_read_hold_up_nobody_for_good() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = Running::with(&[run(dir.path(), 10)], Limits { connections: 4, held: SECOND, ..Limits::default() });
+    let request = running.said("GET /explorer.css HTTP/1.1\r\nHost: localhost:PORT\r\nAuthorization: Bearer TOKEN\r\n\r\n");
+    let stop = AtomicBool::new(false);
+    let answer = std::thread::scope(|scope| {
+        for _ in 0..4 {
+            let mut stream = running.connect();
+            stream.set_write_timeout(Some(LONG)).unwrap();
+            // The first answer says that it has its place.
+            stream.write_all(request.as_bytes()).unwrap();
+            stream.read_exact(&mut [0; 16]).unwrap();
+            let (request, stop) = (&request, &stop);
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) && stream.write_all(request.as_bytes()).is_ok() {
+                    std::thread::sleep(SHORT / 5);
+                }
+            });
+        }
+        let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| running.get("/").status));
+        stop.store(true, Ordering::Relaxed);
+        answer
+    });
+    assert_eq!(answer.ok(), Some(200), "all places were kept");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use rquickjs::{CatchResultExt, Context, Ctx, Function, Runtime};
 use serde::Deserialize;
 use serde_json::Value;
 
+use prism_report::html::plain;
 use prism_report::vendored::{VEGA, VEGA_LITE};
 
 use super::canvas::{self, Painted};
@@ -105,10 +106,12 @@ impl Engine {
         }
         let (width, height) = size(&answer.svg).ok_or("the drawing has no size")?;
         let png = canvas::png(&answer.painted, width * SCALE, height * SCALE, &self.font)?;
-        let mut lacking = self.font.lacks(&text_of(&answer.svg));
+        // A viewer of the file obeys what is in a name as much as a browser does.
+        let svg = plain(&answer.svg).replace('\r', "\u{fffd}");
+        let mut lacking = self.font.lacks(&text_of(&svg));
         lacking.sort_unstable();
         lacking.dedup();
-        Ok(Drawing { svg: answer.svg, png, lacking })
+        Ok(Drawing { svg, png, lacking })
     }
 }
 
@@ -169,6 +172,13 @@ mod tests {
         let drawing = Engine::start().unwrap().draw(&bars(&[name])).unwrap();
         assert!(!drawing.svg.contains("<script") && drawing.svg.contains("&lt;script"), "{}", drawing.svg);
         assert_eq!(drawing.lacking, ['漢']);
+    }
+
+    #[test]
+    fn a_name_turns_no_text_of_the_drawing_round() {
+        let drawing = Engine::start().unwrap().draw(&bars(&["a\u{202e}b\u{1b}[2J\u{ad}"])).unwrap();
+        assert!(drawing.svg.contains("a\u{fffd}b\u{fffd}[2J\u{fffd}"), "{}", drawing.svg);
+        assert!(!drawing.svg.chars().any(|c| prism_run::shown::is_obeyed(c) && c != '\n'), "{}", drawing.svg);
     }
 
     #[test]

@@ -15,9 +15,11 @@ pub mod paper;
 use std::fmt::Write;
 use std::path::Path;
 
+use prism_run::shown::files::json_text;
 use serde_json::Value;
 
 use engine::Engine;
+use prism_report::document::markdown;
 pub use prism_report::files::{Listed, Written, write_tables};
 use prism_report::files::{put, refuse_a_file};
 use prism_report::sections::Numbered;
@@ -91,11 +93,11 @@ pub fn write_figures(figures: &[Figure], folder: &Path, written: &mut Written) -
             let lacking: String = drawing.lacking.iter().collect();
             written.notes.push(format!("{}.png: the shipped typeface has no shape for {lacking}; use the SVG", figure.stem));
         }
-        let spec = serde_json::to_string_pretty(&figure.specification).unwrap_or_default() + "\n";
+        let spec = json_text(&figure.specification, &folder.join(format!("{}.vl.json", figure.stem)))?;
         for (end, bytes) in [("svg", drawing.svg.as_bytes()), ("png", &drawing.png), ("vl.json", spec.as_bytes())] {
             put(&folder.join(format!("{}.{end}", figure.stem)), bytes, written)?;
         }
-        let _ = writeln!(captions, "- **{}** {}", figure.stem, figure.caption.replace('<', "&lt;"));
+        let _ = writeln!(captions, "- **{}** {}", figure.stem, markdown::escape(&figure.caption));
     }
     put(&folder.join("captions.md"), captions.as_bytes(), written)
 }

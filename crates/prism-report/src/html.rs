@@ -3,33 +3,35 @@
 //! for the hashes of the page's own scripts.
 
 use maud::{Markup, PreEscaped, html};
+use prism_run::shown::marked;
 use sha2::{Digest, Sha256};
 
 /// Text for element content and for quoted attributes.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
+    for (c, is_marked) in marked(text) {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            c if is_control(c) => out.push('\u{fffd}'),
+            c if is_marked && !is_space(c) => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
     out
 }
 
-/// Controls are no text, and bidirectional overrides could disguise it.
-fn is_control(c: char) -> bool {
-    prism_run::shown::is_obeyed(c) && !matches!(c, '\t' | '\n' | '\r')
+/// Of the characters that are obeyed, those that a browser takes for a space.
+fn is_space(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r')
 }
 
-/// Text for a place that escapes markup itself, such as a chart: without controls.
+/// Text for a place that escapes markup itself, such as a chart: without controls, which are no text, and without what turns
+/// its direction or is not seen, which could disguise it.
 pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if is_control(c) { '\u{fffd}' } else { c }).collect()
+    marked(text).map(|(c, is_marked)| if is_marked && !is_space(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// A word of a table as it is read, e.g. `teacher-forced`.

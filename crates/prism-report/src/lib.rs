@@ -48,7 +48,7 @@ pub struct ReportInputs {
     pub recipe: Option<PathBuf>,
     /// Most examples shown in the gallery of each benchmark.
     pub gallery: usize,
-    /// Folders the user named: pictures inside them may be shown, as those inside the runs may.
+    /// Folders the user named: a run of a study at or below them may show pictures of the study's world.
     pub folders: Vec<PathBuf>,
     /// Folders named for their pictures: a benchmark's, or those of `--images`.
     pub images: Vec<PathBuf>,

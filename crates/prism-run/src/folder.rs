@@ -226,6 +226,8 @@ pub mod names {
     pub const TIMING: &str = "timing.parquet";
     /// What the audit computed from it.
     pub const FINDINGS: &str = "findings";
+    /// In a study: the generated world.
+    pub const WORLD: &str = "world";
     /// In a study: the audit of the model that every variant started from.
     pub const BASE_AUDIT: &str = "base-audit";
     /// In a training of a study: its audits over the recipe's K.

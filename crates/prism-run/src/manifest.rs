@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::door::{self, Limit};
+use crate::shown::files::json_text;
 use crate::steps::keys;
 use crate::{Error, Result, StageSteps, StepBudget, Steps, TrainedLengths, folder};
 
@@ -89,9 +90,7 @@ impl Manifest {
     /// [`Error::Io`] when it cannot be written.
     pub fn write(&self, run: &Path) -> Result<()> {
         let path = run.join(folder::names::MANIFEST);
-        let mut text = serde_json::to_string_pretty(self).map_err(|e| Error::content(&path, e.to_string(), "report this as a bug"))?;
-        text.push('\n');
-        folder::write_atomic(&path, text.as_bytes())
+        folder::write_atomic(&path, json_text(self, &path)?.as_bytes())
     }
 
     /// K as it was asked for; `None` for a run without one, or of a setting that is not K.

@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use prism_run::door::{self, Limit};
+use prism_run::shown::files::json_line;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -70,8 +71,7 @@ impl Log {
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&mut self, step: &StepLog) -> Result<()> {
-        let mut line = serde_json::to_string(step).map_err(|e| Error::content(&self.path, e.to_string(), "report this as a bug"))?;
-        line.push('\n');
+        let line = json_line(step, &self.path)?;
         self.file.write_all(line.as_bytes()).map_err(|e| Error::io("cannot write", &self.path, e))
     }
 

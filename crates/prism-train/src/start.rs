@@ -8,6 +8,7 @@ use prism_model::tensor::{DType, Device, Trainable};
 use prism_model::tokenizer::{files, latent};
 use prism_model::{Config, Model};
 use prism_run::folder::{PartialFolder, write_atomic};
+use prism_run::shown::files::json_text;
 use prism_run::{LatentInput, LatentLoss, Stages, TrainedLengths, Variant, lengths};
 use serde_json::{Value, json};
 
@@ -153,7 +154,5 @@ fn set_pixels(path: &Path, config: &TrainConfig) -> Result<()> {
             size.insert(edge.into(), json!(pixels));
         }
     }
-    let mut text = serde_json::to_string_pretty(&value).map_err(|e| Error::content(path, e.to_string(), "report this as a bug"))?;
-    text.push('\n');
-    Ok(write_atomic(path, text.as_bytes())?)
+    Ok(write_atomic(path, json_text(&value, path)?.as_bytes())?)
 }

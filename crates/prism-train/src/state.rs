@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use prism_run::shown::files::json_text;
 use prism_run::{Variant, folder};
 use serde::{Deserialize, Serialize};
 
@@ -71,9 +72,7 @@ impl TrainerState {
     /// The file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<()> {
         let path = folder.join(FILE);
-        let mut text = serde_json::to_string_pretty(self).map_err(|e| Error::content(&path, e.to_string(), "report this as a bug"))?;
-        text.push('\n');
-        Ok(folder::write_atomic(&path, text.as_bytes())?)
+        Ok(folder::write_atomic(&path, json_text(self, &path)?.as_bytes())?)
     }
 
     /// Reads the state of a checkpoint folder.

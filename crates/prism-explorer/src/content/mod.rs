@@ -115,7 +115,7 @@ impl Example {
 
 fn optional<R: Row>(folder: &Path, file: &str, row: usize, absent: &mut Vec<String>) -> Vec<R> {
     let path = folder.join(file);
-    if std::fs::symlink_metadata(&path).is_err() {
+    if !prism_run::door::stands(&path) {
         absent.push(format!("records/{file} is not there: the run was made before Prism wrote it, or without it"));
         return Vec::new();
     }

@@ -58,7 +58,8 @@ pub fn write_config(dir: &Path, config: &Config) -> Result<()> {
         }
     }
     for (name, value) in [("config.json", config.to_value()), ("generation_config.json", generation.into())] {
-        prism_run::folder::write_atomic(&dir.join(name), format!("{value:#}\n").as_bytes())?;
+        let path = dir.join(name);
+        prism_run::folder::write_atomic(&path, prism_run::shown::files::json_text(&value, &path)?.as_bytes())?;
     }
     Ok(())
 }

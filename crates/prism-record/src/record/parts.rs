@@ -58,7 +58,7 @@ pub fn recorded(run: &Path, plan: &serde_json::Value) -> Result<bool> {
 /// Whether `run` holds a finished part of unfinished records.
 pub fn any(run: &Path) -> bool {
     let finished = |name: &str| name.starts_with("part-") && !name.ends_with(".tmp");
-    std::fs::read_dir(parts_folder(run)).is_ok_and(|mut all| all.any(|e| e.is_ok_and(|e| finished(&e.file_name().to_string_lossy()))))
+    prism_run::door::entries(&parts_folder(run)).is_ok_and(|all| all.iter().any(|entry| finished(&entry.name.to_string_lossy())))
 }
 
 /// The folder of parts of one recording.

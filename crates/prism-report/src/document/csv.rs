@@ -2,6 +2,9 @@
 //!
 //! The first column is `key`, which tells the row. Numbers are in the printed unit at fifteen significant digits. An
 //! interval is two columns, `x.low` and `x.high`. An absent cell is empty; where a column has any, `x.absent` says why.
+//!
+//! A text is as it is, for programs read it, also one that a spreadsheet would take for a formula (`=1+1`). What a terminal
+//! obeys or nobody sees is U+FFFD, as on the page: CSV has no escapes. The tables in `findings/` hold it.
 
 use super::form::exact_text;
 use super::table::Table;
@@ -30,15 +33,19 @@ pub fn csv(table: &Table) -> String {
             match &cell.value {
                 Value::Number(_) | Value::Interval(..) => cells.extend(numbers),
                 Value::Absent(_) => cells.extend(std::iter::repeat_n(String::new(), empty)),
-                other => cells.push(plain(&column.form.write(other))),
+                other => cells.push(text(&column.form.write(other))),
             }
             if lacks(place) {
-                cells.push(cell.reason().map_or_else(String::new, plain));
+                cells.push(cell.reason().map_or_else(String::new, text));
             }
         }
         out.push_str(&line(&cells));
     }
     out
+}
+
+fn text(text: &str) -> String {
+    plain(text).replace('\r', "\u{fffd}")
 }
 
 fn line(cells: &[String]) -> String {

@@ -84,7 +84,7 @@ fn row(cells: Vec<String>) -> String {
 /// Text as LaTeX sets it, whatever is in it.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
+    for (c, is_marked) in prism_run::shown::marked(text) {
         match c {
             '\\' => out.push_str("\\textbackslash{}"),
             '~' => out.push_str("\\textasciitilde{}"),
@@ -114,7 +114,7 @@ pub fn escape(text: &str) -> String {
             '²' => out.push_str("$^2$"),
             '→' => out.push_str("$\\rightarrow$"),
             '…' => out.push_str("\\ldots{}"),
-            c if c.is_whitespace() || prism_run::shown::is_obeyed(c) => out.push(' '),
+            c if c.is_whitespace() || is_marked => out.push(' '),
             c => out.push(c),
         }
     }

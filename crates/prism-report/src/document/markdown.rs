@@ -7,11 +7,11 @@ use crate::html::plain;
 pub fn markdown(table: &Table) -> String {
     let columns: Vec<usize> = (0..table.columns.len()).filter(|i| table.columns[*i].priority < FILES).collect();
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    let mut out = format!("{}\n\n", escaped(&table.caption.as_text()));
-    out.push_str(&line(columns.iter().map(|i| escaped(&heading(table, *i))).collect()));
+    let mut out = format!("{}\n\n", escape(&table.caption.as_text()));
+    out.push_str(&line(columns.iter().map(|i| escape(&heading(table, *i))).collect()));
     out.push_str(&line(columns.iter().map(|i| if table.columns[*i].form.is_words() { ":--".into() } else { "--:".into() }).collect()));
     for row in table.rows() {
-        out.push_str(&line(columns.iter().map(|i| escaped(&table.columns[*i].form.write(&row.cells[*i].value))).collect()));
+        out.push_str(&line(columns.iter().map(|i| escape(&table.columns[*i].form.write(&row.cells[*i].value))).collect()));
     }
     out
 }
@@ -23,7 +23,8 @@ pub fn heading(table: &Table, place: usize) -> String {
     column.group.map_or(heading.clone(), |group| format!("{group}: {heading}"))
 }
 
-fn escaped(text: &str) -> String {
+/// Text as Markdown sets it on one line, whatever is in it.
+pub fn escape(text: &str) -> String {
     let text = plain(text).replace(['\n', '\r', '\t'], " ");
     text.replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;").replace('*', "\\*").replace('`', "\\`")
 }

@@ -9,7 +9,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
 use image::{ImageFormat, ImageReader, Limits};
 
-use prism_run::door::{self, Limit};
+use prism_run::door::Limit;
 
 use super::Sources;
 use crate::html::base64;
@@ -103,9 +103,8 @@ fn open(path: &str, run: &Path, sources: &Sources) -> Result<ImageReader<BufRead
     if path.is_empty() {
         return Err("the records name no image".into());
     }
-    let found = sources.find(path, run)?;
     let unread = |e: &dyn std::fmt::Display| format!("{path} cannot be read: {e}");
-    let file = door::open(&found).map_err(|e| unread(&e))?;
+    let file = sources.open(path, run)?;
     if file.metadata().map_err(|e| unread(&e))?.len() > Limit::ImageFile.value() {
         return Err(format!("{path} {}", Limit::ImageFile.cause()));
     }

@@ -99,8 +99,10 @@ fn scene(i: usize) -> (usize, [u32; 4]) {
     (s.below(4), [x, y, x + 16, y + 16])
 }
 
+/// The study's own manifest, and the images of its world.
 fn images(root: &Path) {
-    std::fs::create_dir_all(root.join("images")).unwrap();
+    manifest("study", None, None, &["prism", "study"]).write(root).unwrap();
+    std::fs::create_dir_all(root.join("world/images")).unwrap();
     for i in 0..EXAMPLES {
         // One image stays away, to show what the page does then.
         if i == 11 {
@@ -123,7 +125,7 @@ fn images(root: &Path) {
         }
         let (gold, [x, y, ..]) = scene(i);
         paint(x + 2, y + 2, 12, COLOURS[gold].1, false);
-        img.save(root.join(format!("images/{i:03}.png"))).unwrap();
+        img.save(root.join(format!("world/images/{i:03}.png"))).unwrap();
     }
 }
 
@@ -222,7 +224,7 @@ fn example(run: &Path, i: usize, silent: bool) -> ExampleRow {
         prompt: format!("{question}\n{}\nAnswer with the option's letter from the given choices directly.", listed.join("\n")),
         options: options.iter().map(ToString::to_string).collect(),
         label: LETTERS[gold].into(),
-        image: root.join(format!("images/{i:03}.png")).to_string_lossy().into_owned(),
+        image: root.join(format!("world/images/{i:03}.png")).to_string_lossy().into_owned(),
         images: 1,
         boxes: format!("[[{},{},{},{}]]", share(x0), share(y0), share(x1), share(y1)),
         prompt_tokens: 60,

@@ -4,18 +4,25 @@
 //! never ends, or a few bytes that unpack to gigabytes. Everything that reads a run goes through
 //! here: [`open`] lets regular files pass that lie inside the run, [`read_bytes`] and [`read_text`]
 //! bound their size, [`table`] looks at a table's pages before any of them is unpacked.
-//! [`limits`] holds every number.
+//! [`held`] walks from the run's folder to the file, [`named()`] says which paths are the user's own,
+//! and [`limits`] holds every number.
 
+pub mod held;
 pub mod limits;
+mod named;
 mod pages;
 pub mod table;
 mod thrift;
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+pub use held::Entry;
 pub use limits::{Limit, raise};
+pub use named::named;
+
+use held::{Blocked, Held, Links, Thing};
 
 use crate::folder::names;
 use crate::{Error, Result};
@@ -27,51 +34,120 @@ const COPY: &str = "put the file itself there, or name the run folder in which i
 ///
 /// The run folder is known from the path: what holds the file, or what holds the folder
 /// `records`, `findings` or another of its parts. How the run folder itself was reached is the
-/// user's matter; below it no link leads out. A pipe, a device or a folder is refused without
-/// waiting for it.
+/// user's matter; below it no link leads out, nor any between it and a folder above it that was
+/// [`named()`]. A pipe, a device or a folder is refused without waiting for it.
 ///
 /// # Errors
 /// [`Error::Io`] when there is no such file, [`Error::Content`] when it is of another kind or
 /// lies elsewhere. What a link leads to is not told.
 pub fn open(path: &Path) -> Result<File> {
-    let unread = |e| Error::io("cannot read", path, e);
-    if leads_out(path, run_of(path)).map_err(unread)? {
-        return Err(Error::content(path, LEADS_OUT, COPY));
+    let (run, rest) = parted(path);
+    match hold(run).and_then(|run| run.find(rest, Links::Inside)) {
+        Ok(Thing::File(file)) => whole(file, path),
+        Ok(Thing::Folder(_) | Thing::Other) => Err(Error::content(path, "is not a regular file", COPY)),
+        Err(blocked) => Err(told(blocked, path)),
     }
-    if !std::fs::metadata(path).map_err(unread)?.is_file() {
-        return Err(Error::content(path, "is not a regular file", COPY));
+}
+
+/// Opens the file below `folder` that a record names, if it lies there: no link or `..` leads out.
+/// `None` where there is no such file.
+///
+/// # Errors
+/// [`Error`] when it cannot be read.
+pub fn open_below(folder: &Path, name: &Path) -> Option<Result<File>> {
+    let path = folder.join(name);
+    match hold(folder).and_then(|folder| folder.find(name, Links::Inside)) {
+        Ok(Thing::File(file)) => Some(whole(file, &path)),
+        Err(Blocked::Unread(e)) if e.kind() == std::io::ErrorKind::PermissionDenied => Some(Err(Error::io("cannot read", &path, e))),
+        Ok(Thing::Folder(_) | Thing::Other) | Err(_) => None,
     }
-    let file = unhurried(path).map_err(unread)?;
-    // Looked at again: it may have been exchanged.
-    let about = file.metadata().map_err(unread)?;
-    if !about.is_file() {
-        return Err(Error::content(path, "is not a regular file", COPY));
-    }
-    if !is_inside(&file, run_of(path)) {
-        return Err(Error::content(path, LEADS_OUT, COPY));
-    }
-    if is_hollow(&file, &about) {
-        return Err(Error::content(path, "is mostly holes: its length is far above what it holds", "make the file again"));
-    }
-    Ok(file)
 }
 
 /// Whether anything stands there, a link that leads nowhere among it: [`open`] then says what.
 pub fn stands(path: &Path) -> bool {
-    match leads_out(path, run_of(path)) {
-        Ok(out) => out || std::fs::symlink_metadata(path).is_ok(),
-        Err(_) => false,
+    let (run, rest) = parted(path);
+    match hold(run) {
+        Ok(run) => run.has(rest, Links::Inside),
+        Err(blocked) => matches!(blocked, Blocked::Out),
     }
 }
 
 /// Whether a folder of the run lies there, and not a link to one.
 pub fn holds_folder(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|about| about.is_dir())
+    let folder = above(path);
+    hold(folder).is_ok_and(|held| held.has_folder(below(path, folder), Links::Refused))
+}
+
+/// Whether a file lies there, and not a link to one. It is not opened.
+pub fn holds_file(path: &Path) -> bool {
+    let (run, rest) = parted(path);
+    hold(run).is_ok_and(|run| run.has_file(rest, Links::Refused))
 }
 
 /// Whether a regular file of the run lies there that [`open`] would let pass.
 pub fn holds(path: &Path) -> bool {
     open(path).is_ok()
+}
+
+/// What the system says of a file that [`open`] would let pass, or of a folder of the run.
+pub fn about(path: &Path) -> Option<Metadata> {
+    let (run, rest) = parted(path);
+    match hold(run).and_then(|run| run.find(rest, Links::Inside)) {
+        Ok(Thing::File(file)) => file.metadata().ok(),
+        Ok(Thing::Folder(folder)) => folder.about().ok(),
+        Ok(Thing::Other) | Err(_) => None,
+    }
+}
+
+/// What a folder of runs, a run or a part of one holds, at most [`held::MOST_ENTRIES`] entries of it, in no order.
+///
+/// # Errors
+/// [`Error::Io`] when there is no such folder or it cannot be listed, [`Error::Content`] when a link leads out of the run.
+pub fn entries(folder: &Path) -> Result<Vec<Entry>> {
+    let is_named = || named::nearest(folder).is_some_and(|named| named == folder);
+    let run = if is_part(folder) && !is_named() { above(folder) } else { folder };
+    let found = match hold(run).and_then(|held| held.find(below(folder, run), Links::Inside)) {
+        Ok(Thing::Folder(folder)) => folder.entries(),
+        Ok(Thing::File(_) | Thing::Other) => Err(std::io::ErrorKind::NotADirectory.into()),
+        Err(Blocked::Unread(e)) => Err(e),
+        Err(blocked @ Blocked::Out) => return Err(told(blocked, folder)),
+    };
+    found.map_err(|e| Error::io("cannot read folder", folder, e))
+}
+
+/// A run's folder, held open. Below a folder that the user named no link leads to it.
+fn hold(run: &Path) -> Result<Held, Blocked> {
+    let Some(from) = named::nearest(run) else { return Held::at(run) };
+    match Held::at(&from)?.find(below(run, &from), Links::Refused)? {
+        Thing::Folder(run) => Ok(run),
+        Thing::File(_) | Thing::Other => Err(Blocked::Unread(std::io::ErrorKind::NotADirectory.into())),
+    }
+}
+
+/// The run that a path lies in, and what is left of the path there.
+fn parted(path: &Path) -> (&Path, &Path) {
+    let run = run_of(path);
+    (run, below(path, run))
+}
+
+fn below<'p>(path: &'p Path, folder: &Path) -> &'p Path {
+    path.strip_prefix(folder).unwrap_or(path)
+}
+
+fn told(blocked: Blocked, path: &Path) -> Error {
+    match blocked {
+        Blocked::Out => Error::content(path, LEADS_OUT, COPY),
+        Blocked::Unread(e) => Error::io("cannot read", path, e),
+    }
+}
+
+/// The file, unless its length is above what it holds.
+fn whole(file: File, path: &Path) -> Result<File> {
+    let about = file.metadata().map_err(|e| Error::io("cannot read", path, e))?;
+    if is_hollow(&file, &about) {
+        return Err(Error::content(path, "is mostly holes: its length is far above what it holds", "make the file again"));
+    }
+    Ok(file)
 }
 
 /// The bytes of a file of a run.
@@ -147,54 +223,6 @@ fn is_part(folder: &Path) -> bool {
     [names::RECORDS, names::FINDINGS, "images", PARTS].contains(&name) || name.starts_with("checkpoint-")
 }
 
-/// Whether what was opened lies in the run: a link may have been put on the way since it was looked at.
-#[cfg(target_os = "linux")]
-fn is_inside(file: &File, run: &Path) -> bool {
-    use std::os::fd::AsRawFd;
-    let run = if run.as_os_str().is_empty() { Path::new(".") } else { run };
-    let inside = |at: PathBuf| run.canonicalize().is_ok_and(|whole| at.starts_with(whole));
-    // Without /proc nothing more can be said.
-    std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).map_or(true, inside)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn is_inside(_: &File, _: &Path) -> bool {
-    true
-}
-
-/// Whether a link on the way from the run folder to `path` leads out of it, or nowhere: which of the two is not told apart.
-fn leads_out(path: &Path, run: &Path) -> std::io::Result<bool> {
-    let mut here = if run.as_os_str().is_empty() { PathBuf::from(".") } else { run.to_path_buf() };
-    let whole = here.canonicalize()?;
-    for part in path.strip_prefix(run).unwrap_or(path).components() {
-        here.push(part);
-        if std::fs::symlink_metadata(&here)?.is_symlink() && !here.canonicalize().is_ok_and(|to| to.starts_with(&whole)) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// The file below `folder` that a record names, if it lies there: relative names only, and no
-/// link or `..` that leads out.
-pub fn below(folder: &Path, name: &Path) -> Option<PathBuf> {
-    let whole = folder.join(name).canonicalize().ok()?;
-    let inside = whole.starts_with(folder.canonicalize().ok()?);
-    (inside && whole.is_file()).then_some(whole)
-}
-
-/// Opens without waiting for the other end of a pipe.
-fn unhurried(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32);
-    }
-    options.open(path)
-}
-
 /// Whether a long file holds next to nothing: a few bytes in a mail can stand for any length of zeros. Blocks alone do not
 /// tell, for some file systems count them late; a hole is asked for as well.
 #[cfg(unix)]
@@ -218,77 +246,4 @@ fn is_hollow(_: &File, _: &Metadata) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_runs_parts_are_known_by_name() {
-        for (path, run) in [
-            ("a/run.json", "a"),
-            ("a/records/answers.parquet", "a"),
-            ("a/records.parts/part-00001/t.parquet", "a"),
-            ("run.json", ""),
-            ("/x/images/1.png", "/x"),
-            // A run of any name.
-            ("part-1/report.html", "part-1"),
-            ("records/run.json", "records"),
-            ("images/records/part-1/records/t.parquet", "images/records/part-1"),
-            ("images/records/t.parquet", "images"),
-        ] {
-            assert_eq!(run_of(Path::new(path)), Path::new(run), "{path}");
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn links_lead_nowhere_out_of_a_run() {
-        use std::os::unix::fs::symlink;
-        let dir = tempfile::tempdir().unwrap();
-        let (run, other) = (dir.path().join("run"), dir.path().join("other"));
-        std::fs::create_dir_all(run.join("records")).unwrap();
-        std::fs::create_dir_all(&other).unwrap();
-        std::fs::write(other.join("secret"), "secret").unwrap();
-        std::fs::write(run.join("kept"), "kept").unwrap();
-        symlink(other.join("secret"), run.join("a")).unwrap();
-        symlink(&other, run.join("findings")).unwrap();
-        symlink("../kept", run.join("records/b")).unwrap();
-        symlink(other.join("nothing"), run.join("c")).unwrap();
-        for name in ["a", "c", "findings/secret", "findings/absent"] {
-            let told = open(&run.join(name)).unwrap_err().to_string();
-            assert!(told.ends_with(&format!("a link leads from there out of the run folder; {COPY}")), "{told}");
-        }
-        assert_eq!(read_text(&run.join("records/b"), Limit::Manifest).unwrap(), "kept");
-        // The run folder itself may be reached by a link.
-        symlink(&run, dir.path().join("linked")).unwrap();
-        assert_eq!(read_text(&dir.path().join("linked/kept"), Limit::Manifest).unwrap(), "kept");
-        assert_eq!(below(&run, Path::new("../other/secret")), None);
-        assert_eq!(below(&run, Path::new("findings/secret")), None);
-        assert!(below(&run, Path::new("kept")).is_some());
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn what_is_no_file_is_refused_at_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let pipe = dir.path().join("pipe");
-        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        assert!(open(&pipe).unwrap_err().to_string().contains("not a regular file"));
-        assert!(open(dir.path()).is_err());
-        assert!(open(Path::new("/dev/zero")).is_err());
-        let hollow = File::create(dir.path().join("hollow")).unwrap();
-        hollow.set_len(1 << 40).unwrap();
-        assert!(open(&dir.path().join("hollow")).unwrap_err().to_string().contains("holes"));
-    }
-
-    #[test]
-    fn a_long_file_is_told_from_one_that_just_fits() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("run.json");
-        let most = Limit::Manifest.value() as usize;
-        std::fs::write(&path, vec![b' '; most]).unwrap();
-        assert_eq!(read_bytes(&path, Limit::Manifest).unwrap().len(), most);
-        std::fs::write(&path, vec![b' '; most + 1]).unwrap();
-        let told = read_bytes(&path, Limit::Manifest).unwrap_err().to_string();
-        assert!(told.contains("run.json") && told.contains("--limits"), "{told}");
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Claim;
 use crate::folder::{self, beside};
 use crate::process::Process;
+use crate::shown::files::json_line;
 use crate::{Error, Result, shown};
 
 /// Longest lock file that is read.
@@ -67,10 +68,7 @@ impl Holder {
     pub fn text(&self, path: &Path) -> Result<Vec<u8>> {
         // A command may be longer than anybody reads.
         let command = self.command.chars().take(LONGEST as usize / 16).collect();
-        let mut text = serde_json::to_vec(&Self { command, ..self.clone() })
-            .map_err(|e| Error::content(path, e.to_string(), "report this as a bug"))?;
-        text.push(b'\n');
-        Ok(text)
+        Ok(json_line(&Self { command, ..self.clone() }, path)?.into_bytes())
     }
 
     /// Reads what a file says; `None` where it says nothing of the kind.

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use crate::door::{self, Limit};
 use crate::folder::{hash_reader, write_atomic};
+use crate::shown::files::json_text;
 use crate::{Error, Result};
 
 /// Name of the file inside `records/`.
@@ -19,10 +20,8 @@ pub const DIGESTS: &str = "digests.json";
 /// # Errors
 /// When a file cannot be read or written.
 pub fn write(folder: &Path) -> Result<()> {
-    let found = hashes(folder)?;
-    let mut text = serde_json::to_string_pretty(&found).map_err(|e| Error::content(folder, e.to_string(), "report this as a bug"))?;
-    text.push('\n');
-    write_atomic(&folder.join(DIGESTS), text.as_bytes())
+    let path = folder.join(DIGESTS);
+    write_atomic(&path, json_text(&hashes(folder)?, &path)?.as_bytes())
 }
 
 /// Names of the files in the records of `run` that are not what was written: changed, gone, or
@@ -34,7 +33,7 @@ pub fn write(folder: &Path) -> Result<()> {
 pub fn check(run: &Path) -> Result<Option<Vec<String>>> {
     let folder = super::folder(run);
     let path = folder.join(DIGESTS);
-    if std::fs::symlink_metadata(&path).is_err() {
+    if !door::stands(&path) {
         return Ok(None);
     }
     let text = door::read_bytes(&path, Limit::Manifest)?;
@@ -49,13 +48,11 @@ pub fn check(run: &Path) -> Result<Option<Vec<String>>> {
 
 /// SHA-256 of the files in `folder`, the digests apart, by name.
 fn hashes(folder: &Path) -> Result<BTreeMap<String, String>> {
-    let refused = |e| Error::io("cannot read", folder, e);
     let mut hashes = BTreeMap::new();
-    for entry in std::fs::read_dir(folder).map_err(refused)? {
-        let entry = entry.map_err(refused)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name != DIGESTS && !entry.file_type().map_err(refused)?.is_dir() {
-            hashes.insert(name, hash_reader(&entry.path(), door::open(&entry.path())?)?);
+    for entry in door::entries(folder)? {
+        if entry.name != DIGESTS && !entry.is_folder {
+            let path = folder.join(&entry.name);
+            hashes.insert(entry.name.to_string_lossy().into_owned(), hash_reader(&path, door::open(&path)?)?);
         }
     }
     Ok(hashes)

@@ -18,7 +18,8 @@ pub struct ReportArguments {
     /// The page [default: report.html in the first folder]
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// Folder whose pictures the page may show; else only those in the runs named. May be given again
+    /// Folder whose pictures the page may show; else each run shows its own, and those of its study's
+    /// world where the study is named. May be given again
     #[arg(long, value_name = "DIR")]
     pub images: Vec<PathBuf>,
     /// Folder for every figure of the page as SVG, PNG and Vega-Lite specification

@@ -27,7 +27,8 @@ pub struct ViewArguments {
     /// Open the address in the browser; other accounts of the machine may see it among its processes
     #[arg(long)]
     pub open: bool,
-    /// Folder whose pictures the pages may show; else only those in the folders named. May be given again
+    /// Folder whose pictures the pages may show; else each run shows its own, and those of its study's
+    /// world where the study or a folder above it is named. May be given again
     #[arg(long, value_name = "DIR")]
     pub images: Vec<PathBuf>,
 }

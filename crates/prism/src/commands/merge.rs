@@ -1,14 +1,13 @@
 //! `prism merge`: the shards of a run become the run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use prism_audit::AuditSettings;
 use prism_record::record::parts;
 use prism_run::folder::{self, names};
 use prism_run::manifest::Manifest;
-use prism_run::{Shard, records, shown};
+use prism_run::{Shard, door, records, shown};
 
 use super::audit::{Kind, SHARD, account, describe, difference, ended, failures, opened, places};
 use crate::cli::MergeArguments;
@@ -48,6 +47,8 @@ impl Part {
 
 /// Runs the verb.
 pub fn run(arguments: MergeArguments, context: &Context) -> anyhow::Result<ExitStatus> {
+    // A shard that is named is followed wherever it leads, one that is found only within the run.
+    arguments.shards.iter().chain([&arguments.out]).for_each(|folder| door::named(folder));
     let folders = if arguments.shards.is_empty() { found(&arguments.out)? } else { arguments.shards };
     // Of the shards only what is finished is read; the run is this command's to write.
     let _lock = context.lock(&arguments.out)?;
@@ -62,8 +63,12 @@ pub fn run(arguments: MergeArguments, context: &Context) -> anyhow::Result<ExitS
     })?;
     // A manifest may come from anybody, and names files: only runs beside this one are read.
     let beside = arguments.out.canonicalize().ok().and_then(|out| out.parent().map(Path::to_path_buf));
+    beside.iter().for_each(|beside| door::named(beside));
     settings.floors.retain(|name, run| {
-        let near = beside.as_ref().is_some_and(|beside| run.canonicalize().is_ok_and(|run| run.starts_with(beside)));
+        let whole = run.canonicalize().ok().filter(|run| beside.as_ref().is_some_and(|beside| run.starts_with(beside)));
+        let near = whole.is_some();
+        // Below the folder that was named, so that no link leads from there to the run when it is read.
+        *run = whole.unwrap_or_default();
         if !near {
             let text = format!("the floor `{}` lies elsewhere than beside {} and is left out", shown(name), arguments.out.display());
             context.printer.warn(&format!("{text}; move its run there to have it"));
@@ -79,7 +84,7 @@ pub fn run(arguments: MergeArguments, context: &Context) -> anyhow::Result<ExitS
     let undo = Undo::of(&arguments.out);
     // Whose the records are that come is known at any moment; what an earlier merge of the same
     // shards left is whole until it is replaced.
-    if !prism_run::door::stands(&arguments.out.join(names::MANIFEST)) {
+    if !door::stands(&arguments.out.join(names::MANIFEST)) {
         manifest.write(&arguments.out)?;
     }
     context.cancel.check()?;
@@ -132,10 +137,9 @@ impl Drop for Undo {
 
 /// The shards' folders below the run's.
 fn found(out: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(out).map_err(|e| prism_run::Error::io("cannot read folder", out, e))?;
-    let named = |path: &Path| path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with("shard-"));
-    let mut folders: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| named(path)).collect();
-    folders.retain(|path| prism_run::door::stands(&path.join(names::MANIFEST)));
+    let shards = door::entries(out)?.into_iter().filter(|entry| entry.name.to_str().is_some_and(|name| name.starts_with("shard-")));
+    let mut folders: Vec<PathBuf> = shards.map(|entry| out.join(entry.name)).collect();
+    folders.retain(|path| door::stands(&path.join(names::MANIFEST)));
     if folders.is_empty() {
         anyhow::bail!(Refused(format!("{}: holds no shard; run shards into it with --shard I/N, or name their folders", out.display())));
     }
@@ -203,7 +207,7 @@ fn added<'a>(counts: impl Iterator<Item = (&'a String, &'a usize)>) -> BTreeMap<
 
 /// Refuses a folder that holds another run.
 fn refuse_another(out: &Path, manifest: &Manifest) -> anyhow::Result<()> {
-    if !prism_run::door::stands(&out.join(names::MANIFEST)) {
+    if !door::stands(&out.join(names::MANIFEST)) {
         return Ok(());
     }
     let there = Manifest::read(out)?;

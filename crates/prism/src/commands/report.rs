@@ -41,6 +41,7 @@ pub fn run(arguments: ReportArguments, context: &Context) -> anyhow::Result<Exit
 pub fn inputs(runs: &[PathBuf]) -> anyhow::Result<ReportInputs> {
     let mut inputs = ReportInputs::new(Vec::new());
     inputs.folders = runs.to_vec();
+    runs.iter().for_each(|run| door::named(run));
     for run in runs {
         add(&mut inputs, run)?;
     }
@@ -90,8 +91,8 @@ fn runs_below(study: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 fn folders(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(path).map_err(|e| prism_run::Error::io("cannot read folder", path, e))?;
-    let mut folders: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| door::holds_folder(p)).collect();
+    let entries = door::entries(path)?.into_iter().filter(|entry| entry.is_folder);
+    let mut folders: Vec<PathBuf> = entries.map(|entry| path.join(entry.name)).collect();
     folders.sort();
     Ok(folders)
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use prism_run::folder::{self, names};
+use prism_run::shown::files::toml_text;
 use prism_run::{Variant, as_text, safe_toml};
 use prism_train::objective::release_step;
 use prism_train::state::checkpoint_folder;
@@ -161,7 +162,8 @@ fn train_into(plan: &TrainPlan, context: &Context) -> anyhow::Result<PathBuf> {
     // Before anything is written: a folder of another run stays as it is.
     prism_train::train::check(&request, &plan.out)?;
     manifest.write(&plan.out)?;
-    folder::write_atomic(&plan.out.join(names::CONFIG), toml::to_string(&resolved)?.as_bytes())?;
+    let path = plan.out.join(names::CONFIG);
+    folder::write_atomic(&path, toml_text(&resolved, &path)?.as_bytes())?;
     let around = Surroundings { folder: &plan.out, progress: &context.printer, cancel: &context.cancel };
     let outcome = prism_train::train::train(request, around)?;
     manifest.ended = Some(provenance::now());

@@ -8,14 +8,15 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::child::{FORGED, merge, prism, readers, run};
+use crate::child::{FORGED, is_raw, is_unseen, merge, near, prism, readers, run};
 use crate::explorer::View;
 use crate::honest::{Mailed, RECORDS, change, copy, manifest, study};
 use crate::tables;
 
-/// Clears the screen, names the window, colours by a C1 control, turns the direction of text, goes back, and ends the line to
-/// begin one that looks like a command's own ([`FORGED`]).
-const BAD: &str = "\u{1b}[2J\u{1b}]0;gone\u{7}\u{9b}31m\u{202e}\u{2066}\u{200f}\r\u{8}end\nerror: forged";
+/// Clears the screen, names the window, colours by a C1 control, turns the direction of text, goes back, hides a second text,
+/// and ends the line to begin one that looks like a command's own ([`FORGED`]).
+const BAD: &str = "\u{1b}[2J\u{1b}]0;gone\u{7}\u{9b}31m\u{202e}\u{2066}\u{200f}\r\u{8}\
+                   h\u{ad}i\u{200d}d\u{fe0f}\u{e0150}d\u{e0041}e\u{3164}nend\nerror: forged";
 
 /// The tables of a folder of the run.
 fn tables_of(folder: &Path) -> Vec<PathBuf> {
@@ -138,6 +139,52 @@ fn in_logs_recipes_digests_and_names() {
     let view = View::over(room.path(), &[]);
     view.walk();
     view.end();
+}
+
+/// Every file below a folder that holds text.
+fn texts_below(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.extension().and_then(OsStr::to_str) {
+            _ if path.is_dir() => all.extend(texts_below(&path)),
+            Some("png" | "parquet" | "safetensors") => {}
+            _ => all.push((path.clone(), fs::read_to_string(&path).unwrap())),
+        }
+    }
+    all
+}
+
+#[test]
+fn in_files_that_are_written() {
+    let mailed = Mailed::new();
+    let names = ["variant", "name", "benchmark", "category"];
+    for path in tables_of(&mailed.run().join("findings")) {
+        for column in tables::texts(&path).iter().filter(|column| names.contains(&column.as_str())) {
+            tables::put(&path, column, BAD);
+        }
+    }
+    for folder in mailed.all() {
+        change(&folder, |whole| names.iter().filter(|name| **name != "category").for_each(|name| whole[*name] = BAD.into()));
+    }
+    let out = mailed.beside("out");
+    let mut report = prism("report");
+    report.arg(mailed.run()).arg("--out").arg(out.join("page.html")).arg("--figures").arg(&out).arg("--tables").arg(out.join("tables"));
+    let ended = run(&mut report);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(merge(&mailed.run()).code, 0);
+    let merged = mailed.beside("merged");
+    let files: Vec<_> = texts_below(&out).into_iter().chain(texts_below(&merged)).collect();
+    for end in ["csv", "md", "tex", "svg", "vl.json", "run.json", "digests.json"] {
+        assert!(files.iter().any(|(path, _)| path.to_string_lossy().ends_with(end)), "no {end} among {files:?}");
+    }
+    for (path, text) in &files {
+        // The page holds the scripts that draw it, which are looked at elsewhere.
+        let is_page = path.extension().is_some_and(|end| end == "html");
+        let raw = text.find(|c| is_raw(c) && !(is_page && c == '\r') || is_unseen(c) && !is_page);
+        assert!(raw.is_none(), "{}: {:?}", path.display(), raw.map(|at| near(text, at)));
+    }
+    assert_eq!(manifest(&merged)["name"], BAD, "a program reads the name as it is");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Pictures that a page embeds: those of the run, and below folders the user names; each of them bounded.
+//! Pictures that a page embeds: those of the run, of its study's world, and below folders the user names; each of them bounded.
 
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -10,7 +10,7 @@ use image::{ExtendedColorType, ImageEncoder, RgbImage};
 
 use crate::child::{prism, readers, run};
 use crate::explorer::{View, walked};
-use crate::honest::{EXAMPLES, Mailed};
+use crate::honest::{EXAMPLES, Mailed, copy, study};
 use crate::tables;
 
 /// Sides by which the private picture is known again, and that of the run.
@@ -114,6 +114,53 @@ fn a_picture_of_the_run_is_shown_and_one_below_a_folder_that_the_user_names() {
     for image in [at("link.png"), at("../private.png"), mailed.beside("private.png").to_string_lossy().into_owned()] {
         name(&mailed, &image);
         assert!(!shown(&mailed, PRIVATE, &images).1, "`{image}` lies outside the folder that was named");
+    }
+}
+
+#[test]
+fn a_run_shows_no_picture_of_another_run_nor_of_the_folder_that_holds_both() {
+    let mailed = Mailed::new();
+    let honest = mailed.beside("honest");
+    copy(&mailed.run(), &honest);
+    for private in [honest.join("private.png"), mailed.beside("private.png")] {
+        draw(&private, PRIVATE);
+        let page = mailed.beside("page.html");
+        for image in [private.to_string_lossy().as_ref(), "private.png", "honest/private.png", "../honest/private.png"] {
+            name(&mailed, image);
+            run(prism("report").args([mailed.run(), honest.clone()]).arg("--out").arg(&page));
+            assert!(!fs::read_to_string(&page).unwrap().contains("width=\"37\" height=\"23\""), "`{image}` is in the report");
+            let both = honest.to_string_lossy();
+            for (named, more) in [(mailed.beside(""), vec![]), (mailed.run(), vec![both.as_ref()])] {
+                let view = View::over(&named, &more);
+                for audit in view.audits() {
+                    let answer = view.get(&format!("/runs/{audit}/examples/0/image"));
+                    assert_ne!(answer.status, 200, "`{image}` is shown for {audit}");
+                }
+                view.end();
+            }
+        }
+        fs::remove_file(private).unwrap();
+    }
+}
+
+#[test]
+fn a_study_shows_the_pictures_of_its_world_and_no_others_of_its_own() {
+    let room = tempfile::tempdir().unwrap();
+    let whole = room.path().join("study");
+    let audit = study(&whole).join("audit");
+    fs::create_dir_all(whole.join("world/images")).unwrap();
+    draw(&whole.join("world/images/1.png"), SHOWN);
+    draw(&whole.join("private.png"), PRIVATE);
+    let page = room.path().join("page.html");
+    let shows = |image: &str, sides: (u32, u32)| {
+        tables::put(&audit.join("records/examples.parquet"), "image", image);
+        run(prism("report").arg(&whole).arg("--out").arg(&page));
+        let html = fs::read_to_string(&page).unwrap();
+        html.contains(&format!("width=\"{}\" height=\"{}\"", sides.0, sides.1))
+    };
+    assert!(shows("/where/it/was/made/study/world/images/1.png", SHOWN));
+    for image in ["private.png", "study/private.png", "world/../private.png"] {
+        assert!(!shows(image, PRIVATE) && !shows(&whole.join(image).to_string_lossy(), PRIVATE), "{image}");
     }
 }
 

@@ -18,6 +18,7 @@ use prism_report::terminal::ending::Places;
 use prism_run::folder::names;
 use prism_run::lock::Lock;
 use prism_run::manifest::Manifest;
+use prism_run::shown::files::toml_text;
 use prism_run::{Intervention, Stages, Steps, Variant, as_text, door, folder, shown};
 
 pub use recipe::StudyRecipe;
@@ -140,7 +141,7 @@ impl Study {
         context.printer.narrate(&context.hardware.line());
         let lock = context.lock(&self.out)?;
         let manifest = begin(self, context)?;
-        let world = self.out.join("world");
+        let world = self.out.join(names::WORLD);
         draw(&WorldPlan { world: self.recipe.world.clone().check()?, out: world, preview: None }, context)?;
         let base = base(self, context)?;
         let floor = audit(&audit_plan(self, &base, self.out.join(names::BASE_AUDIT), None), context)?;
@@ -228,7 +229,7 @@ impl Study {
         TrainPlan {
             variant: variant.clone(),
             base: base.to_path_buf(),
-            data: self.out.join("world/meta.json"),
+            data: self.out.join(names::WORLD).join("meta.json"),
             images: None,
             config,
             out: self.training(seed, variant),
@@ -290,7 +291,8 @@ fn begin(study: &Study, context: &Context) -> anyhow::Result<Manifest> {
         }
     }
     manifest.write(&study.out)?;
-    folder::write_atomic(&study.out.join(names::CONFIG), toml::to_string(&study.recipe)?.as_bytes())?;
+    let path = study.out.join(names::CONFIG);
+    folder::write_atomic(&path, toml_text(&study.recipe, &path)?.as_bytes())?;
     Ok(manifest)
 }
 
@@ -355,7 +357,7 @@ fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&
     }
     AuditPlan {
         checkpoint: checkpoint.to_path_buf(),
-        benchmark: study.out.join("world").join(if keys.partners { "test_paired.jsonl" } else { "test.jsonl" }),
+        benchmark: study.out.join(names::WORLD).join(if keys.partners { "test_paired.jsonl" } else { "test.jsonl" }),
         out,
         variant: trained.map(|(v, _)| v.clone()),
         training_seed: trained.map(|(_, seed)| seed),
