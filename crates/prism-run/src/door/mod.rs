@@ -3,12 +3,15 @@
 //! Run folders are mailed around. What lies in one may be a link to a private file, a pipe that
 //! never ends, or a few bytes that unpack to gigabytes. Everything that reads a run goes through
 //! here: [`open`] lets regular files pass that lie inside the run, [`read_bytes`] and [`read_text`]
-//! bound their size, [`table`] looks at a table's pages before any of them is unpacked.
+//! bound their size, [`table`] looks at a table's pages before any of them is unpacked, [`tensors`] at a
+//! header.
 //! [`limits`] holds every number.
 
+pub mod held;
 pub mod limits;
 mod pages;
 pub mod table;
+pub mod tensors;
 mod thrift;
 
 use std::fs::{File, Metadata, OpenOptions};
@@ -79,14 +82,7 @@ pub fn holds(path: &Path) -> bool {
 /// # Errors
 /// As [`open`], and [`Error::Content`] when it is longer than `limit` allows.
 pub fn read_bytes(path: &Path, limit: Limit) -> Result<Vec<u8>> {
-    let most = limit.value();
-    let mut bytes = Vec::new();
-    // One byte more than allowed tells a file that is longer, or grows, from one that is not.
-    open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|e| Error::io("cannot read", path, e))?;
-    if bytes.len() as u64 > most {
-        return Err(limit.exceeded(path));
-    }
-    Ok(bytes)
+    within(open(path)?, path, limit)
 }
 
 /// The text of a file of a run.
@@ -102,14 +98,37 @@ pub fn read_text(path: &Path, limit: Limit) -> Result<String> {
 /// # Errors
 /// [`Error::Io`] when it cannot be read, [`Error::Content`] when it is longer than `limit` allows or not UTF-8.
 pub fn read_named(path: &Path, limit: Limit) -> Result<String> {
+    let file = File::open(path).map_err(|e| Error::io("cannot read", path, e))?;
+    String::from_utf8(within(file, path, limit)?).map_err(|_| Error::content(path, "is not UTF-8 text", "save it as UTF-8"))
+}
+
+/// The bytes of a small file of a checkpoint: a regular file, or a link to one, as the cache of the Hub has them.
+///
+/// # Errors
+/// [`Error::Io`] when it cannot be read, [`Error::Content`] when it is of another kind or longer than `limit` allows.
+pub fn read_linked(path: &Path, limit: Limit) -> Result<Vec<u8>> {
     let unread = |e| Error::io("cannot read", path, e);
+    let refused = || Error::content(path, "is not a regular file", "copy the file from the checkpoint again");
+    if !std::fs::metadata(path).map_err(unread)?.is_file() {
+        return Err(refused());
+    }
+    let file = unhurried(path).map_err(unread)?;
+    // Looked at again: it may have been exchanged.
+    if !file.metadata().map_err(unread)?.is_file() {
+        return Err(refused());
+    }
+    within(file, path, limit)
+}
+
+/// What an opened file holds, if that is no more than `limit` allows.
+fn within(file: File, path: &Path, limit: Limit) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unread)?;
-    file.take(limit.value().saturating_add(1)).read_to_end(&mut bytes).map_err(unread)?;
+    // One byte more than allowed tells a file that is longer, or grows, from one that is not.
+    file.take(limit.value().saturating_add(1)).read_to_end(&mut bytes).map_err(|e| Error::io("cannot read", path, e))?;
     if bytes.len() as u64 > limit.value() {
         return Err(limit.exceeded(path));
     }
-    String::from_utf8(bytes).map_err(|_| Error::content(path, "is not UTF-8 text", "save it as UTF-8"))
+    Ok(bytes)
 }
 
 /// Files that lie in a run folder itself, whatever that folder is called.
@@ -273,6 +292,7 @@ mod tests {
         let pipe = dir.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         assert!(open(&pipe).unwrap_err().to_string().contains("not a regular file"));
+        assert!(read_linked(&pipe, Limit::Manifest).unwrap_err().to_string().contains("not a regular file"));
         assert!(open(dir.path()).is_err());
         assert!(open(Path::new("/dev/zero")).is_err());
         let hollow = File::create(dir.path().join("hollow")).unwrap();
