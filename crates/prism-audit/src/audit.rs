@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use prism_run::kept::{Kept, keep_rows, keep_where};
 use prism_run::manifest::Manifest;
 use prism_run::records::{self, AlignmentRow, AnswerRow, ExampleRow, LatentRow, LensRow, files};
-use prism_run::stream::RowReader;
-use prism_run::table::{Row, read_rows};
+use prism_run::table::Row;
 use prism_run::vectors;
 
 use crate::clusters::Clusters;
@@ -31,14 +31,14 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
     settings.check()?;
     let manifest = Manifest::read(run)?;
     let folder = records::folder(run);
-    let examples: Vec<ExampleRow> = read_rows(&folder.join(files::EXAMPLES))?;
+    let examples = keep_rows::<ExampleRow>(&folder.join(files::EXAMPLES))?;
     if examples.is_empty() {
         let path = folder.join(files::EXAMPLES);
         return Err(prism_run::Error::content(&path, "holds no example", "audit a benchmark with at least one example").into());
     }
     let digests = records::digests::check(run)?;
     let answers_path = folder.join(files::ANSWERS);
-    let answers: Vec<AnswerRow> = read_rows(&answers_path)?;
+    let answers = keep_rows::<AnswerRow>(&answers_path)?;
     let branches = pairs::branches(&answers_path, &examples, &answers)?;
 
     let failures = prism_run::outcome::failures::failures(&examples);
@@ -52,7 +52,7 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
     }
     let alignment_path = folder.join(files::ALIGNMENT);
     if prism_run::door::stands(&alignment_path) {
-        findings.alignment = alignment::align(&read_rows::<AlignmentRow>(&alignment_path)?);
+        findings.alignment = alignment::align(&keep_rows::<AlignmentRow>(&alignment_path)?);
     }
     if findings.alignment.is_empty() && !nothing_ran {
         let text = "no alignment was recorded: the benchmark has no boxes, the model has no latent block, or none was asked for";
@@ -138,16 +138,12 @@ fn of_latents(
 }
 
 /// The rows of a table that older records, or those of an evaluation, may lack.
-fn rows_of<R: Row>(folder: &Path, name: &str) -> Result<Vec<R>> {
+fn rows_of<R: Row>(folder: &Path, name: &str) -> Result<Kept<R>> {
     rows_where(folder, name, |_| true)
 }
 
 /// Those that are wanted; the others never gather in memory.
-fn rows_where<R: Row>(folder: &Path, name: &str, wanted: impl Fn(&R) -> bool) -> Result<Vec<R>> {
+fn rows_where<R: Row>(folder: &Path, name: &str, wanted: impl Fn(&R) -> bool) -> Result<Kept<R>> {
     let path = folder.join(name);
-    if !prism_run::door::stands(&path) {
-        return Ok(Vec::new());
-    }
-    let rows = RowReader::open(&path)?.filter(|row| row.as_ref().map_or(true, &wanted));
-    Ok(rows.collect::<prism_run::Result<Vec<R>>>()?)
+    if prism_run::door::stands(&path) { Ok(keep_where(&path, wanted)?) } else { Ok(Kept::default()) }
 }

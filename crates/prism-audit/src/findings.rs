@@ -61,7 +61,9 @@ pub use seeds::SeedFinding;
 pub use validity::ValidityFinding;
 pub use verdict::VerdictFinding;
 
-use prism_run::table::{Row, read_findings, read_rows, write_rows};
+use prism_run::door::share::Share;
+use prism_run::kept::{keep_findings, keep_rows};
+use prism_run::table::{Row, write_rows};
 use prism_run::{Intervention, Mode, Need, Stage, Verdict, table_row};
 
 pub use conclusion::marked;
@@ -251,6 +253,9 @@ macro_rules! tables {
         #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
         pub struct Findings {
             $($(#[$meta])* pub $field: Vec<$row>,)+
+            /// What all of them hold of the memory that a process' tables may take.
+            #[serde(skip)]
+            pub held: Share,
         }
 
         impl Findings {
@@ -260,7 +265,8 @@ macro_rules! tables {
             }
 
             fn read_tables(folder: &Path) -> Result<Self> {
-                Ok(Self { $($field: take(folder, $file)?,)+ })
+                let mut held = Share::default();
+                Ok(Self { $($field: take(folder, $file, &mut held)?,)+ held })
             }
         }
     };
@@ -376,11 +382,14 @@ pub(crate) fn put<R: Row + Clone>(folder: &Path, name: &str, rows: &[R]) -> Resu
     Ok(())
 }
 
-pub(crate) fn take<R: Row>(folder: &Path, name: &str) -> Result<Vec<R>> {
+pub(crate) fn take<R: Row>(folder: &Path, name: &str, held: &mut Share) -> Result<Vec<R>> {
     let path = folder.join(name);
     if !prism_run::door::stands(&path) {
         return Ok(Vec::new());
     }
     // Points to draw: as many as the records have latents.
-    if name == files::PROJECTION { Ok(read_rows(&path)?) } else { Ok(read_findings(&path)?) }
+    let kept = if name == files::PROJECTION { keep_rows(&path)? } else { keep_findings(&path)? };
+    let (rows, of_rows) = kept.apart();
+    held.add(of_rows);
+    Ok(rows)
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use prism_run::Control;
+use prism_run::kept::keep_rows;
 use prism_run::manifest::Manifest;
 use prism_run::random::Stream;
 use prism_run::records::{self, AnswerRow, ExampleRow, files};
-use prism_run::table::read_rows;
 use rayon::prelude::*;
 
 use crate::clusters::Clusters;
@@ -27,9 +27,9 @@ pub const HALVES: usize = 50;
 pub fn judge(run: &Path, control: Control, least: f64, settings: &AuditSettings) -> Result<ValidityFinding> {
     let manifest = Manifest::read(run)?;
     let folder = records::folder(run);
-    let examples: Vec<ExampleRow> = read_rows(&folder.join(files::EXAMPLES))?;
+    let examples = keep_rows::<ExampleRow>(&folder.join(files::EXAMPLES))?;
     let path = folder.join(files::ANSWERS);
-    let answers: Vec<AnswerRow> = read_rows(&path)?;
+    let answers = keep_rows::<AnswerRow>(&path)?;
     let branches = branches(&path, &examples, &answers)?;
     let clusters = Clusters::of(&examples);
     let concluded = judged(&branches, &examples, &clusters, settings).conclusion;

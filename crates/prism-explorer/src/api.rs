@@ -130,7 +130,7 @@ fn shorten(findings: &mut Findings, most: usize) -> Map<String, Value> {
     // Names every table, so that one that is added is not forgotten here.
     macro_rules! each {
         ($left:ident, $($table:ident),+; $($unsent:ident),+) => {
-            let Findings { $($table,)+ $($unsent: _,)+ } = findings;
+            let Findings { $($table,)+ $($unsent: _,)+ held: _ } = findings;
             $(
                 if $table.len() > most {
                     $left.insert(stringify!($table).into(), Value::from($table.len() - most));
@@ -194,7 +194,7 @@ impl<'a> ShownPartner<'a> {
             Partner::Here(there) => Some(Self {
                 row: Some(there.example.row),
                 id: Some(there.example.id.as_str()),
-                answers: Some(there.answers.as_slice()),
+                answers: Some(&there.answers[..]),
                 ..nothing
             }),
             Partner::Absent(id) => Some(Self { id: Some(id.as_str()), reason: Some("not among the examples of this run"), ..nothing }),

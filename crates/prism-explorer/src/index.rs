@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use prism_run::door::Limit;
+use prism_run::kept::keep_rows;
 use prism_run::records::{self, files};
-use prism_run::selected::read_columns;
 use prism_run::{Error, Intervention, Outcome, table_row};
 
 use prism_report::interventions::place;
@@ -104,9 +104,9 @@ impl Line {
     }
 }
 
-/// Memory that an index may take, bytes.
+/// Memory that an index may take, bytes; and all that are kept.
 pub fn most_bytes() -> usize {
-    Limit::Table.size().saturating_mul(2)
+    Limit::Table.size()
 }
 
 /// The examples of a run, by row.
@@ -127,7 +127,7 @@ impl Index {
     /// When the examples or answers cannot be read, or are more than an index may hold.
     pub fn read(run: &Path) -> Result<Self, Error> {
         let folder = records::folder(run);
-        let examples: Vec<ExampleColumns> = read_columns(&folder.join(files::EXAMPLES))?;
+        let (examples, _held) = keep_rows::<ExampleColumns>(&folder.join(files::EXAMPLES))?.apart();
         let mut lines: Vec<Line> = examples
             .into_iter()
             .map(|e| Line {
@@ -150,7 +150,7 @@ impl Index {
             weight.add(2 * size_of::<Line>() + 2 * line.id.len() + texts.into_iter().flatten().map(str::len).sum::<usize>())?;
         }
         weight.of = folder.join(files::ANSWERS);
-        let answers = read_columns::<AnswerColumns>(&weight.of)?;
+        let answers = keep_rows::<AnswerColumns>(&weight.of)?;
         let mut interventions = vec![Intervention::CLEAN];
         for answer in &answers {
             if !interventions.contains(&answer.intervention) {
@@ -161,10 +161,10 @@ impl Index {
             }
         }
         interventions.sort_by_key(|i| (!i.is_clean(), place(*i)));
-        for answer in answers {
+        for answer in &answers {
             let Some(place) = interventions.iter().position(|i| *i == answer.intervention) else { continue };
             let Some(line) = rows.get(&answer.row).and_then(|i| lines.get_mut(*i)) else { continue };
-            let letter = answer.answer.map(|a| short(&a, LONGEST_WORD));
+            let letter = answer.answer.as_ref().map(|a| short(a, LONGEST_WORD));
             let room = if line.marks.is_empty() { interventions.len() } else { 0 };
             weight.add(room * size_of::<Option<Mark>>() + letter.as_ref().map_or(0, String::len))?;
             line.marks.reserve_exact(room);

@@ -220,7 +220,7 @@ impl Config {
     /// The file is missing or is not JSON, or [`Error::Config`] naming the key at fault.
     pub fn open(dir: &Path) -> Result<Self> {
         let path = dir.join("config.json");
-        let bytes = std::fs::read(&path).map_err(|e| Error::io("cannot read", &path, e))?;
+        let bytes = prism_run::door::read_linked(&path, prism_run::door::Limit::Settings)?;
         let value: Value = serde_json::from_slice(&bytes)
             .map_err(|e| Error::content(&path, format!("is not JSON: {e}"), "copy config.json from the checkpoint again"))?;
         Self::from_value(value, &path)

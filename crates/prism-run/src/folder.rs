@@ -22,6 +22,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use self::beside::{Beside, is_within_one};
+use crate::door::{self, Limit};
 use crate::{Error, Result};
 
 pub use self::beside::beside;
@@ -47,6 +48,16 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
         let _ = fs::remove_file(&new);
     }
     placed.and_then(|()| flush_folder(parent))
+}
+
+/// Flushes a finished file that lies elsewhere on the same file system, and moves it to `path`.
+///
+/// # Errors
+/// [`Error::Io`] when it cannot be flushed or renamed.
+pub fn place(file: &Path, path: &Path) -> Result<()> {
+    fs::File::open(file).and_then(|file| file.sync_all()).map_err(|e| Error::io("cannot write", path, e))?;
+    fs::rename(file, path).map_err(|e| Error::io("cannot rename into place", path, e))?;
+    flush_folder(parent(path))
 }
 
 /// Gives a file the permissions that new files of this process get: safetensors makes
@@ -198,7 +209,7 @@ pub fn hash_checkpoint(checkpoint: &Path) -> Result<BTreeMap<String, String>> {
 /// Files that the index of a sharded checkpoint names, whatever they are called; none
 /// without a readable index, which opening the checkpoint refuses.
 fn indexed_shards(checkpoint: &Path) -> BTreeSet<String> {
-    let index = fs::read(checkpoint.join("model.safetensors.index.json")).ok();
+    let index = door::read_linked(&checkpoint.join("model.safetensors.index.json"), Limit::Settings).ok();
     let index: Option<serde_json::Value> = index.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let places = index.as_ref().and_then(|index| index.get("weight_map")?.as_object());
     places.into_iter().flat_map(|map| map.values()).filter_map(|shard| Some(shard.as_str()?.to_owned())).collect()

@@ -15,6 +15,7 @@ pub mod error;
 pub mod example;
 pub mod folder;
 pub mod intervention;
+pub mod kept;
 pub mod lengths;
 pub mod lock;
 pub mod manifest;

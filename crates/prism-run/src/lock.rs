@@ -23,6 +23,7 @@
 
 mod beat;
 mod file;
+mod part;
 #[cfg(all(test, target_os = "linux"))]
 mod tests;
 mod watch;
@@ -73,8 +74,8 @@ impl Lock {
     /// none: the first write there is refused.
     ///
     /// # Errors
-    /// [`Error::Busy`] when another process writes there, [`Error::Io`] when the file system fails,
-    /// [`Error::Interrupted`] when asked to stop while waiting.
+    /// [`Error::Busy`] when another process writes there, [`Error::Content`] when it lies in a part of another run, which is
+    /// replaced as a whole, [`Error::Io`] when the file system fails, [`Error::Interrupted`] when asked to stop while waiting.
     pub fn take(folder: &Path, claim: &Claim<'_>) -> Result<Self> {
         Self::take_by(folder, claim, &Rules::default())
     }
@@ -110,6 +111,7 @@ impl Lock {
 
     /// The lock of `folder`, whose file is `path` in `within`, and whether a dead process had it.
     fn hold(folder: &Path, path: PathBuf, within: &Path, claim: &Claim<'_>, rules: &Rules) -> Result<(Self, bool)> {
+        part::refuse(folder)?;
         let made = Made::missing(within);
         let (process, since, command) = (Process::this().clone(), claim.since.into(), claim.command.into());
         let holder = Holder { process, since, command, kernel: false };
@@ -121,7 +123,10 @@ impl Lock {
             }
             Taken::Unwritable => (None, None, false),
         };
-        Ok((Self { path, file, beat, folder: folder.to_path_buf(), fresh: false, made }, inherited))
+        let lock = Self { path, file, beat, folder: folder.to_path_buf(), fresh: false, made };
+        // Once more: the run around it may have begun meanwhile, and looks for what lies in its parts after it has its lock.
+        part::refuse(folder)?;
+        Ok((lock, inherited))
     }
 
     /// Whether the folder held nothing when the lock was taken.

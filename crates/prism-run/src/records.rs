@@ -15,6 +15,7 @@
 //! `digests.json` says what all of them held when the model run ended ([`digests`]).
 
 pub mod digests;
+pub mod narrow;
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Part of a table: the columns a row type names, and of the rows those of one example.
+//! Part of a table: of the rows those of one example.
 //!
 //! A table of maps of ten thousand examples is larger than memory should hold when one
 //! example is looked at; pages that hold none of its rows are not decoded.
@@ -11,7 +11,8 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
 
 use crate::contained::contained;
-use crate::door::{self, Limit, table::Opened};
+use crate::door::{self, Limit, share::Share, table::Opened, table::Use};
+use crate::kept::Kept;
 use crate::table::{Row, Table};
 use crate::{Error, Result};
 
@@ -19,48 +20,34 @@ use crate::{Error, Result};
 const ROW: &str = "row";
 const REMEDY: &str = "the file was written by another version or is damaged: run the stage that writes it again";
 
-/// Rows of a table, of its columns only those that `R` names.
-///
-/// # Errors
-/// As [`crate::table::read_rows`].
-pub fn read_columns<R: Row>(path: &Path) -> Result<Vec<R>> {
-    rows(path, None)
-}
-
-/// The rows of one example: those whose column `row` is `row`, in the order of the file.
+/// The rows of one example: those whose column `row` is `row`, in the order of the file; of the columns those that `R` names.
 ///
 /// # Errors
 /// As [`crate::table::read_rows`]; a table without that column is refused.
-pub fn read_example<R: Row>(path: &Path, row: usize) -> Result<Vec<R>> {
-    rows(path, Some(row))
+pub fn read_example<R: Row>(path: &Path, row: usize) -> Result<Kept<R>> {
+    let (table, held) = contained(path, REMEDY, || read(path, R::empty(), row, size_of::<R>()))?;
+    let rows = (0..table.len()).map(|i| R::get(&table, i).map_err(|cause| Error::content(path, cause, REMEDY)));
+    Ok(Kept::new(rows.collect::<Result<_>>()?, held))
 }
 
-fn rows<R: Row>(path: &Path, row: Option<usize>) -> Result<Vec<R>> {
-    let table = contained(path, REMEDY, || read(path, R::empty(), row, size_of::<R>()))?;
-    (0..table.len()).map(|i| R::get(&table, i).map_err(|cause| Error::content(path, cause, REMEDY))).collect()
-}
-
-/// Fills `table`, whose columns say what is wanted, with rows that take `width` bytes each.
-fn read(path: &Path, mut table: Table, row: Option<usize>, width: usize) -> Result<Table> {
+/// Fills `table`, whose columns say what is wanted, with the rows of an example, that take `width` bytes each.
+fn read(path: &Path, mut table: Table, row: usize, width: usize) -> Result<(Table, Share)> {
     let bad = |cause: String| Error::content(path, cause, REMEDY);
-    let by_row = row.is_some();
-    let opened = door::table::open(path, REMEDY, Limit::Table, |name| table.column(name).is_some() || (by_row && name == ROW))?;
-    let Opened { mut builder, mut allowance } = opened;
-    if let Some(row) = row {
-        let place = builder.schema().fields().iter().position(|f| f.name() == ROW).ok_or_else(|| bad("lacks the column `row`".into()))?;
-        let only = ProjectionMask::roots(builder.parquet_schema(), [place]);
-        let keep = ArrowPredicateFn::new(only, move |batch| {
-            let column = batch.column(0).as_any().downcast_ref::<Int64Array>();
-            let column = column.ok_or_else(|| ArrowError::SchemaError("column `row` holds no whole numbers".into()))?;
-            Ok(column.iter().map(|value| Some(value.is_some_and(|v| usize::try_from(v) == Ok(row)))).collect::<BooleanArray>())
-        });
-        builder = builder.with_row_filter(RowFilter::new(vec![Box::new(keep)]));
-    }
+    let wanted = |name: &str| table.column(name).is_some() || name == ROW;
+    let Opened { builder, mut allowance, .. } = door::table::open(path, REMEDY, Use::Kept(Limit::Table), wanted)?;
+    let place = builder.schema().fields().iter().position(|f| f.name() == ROW).ok_or_else(|| bad("lacks the column `row`".into()))?;
+    let only = ProjectionMask::roots(builder.parquet_schema(), [place]);
+    let keep = ArrowPredicateFn::new(only, move |batch| {
+        let column = batch.column(0).as_any().downcast_ref::<Int64Array>();
+        let column = column.ok_or_else(|| ArrowError::SchemaError("column `row` holds no whole numbers".into()))?;
+        Ok(column.iter().map(|value| Some(value.is_some_and(|v| usize::try_from(v) == Ok(row)))).collect::<BooleanArray>())
+    });
+    let builder = builder.with_row_filter(RowFilter::new(vec![Box::new(keep)]));
     let mut rows = 0u64;
     for batch in builder.build().map_err(|e| bad(e.to_string()))? {
         let batch = batch.map_err(|e| bad(e.to_string()))?;
         rows += batch.num_rows() as u64;
-        if by_row && rows > Limit::ExampleRows.value() {
+        if rows > Limit::ExampleRows.value() {
             return Err(Limit::ExampleRows.exceeded(path));
         }
         allowance.take(&batch, width, path)?;
@@ -72,7 +59,7 @@ fn read(path: &Path, mut table: Table, row: Option<usize>, width: usize) -> Resu
             }
         }
     }
-    Ok(table)
+    Ok((table, allowance.into_held()))
 }
 
 #[cfg(test)]
@@ -119,9 +106,9 @@ mod tests {
         assert_eq!(read_rows::<Whole>(&path).unwrap(), all);
         for row in [0, 4321, 9999, 10_000] {
             let expected: Vec<Whole> = all.iter().filter(|w| w.row == row).cloned().collect();
-            assert_eq!(read_example::<Whole>(&path, row).unwrap(), expected);
+            assert_eq!(read_example::<Whole>(&path, row).unwrap()[..], expected);
         }
-        let parts: Vec<Part> = read_columns(&path).unwrap();
+        let parts: Vec<Part> = read_rows(&path).unwrap();
         assert!(parts.iter().zip(&all).all(|(part, whole)| part.row == whole.row && part.cells == whole.cells));
         assert_eq!(parts.len(), all.len());
     }

@@ -16,8 +16,8 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 
 use crate::contained::contained;
-use crate::door::{self, Limit, table::Opened};
-use crate::stream::RowReader;
+use crate::door::{self, Limit, table::Opened, table::Use};
+use crate::kept::{keep_findings, keep_rows};
 use crate::{Error, Result, folder};
 
 /// One column; an absent value is `None`, never 0 or NaN.
@@ -236,6 +236,23 @@ impl Column {
         self.len() == 0
     }
 
+    /// Bytes of row `i` that do not lie in the row itself.
+    fn beside(&self, i: usize) -> usize {
+        /// What an allocation takes beyond what was asked for, about.
+        const EACH: usize = 16;
+        let text = |text: &String| EACH + text.len();
+        match self {
+            Column::Int(_) | Column::Real(_) | Column::Bool(_) => 0,
+            Column::Text(v) => v.get(i).and_then(Option::as_ref).map_or(0, text),
+            Column::Ints(v) => v.get(i).and_then(Option::as_ref).map_or(0, |list| EACH + 8 * list.len()),
+            Column::Reals(v) => v.get(i).and_then(Option::as_ref).map_or(0, |list| EACH + 8 * list.len()),
+            Column::Texts(v) => {
+                let each = |t: &String| size_of::<String>() + text(t);
+                v.get(i).and_then(Option::as_ref).map_or(0, |texts| EACH + texts.iter().map(each).sum::<usize>())
+            }
+        }
+    }
+
     fn clear(&mut self) {
         match self {
             Column::Int(v) => v.clear(),
@@ -365,6 +382,11 @@ impl Table {
         self.len() == 0
     }
 
+    /// Bytes that row `i` takes as an `R`, about.
+    pub(crate) fn weight_of<R>(&self, i: usize) -> usize {
+        size_of::<R>() + self.columns.iter().map(|(_, column)| column.beside(i)).sum::<usize>()
+    }
+
     /// The column of that name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|(n, _)| n == name).map(|(_, c)| c)
@@ -441,7 +463,7 @@ impl Table {
 
     fn read_columns(path: &Path) -> Result<Self> {
         let bad = |e: String| Error::content(path, e, DAMAGED);
-        let Opened { builder, mut allowance } = door::table::open(path, DAMAGED, Limit::Table, |_| true)?;
+        let Opened { builder, mut allowance, .. } = door::table::open(path, DAMAGED, Use::Kept(Limit::Table), |_| true)?;
         let mut table = Self::of_schema(builder.schema(), path)?;
         for batch in builder.build().map_err(|e| bad(e.to_string()))? {
             let batch = batch.map_err(|e| bad(e.to_string()))?;
@@ -469,12 +491,12 @@ pub fn write_rows<R: Row>(path: &Path, rows: impl IntoIterator<Item = R>) -> Res
     Table::from_rows(rows).write(path)
 }
 
-/// Reads a table back into rows.
+/// Reads a table back into rows. Where several tables are held at once, [`keep_rows`] counts them together.
 ///
 /// # Errors
 /// As [`Table::read`], and [`Error::Content`] naming the column that is absent or wrong.
 pub fn read_rows<R: Row>(path: &Path) -> Result<Vec<R>> {
-    RowReader::whole(path, Limit::Table)?.collect()
+    Ok(keep_rows(path)?.apart().0)
 }
 
 /// Reads a table of findings back into rows: few, and small.
@@ -482,12 +504,7 @@ pub fn read_rows<R: Row>(path: &Path) -> Result<Vec<R>> {
 /// # Errors
 /// As [`read_rows`], and [`Error::Content`] when it has more rows than findings have.
 pub fn read_findings<R: Row>(path: &Path) -> Result<Vec<R>> {
-    let mut reader = RowReader::whole(path, Limit::FindingTable)?;
-    let rows = reader.by_ref().take(Limit::FindingRows.size()).collect::<Result<Vec<R>>>()?;
-    if reader.next().is_some() {
-        return Err(Limit::FindingRows.exceeded(path));
-    }
-    Ok(rows)
+    Ok(keep_findings(path)?.apart().0)
 }
 
 #[cfg(test)]

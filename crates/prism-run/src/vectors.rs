@@ -4,12 +4,11 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use safetensors::tensor::{Dtype, Metadata, TensorInfo, TensorView, View};
+use safetensors::tensor::{Dtype, TensorInfo, TensorView, View};
 
-use crate::door::{self, Limit};
+use crate::door::tensors::Tensors;
 use crate::{Error, Result, folder};
 
 /// Rows of one position: which examples, and their vectors.
@@ -79,79 +78,53 @@ pub fn read_named(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<BTreeMap
 
 const REMEDY: &str = "the file is damaged: delete the records folder and run the audit again";
 
-/// A file of which tensors are read one at a time.
-struct Open {
-    /// Opened for every tensor: of a recording's parts there may be more than a process may hold open.
-    path: PathBuf,
-    header: Metadata,
-    /// Where the tensors begin.
-    data: u64,
-}
+/// A file of which matrices are read one at a time.
+struct Open(Tensors);
 
 impl Open {
     fn at(path: &Path) -> Result<Self> {
-        let unread = |e| Error::io("cannot read", path, e);
-        let bad = |cause: String| Error::content(path, cause, REMEDY);
-        let mut file = door::open(path)?;
-        let size = file.metadata().map_err(unread)?.len();
-        let mut length = [0; 8];
-        file.read_exact(&mut length).map_err(|_| bad("is shorter than any of its kind".into()))?;
-        let length = u64::from_le_bytes(length);
-        let data = length.checked_add(8).filter(|data| *data <= size).ok_or_else(|| bad("its header is cut off".into()))?;
-        if length > Limit::TensorHeader.value() {
-            return Err(Limit::TensorHeader.exceeded(path));
-        }
-        let mut header = vec![0; length as usize];
-        file.read_exact(&mut header).map_err(unread)?;
-        let header: Metadata = serde_json::from_slice(&header).map_err(|e| bad(format!("its header: {e}")))?;
-        if data.checked_add(header.data_len() as u64) != Some(size) {
-            return Err(bad("its tensors are cut off, or something stands after them".into()));
-        }
-        Ok(Self { path: path.to_path_buf(), header, data })
+        Tensors::open(path, REMEDY).map(Self)
     }
 
     /// Rows and width of every matrix.
     fn matrices(&self) -> Result<BTreeMap<String, (usize, usize)>> {
         let mut all = BTreeMap::new();
-        for (name, info) in self.header.tensors() {
+        for (name, info) in self.0.header().tensors() {
             let &[n, width] = info.shape.as_slice() else { continue };
             // Without a width the file's size does not bound the number of rows.
             if n > 0 && width == 0 {
-                return Err(Error::content(&self.path, format!("`{name}` has shape [{n}, 0]"), REMEDY));
+                return Err(self.0.damaged(format!("`{name}` has shape [{n}, 0]")));
             }
             all.insert(name, (n, width));
         }
         Ok(all)
     }
 
-    fn bytes(&self, info: &TensorInfo) -> Result<Vec<u8>> {
-        let (from, to) = info.data_offsets;
-        let mut bytes = vec![0; to.saturating_sub(from)];
-        let mut file = door::open(&self.path)?;
-        let read = file.seek(SeekFrom::Start(self.data + from as u64)).and_then(|_| file.read_exact(&mut bytes));
-        read.map_err(|e| Error::io("cannot read", &self.path, e))?;
-        Ok(bytes)
+    /// Rows and width of the matrix of that name, and where it lies.
+    fn matrix(&self, name: &str) -> Result<(usize, usize, &TensorInfo)> {
+        let absent = || self.0.damaged(format!("`{name}` is no matrix"));
+        let info = self.0.header().info(name).ok_or_else(absent)?;
+        let &[n, width] = info.shape.as_slice() else { return Err(absent()) };
+        Ok((n, width, info))
     }
 
     fn vectors(&self, name: &str) -> Result<Vectors> {
-        let absent = || Error::content(&self.path, format!("`{name}` is no matrix"), REMEDY);
-        let info = self.header.info(name).ok_or_else(absent)?;
-        let &[n, width] = info.shape.as_slice() else { return Err(absent()) };
+        let (n, width, info) = self.matrix(name)?;
         let values = match info.dtype {
-            Dtype::F32 => self.bytes(info)?.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
-            Dtype::F16 => self.bytes(info)?.chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
-            other => return Err(Error::content(&self.path, format!("`{name}` is {other:?}"), "store vectors as F32 or F16")),
+            Dtype::F32 => self.0.bytes(info)?.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+            Dtype::F16 => self.0.bytes(info)?.chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
+            other => return Err(Error::content(self.0.path(), format!("`{name}` is {other:?}"), "store vectors as F32 or F16")),
         };
         Ok(Vectors { rows: self.rows(name, n)?, width, values })
     }
 
     fn rows(&self, name: &str, n: usize) -> Result<Vec<i64>> {
-        match self.header.info(&format!("{name}_rows")) {
+        match self.0.header().info(&format!("{name}_rows")) {
             Some(info) if info.dtype == Dtype::I64 && info.shape == [n] => {
-                let bytes = self.bytes(info)?;
+                let bytes = self.0.bytes(info)?;
                 Ok(bytes.chunks_exact(8).map(|b| i64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])).collect())
             }
-            Some(_) => Err(Error::content(&self.path, format!("`{name}_rows` is not [{n}] I64"), REMEDY)),
+            Some(_) => Err(self.0.damaged(format!("`{name}_rows` is not [{n}] I64"))),
             None => Ok((0..n as i64).collect()),
         }
     }
@@ -171,7 +144,7 @@ pub fn merge(paths: &[PathBuf], to: &Path) -> Result<()> {
         for (name, (n, width)) in file.matrices()? {
             let (rows, known) = shapes.entry(name.clone()).or_insert((0, width));
             if *known != width {
-                return Err(Error::content(&file.path, format!("`{name}` is {width} wide, and {known} elsewhere"), REMEDY));
+                return Err(file.0.damaged(format!("`{name}` is {width} wide, and {known} elsewhere")));
             }
             *rows += n;
         }
@@ -206,18 +179,27 @@ struct Merged<'f> {
 }
 
 impl Merged<'_> {
+    /// The matrix, or its rows: filled in from one file after the other.
     fn gather(&self) -> Result<Vec<u8>> {
-        let holders = self.files.iter().filter(|file| file.header.info(&self.name).is_some());
-        let parts = holders.map(|file| file.vectors(&self.name)).collect::<Result<Vec<_>>>()?;
-        let places =
-            parts.iter().enumerate().flat_map(|(part, vectors)| vectors.rows.iter().enumerate().map(move |(i, row)| (*row, part, i)));
-        let mut order: Vec<(i64, usize, usize)> = places.collect();
+        let holders: Vec<&Open> = self.files.iter().filter(|file| file.0.header().info(&self.name).is_some()).collect();
+        let (mut order, mut places): (Vec<(i64, usize, usize)>, Vec<Vec<usize>>) = (Vec::new(), Vec::new());
+        for (part, file) in holders.iter().enumerate() {
+            let rows = file.rows(&self.name, file.matrix(&self.name)?.0)?;
+            places.push(vec![0; rows.len()]);
+            order.extend(rows.into_iter().enumerate().map(|(i, row)| (row, part, i)));
+        }
         order.sort_by_key(|(row, ..)| *row);
-        let mut bytes = Vec::with_capacity(self.data_len());
-        for (row, part, i) in order {
-            match self.is_rows {
-                true => bytes.extend_from_slice(&row.to_le_bytes()),
-                false => bytes.extend_from_slice(bytemuck::cast_slice(parts[part].vector(i))),
+        if self.is_rows {
+            return Ok(order.iter().flat_map(|(row, ..)| row.to_le_bytes()).collect());
+        }
+        order.iter().enumerate().for_each(|(at, (_, part, i))| places[*part][*i] = at);
+        drop(order);
+        let mut bytes = vec![0; self.data_len()];
+        for (file, places) in holders.iter().zip(&places) {
+            let vectors = file.vectors(&self.name)?;
+            let width = vectors.width * size_of::<f32>();
+            for (i, at) in places.iter().enumerate() {
+                bytes[at * width..][..width].copy_from_slice(bytemuck::cast_slice(vectors.vector(i)));
             }
         }
         Ok(bytes)

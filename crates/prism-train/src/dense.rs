@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use prism_model::preprocess::Preprocessor;
 use prism_model::tensor::{Device, Tensor, Var};
 use prism_model::{Error as ModelError, ops};
+use prism_run::door::tensors::Tensors;
 use prism_run::{folder, random::Stream};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, TensorView};
 
 use crate::config::TrainConfig;
 use crate::objective::Terms;
@@ -211,16 +212,11 @@ fn variable(values: Vec<f32>, head: &DenseHead, width: usize) -> Result<Var> {
 }
 
 fn load_heads(folder: &Path, heads: Vec<DenseHead>, width: usize) -> Result<Vec<(DenseHead, Var)>> {
-    let path = folder.join(FILE);
-    let bytes = std::fs::read(&path).map_err(|e| Error::io("cannot read", &path, e))?;
     let remedy = "the checkpoint is damaged or of other heads: delete it to resume from an earlier one";
-    let file = SafeTensors::deserialize(&bytes).map_err(|e| Error::content(&path, e.to_string(), remedy))?;
+    let file = Tensors::open(&folder.join(FILE), remedy)?;
     let load = |head: DenseHead| {
-        let view = file.tensor(&head.name).map_err(|e| Error::content(&path, format!("`{}`: {e}", head.name), remedy))?;
-        if view.dtype() != Dtype::F32 || view.shape() != [head.classes, width] {
-            return Err(Error::content(&path, format!("`{}` is {:?} {:?}", head.name, view.dtype(), view.shape()), remedy));
-        }
-        let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        let mut values = vec![0.0; head.classes * width];
+        file.read_into(&head.name, &[head.classes, width], &mut values)?;
         variable(values, &head, width).map(|weight| (head, weight))
     };
     heads.into_iter().map(load).collect()

@@ -7,6 +7,7 @@ use prism_model::preprocess::Preprocessor;
 use prism_model::tensor::{DType, Device, Trainable};
 use prism_model::tokenizer::{files, latent};
 use prism_model::{Config, Model};
+use prism_run::door::{self, Limit};
 use prism_run::folder::{PartialFolder, write_atomic};
 use prism_run::shown::files::json_text;
 use prism_run::{LatentInput, LatentLoss, Stages, TrainedLengths, Variant, lengths};
@@ -145,8 +146,8 @@ fn keys(variant: &Variant, config: &Config) -> Vec<(String, Value)> {
 /// Sets the pixel limits of a processor's file to those of the run.
 fn set_pixels(path: &Path, config: &TrainConfig) -> Result<()> {
     let remedy = "copy the file from the base model again";
-    let text = std::fs::read_to_string(path).map_err(|e| Error::io("cannot read", path, e))?;
-    let mut value: Value = serde_json::from_str(&text).map_err(|e| Error::content(path, e.to_string(), remedy))?;
+    let text = door::read_linked(path, Limit::Settings)?;
+    let mut value: Value = serde_json::from_slice(&text).map_err(|e| Error::content(path, e.to_string(), remedy))?;
     let Some(keys) = value.as_object_mut() else { return Err(Error::content(path, "is not a JSON object", remedy)) };
     for (key, edge, pixels) in [("min_pixels", "shortest_edge", config.min_pixels), ("max_pixels", "longest_edge", config.max_pixels)] {
         keys.insert(key.into(), json!(pixels));

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use prism_run::door::{self, Limit};
 use prism_run::shown::files::json_text;
 use prism_run::{Variant, folder};
 use serde::{Deserialize, Serialize};
@@ -78,10 +79,10 @@ impl TrainerState {
     /// Reads the state of a checkpoint folder.
     ///
     /// # Errors
-    /// The file is absent or not a trainer's state.
+    /// The file is absent, no file of its run, or not a trainer's state.
     pub fn load(folder: &Path) -> Result<Self> {
         let path = folder.join(FILE);
-        let text = std::fs::read_to_string(&path).map_err(|e| Error::io("cannot read", &path, e))?;
+        let text = door::read_text(&path, Limit::Manifest)?;
         let remedy = "the checkpoint is damaged: delete it to resume from an earlier one";
         serde_json::from_str(&text).map_err(|e| Error::content(&path, e.to_string(), remedy))
     }
@@ -179,7 +180,8 @@ pub fn checkpoints(run: &Path) -> Result<Vec<usize>> {
     for entry in entries {
         let entry = entry.map_err(|e| Error::io("cannot list", run, e))?;
         let step = entry.file_name().to_str().and_then(|n| n.strip_prefix("checkpoint-")).and_then(|n| n.parse().ok());
-        if let Some(step) = step.filter(|_| entry.path().join(FILE).is_file()) {
+        // Whatever stands there: what is no file is told when it is read, not passed over.
+        if let Some(step) = step.filter(|_| door::stands(&entry.path().join(FILE))) {
             steps.push(step);
         }
     }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use prism_run::Intervention;
+use prism_run::door::share::Share;
+use prism_run::kept::keep_rows;
 use prism_run::random::Stream;
 use prism_run::records::{self, AnswerRow, ExampleRow, files};
-use prism_run::table::read_rows;
 
 use crate::Result;
 use crate::clusters::Clusters;
@@ -24,6 +25,8 @@ pub struct Answers {
     pub scores: Scores,
     /// Cluster by item, named by its first item ([`Clusters`]).
     pub clusters: BTreeMap<String, String>,
+    /// What they hold of the memory that all tables may take: the items' ids are as long as a file has them.
+    pub held: Share,
 }
 
 /// Reads a run's answers; `None` when its records were not kept.
@@ -36,8 +39,8 @@ pub fn read(run: &Path) -> Result<Option<Answers>> {
     if !prism_run::door::stands(&path) || !prism_run::door::stands(&folder.join(files::EXAMPLES)) {
         return Ok(None);
     }
-    let examples: Vec<ExampleRow> = read_rows(&folder.join(files::EXAMPLES))?;
-    let answers: Vec<AnswerRow> = read_rows(&path)?;
+    let examples = keep_rows::<ExampleRow>(&folder.join(files::EXAMPLES))?;
+    let answers = keep_rows::<AnswerRow>(&path)?;
     let mut scores = Scores::new();
     for branch in branches(&path, &examples, &answers)? {
         let share = |answer: &AnswerRow| f64::from(u8::from(right(answer)));
@@ -49,7 +52,12 @@ pub fn read(run: &Path) -> Result<Option<Answers>> {
     }
     let clusters = Clusters::of(&examples);
     let first = |e: &ExampleRow| clusters.number(e.row).and_then(|number| examples.get(number)).unwrap_or(e).id.clone();
-    Ok(Some(Answers { scores, clusters: examples.iter().map(|e| (e.id.clone(), first(e))).collect() }))
+    let clusters = examples.iter().map(|e| (e.id.clone(), first(e))).collect();
+    let mut held = Share::default();
+    // Ids are held by intervention and by cluster: no more often than in the tables.
+    held.add(examples.apart().1);
+    held.add(answers.apart().1);
+    Ok(Some(Answers { scores, clusters, held }))
 }
 
 /// One intervention's scores of several runs over shared clusters of items.
@@ -97,6 +105,7 @@ mod tests {
         Answers {
             scores: BTreeMap::from([(Intervention::CLEAN, scores.iter().enumerate().map(|(i, s)| (id(i), *s)).collect())]),
             clusters: (0..scores.len()).map(|i| (id(i), if pairs { format!("p{}", i / 2) } else { id(i) })).collect(),
+            held: Share::default(),
         }
     }
 

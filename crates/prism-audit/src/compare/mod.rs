@@ -120,6 +120,7 @@ fn read(folder: &Path) -> Result<Run> {
         categories: findings.categories,
         conclusion: findings.conclusion,
         answers: items::read(folder)?,
+        held: findings.held,
     })
 }
 

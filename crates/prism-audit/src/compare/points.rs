@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use prism_run::door::share::Share;
 use prism_run::random::Stream;
 use prism_run::{Action, Donor, Intervention};
 
@@ -35,6 +36,8 @@ pub struct Run {
     pub conclusion: Vec<ConclusionFinding>,
     /// Its answers item by item, when the records are there.
     pub answers: Option<Answers>,
+    /// What its findings hold of the memory that all tables may take.
+    pub held: Share,
 }
 
 /// The items behind a column of Table 1, joined over the runs; `None` when a run lacks

@@ -21,6 +21,7 @@ pub mod states;
 
 use std::path::Path;
 
+use prism_run::door::share::Share;
 use prism_run::folder::PartialFolder;
 
 use crate::Result;
@@ -102,14 +103,14 @@ impl PathFindings {
     /// # Errors
     /// When a file is damaged.
     pub fn read(run: &Path) -> Result<Self> {
-        let folder = folder(run);
+        let (folder, held) = (folder(run), &mut Share::default());
         Ok(Self {
-            paths: take(&folder, files::PATHS)?,
-            effects: take(&folder, files::EFFECTS)?,
-            drift: take(&folder, files::DRIFT)?,
-            gradient_cosine: take(&folder, files::GRADIENT_COSINE)?,
-            cka: take(&folder, files::CKA)?,
-            warnings: take(&folder, files::WARNINGS)?,
+            paths: take(&folder, files::PATHS, held)?,
+            effects: take(&folder, files::EFFECTS, held)?,
+            drift: take(&folder, files::DRIFT, held)?,
+            gradient_cosine: take(&folder, files::GRADIENT_COSINE, held)?,
+            cka: take(&folder, files::CKA, held)?,
+            warnings: take(&folder, files::WARNINGS, held)?,
         })
     }
 }

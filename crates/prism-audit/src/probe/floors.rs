@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use prism_run::kept::keep_rows;
 use prism_run::random::Stream;
+use prism_run::records::narrow::ExampleKey;
 use prism_run::records::{self, ExampleRow, files};
-use prism_run::table::read_rows;
 use prism_run::vectors::{self, Vectors};
 
 use super::probed::Probed;
@@ -133,7 +134,7 @@ fn beside(probed: &Probed, floor: &Floor) -> Option<Beside> {
 pub fn of_run(name: &str, run: &Path, examples: &[ExampleRow]) -> Result<Vec<(Place, Vectors)>> {
     let folder = records::folder(run);
     let path = folder.join(files::EXAMPLES);
-    let theirs: Vec<ExampleRow> = read_rows(&path)?;
+    let theirs = keep_rows::<ExampleKey>(&path)?;
     let rows: BTreeMap<&str, i64> = examples.iter().map(|e| (e.id.as_str(), e.row as i64)).collect();
     let renamed: BTreeMap<i64, i64> = theirs.iter().filter_map(|e| Some((e.row as i64, *rows.get(e.id.as_str())?))).collect();
     if renamed.is_empty() {

@@ -18,6 +18,7 @@ pub mod text;
 use std::path::{Path, PathBuf};
 
 use maud::Render;
+use prism_run::kept::Kept;
 use prism_run::manifest::Manifest;
 use prism_run::records::{self, AlignmentRow, AnswerRow, AttentionRow, ExampleRow, LatentRow, LensRow, MapRow, files};
 use prism_run::selected::read_example;
@@ -42,17 +43,17 @@ pub struct Example {
     /// The example.
     pub example: ExampleRow,
     /// Its answers, the clean run's first.
-    pub answers: Vec<AnswerRow>,
+    pub answers: Kept<AnswerRow>,
     /// Its latent steps under every intervention.
-    pub latents: Vec<LatentRow>,
+    pub latents: Kept<LatentRow>,
     /// The clean run's forwards over the image.
-    pub maps: Vec<MapRow>,
+    pub maps: Kept<MapRow>,
     /// Logit lens by layer.
-    pub lens: Vec<LensRow>,
+    pub lens: Kept<LensRow>,
     /// Attention by forward and layer.
-    pub attention: Vec<AttentionRow>,
+    pub attention: Kept<AttentionRow>,
     /// Latents beside their teacher targets.
-    pub alignment: Vec<AlignmentRow>,
+    pub alignment: Kept<AlignmentRow>,
     /// Scale of the context box about the target box's centre, where the variant has that stage.
     pub context_scale: Option<f64>,
     /// Tables that could not be read, with the reason.
@@ -71,7 +72,7 @@ impl Example {
         let manifest = Manifest::read(run)?;
         let folder = records::folder(run);
         let Some(example) = Self::row(run, row)? else { return Ok(None) };
-        let mut answers: Vec<AnswerRow> = read_example(&folder.join(files::ANSWERS), row)?;
+        let mut answers: Kept<AnswerRow> = read_example(&folder.join(files::ANSWERS), row)?;
         answers.sort_by_key(|a| !a.intervention.is_clean());
         let mut absent = Vec::new();
         Ok(Some(Self {
@@ -94,7 +95,7 @@ impl Example {
     /// # Errors
     /// When the examples cannot be read.
     pub fn row(run: &Path, row: usize) -> Result<Option<ExampleRow>, Error> {
-        Ok(read_example::<ExampleRow>(&records::folder(run).join(files::EXAMPLES), row)?.into_iter().next())
+        Ok(read_example::<ExampleRow>(&records::folder(run).join(files::EXAMPLES), row)?.apart().0.into_iter().next())
     }
 
     /// The answer of the clean run.
@@ -113,15 +114,15 @@ impl Example {
     }
 }
 
-fn optional<R: Row>(folder: &Path, file: &str, row: usize, absent: &mut Vec<String>) -> Vec<R> {
+fn optional<R: Row>(folder: &Path, file: &str, row: usize, absent: &mut Vec<String>) -> Kept<R> {
     let path = folder.join(file);
     if !prism_run::door::stands(&path) {
         absent.push(format!("records/{file} is not there: the run was made before Prism wrote it, or without it"));
-        return Vec::new();
+        return Kept::default();
     }
     read_example(&path, row).unwrap_or_else(|e| {
         absent.push(e.to_string());
-        Vec::new()
+        Kept::default()
     })
 }
 

@@ -191,7 +191,7 @@ fn read_index(path: &Path) -> std::result::Result<BTreeMap<String, Vec<String>>,
     struct Index {
         weight_map: BTreeMap<String, String>,
     }
-    let bytes = std::fs::read(path).map_err(|e| format!("cannot be read: {e}"))?;
+    let bytes = prism_run::door::read_linked(path, prism_run::door::Limit::Settings).map_err(|e| format!("cannot be read: {e}"))?;
     let index: Index = serde_json::from_slice(&bytes).map_err(|e| format!("is not an index of shards: {e}"))?;
     let mut shards: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (tensor, shard) in index.weight_map {

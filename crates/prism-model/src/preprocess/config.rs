@@ -92,8 +92,8 @@ impl PixelConfig {
     /// # Errors
     /// When the file is missing, malformed or asks for another pipeline.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|e| Error::io("cannot read", path, e))?;
-        let file: File = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(&text))
+        let text = prism_run::door::read_linked(path, prism_run::door::Limit::Settings)?;
+        let file: File = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(&text))
             .map_err(|e| Error::content(path, format!("`{}`: {}", e.path(), e.inner()), "compare it with a released checkpoint's"))?;
         let switches = [file.do_resize, file.do_rescale, file.do_normalize, file.do_convert_rgb];
         if switches.contains(&Some(false)) || file.resample.is_some_and(|r| r != BICUBIC) {

@@ -204,6 +204,9 @@ pub fn copy(from: &Path, to: &Path) -> Result<()> {
         let source = from.join(name);
         if source.exists() {
             let target = to.join(name);
+            if !source.is_file() {
+                return Err(Error::content(&source, "is not a regular file", "copy the file from the checkpoint again"));
+            }
             std::fs::copy(&source, &target).map_err(|e| Error::io("cannot write", &target, e))?;
         }
     }

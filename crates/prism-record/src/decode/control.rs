@@ -150,7 +150,7 @@ fn stops(checkpoint: &Path, config: &Config) -> Result<Vec<u32>> {
     let path = checkpoint.join("generation_config.json");
     let mut stops = Vec::new();
     if path.exists() {
-        let bytes = std::fs::read(&path).map_err(|e| Error::io("cannot read", &path, e))?;
+        let bytes = prism_run::door::read_linked(&path, prism_run::door::Limit::Settings)?;
         let bad = |cause: String| Error::content(&path, cause, "copy generation_config.json from the checkpoint again");
         let value: Value = serde_json::from_slice(&bytes).map_err(|e| bad(format!("is not JSON: {e}")))?;
         let named = match value.get("eos_token_id") {

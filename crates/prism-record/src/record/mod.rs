@@ -31,6 +31,7 @@ mod crossed;
 pub mod crossing;
 pub mod donors;
 mod example;
+mod join;
 mod lens;
 mod maps;
 mod merge;
@@ -51,7 +52,8 @@ use prism_model::preprocess::Preprocessor;
 use prism_model::prompt::{BlockLayout, Prompter};
 use prism_model::{Engine, Error, Result};
 use prism_run::random::Stream;
-use prism_run::records::{AnswerRow, ExampleRow};
+use prism_run::records::AnswerRow;
+use prism_run::records::narrow::ExampleKey;
 use prism_run::stream::RowReader;
 use prism_run::{Cancel, Donor, Example, Intervention, Outcome, Progress, Shard, records};
 
@@ -151,8 +153,11 @@ impl Summary {
             counts.correct += usize::from(answer.correct == Some(true));
             counts.changed += usize::from(answer.changed == Some(true));
         }
-        let examples = RowReader::<ExampleRow>::open(&folder.join(records::files::EXAMPLES))?;
-        let examples = examples.collect::<prism_run::Result<Vec<_>>>()?.len();
+        let mut examples = 0;
+        for example in RowReader::<ExampleKey>::open(&folder.join(records::files::EXAMPLES))? {
+            example?;
+            examples += 1;
+        }
         Ok(Self { examples, branches: branches.iter().copied().zip(all).collect() })
     }
 

@@ -18,7 +18,7 @@ use prism_run::vectors::{self, Vectors};
 use prism_run::{Stage, records};
 
 use super::donors::CleanRuns;
-use super::merge::merge;
+use super::merge;
 use super::rows::{Answered, Records};
 use crate::decode::Latents;
 
@@ -162,27 +162,17 @@ impl Parts {
     pub fn merge<A: Answered>(self, run: &Path, count: usize, whole: Option<&serde_json::Value>) -> Result<()> {
         let parts: Vec<PathBuf> = (0..count).map(|index| self.path(index)).collect();
         let folder = PartialFolder::create(&records::folder(run))?;
-        merge::<A>(&parts, folder.path())?;
+        merge::merge::<A>(&parts, folder.path())?;
         // Records that know their plan are not made again for the same one.
         write_atomic(&folder.path().join(PLAN), self.plan.as_bytes())?;
         if let Some(whole) = whole {
             write_atomic(&folder.path().join(WHOLE), hash(whole).as_bytes())?;
         }
         digests::write(folder.path())?;
-        write_timing(&parts, run)?;
+        merge::timing(&parts, folder.path(), run)?;
         folder.finish()?;
         Ok(folder::remove(&self.folder)?)
     }
-}
-
-/// Writes the times of all `folders` into `run`.
-fn write_timing(folders: &[PathBuf], run: &Path) -> Result<()> {
-    let mut times = Records::<AnswerRow>::default();
-    for folder in folders {
-        times.timing.extend(super::rows::timing(folder)?);
-    }
-    times.sort();
-    times.write_timing(run)
 }
 
 /// Joins the records of all shards of one plan as `run`'s, as the unsharded run would
@@ -208,11 +198,11 @@ pub fn join(run: &Path, shards: &[PathBuf]) -> Result<usize> {
     let Some((plan, _)) = plan else { return Err(Error::input("shards", "are none", "name the shards' run folders")) };
     let folder = PartialFolder::create(&records::folder(run))?;
     let of_shards: Vec<PathBuf> = shards.iter().map(|shard| records::folder(shard)).collect();
-    let examples = merge::<AnswerRow>(&of_shards, folder.path())?;
+    let examples = merge::merge::<AnswerRow>(&of_shards, folder.path())?;
     write_atomic(&folder.path().join(PLAN), plan.as_bytes())?;
     digests::write(folder.path())?;
+    merge::timing(shards, folder.path(), run)?;
     folder.finish()?;
-    write_timing(shards, run)?;
     Ok(examples)
 }
 

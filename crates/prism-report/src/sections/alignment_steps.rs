@@ -5,15 +5,14 @@ use std::collections::BTreeMap;
 
 use prism_audit::clusters::Clusters;
 use prism_audit::statistics::cluster_robust::cluster_mean;
-use prism_run::records::{self, AlignmentRow, files};
-use prism_run::table::read_rows;
+use prism_run::kept::keep_rows;
+use prism_run::records::{self, AlignmentRow, ExampleRow, files};
 use prism_run::{Mode, Stage};
 
 use super::latent_steps::{Steps, key_count, key_words};
 use super::{Builder, DRAWN, row, styles};
 use crate::charts::lines::{self, Look};
 use crate::document::{Cell, Column, Figure, Prose, Row, Section, Table};
-use crate::gallery::read_examples;
 use crate::html::dashed;
 use crate::study::{Audit, Part, Study};
 
@@ -117,11 +116,11 @@ fn means(audit: &Audit) -> Result<BTreeMap<Place, Mean>, prism_run::Error> {
     if !prism_run::door::stands(&path) {
         return Ok(BTreeMap::new());
     }
-    let rows: Vec<AlignmentRow> = read_rows(&path)?;
-    let clusters = Clusters::of(&read_examples(audit)?);
+    let rows = keep_rows::<AlignmentRow>(&path)?;
+    let clusters = Clusters::of(&keep_rows::<ExampleRow>(&records::folder(&audit.folder).join(files::EXAMPLES))?);
     // Regions of one example first: an example counts once.
     let mut of_examples: BTreeMap<Place, BTreeMap<usize, (f64, usize)>> = BTreeMap::new();
-    for row in rows.into_iter().filter(|r| r.cosine.is_finite()) {
+    for row in rows.iter().filter(|r| r.cosine.is_finite()) {
         let of = of_examples.entry((row.mode, row.stage, row.step)).or_default().entry(row.row).or_default();
         *of = (of.0 + row.cosine, of.1 + 1);
     }

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use prism_audit::findings::ProjectionFinding;
 use prism_run::Stage;
+use prism_run::records::{self, narrow::ExampleKey};
+use prism_run::stream::RowReader;
 
 use super::latent_steps::key_words;
 use super::{Builder, first_seed_note, first_seeds, row, run};
 use crate::charts::projection::{self, Point};
 use crate::document::{Cell, Column, Figure, Prose, Section, Table};
-use crate::gallery::read_examples;
 use crate::html::clipped;
 use crate::study::{Audit, Part, Study};
 
@@ -102,8 +103,12 @@ fn points(all: &[&ProjectionFinding], ids: &BTreeMap<usize, String>) -> Vec<Poin
 }
 
 fn ids(audit: &Audit, left_out: &mut Vec<String>) -> BTreeMap<usize, String> {
-    match read_examples(audit) {
-        Ok(rows) => rows.into_iter().map(|e| (e.row, clipped(&e.id, 80))).collect(),
+    let names = || -> prism_run::Result<BTreeMap<usize, String>> {
+        let rows = RowReader::<ExampleKey>::open(&records::folder(&audit.folder).join(records::files::EXAMPLES))?;
+        rows.map(|row| row.map(|e| (e.row, clipped(&e.id, 80)))).collect()
+    };
+    match names() {
+        Ok(names) => names,
         Err(e) => {
             left_out.push(format!("examples\u{2019} names under latents in a plane: {e}"));
             BTreeMap::new()

@@ -78,16 +78,22 @@ limits! {
     List = 1_000_000, "items of one list in a table", Count;
     /// One page of a table, unpacked.
     Page = 32 << 20, "bytes of one page of a table, unpacked", Bytes;
+    /// The pages of a table that are unpacked at once: of every column one, and its dictionary.
+    Unpacked = 128 << 20, "bytes of the pages of a table, unpacked at once", Bytes;
     /// A table in memory as a whole, where its file is small; larger files may take [`PER_BYTE`] times their length beyond.
     Table = 256 << 20, "bytes of a table in memory", Bytes;
     /// A table of findings in memory, likewise.
     FindingTable = 16 << 20, "bytes of a table of findings in memory", Bytes;
+    /// All tables that a process holds, likewise: what they take beyond [`PER_BYTE`] times the length of their files.
+    Held = 256 << 20, "bytes of all tables in memory at once", Bytes;
     /// One image that a page embeds or that an explorer shows.
     ImageFile = 64 << 20, "bytes of an image file", Bytes;
     /// Its pixels.
     ImagePixels = 64 << 20, "pixels of an image", Pixels;
-    /// `latents.safetensors`, its header.
-    TensorHeader = 16 << 20, "bytes of the header of a vectors file", Bytes;
+    /// `latents.safetensors`, or an optimizer's state: its header.
+    TensorHeader = 16 << 20, "bytes of the header of a file of vectors", Bytes;
+    /// A checkpoint's configuration, or another of its small files.
+    Settings = 16 << 20, "bytes of a checkpoint's configuration", Bytes;
     /// Shards of one run.
     Shards = 100_000, "shards of a run", Count;
 }

@@ -3,18 +3,20 @@
 //! Run folders are mailed around. What lies in one may be a link to a private file, a pipe that
 //! never ends, or a few bytes that unpack to gigabytes. Everything that reads a run goes through
 //! here: [`open`] lets regular files pass that lie inside the run, [`read_bytes`] and [`read_text`]
-//! bound their size, [`table`] looks at a table's pages before any of them is unpacked.
-//! [`held`] walks from the run's folder to the file, [`named()`] says which paths are the user's own,
+//! bound their size, [`table`] looks at a table's pages before any of them is unpacked, [`tensors`] at a
+//! header. [`share`] counts what all tables take together, [`held`] walks from the run's folder to the file, [`named()`] says which paths are the user's own,
 //! and [`limits`] holds every number.
 
 pub mod held;
 pub mod limits;
 mod named;
 mod pages;
+pub mod share;
 pub mod table;
+pub mod tensors;
 mod thrift;
 
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -155,14 +157,7 @@ fn whole(file: File, path: &Path) -> Result<File> {
 /// # Errors
 /// As [`open`], and [`Error::Content`] when it is longer than `limit` allows.
 pub fn read_bytes(path: &Path, limit: Limit) -> Result<Vec<u8>> {
-    let most = limit.value();
-    let mut bytes = Vec::new();
-    // One byte more than allowed tells a file that is longer, or grows, from one that is not.
-    open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(|e| Error::io("cannot read", path, e))?;
-    if bytes.len() as u64 > most {
-        return Err(limit.exceeded(path));
-    }
-    Ok(bytes)
+    within(open(path)?, path, limit)
 }
 
 /// The text of a file of a run.
@@ -178,14 +173,49 @@ pub fn read_text(path: &Path, limit: Limit) -> Result<String> {
 /// # Errors
 /// [`Error::Io`] when it cannot be read, [`Error::Content`] when it is longer than `limit` allows or not UTF-8.
 pub fn read_named(path: &Path, limit: Limit) -> Result<String> {
+    let file = File::open(path).map_err(|e| Error::io("cannot read", path, e))?;
+    String::from_utf8(within(file, path, limit)?).map_err(|_| Error::content(path, "is not UTF-8 text", "save it as UTF-8"))
+}
+
+/// The bytes of a small file of a checkpoint: a regular file, or a link to one, as the cache of the Hub has them.
+///
+/// # Errors
+/// [`Error::Io`] when it cannot be read, [`Error::Content`] when it is of another kind or longer than `limit` allows.
+pub fn read_linked(path: &Path, limit: Limit) -> Result<Vec<u8>> {
     let unread = |e| Error::io("cannot read", path, e);
+    let refused = || Error::content(path, "is not a regular file", "copy the file from the checkpoint again");
+    if !std::fs::metadata(path).map_err(unread)?.is_file() {
+        return Err(refused());
+    }
+    let file = unhurried(path).map_err(unread)?;
+    // Looked at again: it may have been exchanged.
+    if !file.metadata().map_err(unread)?.is_file() {
+        return Err(refused());
+    }
+    within(file, path, limit)
+}
+
+/// Opens without waiting for the other end of a pipe.
+fn unhurried(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32);
+    }
+    options.open(path)
+}
+
+/// What an opened file holds, if that is no more than `limit` allows.
+fn within(file: File, path: &Path, limit: Limit) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unread)?;
-    file.take(limit.value().saturating_add(1)).read_to_end(&mut bytes).map_err(unread)?;
+    // One byte more than allowed tells a file that is longer, or grows, from one that is not.
+    file.take(limit.value().saturating_add(1)).read_to_end(&mut bytes).map_err(|e| Error::io("cannot read", path, e))?;
     if bytes.len() as u64 > limit.value() {
         return Err(limit.exceeded(path));
     }
-    String::from_utf8(bytes).map_err(|_| Error::content(path, "is not UTF-8 text", "save it as UTF-8"))
+    Ok(bytes)
 }
 
 /// Files that lie in a run folder itself, whatever that folder is called.

@@ -33,12 +33,23 @@ pub struct Pages<'f> {
     pub file: &'f Arc<File>,
     /// What its footer says.
     pub metadata: &'f ParquetMetaData,
-    /// Bytes that the lists of one column of a row group may take in memory.
+    /// Bytes that the lists of a row group may take in memory.
     pub allowance: u64,
     /// The limit that this comes from.
     pub limit: Limit,
     /// What to do about a damaged file.
     pub remedy: &'static str,
+}
+
+/// What a table's columns take in memory while it is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Bytes of a row, at most, lists apart.
+    pub width: u64,
+    /// Bytes of a row's lists, in the mean of the row group where that is most.
+    pub lists: u64,
+    /// Bytes of the pages that are unpacked at once: of every column one, and its dictionary.
+    pub unpacked: u64,
 }
 
 /// What was found in the pages of one column chunk.
@@ -49,22 +60,24 @@ struct Found {
     /// Bytes of its widest value in memory: exact for those of a dictionary, else the widest page's mean.
     width: u64,
     dictionary: bool,
+    /// Bytes of its longest page of values, and of its dictionary, unpacked.
+    unpacked: (u64, u64),
     /// Where its pages of values begin, and their bytes with their headers.
     pages: Vec<(u64, u64)>,
 }
 
 impl Pages<'_> {
-    /// Bytes that a row of these leaf columns may take in memory, lists apart.
+    /// What these leaf columns take in memory.
     ///
     /// # Errors
     /// When a page asks for more than the limits allow, or the pages are not what the file says of them.
-    pub fn row_width(&self, leaves: &[usize]) -> Result<u64> {
+    pub fn needs(&self, leaves: &[usize]) -> Result<Needs> {
         let length = self.file.metadata().map_err(|e| Error::io("cannot read", self.path, e))?.len();
-        let (mut widest, mut named) = (0, 0u64);
+        let (mut needs, mut named) = (Needs::default(), 0u64);
         for (place, group) in self.metadata.row_groups().iter().enumerate() {
             let rows = u64::try_from(group.num_rows()).map_err(|_| self.damaged("a row group has fewer rows than none"))?;
             let index = self.metadata.page_index_for_row_group(place);
-            let mut width = 0u64;
+            let (mut width, mut lists, mut unpacked) = (0u64, 0u64, 0u64);
             for &leaf in leaves {
                 let chunk = group.columns().get(leaf).ok_or_else(|| self.damaged("a row group lacks columns"))?;
                 // Bytes that several columns name would be unpacked again and again.
@@ -76,21 +89,29 @@ impl Pages<'_> {
                 if let Some(locations) = index.page_locations(leaf) {
                     self.check_index(locations, &found.pages, rows)?;
                 }
+                unpacked = unpacked.saturating_add(found.unpacked.0).saturating_add(found.unpacked.1);
                 if chunk.column_descr().max_rep_level() > 0 {
-                    // A text in a list takes more than its letters.
-                    let each = if chunk.column_type() == Type::BYTE_ARRAY { found.width.saturating_add(80) } else { 8 };
-                    if found.values.saturating_mul(each) > self.allowance {
-                        return Err(self.limit.exceeded(self.path));
-                    }
+                    // A text in a list takes more than its letters, and a number stands in a batch and in its row.
+                    let each = if chunk.column_type() == Type::BYTE_ARRAY { found.width.saturating_add(80) } else { 16 };
+                    lists = lists.saturating_add(found.values.saturating_mul(each));
                 } else if found.values == rows {
                     width = width.saturating_add(found.width.max(8));
                 } else {
                     return Err(self.damaged("a column has not as many values as the table has rows"));
                 }
             }
-            widest = widest.max(width);
+            // A batch may hold all lists of a row group, however few rows it has.
+            if lists > self.allowance {
+                return Err(self.limit.exceeded(self.path));
+            }
+            if unpacked > Limit::Unpacked.value() {
+                return Err(Limit::Unpacked.exceeded(self.path));
+            }
+            needs.width = needs.width.max(width);
+            needs.lists = needs.lists.max(lists.div_ceil(rows.max(1)));
+            needs.unpacked = needs.unpacked.max(unpacked);
         }
-        Ok(widest)
+        Ok(needs)
     }
 
     /// Holds the index of a column's pages against the pages.
@@ -125,8 +146,12 @@ impl Pages<'_> {
                 DICTIONARY if header.values > header.unpacked => {
                     return Err(self.damaged("a dictionary names more values than it has bytes"));
                 }
-                DICTIONARY => found.dictionary = true,
+                DICTIONARY => {
+                    found.dictionary = true;
+                    found.unpacked.1 = found.unpacked.1.max(header.unpacked);
+                }
                 _ => {
+                    found.unpacked.0 = found.unpacked.0.max(header.unpacked);
                     found.values = found.values.saturating_add(header.values);
                     // Where there is a dictionary most pages name its entries; those that do not hold what they are long.
                     found.width = found.width.max(header.unpacked.div_ceil(header.values.max(1)));

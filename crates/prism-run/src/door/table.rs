@@ -12,6 +12,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::file::metadata::PageIndexPolicy;
 
+use super::share::Share;
 use super::limits::{Limit, PER_BYTE};
 use super::pages::Pages;
 use super::thrift;
@@ -21,23 +22,42 @@ use crate::{Error, Result};
 const BATCH: u64 = 1024;
 /// How deep columns may be nested: a list of values is three deep.
 const DEEPEST: usize = 8;
-/// Bytes that a batch's rows may take in memory, lists apart.
-const BATCH_BYTES: u64 = 64 << 20;
+/// What becomes of a table's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// They are kept together, and may take so much.
+    Kept(Limit),
+    /// They pass one after the other.
+    Passing,
+}
+
+impl Use {
+    /// Bytes that a batch is to take in memory.
+    const fn batch(self) -> u64 {
+        match self {
+            Self::Kept(_) => 16 << 20,
+            // Of many tables that are read side by side each holds one.
+            Self::Passing => 4 << 20,
+        }
+    }
+}
 
 /// A table that may be read.
 pub struct Opened {
     /// Set up for the columns wanted, in batches that fit in memory.
     pub builder: ParquetRecordBatchReaderBuilder<File>,
-    /// What its rows may take in memory.
+    /// What its rows may take in memory: all of them, or those of a batch where they pass.
     pub allowance: Allowance,
+    /// Bytes of its pages that lie in memory unpacked, at most.
+    pub unpacked: u64,
 }
 
-/// Opens a table of a run for the columns that are wanted; in memory its rows may take `most`.
+/// Opens a table of a run for the columns that are wanted.
 ///
 /// # Errors
 /// As [`super::open`], and [`Error::Content`] when it is not parquet, is damaged, or asks for more
 /// than the limits allow.
-pub fn open(path: &Path, remedy: &'static str, most: Limit, wanted: impl Fn(&str) -> bool) -> Result<Opened> {
+pub fn open(path: &Path, remedy: &'static str, to: Use, wanted: impl Fn(&str) -> bool) -> Result<Opened> {
     let bad = |cause: String| Error::content(path, cause, remedy);
     let file = super::open(path)?;
     let read = |e| Error::io("cannot read", path, e);
@@ -62,12 +82,19 @@ pub fn open(path: &Path, remedy: &'static str, most: Limit, wanted: impl Fn(&str
     // Bytes of the columns that are read, and none that merely stand in the file.
     let columns = metadata.row_groups().iter().flat_map(|group| leaves.iter().filter_map(|leaf| group.columns().get(*leaf)));
     let packed = columns.fold(0u64, |sum, chunk| sum.saturating_add(chunk.byte_range().1)).min(length);
-    let allowance = Allowance { limit: most, left: most.value().saturating_add(packed.saturating_mul(PER_BYTE)) };
-    let pages = Pages { path, file: &shared, metadata: &metadata, allowance: allowance.left, limit: most, remedy };
-    let width = pages.row_width(&leaves)?;
-    let batch = (BATCH_BYTES / width.max(1)).clamp(1, BATCH);
+    let limit = if let Use::Kept(limit) = to { limit } else { Limit::Table };
+    let justified = packed.saturating_mul(PER_BYTE);
+    let most = limit.value().saturating_add(justified);
+    let pages = Pages { path, file: &shared, metadata: &metadata, allowance: most, limit, remedy };
+    let needs = pages.needs(&leaves)?;
+    let batch = (to.batch() / needs.width.saturating_add(needs.lists).max(1)).clamp(1, BATCH);
     let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-    Ok(Opened { builder: builder.with_projection(mask).with_batch_size(batch as usize), allowance })
+    let allowance = match to {
+        Use::Kept(_) => Allowance { limit, most, justified, taken: 0, held: Share::default() },
+        // A batch is made for far less: where its rows are far above the mean it may take this.
+        Use::Passing => Allowance { limit, most: limit.value() / 4, justified, taken: 0, held: Share::default() },
+    };
+    Ok(Opened { builder: builder.with_projection(mask).with_batch_size(batch as usize), allowance, unpacked: needs.unpacked })
 }
 
 /// Refuses a table whose footer asks for more than the limits allow, before it is read.
@@ -98,31 +125,58 @@ fn check_footer(mut file: &File, length: u64, path: &Path, remedy: &str) -> Resu
     Ok(())
 }
 
-/// Bytes that a text takes besides its letters, in a table and in its row.
-const TEXT: usize = 80;
+/// Bytes that a text takes besides its letters.
+const TEXT: usize = 40;
 
-/// What a table may still take in memory.
+/// What a table may take in memory, and what it takes.
 #[derive(Debug)]
 pub struct Allowance {
     limit: Limit,
-    left: u64,
+    most: u64,
+    /// What its length in the file stands for: only what is beyond counts among all tables.
+    justified: u64,
+    taken: u64,
+    held: Share,
 }
 
 impl Allowance {
-    /// Takes what the rows of a batch need, as columns and as rows of `width` bytes.
+    /// What the columns of a batch take, which must be no more than all rows may.
     ///
     /// # Errors
-    /// [`Error::Content`] when nothing is left.
-    pub fn take(&mut self, batch: &RecordBatch, width: usize, path: &Path) -> Result<()> {
-        // Columns hold absent values in the same place as others, which doubles numbers.
-        let needed = batch.get_array_memory_size().saturating_mul(2).saturating_add(batch.num_rows().saturating_mul(width));
-        // A text of its own takes more than its letters: once in the table, once in its row.
+    /// [`Error::Content`] when it is.
+    pub fn check(&self, batch: &RecordBatch, path: &Path) -> Result<u64> {
+        // A text of its own takes more than its letters.
         let texts = |array: &dyn Array| array.as_any().downcast_ref::<StringArray>().map_or(0, Array::len);
         let in_lists = |array: &dyn Array| array.as_any().downcast_ref::<ListArray>().map_or(0, |list| texts(list.values()));
         let texts: usize = batch.columns().iter().map(|array| texts(array) + in_lists(array)).sum();
-        let needed = needed.saturating_add(texts.saturating_mul(TEXT));
-        self.left = self.left.checked_sub(needed as u64).ok_or_else(|| self.limit.exceeded(path))?;
-        Ok(())
+        let needed = batch.get_array_memory_size().saturating_add(texts.saturating_mul(TEXT)) as u64;
+        if needed > self.most { Err(self.limit.exceeded(path)) } else { Ok(needed) }
+    }
+
+    /// Takes what a row needs that is kept.
+    ///
+    /// # Errors
+    /// [`Error::Content`] when nothing is left, or all tables that are held would take more than they may.
+    pub fn keep(&mut self, bytes: u64, path: &Path) -> Result<()> {
+        self.taken = self.taken.saturating_add(bytes);
+        if self.taken > self.most {
+            return Err(self.limit.exceeded(path));
+        }
+        self.held.grow_to(self.taken.saturating_sub(self.justified), path)
+    }
+
+    /// Takes what the rows of a batch need that are kept as columns, and then made into rows of `width` bytes.
+    ///
+    /// # Errors
+    /// As [`Allowance::keep`].
+    pub fn take(&mut self, batch: &RecordBatch, width: usize, path: &Path) -> Result<()> {
+        let rows = batch.num_rows().saturating_mul(width) as u64;
+        self.keep(self.check(batch, path)?.saturating_mul(2).saturating_add(rows), path)
+    }
+
+    /// What it holds of the memory that all tables may take, for as long as the rows are kept.
+    pub fn into_held(self) -> Share {
+        self.held
     }
 }
 
@@ -156,7 +210,7 @@ fn within<O: OffsetSizeTrait>(offsets: &OffsetBuffer<O>, limit: Limit, path: &Pa
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::selected::{read_columns, read_example};
+    use crate::selected::read_example;
     use crate::table::{Table, read_rows, write_rows};
     use crate::table_row;
 
@@ -173,12 +227,7 @@ mod tests {
     }
 
     fn refused(path: &Path, limit: Limit) {
-        for told in [
-            read_rows::<Sample>(path).map(drop),
-            read_columns::<Sample>(path).map(drop),
-            read_example::<Sample>(path, 1).map(drop),
-            Table::read(path).map(drop),
-        ] {
+        for told in [read_rows::<Sample>(path).map(drop), read_example::<Sample>(path, 1).map(drop), Table::read(path).map(drop)] {
             let told = told.unwrap_err().to_string();
             assert!(told.contains(&limit.cause()) && told.contains("t.parquet") && told.contains("--limits"), "{told}");
         }
@@ -194,7 +243,7 @@ mod tests {
         }
         writer.finish().unwrap();
         assert!(std::fs::metadata(&path).unwrap().len() < 400 << 10);
-        for told in [read_rows::<Sample>(&path).map(drop), read_columns::<Sample>(&path).map(drop), Table::read(&path).map(drop)] {
+        for told in [read_rows::<Sample>(&path).map(drop), Table::read(&path).map(drop)] {
             assert!(told.unwrap_err().to_string().contains(&Limit::Table.cause()));
         }
         assert!(read_example::<Sample>(&path, 1).unwrap_err().to_string().contains(&Limit::ExampleRows.cause()));

@@ -135,6 +135,7 @@ fn what_is_no_file_is_refused_at_once() {
     let pipe = dir.path().join("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     assert!(open(&pipe).unwrap_err().to_string().contains("not a regular file"));
+    assert!(read_linked(&pipe, Limit::Manifest).unwrap_err().to_string().contains("not a regular file"));
     assert!(open(dir.path()).is_err());
     assert!(open(Path::new("/dev/zero")).is_err());
     let hollow = File::create(dir.path().join("hollow")).unwrap();

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use prism_run::door::tensors::Tensors;
+use safetensors::tensor::{Dtype, TensorView};
 
 use super::Optimizer;
 use crate::{Error, Result};
@@ -39,28 +40,17 @@ impl Optimizer {
     /// Takes over the state of a checkpoint folder.
     ///
     /// # Errors
-    /// The file is absent, damaged, or of other parameters.
+    /// The file is absent, no file of its run, damaged, or of other parameters.
     pub fn load(&mut self, folder: &Path) -> Result<()> {
-        let path = folder.join(FILE);
-        let bytes = std::fs::read(&path).map_err(|e| Error::io("cannot read", &path, e))?;
-        let bad = |cause: String| Error::content(&path, cause, REMEDY);
-        let file = SafeTensors::deserialize(&bytes).map_err(|e| bad(e.to_string()))?;
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| bad(e.to_string()))?;
-        let steps = header.metadata().as_ref().and_then(|m| m.get("steps")).and_then(|s| s.parse().ok());
-        self.steps = steps.ok_or_else(|| bad("the number of steps is absent".into()))?;
+        let file = Tensors::open(&folder.join(FILE), REMEDY)?;
+        let steps = file.header().metadata().as_ref().and_then(|m| m.get("steps")).and_then(|s| s.parse().ok());
+        self.steps = steps.ok_or_else(|| file.damaged("the number of steps is absent"))?;
         let parameters = &self.parameters;
         let buffers = [("first", Some(&mut self.first)), ("second", Some(&mut self.second)), ("master", self.master.as_mut())];
         for (kind, buffer) in buffers {
             let Some(buffer) = buffer else { continue };
             for p in parameters.iter() {
-                let name = format!("{kind}.{}", p.name);
-                let view = file.tensor(&name).map_err(|e| bad(format!("`{name}`: {e}")))?;
-                if view.dtype() != Dtype::F32 || view.shape() != p.variable.dims() {
-                    return Err(bad(format!("`{name}` is {:?} {:?}, not F32 {:?}", view.dtype(), view.shape(), p.variable.dims())));
-                }
-                for (value, bytes) in buffer[p.range()].iter_mut().zip(view.data().chunks_exact(4)) {
-                    *value = f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-                }
+                file.read_into(&format!("{kind}.{}", p.name), p.variable.dims(), &mut buffer[p.range()])?;
             }
         }
         if let Some(master) = &self.master {

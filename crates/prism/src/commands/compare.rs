@@ -12,6 +12,7 @@ use prism_run::as_text;
 use prism_run::lock::Lock;
 use prism_run::manifest::Manifest;
 
+use super::strangers;
 use crate::cli::CompareArguments;
 use crate::exit::{ExitStatus, Refused};
 use crate::{Context, provenance};
@@ -88,6 +89,9 @@ pub fn compare_runs(runs: &[PathBuf], out: Option<&Path>, settings: &AuditSettin
     {
         let text = format!("holds another kind of run (`{}`), which a comparison would replace; give another --out", there.kind);
         anyhow::bail!(Refused(format!("{}: {text}", out.display())));
+    }
+    if let Some(out) = out {
+        strangers::refuse(out)?;
     }
     let findings = compare::compare(runs, settings)?;
     if let Some(out) = out {

@@ -10,6 +10,7 @@ use prism_run::manifest::Manifest;
 use prism_run::{Shard, door, records, shown};
 
 use super::audit::{Kind, SHARD, account, describe, difference, ended, failures, opened, places};
+use super::strangers;
 use crate::cli::MergeArguments;
 use crate::exit::{ExitStatus, Refused};
 use crate::{Context, provenance};
@@ -208,8 +209,10 @@ fn added<'a>(counts: impl Iterator<Item = (&'a String, &'a usize)>) -> BTreeMap<
 /// Refuses a folder that holds another run.
 fn refuse_another(out: &Path, manifest: &Manifest) -> anyhow::Result<()> {
     if !door::stands(&out.join(names::MANIFEST)) {
-        return Ok(());
+        // What an earlier merge left is a run's by its files.
+        return strangers::refuse(out);
     }
+    strangers::refuse_folders(out)?;
     let there = Manifest::read(out)?;
     let changed = difference::between(&there, manifest, &[]);
     if there.kind != manifest.kind || !changed.is_empty() {

@@ -17,6 +17,7 @@ mod paper;
 mod paths;
 mod report;
 mod show;
+mod strangers;
 pub mod study;
 mod trace;
 mod train;

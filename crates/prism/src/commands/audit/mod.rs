@@ -27,6 +27,7 @@ use prism_run::{Example, Outcome, Protocol, Steps, as_text, door, folder, shown,
 
 use super::decoding::Chosen;
 use super::opened::Opened;
+use super::strangers;
 
 use crate::cli::AuditArguments;
 use crate::exit::{ExitStatus, Refused};
@@ -226,6 +227,7 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Au
     arms.iter().try_for_each(|arm| refuse_another(&arm.out, &arm.manifest, plan.overwrite))?;
     let mut left: Vec<&mut Arm> = arms.iter_mut().filter(|arm| !finished(plan, &arm.out, &arm.manifest, context)).collect();
     if !left.is_empty() {
+        left.iter().try_for_each(|arm| strangers::refuse_folders(&arm.out))?;
         let summaries = records(plan, protocol.as_ref(), &examples, &left, context)?;
         for (arm, summary) in left.iter_mut().zip(&summaries) {
             find(plan, arm, summary)?;
@@ -316,23 +318,26 @@ fn readable(out: &Path, context: &Context) -> bool {
 
 /// Refuses a folder whose records are not this command's to replace.
 fn refuse_another(out: &Path, wanted: &Manifest, overwrite: bool) -> anyhow::Result<()> {
-    let foreign = |what: &str| Refused(format!("{}: holds {what}; give another --out, or remove it", out.display()));
+    let foreign = |what: &str, else_: &str| Refused(format!("{}: holds {what}; give another --out, {else_}", out.display()));
     let ours = [prism_run::records::folder(out), prism_audit::findings::folder(out)];
-    // What is a run's by its files may be replaced if that is asked for, whatever became of its manifest.
-    let replaced = overwrite && record::is_begun(out);
+    let held = ours.iter().find(|folder| door::stands(folder));
     if !door::stands(&out.join(folder::names::MANIFEST)) {
-        return match ours.iter().find(|folder| door::stands(folder)) {
-            Some(_) if replaced => Ok(()),
-            Some(folder) => Err(foreign(&format!("`{}`, and no run.json that says whose", folder.display())).into()),
+        return match held {
+            // What is a run's by its files may be replaced if that is asked for, whatever became of its manifest.
+            Some(_) if overwrite => strangers::refuse(out),
+            Some(folder) => {
+                let what = format!("`{}`, and no run.json that says whose", folder.display());
+                Err(foreign(&what, "--overwrite to replace it, or move it away").into())
+            }
             None => Ok(()),
         };
     }
     let there = match Manifest::read(out) {
-        Err(prism_run::Error::Content { .. }) if replaced => return Ok(()),
+        Err(prism_run::Error::Content { .. }) if overwrite && held.is_some() => return strangers::refuse(out),
         there => there?,
     };
     if there.kind != wanted.kind {
-        anyhow::bail!(foreign(&format!("another kind of run (`{}`)", there.kind)));
+        anyhow::bail!(foreign(&format!("another kind of run (`{}`)", there.kind), "or remove it"));
     }
     let changed = difference::between(&there, wanted, &NOT_IN_RECORDS);
     if !overwrite && !changed.is_empty() && record::is_recorded(out) {

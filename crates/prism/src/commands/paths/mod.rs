@@ -26,6 +26,7 @@ use prism_run::{Example, Protocol, Source, Steps, Weights, as_text, door, shown}
 use super::audit::{GROUP, LARGE, difference};
 use super::decoding::Decoding;
 use super::opened::Opened;
+use super::strangers;
 use crate::cli::PathsArguments;
 use crate::exit::{ExitStatus, Refused};
 use crate::{Context, provenance};
@@ -236,16 +237,20 @@ fn manifest(plan: &PathsPlan, benchmark: &Benchmark, examples: &[Example], conte
 /// Whether the folder, which is `fresh` where it holds nothing, holds these findings already; refuses one that holds another run.
 fn is_finished(plan: &PathsPlan, wanted: &Manifest, fresh: bool) -> anyhow::Result<bool> {
     let out = &plan.out;
+    let folders: Vec<PathBuf> = plan.variants.iter().map(|trained| out.join(trained.slug())).chain([out.clone()]).collect();
     // What is a run's by its files may be replaced if that is asked for, whatever became of its manifest.
-    let replaced = plan.overwrite && plan.variants.iter().any(|trained| record::is_begun(&out.join(trained.slug())));
+    let replaced = || folders.iter().try_for_each(|folder| strangers::refuse(folder)).map(|()| false);
     if !door::stands(&out.join(names::MANIFEST)) {
-        if !fresh && !replaced {
-            anyhow::bail!(Refused(format!("{}: holds files, and no run.json that says whose; give another --out", out.display())));
+        if !fresh && !plan.overwrite {
+            let text = "holds files, and no run.json that says whose; give another --out, or --overwrite to replace what is a run's";
+            anyhow::bail!(Refused(format!("{}: {text}", out.display())));
         }
-        return Ok(false);
+        return replaced();
     }
     let there = match Manifest::read(out) {
-        Err(prism_run::Error::Content { .. }) if replaced => return Ok(false),
+        Err(prism_run::Error::Content { .. }) if plan.overwrite && folders.iter().any(|folder| record::is_begun(folder)) => {
+            return replaced();
+        }
         there => there?,
     };
     if there.kind != wanted.kind {
@@ -265,5 +270,6 @@ fn is_finished(plan: &PathsPlan, wanted: &Manifest, fresh: bool) -> anyhow::Resu
         let text = format!("holds another run ({changed}); give another --out, or --overwrite to replace it");
         anyhow::bail!(Refused(format!("{}: {text}", out.display())));
     }
+    folders.iter().try_for_each(|folder| strangers::refuse_folders(folder))?;
     Ok(false)
 }
