@@ -288,7 +288,7 @@ fn damage_is_told_as_damage_and_limits_stand_by_the_headline() {
     let said = build_report(&ReportInputs::new(vec![audit.clone()]), &root.join("report.html")).unwrap().verdict;
     let sentence = &Findings::read(audit).unwrap().conclusion[0].sentence;
     assert!(said.starts_with(sentence.as_str()), "a run alone is headed by its own sentence: {said}");
-    assert!(said.contains(limit) && said.contains("`zero` breaks the form of 50 % of answers."), "{said}");
+    assert!(said.contains(limit) && said.contains("`zero` breaks the form of 20 of 40 answers."), "{said}");
     let page = std::fs::read_to_string(root.join("report.html")).unwrap();
     assert!(page.contains(">What limits these words</h2>") && page.contains("breaks the form</span>") && page.contains("read leniently"));
     assert!(first_screen(&page).contains("K = 8 lies outside the lengths of training."), "said in short on the first screen");

@@ -211,13 +211,7 @@ impl Forest {
             None => text(out, (middle, top + 28.0), "note", "middle", &of.note),
             Some(head) => {
                 text(out, (middle, top + 29.0), &format!("word {}", head.tone.class()), "middle", &marked(head));
-                let cell = head.cell.as_ref().map_or_else(String::new, |cell| format!(" data-cell=\"{}\"", escape(&cell.to_string())));
-                let _ = write!(
-                    out,
-                    "<text class=\"accuracy\" x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\"{cell}>{}</text>",
-                    top + 47.0,
-                    escape(&head.accuracy)
-                );
+                text_of(out, (middle, top + 47.0), "accuracy", "middle", &head.accuracy, head.cell.as_ref());
             }
         }
     }
@@ -240,7 +234,8 @@ impl Forest {
             text(&mut out, (0.0, y + 13.0), "title", "start", &of.title);
             let note =
                 self.heads.get(index).map_or_else(|| of.note.clone(), |head| format!("{} · clean {} %", marked(head), head.accuracy));
-            text(&mut out, (width, y + 13.0), "note", "end", note.trim_start_matches(" · "));
+            let cell = self.heads.get(index).and_then(|head| head.cell.as_ref());
+            text_of(&mut out, (width, y + 13.0), "note", "end", note.trim_start_matches(" · "), cell);
             let top = y + HEAD;
             let rows: Vec<(Line, f64)> = own.iter().enumerate().map(|(i, line)| (*line, top + ROW * (i as f64 + 0.5))).collect();
             for (line, at) in &rows {
@@ -351,8 +346,14 @@ fn picture(width: f64, height: f64, class: &str, said: &str, content: &str) -> M
     ))
 }
 
-fn text(out: &mut String, (x, y): (f64, f64), class: &str, anchor: &str, said: &str) {
-    let _ = write!(out, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{}</text>", escape(said));
+fn text(out: &mut String, at: (f64, f64), class: &str, anchor: &str, said: &str) {
+    text_of(out, at, class, anchor, said, None);
+}
+
+/// A text with the number of a cell.
+fn text_of(out: &mut String, (x, y): (f64, f64), class: &str, anchor: &str, said: &str, cell: Option<&CellName>) {
+    let cell = cell.map_or_else(String::new, |cell| format!(" data-cell=\"{}\"", escape(&cell.to_string())));
+    let _ = write!(out, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\"{cell}>{}</text>", escape(said));
 }
 
 fn rule(out: &mut String, class: &str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {

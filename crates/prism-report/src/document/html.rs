@@ -163,7 +163,7 @@ pub fn figure(figure: &Figure, number: usize, drawings: &[Drawing], prefix: &str
             div.row {
                 @for (panel, drawing) in figure.panels.iter().zip(drawings) {
                     div.panel {
-                        @if !panel.title.is_empty() { p.panel-title { (Safe(&panel.title)) } }
+                        @if !panel.title.is_empty() { p.panel-title { (prose(&panel.title, prefix)) } }
                         @match drawing {
                             Drawing::At(id) => {
                                 @let height = panel.spec.as_ref().and_then(|spec| spec["height"].as_u64()).unwrap_or(240);
@@ -270,8 +270,26 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// Names of columns; one that is attached to another of them goes without saying.
     fn names(&self, columns: &[usize]) -> String {
-        columns.iter().map(|i| self.table.columns[*i].heading.as_text()).collect::<Vec<_>>().join(", ")
+        let named = columns.iter().filter(|place| self.main(**place) == **place || self.is_alone(**place, columns));
+        named.map(|place| self.heading(*place, columns).as_text()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The column that one is attached to; itself where it is attached to none.
+    fn main(&self, place: usize) -> usize {
+        (0..=place).rev().find(|i| !self.table.columns[*i].attached).unwrap_or(place)
+    }
+
+    /// Whether a column stands without the one it is attached to.
+    fn is_alone(&self, place: usize, columns: &[usize]) -> bool {
+        self.main(place) != place && !columns.contains(&self.main(place))
+    }
+
+    /// What stands above a column among these: without the one it is attached to it says whose it is.
+    fn heading(&self, place: usize, columns: &[usize]) -> Prose {
+        let own = self.table.columns[place].heading.clone();
+        if self.is_alone(place, columns) { own.and(" of ").join(self.table.columns[self.main(place)].heading.clone()) } else { own }
     }
 
     /// The columns as a table of HTML. `first`: its rows have the addresses.
@@ -310,7 +328,7 @@ impl Writer<'_> {
     fn headings(&self, columns: &[usize]) -> Markup {
         let mut heads: Vec<(usize, Vec<usize>)> = Vec::new();
         for place in columns {
-            match heads.last_mut().filter(|_| self.table.columns[*place].attached) {
+            match heads.last_mut().filter(|(head, _)| self.main(*place) == *head) {
                 Some((_, attached)) => attached.push(*place),
                 None => heads.push((*place, Vec::new())),
             }
@@ -319,7 +337,7 @@ impl Writer<'_> {
             @for (place, attached) in heads {
                 @let column = &self.table.columns[place];
                 th scope="col" class=[class_of(column)] colspan=[(!attached.is_empty()).then_some(attached.len() + 1)] {
-                    (broken(&column.heading))
+                    (broken(&self.heading(place, columns)))
                     @for place in attached { " " small { (broken(&self.table.columns[place].heading)) } }
                 }
             }
@@ -339,14 +357,15 @@ impl Writer<'_> {
                 class=(row.kind.class()) data-variant=[row.variant.as_deref().map(Safe)] data-run=[run.map(|run| Safe(run))]
                 data-intervention=[row.intervention] {
                 @for (i, place) in columns.iter().take(columns.len() - open).enumerate() {
-                    (self.cell(row, &self.table.columns[*place], &row.cells[*place], i == 0))
+                    (self.cell(row, *place, columns, i == 0))
                 }
                 @if let Some(reason) = last.filter(|_| open > 0) { td.text colspan=(open) { (Safe(reason)) } }
             }
         }
     }
 
-    fn cell(&self, row: &Row, column: &Column, cell: &Cell, header: bool) -> Markup {
+    fn cell(&self, row: &Row, place: usize, columns: &[usize], header: bool) -> Markup {
+        let (column, cell) = (&self.table.columns[place], &row.cells[place]);
         let content = self.content(row, column, cell);
         let note = cell.note.as_deref().or(cell.reason());
         let labelled = self.table.rows().len() <= MOST_LABELLED;
@@ -356,7 +375,7 @@ impl Writer<'_> {
         };
         html! {
             @if header { th scope="row" { (content) } }
-            @else { td class=[class] data-l=[labelled.then(|| PreEscaped(escape(&column.heading.as_text())))] title=[note.map(Safe)] { (content) } }
+            @else { td class=[class] data-l=[labelled.then(|| PreEscaped(escape(&self.heading(place, columns).as_text())))] title=[note.map(Safe)] { (content) } }
         }
     }
 

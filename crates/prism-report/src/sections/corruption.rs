@@ -126,7 +126,8 @@ fn judged(study: &Study, audit: &Audit, v: &VerdictFinding, row: Row) -> Row {
         Cell::number(study.across(audit, v.intervention)),
         Cell::number(v.detectable),
         Cell::count(v.needed.filter(|_| v.verdict == Effect::Undecided)),
-        Cell::word(v.verdict).note(v.reason.clone()),
+        // The figures behind the word stand in its row; where nothing was compared the audit says why.
+        Cell::word(v.verdict).note(v.reason.clone().filter(|_| change.is_none())),
     ])
 }
 
