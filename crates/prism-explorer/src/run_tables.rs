@@ -97,7 +97,11 @@ fn intervention(found: &Findings, f: &FaithfulnessFinding, behind: &Behind) -> R
         count(change.map_or(0, |c| c.gained), f.gained, Did::Gained),
         if clean { Cell::absent("") } else { counted(f.changed, that(Did::Changed)) },
         counted(f.no_answer, that(Did::Unparsed)),
-        Cell::number(judged.and_then(|v| v.clustered_p.or(v.mcnemar_p))),
+        // A control has a test and no word.
+        Cell::number(match word {
+            Some(v) => judged.and(v.clustered_p.or(v.mcnemar_p)),
+            None => f.mcnemar_p.filter(|_| change.is_some()),
+        }),
         Cell::number(judged.and_then(|v| v.holm_p)),
         Cell::number(judged.and_then(|v| v.equivalence_p)),
         Cell::number(f.margin_delta.filter(|_| change.is_some())),

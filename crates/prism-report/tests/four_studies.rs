@@ -35,7 +35,7 @@ fn page(name: &str, manner: Manner) -> String {
     comparison.write(&study.comparison).unwrap();
     let mut inputs = ReportInputs::new(audits);
     (inputs.base, inputs.comparison) = (Some(study.audits[BASE].clone()), Some(study.comparison));
-    inputs.title = Some(format!("{name}, made up"));
+    inputs.title = Some("a made-up study".into());
     let out = root.join("report.html");
     build_report(&inputs, &out).unwrap();
     std::fs::read_to_string(out).unwrap()
@@ -104,7 +104,7 @@ fn latents_that_could_say_anything() {
 #[test]
 fn too_few_questions_to_say() {
     let (said, limits) = said(&page("undecided", Manner { examples: 90, exchange: 0.05, ..MANY }));
-    assert!(said.starts_with("In all three variants whether the answers depend on what the block says is not decided;"), "{said} {limits}");
+    assert!(said.starts_with("In all three variants whether the answers depend on what the block says is not decided."), "{said} {limits}");
 }
 
 #[test]

@@ -27,6 +27,8 @@ const MOST_NARROW: usize = 5;
 const NARROW_HEIGHT: f64 = 400.0;
 /// Panels of one row of a wide picture.
 const MOST_ACROSS: usize = 8;
+/// Half as wide as a number of the axis is.
+const EDGE: f64 = 14.0;
 /// Units that the rows of a wide picture share: few rows stand further apart.
 const ROWS_HEIGHT: f64 = 390.0;
 
@@ -229,6 +231,8 @@ impl Forest {
         let mut out = String::new();
         let mut y = 0.0;
         let axis = self.axis(&content);
+        // The axis stands below the last variant in which anything is drawn.
+        let last = self.panels.iter().rposition(|panel| panel.silent.is_none());
         for (index, of) in self.panels.iter().enumerate() {
             let own = if self.panels.len() > MOST_NARROW { self.largest(&content, 1, Some(index)) } else { shared.clone() };
             text(&mut out, (0.0, y + 13.0), "title", "start", &of.title);
@@ -242,12 +246,11 @@ impl Forest {
                 text(&mut out, (4.0, at + 4.0), "row", "start", &line.intervention.to_string());
             }
             let height = ROW * rows.len().max(1) as f64;
-            let last = index + 1 == self.panels.len();
             self.panel(
                 &mut out,
                 index,
                 (LABELS, top, width - LABELS, height),
-                if last { axis } else { (axis.0, axis.1, f64::INFINITY) },
+                if last == Some(index) { axis } else { (axis.0, axis.1, f64::INFINITY) },
                 &rows,
             );
             y = top + height + 4.0;
@@ -292,7 +295,13 @@ impl Forest {
             let mut tick = (low / step).ceil() * step;
             while tick <= high {
                 rule(out, "tick", (x(tick), top + height), (x(tick), top + height + 3.0));
-                text(out, (x(tick), top + height + 14.0), "tick", "middle", points(Some(tick / 100.0)).trim_end_matches(".0"));
+                // At the edges of a panel a number stays inside it: beyond stands that of the next, or nothing is seen.
+                let anchor = match x(tick) {
+                    at if at < left + EDGE => "start",
+                    at if at > left + width - EDGE => "end",
+                    _ => "middle",
+                };
+                text(out, (x(tick), top + height + 14.0), "tick", anchor, points(Some(tick / 100.0)).trim_end_matches(".0"));
                 tick += step;
             }
         }

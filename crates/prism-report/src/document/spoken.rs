@@ -21,19 +21,20 @@ pub struct Spoken<'a> {
 }
 
 impl Spoken<'_> {
-    /// Whether it is written like this.
-    fn is_written(&self, number: &str) -> bool {
-        let written = self.table.written(self.column, &self.row);
-        written == number || number.strip_prefix('+') == Some(written.as_str())
-    }
-
-    /// Whether it is a share in percent that rounds to this, up or down.
-    fn rounds_to(&self, number: &str) -> bool {
+    /// Whether a number is the cell's: one before a percent sign where the cell is a share that rounds to it, up or down,
+    /// any other where the cell is none and is written like it.
+    fn is(&self, number: &str, percent: bool) -> bool {
         let Some((column, cell)) = self.table.cell(self.column, &self.row) else { return false };
-        let percent = matches!(column.form, Form::Number { unit: Unit::Percent, .. });
+        if percent != matches!(column.form, Form::Number { unit: Unit::Percent, .. }) {
+            return false;
+        }
+        let written = column.form.write(&cell.value);
         let step = 0.1_f64.powi(number.split_once('.').map_or(0, |(_, digits)| digits.len() as i32));
         let near = |exact: &f64| number.parse::<f64>().is_ok_and(|said| (said - exact).abs() < step);
-        percent && column.form.numbers(&cell.value).first().is_some_and(near)
+        match percent {
+            true => column.form.numbers(&cell.value).first().is_some_and(near),
+            false => written == number || number.strip_prefix('+') == Some(written.as_str()),
+        }
     }
 }
 
@@ -54,9 +55,7 @@ fn numbered(mut prose: Prose, text: &str, cells: &[Spoken<'_>]) -> Prose {
     let mut end = 0;
     for place in numbers(text) {
         let (number, after) = (&text[place.clone()], &text[place.end..]);
-        let share = after.starts_with(" %");
-        let written = cells.iter().find(|cell| cell.is_written(number));
-        let Some(cell) = written.or_else(|| cells.iter().find(|cell| share && cell.rounds_to(number))) else { continue };
+        let Some(cell) = cells.iter().find(|cell| cell.is(number, after.starts_with(" %"))) else { continue };
         prose = prose.text(&text[end..place.start]).number(cell.table, cell.column, &cell.row);
         end = place.end;
     }

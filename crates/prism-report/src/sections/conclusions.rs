@@ -50,7 +50,8 @@ fn columns() -> Vec<Column> {
     let exchange_interval = exchange.interval("exchange_interval", "95 %").because("no exchange of content was run");
     let without = Column::points("without", "without the block").because("nothing that leaves less than the block was run");
     let without_interval = without.interval("without_interval", "95 %").because("nothing that leaves less than the block was run");
-    let under = |name: &'static str, reason: &'static str| Column::new(name, "under", Form::Intervention).priority(2).because(reason);
+    let under =
+        |name: &'static str, reason: &'static str| Column::new(name, "under", Form::Intervention).attached().priority(2).because(reason);
     vec![
         Column::run(),
         Column::words("word", "the latents are"),
@@ -69,9 +70,9 @@ fn columns() -> Vec<Column> {
         Column::text("limit", "limits").priority(3).because("nothing limits the word"),
         Column::words("content", "what the block says is").priority(3),
         Column::text("rule", "because").priority(3),
-        Column::words("resting_on", "resting on").priority(3).because("no intervention alone"),
+        Column::words("resting_on", "resting on").attached().priority(3).because("no intervention alone"),
         Column::text("presence_rule", "the block, because").priority(3),
-        Column::words("presence_on", "resting on").priority(3).because("no intervention alone"),
+        Column::words("presence_on", "resting on").attached().priority(3).because("no intervention alone"),
     ]
 }
 

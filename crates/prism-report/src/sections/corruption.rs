@@ -3,7 +3,7 @@
 use prism_audit::findings::VerdictFinding;
 use prism_run::{Effect, Intervention, View};
 
-use super::{Builder, EXPLAINED, behind, row, styles};
+use super::{Builder, EXPLAINED, behind, row, styles, trust};
 use crate::change::{self, ALL};
 use crate::charts::still::{Forest, Panel};
 use crate::charts::{Run, corruption};
@@ -187,10 +187,9 @@ fn caption(study: &Study, part: &Part) -> Prose {
          help, which explain. Damage lies off the distribution: a loss there may be one of form. Bars are 95 % score intervals of the paired \
          difference.",
     );
-    caption = match part.margin() {
-        Some(margin) => {
-            caption.and(" The shaded band is the margin of ±").text(crate::number::plain_points(margin)).and(" points, fixed beforehand.")
-        }
+    let trust = trust::table(study, part);
+    caption = match trust::first_with(&trust, "margin").filter(|_| part.margin().is_some()) {
+        Some(key) => caption.and(" The shaded band is the {margin} of ±").number(&trust, "margin", key).and(" points, fixed beforehand."),
         None => caption.and(" No common margin was declared."),
     };
     let silent: Vec<String> = part.audits.iter().filter(|a| a.is_silent()).map(|a| part.run_name(study, a)).collect();

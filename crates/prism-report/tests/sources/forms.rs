@@ -16,16 +16,23 @@ use crate::readers::text::value;
 /// Texts of a table by row and column.
 type Texts = BTreeMap<(usize, usize), String>;
 
-/// All forms of a table agree.
-pub fn agree(made: &Made, table: &Table) {
-    let page = on_the_page(made, table);
-    let numbers = in_csv(table);
-    in_json(table);
-    as_printed(table, &grid::of_markdown(&markdown::markdown(table)), &|text| plain(text).replace(['\n', '\r', '\t'], " "));
-    as_printed(table, &grid::of_latex(&latex::latex(table, "tab:x")), &typed);
-    on_a_terminal(table);
-    on_a_narrow_terminal(table);
-    // What is printed is the file's number rounded: found without a look at the model.
+/// Where the forms of a table do not agree, the first place of each form.
+pub fn agree(made: &Made, table: &Table) -> Vec<String> {
+    let one_line = |text: &str| plain(text).replace(['\n', '\r', '\t'], " ");
+    let checks: [Box<dyn FnOnce() + '_>; 6] = [
+        Box::new(|| on_the_page_and_in_files(made, table)),
+        Box::new(|| in_json(table)),
+        Box::new(|| as_printed(table, &grid::of_markdown(&markdown::markdown(table)), &one_line)),
+        Box::new(|| as_printed(table, &grid::of_latex(&latex::latex(table, "tab:x")), &typed)),
+        Box::new(|| on_a_terminal(table)),
+        Box::new(|| on_a_narrow_terminal(table)),
+    ];
+    checks.into_iter().filter_map(super::fault).collect()
+}
+
+/// What is printed is the file's number rounded: found without a look at the model.
+fn on_the_page_and_in_files(made: &Made, table: &Table) {
+    let (page, numbers) = (on_the_page(made, table), in_csv(table));
     for (place, text) in &page {
         let Some(numbers) = numbers.get(place) else { continue };
         let (row, column) = (&table.rows()[place.0], &table.columns[place.1]);

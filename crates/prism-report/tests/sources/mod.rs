@@ -15,6 +15,12 @@ use serde_json::Value;
 
 use crate::readers::html::{self, Element};
 
+/// What a check says that does not hold.
+pub fn fault(check: impl FnOnce()) -> Option<String> {
+    let said = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check)).err()?;
+    Some(said.downcast_ref::<String>().cloned().or_else(|| said.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default())
+}
+
 /// A page and what it was made from.
 pub struct Made {
     /// The page as a browser reads it, without the libraries of its charts.

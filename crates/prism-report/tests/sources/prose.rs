@@ -30,7 +30,7 @@ pub fn links_are_cells(made: &Made) -> usize {
 }
 
 /// Numbers of our own words that are no result: what a method is defined by, with what they are.
-const DEFINED: [(&str, &str); 16] = [
+const DEFINED: [(&str, &str); 19] = [
     ("95 %", "the level of intervals and bounds"),
     ("80 % power", "the power that detectable changes are given for"),
     ("the dose 0", "no damage"),
@@ -47,6 +47,9 @@ const DEFINED: [(&str, &str); 16] = [
     ("from 0 to 10 %", "the scale of colours"),
     ("Below 0", "no correlation"),
     ("2 K", "steps of a staged variant"),
+    ("leaves this at 0", "no effect"),
+    ("no category of 20 examples", "the rule’s least category"),
+    ("`alignment` was 0", "a setting"),
 ];
 
 /// The numbers of the page's prose that are no link to a cell and of no listed kind, each with the text around it.
@@ -143,14 +146,21 @@ fn is_counted(made: &Made, around: &[&Element], numbers: &[String]) -> bool {
             let number = figure.attribute("data-number").map_or_else(|| place_of(made, figure), |number| number.parse().unwrap());
             counts(number)
         }),
-        // `130 rows`
-        "summary" => table.is_some_and(|table| counts(table.rows().len().min(480))),
+        // `130 rows`; headings of columns that are folded.
+        "summary" => table
+            .is_some_and(|table| counts(table.rows().len().min(480)) || parent.text().starts_with("More: ") && headings(table, numbers)),
         // `–: no latents ran (3 cells); and 2 more reasons`
         "p" if parent.is_of("reasons") => table.is_some_and(|table| reasons(table, &parent.text(), numbers)),
         // `noise:0.3 (4)`: an intervention that stands for all of its class.
         "text" if parent.is_of("row") => numbers.len() == 1 && of_class(made, &parent.text()).is_some_and(counts),
         _ => false,
     }
+}
+
+/// Whether these are numbers of the table's headings: `chance at 5, %`.
+fn headings(table: &Table, found: &[String]) -> bool {
+    let all: Vec<String> = table.columns.iter().flat_map(|column| numbers(&column.heading.as_text())).collect();
+    found.iter().all(|number| all.contains(number))
 }
 
 /// The number of a figure with charts among those of the page.
