@@ -17,8 +17,8 @@ export const prism = path.resolve(process.env.PRISM_BINARY ?? "../../target/rele
 
 /** What a reader may have before them. */
 export const LOOKS = [
-  { name: "1280-light", viewport: { width: 1280, height: 900 }, colorScheme: "light" },
-  { name: "1280-dark", viewport: { width: 1280, height: 900 }, colorScheme: "dark" },
+  { name: "1280-light", viewport: { width: 1280, height: 800 }, colorScheme: "light" },
+  { name: "1280-dark", viewport: { width: 1280, height: 800 }, colorScheme: "dark" },
   { name: "390-light", viewport: { width: 390, height: 844 }, colorScheme: "light" },
   { name: "390-dark", viewport: { width: 390, height: 844 }, colorScheme: "dark" },
 ];
@@ -71,8 +71,24 @@ export async function picture(page, name, fullPage = false) {
   await page.screenshot({ path: path.join(folder, `${name}.png`), fullPage });
 }
 
-/** The page is no wider than the window. */
+/** The page is no wider than the window, and nothing on it is scrolled sideways. */
 export async function fits(page) {
   const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
   assert.ok(content <= window, `the page is ${content} px wide in a window of ${window}`);
+  assert.deepEqual(await page.evaluate(sideways), [], "wider than the room they have");
+}
+
+/** What is wider than its own box: it would be scrolled, or cut off. What is hidden from sight by design is small. */
+function sideways() {
+  const named = (node) => `${node.tagName.toLowerCase()}${[...node.classList].map((name) => `.${name}`).join("")}`;
+  const over = (node) => node.clientWidth > 1 && node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).overflowX !== "visible";
+  const found = [...document.querySelectorAll("body *")].filter((node) => node.checkVisibility({ visibilityProperty: true }) && over(node));
+  return found.map((node) => `${named(node.parentElement)} > ${named(node)}: ${node.scrollWidth} of ${node.clientWidth}`);
+}
+
+/** Opens all that is folded, but for menus, as someone who wants to see everything. */
+export async function unfold(page) {
+  await page.evaluate(() => {
+    for (const fold of document.querySelectorAll("details:not(.figure-menu)")) fold.open = true;
+  });
 }

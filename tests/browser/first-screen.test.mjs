@@ -1,24 +1,20 @@
 // The first screen of a study: what a stranger sees without scrolling, at both sizes and in both schemes.
 
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 
-import { fits, launch, open, picture, runs, strained } from "./browser.mjs";
+import { LOOKS, fits, launch, open, picture, runs, strained } from "./browser.mjs";
 
-const LOOKS = [
-  { name: "1280-light", viewport: { width: 1280, height: 800 }, colorScheme: "light" },
-  { name: "1280-dark", viewport: { width: 1280, height: 800 }, colorScheme: "dark" },
-  { name: "390-light", viewport: { width: 390, height: 844 }, colorScheme: "light" },
-  { name: "390-dark", viewport: { width: 390, height: 844 }, colorScheme: "dark" },
-];
+/** Pages of the report's own tests: words of every kind. */
+const made = (folder, names) => names.map((name) => [name, path.join(strained, "..", folder, name, "report.html")]);
 
-// The study that the browser's tests run, and pages of the report's own tests where they lie: words of every kind.
+// The study that the browser's tests run, four with different words, and others that are read with care.
 const PAGES = [["study", path.join(runs, "study/report.html")]].concat(
-  ["bearing", "form", "first", "silent"].map((name) => [name, path.join(strained, "../report", name, "report.html")]),
-).filter(([name, file]) => name === "study" || existsSync(file));
+  made("four", ["load-bearing", "bypassed", "undecided", "outside"]),
+  made("report", ["bearing", "form", "first", "silent"]),
+);
 
 const itself = (page) => (url) => url.split("#")[0] === page || url.startsWith("data:") || url.startsWith("blob:");
 

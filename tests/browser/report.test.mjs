@@ -6,7 +6,7 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 
-import { LOOKS, drawn, fits, inaccessible, launch, open, picture, runs, strained } from "./browser.mjs";
+import { LOOKS, drawn, fits, inaccessible, launch, open, picture, runs, strained, unfold } from "./browser.mjs";
 
 const REPORT = pathToFileURL(path.join(runs, "study/report.html")).href;
 
@@ -31,6 +31,10 @@ for (const look of LOOKS) {
     await picture(page, `report-${look.name}`);
     await picture(page, `report-${look.name}-whole`, true);
     assert.deepEqual(await inaccessible(page), []);
+    await unfold(page);
+    await drawn(page);
+    await fits(page);
+    assert.deepEqual(await inaccessible(page), [], "with all that is folded");
     assert.deepEqual(faults, []);
     await close();
   });

@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import path from "node:path";
 import { after, before, test } from "node:test";
 
-import { LOOKS, fits, inaccessible, launch, open, picture, prism, runs } from "./browser.mjs";
+import { LOOKS, fits, inaccessible, launch, open, picture, prism, runs, unfold } from "./browser.mjs";
 
 let browser, server, address, entry;
 
@@ -59,19 +59,17 @@ async function pages() {
   return found;
 }
 
-/** Tables of the document that are wider than their frame: nothing of them is to be scrolled sideways. */
-const sideways = (page) =>
-  page.$$eval(".typed", (all) => all.filter((t) => t.offsetParent && t.scrollWidth > t.clientWidth + 1).map((t) => `${t.dataset.table ?? t.firstChild.dataset.table}: ${t.scrollWidth} of ${t.clientWidth}`));
-
 test("every kind of page, in every look: quiet, accessible, within the window", async () => {
   for (const [name, url] of Object.entries(await pages())) {
     for (const look of LOOKS) {
       const { page, faults, close } = await visit(url, { look });
       await page.waitForLoadState("load");
       await fits(page);
-      assert.deepEqual(await sideways(page), [], `${name} at ${look.name}`);
       await picture(page, `view-${name}-${look.name}`);
       assert.deepEqual(await inaccessible(page), [], `${name} at ${look.name}`);
+      await unfold(page);
+      await fits(page);
+      assert.deepEqual(await inaccessible(page), [], `${name} at ${look.name}, with all that is folded`);
       assert.deepEqual(faults, [], `${name} at ${look.name}`);
       await close();
     }

@@ -23,7 +23,8 @@ pub fn run(required: bool) -> anyhow::Result<()> {
     let _ = std::fs::remove_dir_all(&runs);
     // The binary that the tests have just been run on; another profile would compile everything again.
     step("browser: build", "cargo", &["test", "--release", "--workspace", "--no-run", "--quiet"])?;
-    step("browser: the report's pages", "cargo", &["test", "--release", "--workspace", "--quiet", "--test", "rich", "--test", "report"])?;
+    let pages = ["--test", "rich", "--test", "report", "--test", "four_studies"];
+    step("browser: the report's pages", "cargo", &[["test", "--release", "--workspace", "--quiet"].as_slice(), &pages].concat())?;
     step("browser: study", &prism, &["study", "tests/browser/study.toml", "--quiet", "--out", &study])?;
     step("browser: the study's tables as files", &prism, &["report", &study, "--tables", &tables, "--quiet"])?;
     step("browser: set-up", "npm", &["ci", "--prefix", "tests/browser", "--no-audit", "--no-fund", "--ignore-scripts"])?;

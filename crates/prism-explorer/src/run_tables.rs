@@ -8,8 +8,7 @@ use super::library::{Run, Snapshot};
 use super::links::behind;
 use super::summary::{self, Summary};
 use prism_report::change::{self, ALL, change, shown};
-use prism_report::document::form::Unit;
-use prism_report::document::{Behind, Cell, Column, Did, Form, Row, Table};
+use prism_report::document::{Behind, Cell, Column, Did, Row, Table};
 use prism_report::interventions::{described, place};
 
 /// The tables of a run.
@@ -34,7 +33,6 @@ fn counted(count: usize, behind: Behind) -> Cell {
 fn interventions(snapshot: &Snapshot, run: &Run, found: &Findings) -> Table {
     let delta = Column::points("delta", "change, points");
     let interval = delta.interval("delta_interval", "95 %");
-    let nats = Form::Number { unit: Unit::Nats, digits: 3, signed: true };
     let columns = vec![
         Column::intervention(),
         Column::words("class", "class").priority(2),
@@ -52,7 +50,7 @@ fn interventions(snapshot: &Snapshot, run: &Run, found: &Findings) -> Table {
         Column::p("p", "*p*").priority(2),
         Column::p("holm_p", "*p*, Holm").priority(2),
         Column::p("equivalence_p", "*p*, equivalence").priority(3),
-        Column::new("margin_delta", "margin, nats", nats).priority(3).because("no margin was recorded"),
+        Column::nats("margin_delta", "margin, nats").priority(3).because("no margin was recorded"),
         Column::words("shows", "what it shows"),
         Column::text("does", "what it does").priority(3),
     ];
@@ -99,11 +97,15 @@ fn intervention(found: &Findings, f: &FaithfulnessFinding, behind: &Behind) -> R
         count(change.map_or(0, |c| c.gained), f.gained, Did::Gained),
         if clean { Cell::absent("") } else { counted(f.changed, that(Did::Changed)) },
         counted(f.no_answer, that(Did::Unparsed)),
-        Cell::number(judged.and_then(|v| v.clustered_p.or(v.mcnemar_p))),
+        // A control has a test and no word.
+        Cell::number(match word {
+            Some(v) => judged.and(v.clustered_p.or(v.mcnemar_p)),
+            None => f.mcnemar_p.filter(|_| change.is_some()),
+        }),
         Cell::number(judged.and_then(|v| v.holm_p)),
         Cell::number(judged.and_then(|v| v.equivalence_p)),
         Cell::number(f.margin_delta.filter(|_| change.is_some())),
-        word.map_or_else(|| Cell::absent(""), |v| Cell::word(v.verdict).note(v.reason.clone())),
+        word.map_or_else(|| Cell::absent(""), |v| Cell::word(v.verdict).note(v.reason.clone().filter(|_| change.is_none()))),
         Cell::text(described(f.intervention)),
     ])
 }

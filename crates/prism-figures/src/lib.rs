@@ -57,7 +57,7 @@ pub fn write(inputs: &ReportInputs, figures: Option<&Path>, tables: Option<&Path
                     let letter = if drawable.len() > 1 { format!("-{}", place + 1) } else { String::new() };
                     drawn.push(Figure {
                         stem: format!("figure-{figure}{letter}"),
-                        specification: alone::alone(spec, &panel.title, of.variants.len()),
+                        specification: alone::alone(spec, &panel.title.as_text(), of.variants.len()),
                         caption: of.caption.as_text(),
                     });
                 }

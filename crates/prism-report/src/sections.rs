@@ -45,7 +45,7 @@ use crate::charts::Run;
 use crate::charts::theme::VariantStyle;
 use crate::document::behind::{Links, Nowhere};
 use crate::document::html::{Drawing, Page};
-use crate::document::{self, Behind, Figure, Row, RunName, Section};
+use crate::document::{self, Behind, Figure, Prose, Row, RunName, Section};
 use crate::study::{Audit, Part, Study};
 
 /// Marks a page may draw, so that its size stays bounded.
@@ -64,7 +64,7 @@ pub struct Builder {
     /// Every numbered figure and table, as `prism-figures` writes them.
     pub numbered: Vec<Numbered>,
     /// Heading and reason of every section that had nothing to show.
-    pub not_measured: Vec<(String, String)>,
+    pub not_measured: Vec<(String, Prose)>,
     /// What was cut for length.
     pub cut: Vec<String>,
     /// Style rules for narrow screens.
@@ -108,7 +108,7 @@ impl From<Option<Section>> for Piece {
 impl Builder {
     /// Notes that a section is not on the page, and why. What is returned is nothing, of the kind that the section gives.
     pub fn absent<T: Default>(&mut self, heading: &str, reason: &str) -> T {
-        self.not_measured.push((heading.to_string(), reason.to_string()));
+        self.not_measured.push((heading.to_string(), Prose::plain(reason)));
         T::default()
     }
 

@@ -187,8 +187,13 @@ pub fn limits(study: &Study, part: &Part) -> String {
 
 /// The same, one sentence each.
 pub fn each_limit(study: &Study, part: &Part) -> Vec<String> {
+    limits_of(study, part).into_iter().map(|(said, _)| said).collect()
+}
+
+/// The same, each with the first run that it limits.
+pub fn limits_of<'a>(study: &Study, part: &'a Part) -> Vec<(String, &'a Audit)> {
     let limited = grouped(study, part, |a| a.conclusion().and_then(limit));
-    limited.iter().map(|(said, whose)| told(part, whose, said)).collect()
+    limited.into_iter().map(|of| (told(part, &of.names, &of.said), of.first)).collect()
 }
 
 /// What limits the word of a run, as the audit wrote it.
@@ -197,28 +202,41 @@ pub fn limit(conclusion: &ConclusionFinding) -> Option<String> {
     conclusion.qualifier.clone().or_else(|| (conclusion.inside_lengths == Some(false)).then(untrained))
 }
 
+/// What damage is called before it is told.
+pub const DAMAGE: &str = "Damage, which decides nothing: ";
+
 /// Damage told as damage, which decides nothing. Empty, or a sentence.
 pub fn damage(study: &Study, part: &Part) -> String {
-    let damaged = grouped(study, part, |a| damage_in_words(&a.findings.verdict));
-    let one = |(said, whose): &(String, Vec<String>)| match part.audits.len() {
-        1 => said.clone(),
-        _ => format!("{said} in {}", list(whose.iter().map(String::as_str))),
-    };
-    if damaged.is_empty() {
-        return String::new();
-    }
-    format!("Damage, which decides nothing: {}.", damaged.iter().map(one).collect::<Vec<_>>().join("; "))
+    let damaged: Vec<String> = damage_of(study, part).into_iter().map(|(said, _)| said).collect();
+    if damaged.is_empty() { String::new() } else { format!("{DAMAGE}{}.", damaged.join("; ")) }
 }
 
-/// What is said of runs, with the names of those it is said of.
-fn grouped(study: &Study, part: &Part, said: impl Fn(&Audit) -> Option<String>) -> Vec<(String, Vec<String>)> {
-    let mut found: Vec<(String, Vec<String>)> = Vec::new();
+/// The same in clauses, each with the first run that it tells of.
+pub fn damage_of<'a>(study: &Study, part: &'a Part) -> Vec<(String, &'a Audit)> {
+    let one = |of: Grouped<'a>| match part.audits.len() {
+        1 => (of.said, of.first),
+        _ => (format!("{} in {}", of.said, list(of.names.iter().map(String::as_str))), of.first),
+    };
+    grouped(study, part, |a| damage_in_words(&a.findings.verdict)).into_iter().map(one).collect()
+}
+
+/// What is said of runs.
+struct Grouped<'a> {
+    said: String,
+    /// The names of those it is said of.
+    names: Vec<String>,
+    /// The first of them.
+    first: &'a Audit,
+}
+
+fn grouped<'a>(study: &Study, part: &'a Part, said: impl Fn(&Audit) -> Option<String>) -> Vec<Grouped<'a>> {
+    let mut found: Vec<Grouped<'a>> = Vec::new();
     for audit in &part.audits {
         let Some(text) = said(audit) else { continue };
         let name = part.run_name(study, audit);
-        match found.iter_mut().find(|(known, _)| *known == text) {
-            Some((_, names)) => names.push(name),
-            None => found.push((text, vec![name])),
+        match found.iter_mut().find(|known| known.said == text) {
+            Some(known) => known.names.push(name),
+            None => found.push(Grouped { said: text, names: vec![name], first: audit }),
         }
     }
     found

@@ -311,7 +311,11 @@ fn what_lies_across_runs_is_drawn_from_its_tables() {
     assert_eq!(["y", "low", "high"].map(|end| first[end].as_f64().unwrap()), [80.0, 70.0, 90.0], "the mean of 79 and 81 %");
     assert_eq!(charts["chart-budgets-2"]["data"]["values"][0]["high"], 4.0, "to the bound");
     assert_eq!(cells("chart-groups-1"), ["lvr-42", "lvr-43", "n-lvr-42", "n-lvr-43"].map(|run| format!("arms.accuracy[{run}]")));
-    assert!(page.contains("latents: r \u{2212}0.60 [\u{2212}0.90, \u{2212}0.20]"), "the panel's title takes its numbers from the table");
+    let title = page.split("class=\"panel-title\">latents: r ").nth(1).unwrap().split("</p>").next().unwrap();
+    for (cell, text) in [("r", "\u{2212}0.60"), ("r_interval", "[\u{2212}0.90, \u{2212}0.20]")] {
+        let number = format!("title=\"groups.{cell}[latents/declared/teacher-forced]\">{text}</a>");
+        assert!(title.contains(&number), "the panel's title takes its numbers from the table: {title}");
+    }
     assert_eq!(charts["chart-seeds-1"]["layer"][0]["data"]["values"][0]["cell"], "seeds.mean[lvr]");
     for row in
         ["seeds:lvr", "seed-changes:lvr/zero", "contrasts:lvr/n-lvr/declared", "groups:latents/k=4/free-running", "budgets:lvr-42/declared"]

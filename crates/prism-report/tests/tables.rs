@@ -1,12 +1,14 @@
 //! A table's CSV as pandas reads it: values, absent numbers and reasons are those of the cells.
 //!
-//! `oracle/tables.py` read `fixtures/table.csv` and wrote `fixtures/table.json`.
+//! `oracle/tables.py` read `fixtures/table.csv`, wrote what it read as `fixtures/table.json` and the table again as
+//! `fixtures/table.back.csv`.
 
 use prism_report::document::{Cell, Column, Form, Row, RunName, Table, Tone, Value, csv};
 use serde_json::Value as Json;
 
 const CSV: &str = include_str!("fixtures/table.csv");
 const READ: &str = include_str!("fixtures/table.json");
+const BACK: &str = include_str!("fixtures/table.back.csv");
 
 /// A table with every kind of number and some words that a reader may take for nothing.
 fn table() -> Table {
@@ -75,6 +77,25 @@ fn pandas_reads_values_absences_and_reasons_as_the_cells_have_them() {
                     assert_eq!(numbers, column.form.numbers(value), "{here}");
                 }
                 other => assert_eq!(at("").as_str(), Some(column.form.write(other).as_str()), "{here}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn pandas_writes_the_same_table_again() {
+    let read = |text: &str| -> Vec<Vec<String>> {
+        let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+        reader.records().map(|record| record.unwrap().iter().map(str::to_string).collect()).collect()
+    };
+    let (ours, back) = (read(CSV), read(BACK));
+    assert_eq!((&ours[0], ours.len()), (&back[0], back.len()));
+    for (ours, back) in ours[1..].iter().zip(&back[1..]) {
+        for (name, (ours, back)) in read(CSV)[0].iter().zip(ours.iter().zip(back)) {
+            // A whole number beside an absent one comes back as `40.0`.
+            match (ours.parse::<f64>(), back.parse::<f64>()) {
+                (Ok(ours), Ok(back)) => assert_eq!(ours, back, "{name}"),
+                _ => assert_eq!(ours, back, "{name}"),
             }
         }
     }

@@ -188,12 +188,12 @@ fn reasons(content: &[Intervention], need: &[Intervention], verdicts: &[VerdictF
         .collect()
 }
 
-/// Damage told as damage: the strongest loss of form that is shown, e.g. `zero breaks the form of 41 % of answers`.
+/// Damage told as damage: the strongest loss of form that is shown, e.g. `zero breaks the form of 41 of 100 answers`.
 pub fn damage_in_words(verdicts: &[VerdictFinding]) -> Option<String> {
     let damage = verdicts.iter().filter(|v| v.class == Class::Damage && v.role == Role::Explains && v.intervention.is_whole());
     let share = |v: &VerdictFinding| v.lost_unparsed as f64 / v.examples.max(1) as f64;
     let worst = damage.filter(|v| v.verdict == Effect::BreaksForm).max_by(|a, b| share(a).total_cmp(&share(b)))?;
-    Some(format!("`{}` breaks the form of {:.0} % of answers", worst.intervention, 100.0 * share(worst)))
+    Some(format!("`{}` breaks the form of {} of {} answers", worst.intervention, worst.lost_unparsed, worst.examples))
 }
 
 #[cfg(test)]

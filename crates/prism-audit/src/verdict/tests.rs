@@ -163,7 +163,7 @@ fn the_form_alone_bears_no_load() {
     assert_eq!(repaired.word(), Verdict::Undecided);
     let damaged = Run::silent(400).under("zero", |row, clean| if row < 164 { None } else { clean });
     assert_eq!((damaged.word(), damaged.effect("zero")), (Verdict::Bypassed, Effect::BreaksForm));
-    assert_eq!(damage_in_words(&damaged.judged().verdicts).unwrap(), "`zero` breaks the form of 41 % of answers");
+    assert_eq!(damage_in_words(&damaged.judged().verdicts).unwrap(), "`zero` breaks the form of 164 of 400 answers");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::charts::theme::VariantStyle;
 #[derive(Debug, Clone)]
 pub struct Panel {
     /// What stands above it; may be empty.
-    pub title: String,
+    pub title: Prose,
     /// The specification, if there is anything to draw.
     pub spec: Option<Value>,
     /// The chart in words, with its numbers, for who cannot see it.
@@ -46,7 +46,7 @@ impl Figure {
 
     /// With another chart; its words are the specification's description.
     #[must_use]
-    pub fn panel(mut self, title: impl Into<String>, spec: Option<Value>) -> Self {
+    pub fn panel(mut self, title: impl Into<Prose>, spec: Option<Value>) -> Self {
         let said = spec.as_ref().and_then(|spec| spec["description"].as_str()).unwrap_or("chart");
         self.panels.push(Panel { title: title.into(), alternative: said.to_string(), spec });
         self

@@ -150,7 +150,7 @@ pub fn figure(figure: &Figure, number: usize, drawings: &[Drawing], prefix: &str
             div.row {
                 @for (panel, drawing) in figure.panels.iter().zip(drawings) {
                     div.panel {
-                        @if !panel.title.is_empty() { p.panel-title { (Safe(&panel.title)) } }
+                        @if !panel.title.is_empty() { p.panel-title { (prose(&panel.title, prefix)) } }
                         @match drawing {
                             Drawing::At(id) => {
                                 @let height = panel.spec.as_ref().and_then(|spec| spec["height"].as_u64()).unwrap_or(240);

@@ -2,7 +2,7 @@
 //!
 //! A number is made once, as the [`Cell`] of a [`Table`]. Its [`Form`] is the column's: unit, precision and
 //! alignment in one, so that two places cannot write it in two ways. Everything else takes it from there: prose
-//! by [`Prose::number`], charts by [`Table::estimates`], and every renderer by [`Form::write`]. A number that is
+//! by [`Prose::number`] and [`Prose::spoken`], charts by [`Table::estimates`], and every renderer by [`Form::write`]. A number that is
 //! absent has a reason ([`Value::Absent`]), and each has a name ([`CellName`]: table, column, row) by which it is
 //! found in every form of the document.
 //!
@@ -24,6 +24,7 @@ pub mod json;
 pub mod latex;
 pub mod markdown;
 pub mod prose;
+pub mod spoken;
 pub mod table;
 pub mod terminal;
 pub mod value;
@@ -32,6 +33,7 @@ pub use behind::{Behind, Did};
 pub use figure::{Figure, Panel};
 pub use form::{Form, Unit};
 pub use prose::{Prose, Span};
+pub use spoken::Spoken;
 pub use table::{CellName, Column, Estimate, Row, RowKind, Table};
 pub use value::{Cell, RunName, Tone, Value};
 

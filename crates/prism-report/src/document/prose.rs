@@ -42,6 +42,13 @@ pub struct Prose {
     spans: Vec<Span>,
 }
 
+/// Text from anywhere, as it is.
+impl From<String> for Prose {
+    fn from(text: String) -> Self {
+        Self::plain(text)
+    }
+}
+
 impl From<&'static str> for Prose {
     fn from(words: &'static str) -> Self {
         Self::said(words)

@@ -1,13 +1,13 @@
 //! How big? The verdict of each run as its audit found it: both answers, the largest change behind each, the sentence, and
 //! the clauses of the rule that made them.
 
-use prism_audit::findings::{ConclusionFinding, VerdictFinding};
+use prism_audit::findings::VerdictFinding;
 use prism_audit::verdict::RULE;
-use prism_run::{Class, Intervention};
+use prism_run::{Class, Effect, Intervention};
 
-use super::{Builder, row};
+use super::{Builder, corruption, row};
 use crate::change::Change;
-use crate::document::{Block, Cell, Column, Form, Prose, Row, Section, Table, Tone};
+use crate::document::{Block, Cell, Column, Form, Prose, Row, Section, Spoken, Table, Tone};
 use crate::study::{Audit, Part, Study};
 use crate::verdict;
 
@@ -21,16 +21,22 @@ pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> Option<Sect
     if part.audits.iter().all(|a| a.conclusion().is_none()) {
         return builder.absent(HEADING, verdict::why_silent(part));
     }
-    let mut table = Table::new("conclusions", columns());
-    for audit in &part.audits {
-        table.push(of_run(study, part, audit));
-    }
+    let table = table(study, part);
     let rule = Block::Fold { summary: "The whole rule".into(), open: false, blocks: vec![Block::Prose(Prose::default().typeset(RULE))] };
     let section = Section::new("conclusions", HEADING).with(table.captioned(CAPTION)).with(rule).maybe(figures(study, part));
     Some(match broken(study, part) {
         Some(table) => section.with(Block::Heading("Where the form breaks")).with(table),
         None => section,
     })
+}
+
+/// A row for every run.
+pub fn table(study: &Study, part: &Part) -> Table {
+    let mut table = Table::new("conclusions", columns());
+    for audit in &part.audits {
+        table.push(of_run(study, part, audit));
+    }
+    table
 }
 
 /// What the table's columns are.
@@ -45,7 +51,8 @@ fn columns() -> Vec<Column> {
     let exchange_interval = exchange.interval("exchange_interval", "95 %").because("no exchange of content was run");
     let without = Column::points("without", "without the block").because("nothing that leaves less than the block was run");
     let without_interval = without.interval("without_interval", "95 %").because("nothing that leaves less than the block was run");
-    let under = |name: &'static str, reason: &'static str| Column::new(name, "under", Form::Intervention).priority(2).because(reason);
+    let under =
+        |name: &'static str, reason: &'static str| Column::new(name, "under", Form::Intervention).attached().priority(2).because(reason);
     vec![
         Column::run(),
         Column::words("word", "the latents are"),
@@ -65,9 +72,9 @@ fn columns() -> Vec<Column> {
         Column::text("limit", "limits").priority(3).because("nothing limits the word"),
         Column::words("content", "what the block says is").priority(3),
         Column::text("rule", "because").priority(3),
-        Column::words("resting_on", "resting on").priority(3).because("no intervention alone"),
+        Column::words("resting_on", "resting on").attached().priority(3).because("no intervention alone"),
         Column::text("presence_rule", "the block, because").priority(3),
-        Column::words("presence_on", "resting on").priority(3).because("no intervention alone"),
+        Column::words("presence_on", "resting on").attached().priority(3).because("no intervention alone"),
     ]
 }
 
@@ -118,15 +125,61 @@ fn largest(audit: &Audit, class: Class) -> Option<(Intervention, Change)> {
     all.max_by(|a, b| a.1.delta.abs().total_cmp(&b.1.delta.abs()))
 }
 
-/// The figures behind each verdict in words, folded: one intervention an entry.
+/// The figures behind each verdict in words, folded: one intervention an entry, its numbers those of its row.
 fn figures(study: &Study, part: &Part) -> Option<Block> {
+    let changes = corruption::table(study, part);
     let mut blocks = Vec::new();
     for audit in &part.audits {
-        let Some(ConclusionFinding { reason, .. }) = audit.conclusion().filter(|c| !c.reason.is_empty()) else { continue };
-        blocks.push(Block::Prose(Prose::default().strong(part.run_name(study, audit))));
-        blocks.push(Block::List(reason.iter().map(|clause| Prose::default().typeset(clause)).collect()));
+        let Some(c) = audit.conclusion() else { continue };
+        let rests = |v: &&VerdictFinding| c.resting_on.contains(&v.intervention) || c.presence_on.contains(&v.intervention);
+        let entries: Vec<Prose> = audit.findings.verdict.iter().filter(rests).map(|v| figure(study, part, audit, v, &changes)).collect();
+        if !entries.is_empty() {
+            blocks.push(Block::Prose(Prose::default().strong(part.run_name(study, audit))));
+            blocks.push(Block::List(entries));
+        }
     }
     (!blocks.is_empty()).then(|| Block::Fold { summary: "The figures behind each word, in words".into(), open: false, blocks })
+}
+
+/// The figures of one intervention in a line; where nothing could be compared, the audit's words for that.
+fn figure(study: &Study, part: &Part, audit: &Audit, v: &VerdictFinding, changes: &Table) -> Prose {
+    let key = key(study, part, audit, v.intervention);
+    let named = Prose::default().code(v.intervention.to_string()).and(": ");
+    if changes.cell("delta", &key).is_none_or(|(_, cell)| cell.reason().is_some()) {
+        return named.typeset(v.reason.as_deref().unwrap_or("not computed"));
+    }
+    let number = |prose: Prose, column: &str| prose.number(changes, column, &key);
+    let prose = number(number(named, "delta").and(" points "), "delta_interval").and(" of ");
+    let prose = number(number(prose, "n").and(" (*p* "), "p").and(", Holm ");
+    let prose = number(number(prose, "holm_p").and("); "), "changed_answers").and(" answers changed, at most ");
+    let prose = number(prose, "changed_bound").and(" %; strength ");
+    let prose = number(prose, "strength");
+    if v.lost_unparsed == 0 {
+        return prose;
+    }
+    let prose = number(number(prose.and("; "), "lost_unparsed").and(" of "), "lost").and(" lost answers cannot be parsed, ");
+    number(prose.and("the change of choice is "), "choice_delta").and(" points")
+}
+
+/// The key of an intervention's row.
+fn key(study: &Study, part: &Part, audit: &Audit, intervention: Intervention) -> String {
+    row(study, part, audit).under(intervention).key
+}
+
+/// The cells that the sentences of a run's audit speak of, those first that they name first.
+pub fn spoken<'a>(study: &Study, part: &Part, audit: &Audit, changes: &'a Table, conclusions: &'a Table) -> Vec<Spoken<'a>> {
+    let Some(c) = audit.conclusion() else { return Vec::new() };
+    let of = |intervention: &Intervention, columns: &[&'static str]| -> Vec<Spoken<'a>> {
+        let key = key(study, part, audit, *intervention);
+        columns.iter().map(|column| Spoken { table: changes, column, row: key.clone() }).collect()
+    };
+    let said = c.resting_on.iter().flat_map(|i| of(i, &["changed_answers", "n", "delta"]));
+    let needed = c.presence_on.iter().flat_map(|i| of(i, &["delta"]));
+    let broken = audit.findings.verdict.iter().filter(|v| v.verdict == Effect::BreaksForm);
+    let broken = broken.flat_map(|v| of(&v.intervention, &["lost_unparsed", "n"]));
+    let key = row(study, part, audit).key;
+    let whole = ["needed", "opened"].map(|column| Spoken { table: conclusions, column, row: key.clone() });
+    said.chain(needed).chain(whole).chain(broken).collect()
 }
 
 /// Interventions with commas.

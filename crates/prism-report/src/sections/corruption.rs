@@ -3,7 +3,7 @@
 use prism_audit::findings::VerdictFinding;
 use prism_run::{Effect, Intervention, View};
 
-use super::{Builder, EXPLAINED, behind, row, styles};
+use super::{Builder, EXPLAINED, behind, row, styles, trust};
 use crate::change::{self, ALL};
 use crate::charts::still::{Forest, Panel};
 use crate::charts::{Run, corruption};
@@ -126,7 +126,8 @@ fn judged(study: &Study, audit: &Audit, v: &VerdictFinding, row: Row) -> Row {
         Cell::number(study.across(audit, v.intervention)),
         Cell::number(v.detectable),
         Cell::count(v.needed.filter(|_| v.verdict == Effect::Undecided)),
-        Cell::word(v.verdict).note(v.reason.clone()),
+        // The figures behind the word stand in its row; where nothing was compared the audit says why.
+        Cell::word(v.verdict).note(v.reason.clone().filter(|_| change.is_none())),
     ])
 }
 
@@ -186,10 +187,9 @@ fn caption(study: &Study, part: &Part) -> Prose {
          help, which explain. Damage lies off the distribution: a loss there may be one of form. Bars are 95 % score intervals of the paired \
          difference.",
     );
-    caption = match part.margin() {
-        Some(margin) => {
-            caption.and(" The shaded band is the margin of ±").text(crate::number::plain_points(margin)).and(" points, fixed beforehand.")
-        }
+    let trust = trust::table(study, part);
+    caption = match trust::first_with(&trust, "margin").filter(|_| part.margin().is_some()) {
+        Some(key) => caption.and(" The shaded band is the {margin} of ±").number(&trust, "margin", key).and(" points, fixed beforehand."),
         None => caption.and(" No common margin was declared."),
     };
     let silent: Vec<String> = part.audits.iter().filter(|a| a.is_silent()).map(|a| part.run_name(study, a)).collect();

@@ -7,7 +7,7 @@
 use maud::{Markup, html};
 use prism_run::{Steps, Verdict};
 
-use super::{corruption, limits, trust};
+use super::{conclusions, corruption, limits, outcomes, trust};
 use crate::charts::over_k::{Level, Line, OverK, Point, Trained};
 use crate::charts::still::{Forest, Head};
 use crate::document::form::exact;
@@ -50,7 +50,7 @@ pub fn html(study: &Study, part: &Part, sources: Sources<'_>, prefix: &str, only
         // There is no verdict and no picture: only what to do.
         return html! {
             div.first {
-                (headline(&all_failed(study, part), only))
+                (headline(&all_failed(study, part), prefix, only))
                 p.limits { a href={ "#" (prefix) "outcomes" } { "How they ended, by cause" } }
             }
         };
@@ -61,7 +61,7 @@ pub fn html(study: &Study, part: &Part, sources: Sources<'_>, prefix: &str, only
     let over_k = accuracies.map(|table| over_k(study, part, table, sweep)).filter(|picture| !picture.is_empty());
     html! {
         div.first.only[only] {
-            (headline(&Prose::default().typeset(&verdict::short(study, part)), only))
+            (headline(&spoken(study, part), prefix, only))
             @if !forest.is_empty() || over_k.is_some() {
                 figure.first-picture {
                     div.side {
@@ -77,8 +77,18 @@ pub fn html(study: &Study, part: &Part, sources: Sources<'_>, prefix: &str, only
     }
 }
 
-fn headline(said: &Prose, only: bool) -> Markup {
-    let said = document::html::prose(said, "");
+/// The sentence; that of a single run's audit with the numbers of its cells.
+fn spoken(study: &Study, part: &Part) -> Prose {
+    let (changes, conclusions) = (corruption::table(study, part), conclusions::table(study, part));
+    let cells = match part.audits.as_slice() {
+        [audit] => conclusions::spoken(study, part, audit, &changes, &conclusions),
+        _ => Vec::new(),
+    };
+    Prose::default().spoken(&verdict::short(study, part), &cells)
+}
+
+fn headline(said: &Prose, prefix: &str, only: bool) -> Markup {
+    let said = document::html::prose(said, prefix);
     html! { @if only { h1.verdict { (said) } } @else { p.verdict { (said) } } }
 }
 
@@ -248,8 +258,9 @@ pub fn failed(study: &Study, part: &Part) -> Vec<(String, Vec<String>)> {
 
 /// All that could not be run, each text with its runs where not all say it.
 fn all_failed(study: &Study, part: &Part) -> Prose {
+    let failures = outcomes::failures(study, part);
     failed(study, part).iter().enumerate().fold(Prose::default(), |prose, (place, (said, whose))| {
-        let prose = prose.and(if place > 0 { " " } else { "" }).typeset(&clipped(said, LONGEST_FAILED));
+        let prose = prose.and(if place > 0 { " " } else { "" }).spoken(&clipped(said, LONGEST_FAILED), &outcomes::spoken(&failures));
         if whose.len() == part.audits.len() { prose } else { prose.and(" (").text(whose.join(", ")).and(")") }
     })
 }

@@ -6,7 +6,7 @@ use super::{Builder, styles};
 use crate::charts::Run;
 use crate::charts::cosine_accuracy::{self, Axes, Point};
 use crate::document::table::KEY;
-use crate::document::{Cell, Column, Figure, Form, Row, RunName, Section, Table, Tone, Value};
+use crate::document::{Cell, Column, Figure, Form, Prose, Row, RunName, Section, Table, Tone, Value};
 use crate::study::{Part, Study};
 
 const HEADING: &str = "Cosine and accuracy, group by group";
@@ -49,7 +49,8 @@ fn figure(study: &Study, part: &Part, found: &[GroupFinding], groups: &Table, ar
         correlation over the arms of one seed, with Student\u{2019}s 95 % interval over seeds. All panels have the same axes.";
     let mut figure = Figure::new("groups", caption).variants(&styles(study, part)).of("arms");
     for (group, row) in declared() {
-        let title = format!("{}: r {} {}", group.group, groups.written("r", &row.key), groups.written("r_interval", &row.key));
+        let title = Prose::plain(group.group.clone()).and(": r ").number(groups, "r", &row.key);
+        let title = title.and(" ").number(groups, "r_interval", &row.key);
         figure = figure.panel(title, axes.and_then(|axes| cosine_accuracy::spec_on(&marks(group), "cosine, teacher-forced", axes)));
     }
     figure

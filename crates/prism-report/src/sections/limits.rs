@@ -1,9 +1,9 @@
 //! What limits the words: lengths outside training, blocks that seldom opened, damage that decides nothing, and what the
 //! audits and the comparison warn of.
 
-use super::trust;
-use crate::document::{Block, Prose, Section, Tone};
-use crate::study::{Part, Study};
+use super::{conclusions, corruption, trust};
+use crate::document::{Block, Prose, Section, Spoken, Table, Tone};
+use crate::study::{Audit, Part, Study};
 use crate::verdict;
 
 /// Warnings that stand open; the rest is folded.
@@ -11,9 +11,16 @@ const OPEN_WARNINGS: usize = 6;
 
 /// The section; nothing where nothing limits the words.
 pub fn section(study: &Study, part: &Part) -> Option<Section> {
-    let mut said: Vec<Prose> = verdict::each_limit(study, part).iter().map(|limit| Prose::default().typeset(limit)).collect();
-    let beside = [verdict::damage(study, part), verdict::caution(part)];
-    said.extend(beside.iter().filter(|text| !text.is_empty()).map(|text| Prose::default().typeset(text)));
+    let (changes, conclusions) = (corruption::table(study, part), conclusions::table(study, part));
+    let cells = |audit: &Audit| conclusions::spoken(study, part, audit, &changes, &conclusions);
+    let limits = verdict::limits_of(study, part);
+    let mut said: Vec<Prose> = limits.iter().map(|(limit, of)| limited(limit, study, part, of, &conclusions)).collect();
+    let damage = verdict::damage_of(study, part);
+    let told = damage.iter().enumerate().fold(Prose::said(verdict::DAMAGE), |prose, (place, (clause, of))| {
+        prose.and(if place > 0 { "; " } else { "" }).spoken(clause, &cells(of))
+    });
+    said.extend((!damage.is_empty()).then(|| told.and(".")));
+    said.extend(Some(verdict::caution(part)).filter(|text| !text.is_empty()).map(Prose::plain));
     let warnings = warnings(study, part);
     if said.is_empty() && warnings.is_empty() {
         return None;
@@ -36,6 +43,7 @@ pub fn section(study: &Study, part: &Part) -> Option<Section> {
 
 /// What the first screen says of limits, one sentence each, those first without which nothing can be read. `true`: an alarm.
 pub fn lines(study: &Study, part: &Part) -> Vec<(bool, Prose)> {
+    let conclusions = conclusions::table(study, part);
     let mut all: Vec<(bool, Prose)> = Vec::new();
     if !super::first_screen::failed(study, part).is_empty() {
         all.push((true, Prose::said("Not every example was [run](#trust).")));
@@ -50,12 +58,20 @@ pub fn lines(study: &Study, part: &Part) -> Vec<(bool, Prose)> {
         let is = if guessing.len() == 1 { " is not shown to be above guessing." } else { " are not shown to be above guessing." };
         all.push((true, Prose::plain(names(guessing)).and(is)));
     }
-    all.extend(verdict::each_limit(study, part).iter().map(|limit| (false, Prose::default().typeset(&without_aside(limit)))));
+    let limits = verdict::limits_of(study, part);
+    all.extend(limits.iter().map(|(limit, of)| (false, limited(&without_aside(limit), study, part, of, &conclusions))));
     let unread: Vec<String> = trust::often_unread(part).map(|a| part.run_name(study, a)).collect();
     if !unread.is_empty() {
         all.push((false, Prose::said("Many clean answers of ").text(names(unread)).and(" cannot be parsed.")));
     }
     all
+}
+
+/// A limit with the share of examples whose block opened as its cell has it; K and the lengths of training are names.
+fn limited(limit: &str, study: &Study, part: &Part, of: &Audit, conclusions: &Table) -> Prose {
+    let opened = Spoken { table: conclusions, column: "opened", row: super::row(study, part, of).key };
+    let share = limit.find(" of examples whose block opened").unwrap_or(0);
+    Prose::default().spoken(&limit[..share], &[opened]).typeset(&limit[share..])
 }
 
 /// A sentence without what it says in brackets, which stands in the section.

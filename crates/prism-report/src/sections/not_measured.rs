@@ -8,7 +8,7 @@ pub fn section(builder: &Builder) -> Option<Section> {
     if builder.not_measured.is_empty() {
         return None;
     }
-    let term = |(heading, reason): &(String, String)| (Prose::plain(heading.clone()), Prose::plain(reason.clone()));
+    let term = |(heading, reason): &(String, Prose)| (Prose::plain(heading.clone()), reason.clone());
     let terms = Block::Terms(builder.not_measured.iter().map(term).collect());
     Some(Section::new("not-measured", "Not measured").with("An absent section is no finding.").with(terms))
 }

@@ -3,7 +3,7 @@
 use super::{Builder, behind, row};
 use crate::change::ALL;
 use crate::document::table::KEY;
-use crate::document::{Cell, Column, Did, Section, Table, Tone};
+use crate::document::{Cell, Column, Did, Prose, Row, Section, Spoken, Table, Tone};
 use crate::html::clipped;
 use crate::study::{Part, Study};
 
@@ -22,7 +22,7 @@ const CAPTION: &str = "Every example ends in exactly one outcome. *No answer* co
 pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> Section {
     let (failures, categories) = (failures(study, part), categories(study, part));
     if !failures.is_empty() {
-        note(part, builder);
+        note(part, &failures, builder);
     }
     let failures = (!failures.is_empty())
         .then(|| failures.captioned("Examples that could not be run, by cause, with the first of each; they are in no other number."));
@@ -113,15 +113,23 @@ pub fn failures(study: &Study, part: &Part) -> Table {
     table
 }
 
+/// The cells that a sentence about what could not be run speaks of.
+pub fn spoken(failures: &Table) -> Vec<Spoken<'_>> {
+    let of = |row: &Row| ["examples", "of"].map(|column| Spoken { table: failures, column, row: row.key.clone() });
+    failures.rows().iter().flat_map(of).collect()
+}
+
 /// Lists what could not be run among what is not on the page, each text once.
-fn note(part: &Part, builder: &mut Builder) {
+fn note(part: &Part, failures: &Table, builder: &mut Builder) {
     let mut said: Vec<String> = Vec::new();
     for failed in part.audits.iter().filter_map(|audit| audit.findings.failed()) {
         if !said.contains(&failed) {
             said.push(failed);
         }
     }
-    let entries = said.iter().map(|failed| ("Examples that could not be run".to_string(), clipped(failed, LONGEST_FAILED)));
+    let cells = spoken(failures);
+    let told = |failed: &String| Prose::default().spoken(&clipped(failed, LONGEST_FAILED), &cells);
+    let entries = said.iter().map(|failed| ("Examples that could not be run".to_string(), told(failed)));
     builder.not_measured.extend(entries);
 }
 

@@ -7,7 +7,7 @@ use prism_audit::findings::VerdictFinding;
 use prism_run::Intervention;
 
 use super::first_screen::failed;
-use super::{conclusions, row};
+use super::{conclusions, outcomes, row};
 use crate::change::ALL;
 use crate::document::{Block, Cell, Column, Prose, Row, RowKind, RunName, Section, Table, Tone, Value};
 use crate::html::clipped;
@@ -23,8 +23,9 @@ const UNREAD: f64 = 0.05;
 /// The section, around the table that the first screen takes its margin from.
 pub fn section(study: &Study, part: &Part, table: Table) -> Section {
     let mut section = Section::new("trust", "Is it real? Controls, guessing, power");
+    let failures = outcomes::failures(study, part);
     for (said, whose) in failed(study, part) {
-        section = section.with(alarm(whose_failed(part, &said, &whose)));
+        section = section.with(alarm(whose_failed(part, &said, &whose, &failures)));
     }
     for prose in alarms(study, part).into_iter().chain(guessing(study, part)).chain(broken_instrument(part)) {
         section = section.with(alarm(prose));
@@ -205,8 +206,8 @@ fn named(part: &Part) -> Option<Prose> {
 }
 
 /// A text about what could not be run, with its runs where not all say it.
-pub fn whose_failed(part: &Part, said: &str, whose: &[String]) -> Prose {
-    let prose = Prose::said("**Not every example was run.** ").typeset(&clipped(said, LONGEST_FAILED));
+fn whose_failed(part: &Part, said: &str, whose: &[String], failures: &Table) -> Prose {
+    let prose = Prose::said("**Not every example was run.** ").spoken(&clipped(said, LONGEST_FAILED), &outcomes::spoken(failures));
     if whose.len() == part.audits.len() { prose } else { prose.and(" (").text(whose.join(", ")).and(")") }
 }
 

@@ -9,7 +9,7 @@ use super::{Builder, first_seed_note, first_seeds, row, styles, swatch};
 use crate::charts::forest::{self, Look, Mark};
 use crate::document::html::Safe;
 use crate::document::table::{FILES, KEY};
-use crate::document::{Block, Cell, CellName, Column, Figure, Form, Prose, Row, Section, Table, Tone, Value};
+use crate::document::{self, Block, Cell, CellName, Column, Figure, Form, Prose, Row, Section, Table, Tone, Value};
 use crate::study::{Audit, Part, Study};
 
 const HEADING: &str = "Necessary, sufficient, or neither";
@@ -36,7 +36,7 @@ pub fn section(study: &Study, part: &Part, builder: &mut Builder) -> Option<Sect
     let table = table(study, part);
     let figure = figure(study, part, &table);
     let section = Section::new("visibility", HEADING);
-    let section = match squares(study, part, &table) {
+    let section = match squares(study, part, &table, &builder.prefix) {
         Some(squares) => section.with(Block::Own(squares)).with(
             Prose::said("Accuracy in percent in each of the four cells, over the questions that ran in all of them.")
                 .and(first_seed_note(part)),
@@ -181,7 +181,7 @@ fn figure(study: &Study, part: &Part, table: &Table) -> Figure {
 }
 
 /// One two-by-two for each variant, of the pair of view and damage that most runs share: the first of each run.
-fn squares(study: &Study, part: &Part, table: &Table) -> Option<Markup> {
+fn squares(study: &Study, part: &Part, table: &Table, prefix: &str) -> Option<Markup> {
     let mut pair: Option<(View, Intervention)> = None;
     let mut all: Vec<Markup> = Vec::new();
     for audit in first_seeds(part) {
@@ -197,13 +197,13 @@ fn squares(study: &Study, part: &Part, table: &Table) -> Option<Markup> {
         };
         let Some(f) = found else { continue };
         pair.get_or_insert((f.view, f.intervention));
-        all.push(square(study, audit, table, f, &key(study, part, audit, f).key));
+        all.push(square(study, audit, (table, prefix), f, &key(study, part, audit, f).key));
     }
     (!all.is_empty()).then(|| html! { div.squares { @for square in &all { (square) } } })
 }
 
 /// The four accuracies of a row of the table, the darker the higher.
-fn square(study: &Study, audit: &Audit, table: &Table, f: &VisibilityFinding, row: &str) -> Markup {
+fn square(study: &Study, audit: &Audit, (table, prefix): (&Table, &str), f: &VisibilityFinding, row: &str) -> Markup {
     let style = study.style(audit);
     let shade = |column: &str| match table.cell(column, row).map(|(_, cell)| &cell.value) {
         Some(Value::Number(share)) => (share * 60.0).clamp(0.0, 60.0),
@@ -217,9 +217,10 @@ fn square(study: &Study, audit: &Audit, table: &Table, f: &VisibilityFinding, ro
             }
         }
     };
+    let n = document::html::prose(&Prose::said("n = ").number(table, "examples", row), prefix);
     html! {
         table.square data-variant=(Safe(&style.id)) {
-            caption { (swatch(style)) (Safe(&style.name)) " " small { "n = " (table.written("examples", row)) } }
+            caption { (swatch(style)) (Safe(&style.name)) " " small { (n) } }
             thead {
                 tr {
                     td {}

@@ -12,7 +12,7 @@ use prism_run::manifest::{Manifest, SCHEMA};
 use prism_run::random::Stream;
 use prism_run::records::{self, AnswerRow, ExampleRow, files};
 use prism_run::table::write_rows;
-use prism_run::{Action, Donor, Intervention, Mode, Outcome, Stage, folder};
+use prism_run::{Action, Class, Donor, Intervention, Mode, Outcome, Stage, StageSteps, StepBudget, Steps, TrainedLengths, folder};
 
 /// Questions of the made-up benchmark.
 pub const EXAMPLES: usize = 40;
@@ -37,6 +37,24 @@ pub struct Shape {
     pub silent: bool,
 }
 
+/// How the made-up models answer, and how many questions.
+#[derive(Clone, Copy)]
+pub struct Manner {
+    /// Questions of the benchmark.
+    pub examples: usize,
+    /// Share of the answers that another content in the block moves.
+    pub exchange: f64,
+    /// Share of the right answers that leaving the block out moves.
+    pub without: f64,
+    /// Latent steps of a block, and the lengths of training: the lowest and the highest of nine blocks in ten.
+    pub steps: Option<(usize, [usize; 2])>,
+}
+
+/// The manner of a study of which nothing else is asked.
+pub const USUAL: Manner = Manner { examples: EXAMPLES, exchange: OTHERWISE, without: 0.5, steps: None };
+/// Share of the answers that damage moves.
+const OTHERWISE: f64 = 0.09;
+
 /// The folders of a made-up study.
 pub struct Study {
     pub audits: Vec<PathBuf>,
@@ -46,15 +64,20 @@ pub struct Study {
 
 /// Writes the study under `root`.
 pub fn write(root: &Path, shape: Shape) -> Study {
+    write_as(root, shape, USUAL)
+}
+
+/// Writes a study whose models answer in that manner.
+pub fn write_as(root: &Path, shape: Shape, manner: Manner) -> Study {
     let mut study = Study { audits: Vec::new(), trainings: Vec::new(), comparison: root.join("comparison") };
-    images(root);
+    images(root, manner.examples);
     let (mut table1, mut verdicts) = (Vec::new(), Vec::new());
     for seed in 0..shape.seeds {
         for (place, variant) in VARIANTS.iter().enumerate() {
             let run = root.join(format!("seed-{}/{}", 42 + seed, variant.0));
             let silent = shape.silent && place + 1 == VARIANTS.len();
             training(&run, variant, seed);
-            table1.push(audit(&run.join("audit"), variant, seed, silent));
+            table1.push(audit(&run.join("audit"), variant, seed, silent, manner));
             verdicts.extend(Findings::read(&run.join("audit")).unwrap().verdict);
             study.audits.push(run.join("audit"));
             study.trainings.push(run);
@@ -100,10 +123,10 @@ fn scene(i: usize) -> (usize, [u32; 4]) {
 }
 
 /// The study's own manifest, and the images of its world.
-fn images(root: &Path) {
+fn images(root: &Path, examples: usize) {
     manifest("study", None, None, &["prism", "study"]).write(root).unwrap();
     std::fs::create_dir_all(root.join("world/images")).unwrap();
-    for i in 0..EXAMPLES {
+    for i in 0..examples {
         // One image stays away, to show what the page does then.
         if i == 11 {
             continue;
@@ -149,7 +172,7 @@ fn training(run: &Path, v: &(&str, &str, f64, f64, f64, f64), seed: usize) {
 
 pub const LETTERS: [&str; 4] = ["A", "B", "C", "D"];
 
-fn audit(run: &Path, v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: bool) -> VariantSummary {
+fn audit(run: &Path, v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: bool, manner: Manner) -> VariantSummary {
     let seed_number = 42 + seed as u64;
     let checkpoint = format!("seed-{seed_number}/{}/checkpoint-1000", v.0);
     let mut m = manifest(
@@ -158,12 +181,20 @@ fn audit(run: &Path, v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: 
         Some(seed_number),
         &["prism", "audit", "--checkpoint", &checkpoint, "--benchmark", "synthetic search.jsonl"],
     );
-    m.outcomes = BTreeMap::from([(if silent { "no_latents" } else { "scored" }.to_string(), EXAMPLES)]);
+    m.outcomes = BTreeMap::from([(if silent { "no_latents" } else { "scored" }.to_string(), manner.examples)]);
+    let budget = manner.steps.map(|(steps, lengths)| budget(steps, lengths));
+    budget.iter().for_each(|budget| budget.write(&mut m.settings));
     m.write(run).unwrap();
-    let examples: Vec<ExampleRow> = (0..EXAMPLES).map(|i| example(run, i, silent)).collect();
-    let answers = answers(v, seed, silent, &examples);
-    let mut findings = Findings { alignment: alignment(v, seed), probe: probes(v, seed), ..Default::default() };
+    let examples: Vec<ExampleRow> = (0..manner.examples).map(|i| example(run, i, silent)).collect();
+    let answers = answers(v, seed, silent, &examples, manner);
+    let mut findings =
+        Findings { alignment: alignment(v, seed, manner.examples), probe: probes(v, seed, manner.examples), ..Default::default() };
     judged(run, v, seed_number as i64, &examples, &answers, &mut findings);
+    if let Some(budget) = &budget {
+        let concluded = &mut findings.conclusion[0];
+        (concluded.inside_lengths, concluded.steps_target) = (budget.inside(), budget.by_stage.target);
+        concluded.qualifier = budget.outside().or(concluded.qualifier.take());
+    }
     let all = |action: Action| findings.faithfulness.iter().find(|f| f.intervention == action.into() && f.category == "all");
     let clean = all(Action::Clean).unwrap();
     let delta = |action: Action| all(action).and_then(|f| f.delta);
@@ -174,7 +205,7 @@ fn audit(run: &Path, v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: 
         name: v.1.into(),
         seed: Some(seed_number as i64),
         benchmark: "synthetic search".into(),
-        examples: EXAMPLES,
+        examples: manner.examples,
         cosine: findings.alignment[0].cosine,
         cosine_free: findings.alignment[1].cosine,
         accuracy: clean.accuracy,
@@ -183,7 +214,7 @@ fn audit(run: &Path, v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: 
         probe_a: accuracy_of("answer_state"),
         probe_b: accuracy_of("latent_last"),
         gap: accuracy_of("answer_state").zip(accuracy_of("latent_last")).map(|(a, b)| a - b),
-        gap_rows: Some(EXAMPLES),
+        gap_rows: Some(manner.examples),
         question_mean: accuracy_of("question_mean"),
         majority: Some(0.35),
         type_floor: Some(0.375),
@@ -205,6 +236,19 @@ fn audit(run: &Path, v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: 
     write_rows(&records::folder(run).join(files::ANSWERS), answers).unwrap();
     findings.write(run).unwrap();
     summary
+}
+
+/// The step budget of blocks of so many steps, trained with these lengths.
+fn budget(steps: usize, lengths: [usize; 2]) -> StepBudget {
+    let [low, high] = lengths;
+    let blocks = (0..100).map(|block| (Stage::Target, low + block % (high - low + 1)));
+    StepBudget {
+        steps: Steps::Fixed(steps),
+        by_stage: StageSteps { context: None, target: Some(steps) },
+        trained: TrainedLengths::of(blocks),
+        own_exit: false,
+        exploratory: false,
+    }
 }
 
 fn example(run: &Path, i: usize, silent: bool) -> ExampleRow {
@@ -235,7 +279,7 @@ fn example(run: &Path, i: usize, silent: bool) -> ExampleRow {
     }
 }
 
-fn answers(v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: bool, examples: &[ExampleRow]) -> Vec<AnswerRow> {
+fn answers(v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: bool, examples: &[ExampleRow], manner: Manner) -> Vec<AnswerRow> {
     let mut rows = Vec::new();
     for e in examples {
         let mut s = Stream::new(seed as u64, "synthetic answer", &[v.0, &e.id]);
@@ -248,7 +292,12 @@ fn answers(v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: bool, exam
             let acts = !intervention.is_clean() && !intervention.is_sham() && !silent;
             let without = acts && intervention.action.skips_block();
             // Leaving the block out costs answers; everything else moves a few both ways.
-            let moved = acts && s.uniform() < if without && clean == LETTERS[gold] { 0.5 } else { 0.09 };
+            let share = match () {
+                () if without && clean == LETTERS[gold] => manner.without,
+                () if intervention.class() == Class::Content => manner.exchange,
+                () => OTHERWISE,
+            };
+            let moved = acts && s.uniform() < share;
             let reworded = acts && s.uniform() < 0.3;
             let letter = match (moved, clean == LETTERS[gold]) {
                 (false, _) => clean,
@@ -259,7 +308,7 @@ fn answers(v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: bool, exam
                 row: e.row,
                 id: e.id.clone(),
                 intervention,
-                donor: intervention.action.donor().map(|_| (e.row + 1) % EXAMPLES),
+                donor: intervention.action.donor().map(|_| (e.row + 1) % manner.examples),
                 outcome: if silent { Outcome::NoLatents } else { Outcome::Scored },
                 answer: Some(letter.into()),
                 correct: Some(letter == LETTERS[gold]),
@@ -286,13 +335,13 @@ fn answers(v: &(&str, &str, f64, f64, f64, f64), seed: usize, silent: bool, exam
     rows
 }
 
-fn alignment(v: &(&str, &str, f64, f64, f64, f64), seed: usize) -> Vec<AlignmentFinding> {
+fn alignment(v: &(&str, &str, f64, f64, f64, f64), seed: usize, examples: usize) -> Vec<AlignmentFinding> {
     let mut s = Stream::new(seed as u64, "synthetic alignment", &[v.0]);
     let mut row = |mode: Mode, stage: Stage, cosine: f64| AlignmentFinding {
         mode,
         stage,
-        examples: EXAMPLES,
-        positions: EXAMPLES * 8,
+        examples,
+        positions: examples * 8,
         cosine: Some(cosine + 0.01 * s.normal()),
         cosine_sd: Some(0.08),
         mse: Some(0.4),
@@ -310,7 +359,7 @@ fn alignment(v: &(&str, &str, f64, f64, f64, f64), seed: usize) -> Vec<Alignment
     rows
 }
 
-fn probes(v: &(&str, &str, f64, f64, f64, f64), seed: usize) -> Vec<ProbeFinding> {
+fn probes(v: &(&str, &str, f64, f64, f64, f64), seed: usize, examples: usize) -> Vec<ProbeFinding> {
     let mut s = Stream::new(seed as u64, "synthetic probe", &[v.0]);
     let mut row = |position: &str, accuracy: Option<f64>| {
         let accuracy = accuracy.map(|a| a + 0.02 * s.normal());
@@ -319,9 +368,9 @@ fn probes(v: &(&str, &str, f64, f64, f64, f64), seed: usize) -> Vec<ProbeFinding
             layer: None,
             source: "own".into(),
             target: "gold".into(),
-            rows: EXAMPLES,
+            rows: examples,
             left_out: 0,
-            clusters: EXAMPLES,
+            clusters: examples,
             classes: 4,
             folds: 5,
             repeats: 5,
@@ -343,7 +392,7 @@ fn probes(v: &(&str, &str, f64, f64, f64, f64), seed: usize) -> Vec<ProbeFinding
             floor_options: Some(0.35),
             floor_answer: None,
             best_floor: accuracy.map(|_| "category".into()),
-            floor_rows: accuracy.map(|_| EXAMPLES),
+            floor_rows: accuracy.map(|_| examples),
             floor_accuracy: accuracy.map(|_| 0.36),
             above_floor: accuracy.map(|a| a - 0.36),
             above_floor_low: accuracy.map(|a| a - 0.46),
@@ -353,7 +402,7 @@ fn probes(v: &(&str, &str, f64, f64, f64, f64), seed: usize) -> Vec<ProbeFinding
             control_accuracy: accuracy.map(|_| 0.27),
             selectivity: accuracy.map(|a| a - 0.27),
             permutation_p: accuracy.map(|_| 0.0099),
-            description_length: accuracy.map(|a| 1.36 * EXAMPLES as f64 * (1.0 - a / 2.0)),
+            description_length: accuracy.map(|a| 1.36 * examples as f64 * (1.0 - a / 2.0)),
             compression: accuracy.map(|a| 1.0 / (1.0 - a / 2.0)),
             c: accuracy.map(|_| 1e-3),
             iterations_max: accuracy.map(|_| 41),
