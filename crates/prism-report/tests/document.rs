@@ -269,7 +269,10 @@ fn number() -> impl Strategy<Value = Option<f64>> {
     ]
 }
 
-fn made(rows: &[(Option<f64>, Option<f64>, Option<f64>, Option<f64>, Option<usize>, String)]) -> Table {
+/// A change, the ends of its interval, a number, a count and a text.
+type Made = (Option<f64>, Option<f64>, Option<f64>, Option<f64>, Option<usize>, String);
+
+fn made(rows: &[Made]) -> Table {
     let delta = Column::points("delta", "change");
     let interval = delta.interval("delta_interval", "95 %");
     let mut table = Table::new(

@@ -246,7 +246,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("long.parquet");
         // Letters that differ from row to row, so that no dictionary holds them.
-        let text = |row: usize| format!("{row:0200000}");
+        let text = |row: usize| format!("{row:020}").repeat(10_000);
         let many = 3 * GROUP_BYTES / 200_000;
         let mut writer = RowWriter::create(&path).unwrap();
         (0..many).for_each(|row| writer.push(Sample { row, text: Some(text(row)) }).unwrap());

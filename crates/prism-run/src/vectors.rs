@@ -182,7 +182,8 @@ impl Merged<'_> {
     /// The matrix, or its rows: filled in from one file after the other.
     fn gather(&self) -> Result<Vec<u8>> {
         let holders: Vec<&Open> = self.files.iter().filter(|file| file.0.header().info(&self.name).is_some()).collect();
-        let (mut order, mut places): (Vec<(i64, usize, usize)>, Vec<Vec<usize>>) = (Vec::new(), Vec::new());
+        let mut order: Vec<(i64, usize, usize)> = Vec::new();
+        let mut places: Vec<Vec<usize>> = Vec::new();
         for (part, file) in holders.iter().enumerate() {
             let rows = file.rows(&self.name, file.matrix(&self.name)?.0)?;
             places.push(vec![0; rows.len()]);

@@ -46,7 +46,7 @@ fn run(folder: &Path) -> Result<Outcome> {
 fn told(folder: &Path) -> String {
     let (tell, heard) = mpsc::channel();
     let folder = folder.to_path_buf();
-    std::thread::spawn(move || tell.send(run(&folder).map_err(|e| e.to_string())));
+    std::thread::spawn(move || drop(tell.send(run(&folder).map_err(|e| e.to_string()))));
     heard.recv_timeout(PATIENCE).expect("it waits for a pipe").expect_err("it goes on from a damaged checkpoint")
 }
 

@@ -173,6 +173,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use prism_run::Action;
+    use prism_run::door::share::Share;
 
     use super::*;
 
@@ -181,6 +182,7 @@ mod tests {
         Answers {
             scores: BTreeMap::from([(Action::Zero.into(), scores.iter().enumerate().map(|(i, s)| (id(i), *s)).collect())]),
             clusters: (0..scores.len()).map(|i| (id(i), format!("pair {}", i / 2))).collect(),
+            held: Share::default(),
         }
     }
 

@@ -12,9 +12,9 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::file::metadata::PageIndexPolicy;
 
-use super::share::Share;
 use super::limits::{Limit, PER_BYTE};
 use super::pages::Pages;
+use super::share::Share;
 use super::thrift;
 use crate::{Error, Result};
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use prism_audit::findings::ProbeFinding;
-use prism_audit::probe::finding::OWN;
+use prism_audit::probe::row::OWN;
 
 use super::{GOLD, fed, label};
 use crate::document::table::KEY;
