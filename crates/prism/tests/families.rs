@@ -136,21 +136,31 @@ fn every_mechanism(family: &'static Family) {
     printed(here, &["world", "--out", "world", "--config", "world.toml"]);
     base(family, &here.join("base"));
 
-    // Two steps each: a teacher's latents with a tower that learns, latents of its own with one that does not.
-    for (variant, vision) in [("lvr", "trained"), ("bottleneck", "frozen")] {
+    // Two steps each: a teacher's latents with a tower that learns and with one that does not, and latents of its own.
+    let mut first_losses = Vec::new();
+    for (variant, vision) in [("lvr", "trained"), ("lvr", "frozen"), ("bottleneck", "frozen")] {
         let budget = "packs_per_step = 2\nsamples_per_pack = 3\nlearning_rate = 1e-3\nmin_pixels = 784\nmax_pixels = 12544\n";
         fs::write(here.join("train.toml"), format!("steps = 2\nvision = \"{vision}\"\n{budget}")).unwrap();
+        let run = format!("{variant}-{vision}");
         let data = ["--base", "base", "--data", "world/meta.json", "--config", "train.toml"];
-        printed(here, &[&["train", "--variant", variant, "--out", variant], &data[..]].concat());
-        let trained = Model::open(&here.join(variant).join("checkpoint-2"), &Device::Cpu, DType::F32, Trainable::No).unwrap();
-        let before = Model::open(&here.join("base"), &Device::Cpu, DType::F32, Trainable::No).unwrap();
+        printed(here, &[&["train", "--variant", variant, "--out", &run], &data[..]].concat());
+        let open = |folder: &Path| Model::open(folder, &Device::Cpu, DType::F32, Trainable::No).unwrap();
+        let (before, trained) = (open(&here.join("base")), open(&here.join(&run).join("checkpoint-2")));
         for (old, new) in before.weights().iter().zip(trained.weights()) {
             let learns = vision == "trained" || !old.name.starts_with("model.visual.");
             let same = tensor::values(&old.tensor).unwrap() == tensor::values(&new.tensor).unwrap();
-            assert!(same != learns, "{name}, {variant}: {} is {}", old.name, if same { "as before" } else { "another" });
+            assert!(same != learns, "{name}, {run}: {} is {}", old.name, if same { "as before" } else { "another" });
         }
+        let log = fs::read_to_string(here.join(&run).join("log.jsonl")).unwrap();
+        let first: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
+        first_losses.push(["ce", "latent"].map(|term| first[term].as_f64()));
     }
-    outspoken(&here.join("lvr/checkpoint-2"), &here.join("model"));
+    // Features of all images at once, and those of single images that were kept and joined: the same loss.
+    for (together, joined) in first_losses[0].iter().zip(&first_losses[1]) {
+        let (together, joined) = (together.unwrap(), joined.unwrap());
+        assert!((together / joined - 1.0).abs() < 1e-5, "{name}: {together} and {joined}");
+    }
+    outspoken(&here.join("lvr-trained/checkpoint-2"), &here.join("model"));
 
     let inspected = json_of(here, &["inspect", "model"]);
     assert_eq!((&inspected["family"], &inspected["faults"]), (&json!(name), &json!([])), "{inspected}");
