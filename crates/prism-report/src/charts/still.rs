@@ -25,6 +25,8 @@ const MOST_NARROW: usize = 5;
 const NARROW_HEIGHT: f64 = 400.0;
 /// Panels of one row of a wide picture.
 const MOST_ACROSS: usize = 8;
+/// Half as wide as a number of the axis is.
+const EDGE: f64 = 14.0;
 /// Units that the rows of a wide picture share: few rows stand further apart.
 const ROWS_HEIGHT: f64 = 390.0;
 
@@ -227,24 +229,26 @@ impl Forest {
         let mut out = Vec::new();
         let mut y = 0.0;
         let axis = self.axis(&content);
+        // The axis stands below the last variant in which anything is drawn.
+        let last = self.panels.iter().rposition(|panel| panel.silent.is_none());
         for (index, of) in self.panels.iter().enumerate() {
             let own = if self.panels.len() > MOST_NARROW { self.largest(&content, 1, Some(index)) } else { shared.clone() };
             out.push(text((0.0, y + 13.0), "title", "start", &of.title, None));
             let note =
                 self.heads.get(index).map_or_else(|| of.note.clone(), |head| format!("{} · clean {} %", marked(head), head.accuracy));
-            out.push(text((width, y + 13.0), "note", "end", note.trim_start_matches(" · "), None));
+            let cell = self.heads.get(index).and_then(|head| head.cell.as_ref());
+            out.push(text((width, y + 13.0), "note", "end", note.trim_start_matches(" · "), cell));
             let top = y + HEAD;
             let rows: Vec<(Line, f64)> = own.iter().enumerate().map(|(i, line)| (*line, top + ROW * (i as f64 + 0.5))).collect();
             for (line, at) in &rows {
                 out.push(text((4.0, at + 4.0), "row", "start", &line.intervention.to_string(), None));
             }
             let height = ROW * rows.len().max(1) as f64;
-            let last = index + 1 == self.panels.len();
             self.panel(
                 &mut out,
                 index,
                 (LABELS, top, width - LABELS, height),
-                if last { axis } else { (axis.0, axis.1, f64::INFINITY) },
+                if last == Some(index) { axis } else { (axis.0, axis.1, f64::INFINITY) },
                 &rows,
             );
             y = top + height + 4.0;
@@ -289,7 +293,13 @@ impl Forest {
             let mut tick = (low / step).ceil() * step;
             while tick <= high {
                 out.push(rule("tick", (x(tick), top + height), (x(tick), top + height + 3.0)));
-                out.push(text((x(tick), top + height + 14.0), "tick", "middle", points(Some(tick / 100.0)).trim_end_matches(".0"), None));
+                // At the edges of a panel a number stays inside it: beyond stands that of the next, or nothing is seen.
+                let anchor = match x(tick) {
+                    at if at < left + EDGE => "start",
+                    at if at > left + width - EDGE => "end",
+                    _ => "middle",
+                };
+                out.push(text((x(tick), top + height + 14.0), "tick", anchor, points(Some(tick / 100.0)).trim_end_matches(".0"), None));
                 tick += step;
             }
         }
