@@ -54,7 +54,10 @@ test("every chart draws as many marks as its data has, every table has the rows 
   for (const table of tables) assert.equal(table.rows, table.said, table.name);
   // The profile draws every row of its table that has a change and is of whole blocks in full view.
   const points = await page.$$eval("[data-chart=corruption] svg .mark-symbol path", (all) => all.length);
-  const marks = await page.evaluate(() => JSON.parse(document.getElementById("prism-data").textContent).charts["chart-corruption-1"].data.values);
+  const marks = await page.evaluate(() => {
+    const { values, packed } = JSON.parse(document.getElementById("prism-data").textContent).charts["chart-corruption-1"].data;
+    return values ?? packed.rows.map((row) => ({ ...packed.same, ...Object.fromEntries(packed.names.map((name, i) => [name, row[i]])) }));
+  });
   assert.ok(marks.every((mark) => mark.cell.startsWith("corruption.delta[")), "every mark names its cell");
   const rows = await page.$eval("[data-table=corruption]", (table) => {
     const heads = [...table.querySelectorAll("thead tr:last-child th")];

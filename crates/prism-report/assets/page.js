@@ -11,6 +11,20 @@
   var status = document.getElementById("filter-status");
   var KEYS = ["variant", "intervention", "example"];
   var chosen = {};
+  // The variant to which the columns of the cards are narrowed.
+  var columns;
+
+  // The marks of a chart stand as rows under their names, with what all of them share once.
+  Object.keys(data.charts).forEach(function (id) {
+    var of = data.charts[id].data, packed = of && of.packed;
+    if (!packed) return;
+    of.values = packed.rows.map(function (row) {
+      var mark = Object.assign({}, packed.same);
+      packed.names.forEach(function (name, i) { mark[name] = row[i]; });
+      return mark;
+    });
+    delete of.packed;
+  });
 
   function all(selector, root) {
     return Array.prototype.slice.call((root || document).querySelectorAll(selector));
@@ -72,9 +86,10 @@
       node.hidden = !!((v && of && of !== v) || (i && under && under !== i));
     });
     // In a card only the head of a column says whose it is.
-    all(".answers thead [data-variant]").forEach(function (head) {
+    if (columns !== v) all(".answers thead [data-variant]").forEach(function (head) {
       all("tbody tr", head.closest("table")).forEach(function (row) { row.cells[head.cellIndex].hidden = head.hidden; });
     });
+    columns = v;
     all(".cards").forEach(function (cards) {
       var shown = 0;
       all(".card", cards).forEach(function (card) {

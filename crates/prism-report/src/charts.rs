@@ -11,6 +11,7 @@ pub mod gap_response;
 pub mod heat;
 pub mod lines;
 pub mod over_k;
+pub mod packed;
 pub mod probes;
 pub mod projection;
 pub mod seeds;

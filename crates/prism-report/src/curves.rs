@@ -7,6 +7,8 @@ use prism_run::door::{self, Limit};
 use prism_run::folder::names;
 use serde_json::Value;
 
+use crate::number::significant;
+
 /// Points kept per curve, at least; twice as many at most.
 const KEPT: usize = 100;
 /// Longest line read; a longer one is not a log entry.
@@ -57,13 +59,8 @@ impl Thinned {
 
     fn finish(mut self) -> Vec<(f64, f64)> {
         self.close();
-        self.done.iter().map(|(step, value)| (*step, rounded(*value))).collect()
+        self.done.iter().map(|(step, value)| (*step, significant(*value, 6))).collect()
     }
-}
-
-/// A value with as many digits as are drawn or told: a page holds thousands of them.
-fn rounded(value: f64) -> f64 {
-    format!("{value:.5e}").parse().unwrap_or(value)
 }
 
 fn mean(points: &[(f64, f64)]) -> (f64, f64) {

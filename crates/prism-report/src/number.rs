@@ -72,6 +72,12 @@ pub fn interval(low: Option<f64>, high: Option<f64>, write: impl Fn(Option<f64>)
     }
 }
 
+/// A value with so many digits, whatever its size: a page holds thousands that are only drawn.
+pub fn significant(value: f64, digits: usize) -> f64 {
+    let after = digits.saturating_sub(1);
+    format!("{value:.after$e}").parse().unwrap_or(value)
+}
+
 /// A small count in words, larger ones in digits.
 pub fn count_word(n: usize) -> String {
     const WORDS: [&str; 11] = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];

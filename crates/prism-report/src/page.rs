@@ -4,10 +4,12 @@
 //! nothing else on the page can run; charts are compiled to an interpreted tree,
 //! so no script is made from text.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
-use serde_json::json;
+use std::collections::BTreeMap;
 
-use crate::charts::theme;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use serde_json::{Value, json};
+
+use crate::charts::{packed, theme};
 use crate::document::html::Safe;
 use crate::gallery::{self, Gallery};
 use crate::html::{json_for_script, script_hash};
@@ -170,7 +172,8 @@ fn document(about: &str, filter: &Markup, page: &Page, several: bool) -> String 
     let narrow = &page.builder.narrow;
     let style =
         format!(":root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n{STYLE}@media (max-width:40rem){{\n{narrow}}}");
-    let data = json!({"charts": page.builder.specs, "dark": theme::dark_partners()});
+    let charts: BTreeMap<&String, Value> = page.builder.specs.iter().map(|(id, spec)| (id, packed::packed(spec))).collect();
+    let data = json!({"charts": charts, "dark": theme::dark_partners()});
     let whole = html! {
         (DOCTYPE)
         html lang="en" {

@@ -49,7 +49,13 @@ use crate::document::{self, Behind, Figure, Prose, Row, RunName, Section};
 use crate::study::{Audit, Part, Study};
 
 /// Marks a page may draw, so that its size stays bounded.
-const MOST_MARKS: usize = 24_000;
+const MOST_MARKS: usize = 16_000;
+/// Cells of the tables a page shows.
+const MOST_CELLS: usize = 36_000;
+/// Rows of a table that are shown all the same.
+const LEAST_ROWS: usize = 24;
+/// Bytes of the tables that a page carries as files.
+const MOST_FILES: usize = 400_000;
 
 /// What sections share while the page is written: numbering, the charts so far, and what
 /// could not be shown.
@@ -72,6 +78,7 @@ pub struct Builder {
     tables: usize,
     figures: usize,
     marks: usize,
+    cells: usize,
     files: usize,
 }
 
@@ -124,9 +131,6 @@ impl Builder {
     }
 }
 
-/// Bytes of the tables that a page carries as files.
-const MOST_FILES: usize = 600_000;
-
 impl Page for Builder {
     fn prefix(&self) -> &str {
         &self.prefix
@@ -169,6 +173,13 @@ impl Page for Builder {
         (self.figures, drawings)
     }
 
+    fn rows(&mut self, wanted: usize, cells: usize) -> usize {
+        let room = MOST_CELLS.saturating_sub(self.cells) / cells.max(1);
+        let rows = wanted.min(room.max(LEAST_ROWS));
+        self.cells += rows * cells;
+        rows
+    }
+
     fn cut(&mut self, what: String) {
         self.cut.push(what);
     }
@@ -176,8 +187,9 @@ impl Page for Builder {
     fn file(&mut self, table: &document::Table) -> Option<String> {
         let text = document::csv::csv(table);
         let address = format!("data:text/csv;charset=utf-8;base64,{}", crate::html::base64(text.as_bytes()));
-        self.files += address.len();
-        (self.files <= MOST_FILES).then_some(address)
+        let fits = self.files + address.len() <= MOST_FILES;
+        self.files += if fits { address.len() } else { 0 };
+        fits.then_some(address)
     }
 
     fn narrow(&mut self, rules: String) {
@@ -264,6 +276,14 @@ mod tests {
         let cut = builder.place(of("longest", MOST_ROWS + 7));
         assert!(cut.matches("<tr").count() == MOST_ROWS + 1 && cut.contains("The last 7 rows are not shown;"));
         assert_eq!(builder.cut, ["7 of 487 rows of Table 3; all are in the runs\u{2019} `findings/`"]);
+    }
+
+    #[test]
+    fn a_page_shows_a_bounded_number_of_cells_and_of_every_table_some_rows() {
+        let mut builder = Builder::default();
+        assert_eq!(builder.rows(MOST_ROWS, MOST_CELLS / MOST_ROWS - 5), MOST_ROWS);
+        assert_eq!(builder.rows(MOST_ROWS, 20), 5 * MOST_ROWS / 20);
+        assert_eq!((builder.rows(MOST_ROWS, 20), builder.rows(3, 20)), (LEAST_ROWS, 3));
     }
 
     #[test]

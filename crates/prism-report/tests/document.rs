@@ -137,6 +137,9 @@ impl html::Page for Sheet {
     fn figure(&mut self, figure: &Figure) -> (usize, Vec<html::Drawing>) {
         (1, figure.panels.iter().map(|_| html::Drawing::Nothing).collect())
     }
+    fn rows(&mut self, wanted: usize, _: usize) -> usize {
+        wanted
+    }
     fn cut(&mut self, _: String) {}
     fn file(&mut self, _: &Table) -> Option<String> {
         None

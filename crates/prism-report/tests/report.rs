@@ -39,7 +39,8 @@ fn charts(page: &str) -> serde_json::Map<String, serde_json::Value> {
     let start = page.find("id=\"prism-data\">").unwrap() + "id=\"prism-data\">".len();
     let end = start + page[start..].find("</script>").unwrap();
     let data: serde_json::Value = serde_json::from_str(&page[start..end]).unwrap();
-    data["charts"].as_object().unwrap().clone()
+    let charts = data["charts"].as_object().unwrap().iter();
+    charts.map(|(id, spec)| (id.clone(), prism_report::charts::packed::unpacked(spec))).collect()
 }
 
 #[test]

@@ -49,7 +49,8 @@ fn charts(page: &str) -> serde_json::Map<String, Value> {
     let start = page.find("id=\"prism-data\">").unwrap() + "id=\"prism-data\">".len();
     let end = start + page[start..].find("</script>").unwrap();
     let data: Value = serde_json::from_str(&page[start..end]).unwrap();
-    data["charts"].as_object().unwrap().clone()
+    let charts = data["charts"].as_object().unwrap().iter();
+    charts.map(|(id, spec)| (id.clone(), prism_report::charts::packed::unpacked(spec))).collect()
 }
 
 /// The values of `attribute` in the page, each once.
@@ -283,6 +284,10 @@ fn every_mark_that_names_a_cell_has_its_row_on_the_page() {
             let key = rest.split_once('[').unwrap().1.trim_end_matches(']');
             assert!(page.contains(&format!("id=\"{table}:{key}\"")), "{id}: no row of {cell}");
         }
+    }
+    for link in attributes(without_scripts(&page), "href") {
+        let Some(id) = link.strip_prefix('#') else { continue };
+        assert!(page.contains(&format!("id=\"{id}\"")), "{link} leads nowhere");
     }
     for id in ["chart-cosine-1", "chart-cosine-2", "chart-probes-1", "chart-probe-layers-1", "chart-seeds-1", "chart-seeds-2"] {
         let marks = charts[id]["data"]["values"].as_array().unwrap();

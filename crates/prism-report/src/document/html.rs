@@ -49,6 +49,8 @@ pub trait Page {
     fn table(&mut self, table: &Table) -> usize;
     /// Number of the next figure, and what becomes of its charts.
     fn figure(&mut self, figure: &Figure) -> (usize, Vec<Drawing>);
+    /// How many of so many rows, each of so many cells, there is room for.
+    fn rows(&mut self, wanted: usize, cells: usize) -> usize;
     /// Notes what was cut.
     fn cut(&mut self, what: String);
     /// The table as a file of the page, if there is room for it.

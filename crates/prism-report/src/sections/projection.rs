@@ -12,11 +12,14 @@ use super::{Builder, first_seed_note, first_seeds, row, run};
 use crate::charts::projection::{self, Point};
 use crate::document::{Cell, Column, Figure, Prose, Section, Table};
 use crate::html::clipped;
+use crate::number::significant;
 use crate::study::{Audit, Part, Study};
 
 const HEADING: &str = "Latents in a plane";
 /// Points of one chart, at most.
 const MOST: usize = 900;
+/// Digits of a point's place: more are not seen.
+const DIGITS: usize = 5;
 /// Charts, at most.
 const PANELS: usize = 12;
 
@@ -94,8 +97,8 @@ fn points(all: &[&ProjectionFinding], ids: &BTreeMap<usize, String>) -> Vec<Poin
         .map(|p| Point {
             example: ids.get(&p.row).cloned().unwrap_or_else(|| format!("row {}", p.row)),
             step: p.step,
-            x: p.x,
-            y: p.y,
+            x: significant(p.x, DIGITS),
+            y: significant(p.y, DIGITS),
             answer: p.answer.as_deref().map_or_else(|| "none".into(), |a| clipped(a, 12)),
             label: clipped(&p.label, 12),
         })

@@ -10,7 +10,7 @@ use super::super::behind::Links;
 use super::super::folding;
 use super::super::form::Form;
 use super::super::prose::{Prose, Span};
-use super::super::table::{Column, KEY, Row, Table};
+use super::super::table::{Column, KEY, Row, RowKind, Table};
 use super::super::value::{Cell, Tone, Value};
 use super::{Page, Safe, piece, prose, row_id};
 use crate::html::within_css;
@@ -32,15 +32,15 @@ const MOST_REASONS: usize = 4;
 /// A table under its number, folded where it is long, cut where it is very long.
 pub(super) fn numbered(of: &Table, page: &mut dyn Page) -> Markup {
     let number = page.table(of);
-    let rows = of.rows().len().min(MOST_ROWS);
+    let places = Places::of(of);
+    let rows = page.rows(of.rows().len().min(MOST_ROWS), places.first.len() + places.second.len());
     let cut = of.rows().len() - rows;
     if cut > 0 {
         page.cut(format!("{cut} of {} rows of Table {number}; all are in the runs\u{2019} `findings/`", of.rows().len()));
     }
     let file = page.file(of);
-    let places = Places::of(of);
     page.narrow(places.labels(of, number));
-    let writer = Writer { table: of, prefix: page.prefix(), links: page.links(), narrows: page.narrows(), labelled: false };
+    let writer = Writer { table: of, prefix: page.prefix(), links: page.links(), narrows: page.narrows(), rows, labelled: false };
     let body = writer.whole(&places);
     html! {
         figure.table.typed data-table=(Safe(&format!("{}{}", page.prefix(), of.name))) data-number=(number) data-rows=(rows) {
@@ -61,7 +61,7 @@ pub(super) fn numbered(of: &Table, page: &mut dyn Page) -> Markup {
 
 /// A table without caption and number. Each cell carries its heading, for screens on which a row is set in lines.
 pub fn table(table: &Table, prefix: &str, links: &dyn Links, narrows: bool) -> Markup {
-    Writer { table, prefix, links, narrows, labelled: true }.whole(&Places::of(table))
+    Writer { table, prefix, links, narrows, rows: MOST_ROWS, labelled: true }.whole(&Places::of(table))
 }
 
 /// Where the columns of a table stand.
@@ -85,7 +85,7 @@ impl Places {
         let mut rules = String::new();
         for (within, columns) in [("", &self.first), (" .more", &self.second)] {
             for (place, column) in columns.iter().enumerate().skip(1) {
-                let heading = within_css(&label(table, columns, *column));
+                let heading = within_css(&heading(table, *column, columns).as_text());
                 let child = place + 1;
                 rules.push_str(&format!(
                     "[data-number=\"{number}\"]{within} td:nth-child({child}):not([colspan])::before{{content:\"{heading} \"}}\n"
@@ -96,14 +96,17 @@ impl Places {
     }
 }
 
-/// What a cell is called where its heading does not stand above it. Of a column that stands without the one that it is
-/// attached to, that one is named too.
-fn label(table: &Table, columns: &[usize], place: usize) -> String {
-    let own = table.columns[place].heading.as_text();
-    match folding::main(&table.columns, place) {
-        main if columns.contains(&main) => own,
-        main => format!("{} {own}", table.columns[main].heading.as_text()),
-    }
+/// Whether a column stands without the one that it is attached to.
+fn is_alone(table: &Table, place: usize, columns: &[usize]) -> bool {
+    let main = folding::main(&table.columns, place);
+    main != place && !columns.contains(&main)
+}
+
+/// What stands above a column among these: without the one that it is attached to it says whose it is.
+fn heading(table: &Table, place: usize, columns: &[usize]) -> Prose {
+    let own = table.columns[place].heading.clone();
+    let main = &table.columns[folding::main(&table.columns, place)];
+    if is_alone(table, place, columns) { own.and(" of ").join(main.heading.clone()) } else { own }
 }
 
 /// Pixels of each column. A heading is broken between words, a sentence is set in lines.
@@ -123,9 +126,9 @@ fn widths(table: &Table) -> Vec<usize> {
 }
 
 /// Why cells of the table are absent, where a dash alone stands.
-fn reasons(table: &Table) -> Markup {
+fn reasons(table: &Table, rows: usize) -> Markup {
     let mut counted: Vec<(&str, usize)> = Vec::new();
-    for reason in table.rows().iter().take(MOST_ROWS).flat_map(|row| row.cells.iter().filter_map(Cell::reason)) {
+    for reason in table.rows().iter().take(rows).flat_map(|row| row.cells.iter().filter_map(Cell::reason)) {
         match counted.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, count)) => *count += 1,
             None => counted.push((reason, 1)),
@@ -150,6 +153,8 @@ struct Writer<'a> {
     prefix: &'a str,
     links: &'a dyn Links,
     narrows: bool,
+    /// Of the table so many.
+    rows: usize,
     /// Whether each cell carries its heading.
     labelled: bool,
 }
@@ -161,20 +166,16 @@ impl Writer<'_> {
             @if !places.second.is_empty() {
                 details.more { summary { "More: " (Safe(&self.names(&places.second))) } (self.grid(&places.second, false)) }
             }
-            (reasons(self.table))
+            (reasons(self.table, self.rows))
         }
     }
 
-    /// The headings of those that are no key, each once.
+    /// Names of columns that are no key; one that is attached to another of them goes without saying.
     fn names(&self, columns: &[usize]) -> String {
-        let mut names: Vec<String> = Vec::new();
-        for column in columns.iter().map(|i| &self.table.columns[*i]).filter(|column| column.priority != KEY) {
-            let name = column.heading.as_text();
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        names.join(", ")
+        let main = |place: usize| folding::main(&self.table.columns, place);
+        let named = columns.iter().copied().filter(|place| self.table.columns[*place].priority != KEY);
+        let named = named.filter(|place| main(*place) == *place || is_alone(self.table, *place, columns));
+        named.map(|place| heading(self.table, place, columns).as_text()).collect::<Vec<_>>().join(", ")
     }
 
     /// The columns as a table of HTML. `first`: its rows have the addresses.
@@ -185,7 +186,7 @@ impl Writer<'_> {
                     @if columns.iter().any(|i| self.table.columns[*i].group.is_some()) { tr.groups { (self.groups(columns)) } }
                     tr { (self.headings(columns)) }
                 }
-                tbody { @for row in self.table.rows().iter().take(MOST_ROWS) { (self.row(row, columns, first)) } }
+                tbody { @for row in self.table.rows().iter().take(self.rows) { (self.row(row, columns, first)) } }
             }
         }
     }
@@ -209,12 +210,11 @@ impl Writer<'_> {
         }
     }
 
-    /// A heading stands over its column and those attached to it. Of those that stand without it the first has its name.
+    /// A heading stands over its column and those attached to it.
     fn headings(&self, columns: &[usize]) -> Markup {
-        let main = |place: usize| folding::main(&self.table.columns, place);
         let mut heads: Vec<(usize, Vec<usize>)> = Vec::new();
         for place in columns {
-            match heads.last_mut().filter(|(first, _)| self.table.columns[*place].attached && main(*first) == main(*place)) {
+            match heads.last_mut().filter(|(head, _)| folding::main(&self.table.columns, *place) == *head) {
                 Some((_, attached)) => attached.push(*place),
                 None => heads.push((*place, Vec::new())),
             }
@@ -223,8 +223,7 @@ impl Writer<'_> {
             @for (place, attached) in heads {
                 @let column = &self.table.columns[place];
                 th scope="col" class=[class_of(column)] colspan=[(!attached.is_empty()).then_some(attached.len() + 1)] {
-                    @if main(place) != place { (broken(&self.table.columns[main(place)].heading)) " " small { (broken(&column.heading)) } }
-                    @else { (broken(&column.heading)) }
+                    (broken(&heading(self.table, place, columns)))
                     @for place in attached { " " small { (broken(&self.table.columns[place].heading)) } }
                 }
             }
@@ -255,7 +254,7 @@ impl Writer<'_> {
         let (column, cell) = (&self.table.columns[place], &row.cells[place]);
         let content = self.content(row, column, cell);
         let note = cell.note.as_deref().or(cell.reason());
-        let label = self.labelled.then(|| label(self.table, columns, place));
+        let label = self.labelled.then(|| heading(self.table, place, columns).as_text());
         let class = match (cell.reason().is_some(), class_of(column)) {
             (true, class) => Some(format!("{} absent", class.unwrap_or_default()).trim().to_string()),
             (false, class) => class.map(str::to_string),
@@ -270,7 +269,7 @@ impl Writer<'_> {
         let text = column.form.write(&cell.value);
         let plain = match &cell.value {
             Value::Run(run) => html! {
-                @if let Some(style) = &run.style { (swatch(style)) }
+                @if let Some(style) = run.style.as_ref().filter(|_| row.kind != RowKind::Again) { (swatch(style)) }
                 (Safe(&text))
                 @if let Some(note) = &run.note { " " small { (Safe(note)) } }
             },
