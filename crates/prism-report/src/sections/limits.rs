@@ -37,7 +37,7 @@ pub fn section(study: &Study, part: &Part) -> Option<Section> {
 /// What the first screen says of limits, one sentence each, those first without which nothing can be read. `true`: an alarm.
 pub fn lines(study: &Study, part: &Part) -> Vec<(bool, Prose)> {
     let mut all: Vec<(bool, Prose)> = Vec::new();
-    if !super::first_screen::failed(study, part).is_empty() {
+    if !crate::failed::failed(study, part).is_empty() {
         all.push((true, Prose::said("Not every example was [run](#trust).")));
     }
     let names = |names: Vec<String>| verdict::list(names.iter().map(String::as_str));

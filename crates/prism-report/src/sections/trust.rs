@@ -6,10 +6,10 @@
 use prism_audit::findings::VerdictFinding;
 use prism_run::Intervention;
 
-use super::first_screen::failed;
 use super::{conclusions, row};
 use crate::change::ALL;
 use crate::document::{Block, Cell, Column, Prose, Row, RowKind, RunName, Section, Table, Tone, Value};
+use crate::failed::failed;
 use crate::html::clipped;
 use crate::number::count_word;
 use crate::study::{Audit, Part, Study};
