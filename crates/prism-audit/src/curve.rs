@@ -37,6 +37,9 @@ pub fn curve(runs: &[PathBuf]) -> Result<Vec<CurveFinding>> {
             (Some(_), _) => finding.reason = Some("changes: the records of this run or of the first were not kept".into()),
             (None, _) => {}
         }
+        if let Some(failed) = findings.failed().filter(|_| findings.nothing_ran()) {
+            finding.reason = Some(failed);
+        }
         found.push(finding);
         first = first.or(Some((manifest, answers)));
     }
@@ -55,6 +58,7 @@ fn alike(first: &Manifest, other: &Manifest, run: &Path) -> Result<()> {
 
 fn one(run: &Path, manifest: &Manifest, findings: &Findings) -> CurveFinding {
     let line = findings.table1.first();
+    let judged = line.filter(|_| !findings.nothing_ran());
     let all = manifest.examples();
     let parsed = manifest.ended_as(Outcome::Scored);
     let setting = |key: &str| manifest.settings.get(key);
@@ -68,7 +72,7 @@ fn one(run: &Path, manifest: &Manifest, findings: &Findings) -> CurveFinding {
         steps: manifest.steps_by_stage().and_then(|steps| steps.target),
         examples: line.map_or(0, |line| line.examples),
         opened: line.and_then(|line| line.opened),
-        parsed: (all > 0).then(|| parsed as f64 / all as f64),
+        parsed: (all > 0 && !findings.nothing_ran()).then(|| parsed as f64 / all as f64),
         accuracy: line.and_then(|line| line.accuracy),
         accuracy_low: line.and_then(|line| line.accuracy_low),
         accuracy_high: line.and_then(|line| line.accuracy_high),
@@ -83,8 +87,8 @@ fn one(run: &Path, manifest: &Manifest, findings: &Findings) -> CurveFinding {
         effective_rank: latents(|g| g.effective_rank),
         end_cosine: latents(|g| g.end_cosine),
         delta_zero: line.and_then(|line| line.delta_truncate),
-        word: line.and_then(|line| line.word),
-        presence: line.and_then(|line| line.presence),
+        word: judged.and_then(|line| line.word),
+        presence: judged.and_then(|line| line.presence),
         qualifier: line.and_then(|line| line.qualifier.clone()),
         inside_lengths: findings.conclusion.first().and_then(|c| c.inside_lengths),
         reason: None,

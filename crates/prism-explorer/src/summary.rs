@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use maud::{Markup, html};
+use prism_audit::Findings;
 use prism_audit::findings::{ConclusionFinding, VariantSummary, files};
 use prism_run::stream::RowReader;
-use prism_run::table::Row;
+use prism_run::table::{Row, read_findings};
 
 use super::library::Run;
 use prism_report::document::html::Safe;
@@ -63,6 +64,13 @@ impl Summary {
             Err(_) if !prism_run::door::holds_folder(&folder) => return Self::without("no findings yet"),
             Err(e) => return Self::without(&e.to_string()),
         };
+        let failures = folder.join(files::FAILURES);
+        let failures = if prism_run::door::stands(&failures) { read_findings(&failures).unwrap_or_default() } else { Vec::new() };
+        let failed = Findings { failures, ..Findings::default() };
+        if let Some(said) = failed.failed().filter(|_| failed.nothing_ran()) {
+            // Of no example there is neither a number nor a word.
+            return Self::without(&said);
+        }
         let conclusion = first::<ConclusionFinding>(&folder.join(files::CONCLUSION)).ok().flatten();
         let summary = Self { line, conclusion, reason: None };
         let written = serde_json::to_vec(&summary).map_or(usize::MAX, |bytes| bytes.len());

@@ -122,7 +122,9 @@ pub fn choose(part: &Part, most: usize, left_out: &mut Vec<String>) -> Gallery {
         match (keep_rows::<ExampleKey>(&examples_of(audit)), keep_rows::<Judged>(&answers_of(audit))) {
             (Ok(keys), Ok(answers)) => {
                 find_flips(index, &answers, &mut flips);
-                of_ids.add(answers.apart().1);
+                let mut of_flips = answers.apart().1;
+                of_flips.shrink_to(weight(index, &flips));
+                of_ids.add(of_flips);
                 let (keys, of_keys) = keys.apart();
                 of_ids.add(of_keys);
                 for key in keys {
@@ -277,6 +279,12 @@ fn find_flips(run: usize, answers: &[Judged], flips: &mut BTreeMap<String, Vec<F
             });
         }
     }
+}
+
+/// Bytes that a run's flips take in memory, about.
+fn weight(run: usize, flips: &BTreeMap<String, Vec<Flip>>) -> usize {
+    let of_run = |of: &[Flip]| of.iter().filter(|flip| flip.run == run).count();
+    flips.iter().map(|(id, of)| (of_run(of), id)).map(|(many, id)| many * (size_of::<Flip>() + 2 * LONGEST_LETTER) + id.len()).sum()
 }
 
 /// What the card needs of an answer, with at most `room` bytes of its text, under its intervention.

@@ -17,6 +17,7 @@ pub mod change;
 pub mod charts;
 pub mod curves;
 pub mod document;
+pub mod failed;
 pub mod files;
 pub mod gallery;
 pub mod html;

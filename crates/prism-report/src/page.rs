@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::charts::{packed, theme};
 use crate::document::html::Safe;
+use crate::failed::nothing_ran;
 use crate::gallery::{self, Gallery};
 use crate::html::{json_for_script, script_hash};
 use crate::sections::first_screen::Sources;
@@ -110,6 +111,10 @@ fn of_part(study: &Study, part: &Part, gallery: &Gallery, page: &mut Page, left_
     page.head.push_str(&first.into_string());
     page.ask("Is it real?");
     place!(sections::trust::section(study, part, trust), sections::outcomes::section(study, part, &mut page.builder),);
+    if nothing_ran(part) {
+        // Of no example there is neither a number nor a word.
+        return;
+    }
     page.ask("How big is it?");
     place!(
         sections::conclusions::section(study, part, &mut page.builder),

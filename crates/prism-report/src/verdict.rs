@@ -5,6 +5,7 @@ use prism_audit::findings::{ComparisonFinding, ConclusionFinding, VerdictFinding
 use prism_audit::verdict::damage_in_words;
 use prism_run::{Content, Effect, Need};
 
+use crate::failed::{self, nothing_ran};
 use crate::number::count_word;
 use crate::study::{Audit, Part, Study};
 
@@ -13,11 +14,14 @@ const MOST_NAMES: usize = 5;
 
 /// The headline of a benchmark: a single run's own sentence; of several, what is found in how many.
 pub fn sentence(study: &Study, part: &Part) -> String {
-    let judged: Vec<(&Audit, &ConclusionFinding)> = part.audits.iter().filter_map(|a| Some((a, a.conclusion()?))).collect();
+    if nothing_ran(part) {
+        return failed::sentence(study, part);
+    }
+    let judged: Vec<(&Audit, &ConclusionFinding)> = part.audits.iter().filter_map(|a| Some((a, judged(a)?))).collect();
     match judged.as_slice() {
         [] => why_silent(part).into(),
         [(_, only)] if part.audits.len() == 1 => only.sentence.clone(),
-        _ => [contents(study, part, &judged), needs(study, part, &judged)]
+        _ => [contents(study, part, &judged), needs(study, part, &judged), unrun(study, part)]
             .into_iter()
             .filter(|s| !s.is_empty())
             .collect::<Vec<_>>()
@@ -27,8 +31,8 @@ pub fn sentence(study: &Study, part: &Part) -> String {
 
 /// The headline of the first screen: [`sentence`] without the names of runs, which the picture below it has.
 pub fn short(study: &Study, part: &Part) -> String {
-    let judged: Vec<&ConclusionFinding> = part.audits.iter().filter_map(Audit::conclusion).collect();
-    if judged.is_empty() || part.audits.len() == 1 {
+    let judged: Vec<&ConclusionFinding> = part.audits.iter().filter_map(judged).collect();
+    if judged.is_empty() || part.audits.len() == 1 || part.audits.iter().any(|a| a.findings.nothing_ran()) {
         return sentence(study, part);
     }
     let n = part.audits.len();
@@ -54,6 +58,17 @@ pub fn short(study: &Study, part: &Part) -> String {
     };
     let second = needs.iter().enumerate().filter_map(one).collect::<Vec<_>>().join("; ");
     [first, second].iter().filter(|s| !s.is_empty()).map(|s| capital(s)).collect::<Vec<_>>().join(" ")
+}
+
+/// The verdict of a run, where there is something to judge.
+fn judged(audit: &Audit) -> Option<&ConclusionFinding> {
+    audit.conclusion().filter(|_| !audit.findings.nothing_ran())
+}
+
+/// Of which runs not one example could be run. Empty, or a sentence.
+fn unrun(study: &Study, part: &Part) -> String {
+    let here: Vec<&Audit> = part.audits.iter().filter(|a| a.findings.nothing_ran()).collect();
+    if here.is_empty() { String::new() } else { capital(&format!("{} not one example could be run", within(study, part, &here))) }
 }
 
 /// `in all five variants`, `in two of five variants`; where that was said before, `in two of five`.

@@ -30,6 +30,8 @@ mod outside;
 mod pictures;
 #[path = "hostile/stops.rs"]
 mod stops;
+#[path = "hostile/sums.rs"]
+mod sums;
 #[path = "hostile/tables.rs"]
 mod tables;
 

@@ -29,6 +29,17 @@ pub struct Answers {
     pub held: Share,
 }
 
+impl Answers {
+    /// Bytes that they take in memory, about.
+    fn weight(&self) -> usize {
+        /// What an entry of a map takes beside its id.
+        const EACH: usize = 64;
+        let scores = self.scores.values().flat_map(BTreeMap::keys).map(|id| EACH + id.len());
+        let clusters = self.clusters.iter().map(|(id, cluster)| EACH + id.len() + cluster.len());
+        scores.chain(clusters).sum()
+    }
+}
+
 /// Reads a run's answers; `None` when its records were not kept.
 ///
 /// # Errors
@@ -53,11 +64,12 @@ pub fn read(run: &Path) -> Result<Option<Answers>> {
     let clusters = Clusters::of(&examples);
     let first = |e: &ExampleRow| clusters.number(e.row).and_then(|number| examples.get(number)).unwrap_or(e).id.clone();
     let clusters = examples.iter().map(|e| (e.id.clone(), first(e))).collect();
-    let mut held = Share::default();
-    // Ids are held by intervention and by cluster: no more often than in the tables.
-    held.add(examples.apart().1);
+    let mut held = examples.apart().1;
     held.add(answers.apart().1);
-    Ok(Some(Answers { scores, clusters, held }))
+    let read = Answers { scores, clusters, held: Share::default() };
+    // Of the rows nothing but ids is kept.
+    held.shrink_to(read.weight());
+    Ok(Some(Answers { held, ..read }))
 }
 
 /// One intervention's scores of several runs over shared clusters of items.

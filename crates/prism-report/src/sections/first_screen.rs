@@ -12,6 +12,7 @@ use crate::charts::over_k::{Level, Line, OverK, Point, Trained};
 use crate::charts::still::{Forest, Head};
 use crate::document::form::exact;
 use crate::document::{self, CellName, Estimate, Prose, RowKind, Section, Table, Tone};
+use crate::failed::{LONGEST, failed, nothing_ran};
 use crate::html::clipped;
 use crate::study::{Audit, Part, Study};
 use crate::verdict;
@@ -25,8 +26,6 @@ const NARROW: f64 = 358.0;
 const MOST_LIMITS: usize = 3;
 /// Longest limit said there, in characters.
 const LONGEST_LIMIT: usize = 220;
-/// Longest text about what could not be run where nothing ran, in characters.
-const LONGEST_FAILED: usize = 4000;
 
 /// What the first screen takes numbers from, beside the changes.
 #[derive(Debug, Clone, Copy)]
@@ -237,30 +236,11 @@ fn steps(audit: &Audit) -> Option<usize> {
     })
 }
 
-/// Whether in no run one example could be run.
-pub fn nothing_ran(part: &Part) -> bool {
-    !part.audits.is_empty() && part.audits.iter().all(|audit| audit.findings.nothing_ran())
-}
-
-/// What could not be run, with the names of the runs that say it; each text once.
-pub fn failed(study: &Study, part: &Part) -> Vec<(String, Vec<String>)> {
-    let mut found: Vec<(String, Vec<String>)> = Vec::new();
-    for audit in &part.audits {
-        let Some(said) = audit.findings.failed() else { continue };
-        let name = part.run_name(study, audit);
-        match found.iter_mut().find(|(known, _)| *known == said) {
-            Some((_, names)) => names.push(name),
-            None => found.push((said, vec![name])),
-        }
-    }
-    found
-}
-
 /// All that could not be run, each text with its runs where not all say it.
 fn all_failed(study: &Study, part: &Part) -> Prose {
     let failures = outcomes::failures(study, part);
     failed(study, part).iter().enumerate().fold(Prose::default(), |prose, (place, (said, whose))| {
-        let prose = prose.and(if place > 0 { " " } else { "" }).spoken(&clipped(said, LONGEST_FAILED), &outcomes::spoken(&failures));
+        let prose = prose.and(if place > 0 { " " } else { "" }).spoken(&clipped(said, LONGEST), &outcomes::spoken(&failures));
         if whose.len() == part.audits.len() { prose } else { prose.and(" (").text(whose.join(", ")).and(")") }
     })
 }

@@ -45,7 +45,7 @@ pub fn section(study: &Study, part: &Part) -> Option<Section> {
 pub fn lines(study: &Study, part: &Part) -> Vec<(bool, Prose)> {
     let conclusions = conclusions::table(study, part);
     let mut all: Vec<(bool, Prose)> = Vec::new();
-    if !super::first_screen::failed(study, part).is_empty() {
+    if !crate::failed::failed(study, part).is_empty() {
         all.push((true, Prose::said("Not every example was [run](#trust).")));
     }
     let names = |names: Vec<String>| verdict::list(names.iter().map(String::as_str));

@@ -6,17 +6,16 @@
 use prism_audit::findings::VerdictFinding;
 use prism_run::Intervention;
 
-use super::first_screen::failed;
 use super::{conclusions, outcomes, row};
 use crate::change::ALL;
 use crate::document::{Block, Cell, Column, Prose, Row, RowKind, RunName, Section, Table, Tone, Value};
+use crate::failed::{LONGEST, failed};
 use crate::html::clipped;
 use crate::number::count_word;
 use crate::study::{Audit, Part, Study};
 use crate::verdict;
 
 /// Longest text about what could not be run, in characters.
-const LONGEST_FAILED: usize = 4000;
 /// Clean answers that cannot be parsed, from which share on they are said.
 const UNREAD: f64 = 0.05;
 
@@ -207,7 +206,7 @@ fn named(part: &Part) -> Option<Prose> {
 
 /// A text about what could not be run, with its runs where not all say it.
 fn whose_failed(part: &Part, said: &str, whose: &[String], failures: &Table) -> Prose {
-    let prose = Prose::said("**Not every example was run.** ").spoken(&clipped(said, LONGEST_FAILED), &outcomes::spoken(failures));
+    let prose = Prose::said("**Not every example was run.** ").spoken(&clipped(said, LONGEST), &outcomes::spoken(failures));
     if whose.len() == part.audits.len() { prose } else { prose.and(" (").text(whose.join(", ")).and(")") }
 }
 

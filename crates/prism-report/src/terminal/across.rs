@@ -5,6 +5,7 @@ use prism_audit::Findings;
 
 use super::{Look, Screen, ending};
 use crate::document::Section;
+use crate::failed::nothing_ran;
 use crate::sections::{self, Builder, agreement};
 use crate::study::Study;
 
@@ -13,7 +14,7 @@ const ARMS: &str = "arms";
 
 /// Table 1 of every benchmark.
 pub fn variants(study: &Study, screen: &mut Screen, look: Look) {
-    for part in &study.parts {
+    for part in study.parts.iter().filter(|part| !nothing_ran(part)) {
         let several = if study.parts.len() > 1 { format!(" on {}", part.benchmark) } else { String::new() };
         screen.heading(&format!("Table 1: variants side by side{several} ({})", sections::n_equals(part)));
         screen.typed(&ending::side_by_side(study, part), look);
@@ -22,7 +23,7 @@ pub fn variants(study: &Study, screen: &mut Screen, look: Look) {
 
 /// What the comparison of a study found.
 pub fn draw(study: &Study, screen: &mut Screen, look: Look) {
-    let Some((_, findings)) = &study.comparison else { return };
+    let Some((_, findings)) = study.comparison.as_ref().filter(|_| !study.parts.iter().all(nothing_ran)) else { return };
     correlations(findings, screen, look);
     for part in &study.parts {
         let found = [

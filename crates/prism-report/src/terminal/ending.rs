@@ -4,6 +4,7 @@ use prism_audit::findings::ConclusionFinding;
 
 use super::{Look, Screen};
 use crate::document::{Prose, RowKind, Section, Table};
+use crate::failed::nothing_ran;
 use crate::sections::{Builder, conclusions, corruption, table1};
 use crate::study::{Audit, Part, Study};
 use crate::verdict;
@@ -21,6 +22,9 @@ pub fn answers(study: &Study, screen: &mut Screen, look: Look) {
 /// The answer on one benchmark. Of a single run the table has a row for every intervention, of several a row for every run.
 pub fn answer(study: &Study, part: &Part, screen: &mut Screen, look: Look) {
     screen.wrapped(&verdict::short(study, part), look);
+    if nothing_ran(part) {
+        return;
+    }
     if let [audit] = part.audits.as_slice() {
         of_one(study, part, audit, screen, look);
     }

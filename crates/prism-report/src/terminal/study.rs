@@ -3,6 +3,7 @@
 use prism_audit::verdict::in_words;
 
 use super::{Look, Screen, across, ending, profile};
+use crate::failed::nothing_ran;
 use crate::sections::{self, outcomes};
 use crate::study::{Part, Study};
 use crate::verdict;
@@ -10,12 +11,12 @@ use crate::verdict;
 /// Draws every benchmark of a study.
 pub fn draw(study: &Study, screen: &mut Screen, look: Look) {
     across::variants(study, screen, look);
-    for part in &study.parts {
+    for part in study.parts.iter().filter(|part| !nothing_ran(part)) {
         profile::draw(study, part, screen, look);
         categories(study, part, screen, look);
     }
     across::draw(study, screen, look);
-    for part in study.parts.iter().filter(|part| part.audits.len() > 1) {
+    for part in study.parts.iter().filter(|part| part.audits.len() > 1 && !nothing_ran(part)) {
         runs(study, part, screen, look);
     }
     ending::answers(study, screen, look);

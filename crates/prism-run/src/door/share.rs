@@ -52,6 +52,13 @@ impl Share {
         Ok(())
     }
 
+    /// Gives back all but `bytes`: of the rows that it was taken for no more is kept.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        let less = self.bytes.saturating_sub(bytes as u64);
+        self.pool.0.fetch_sub(less, Ordering::Relaxed);
+        self.bytes -= less;
+    }
+
     /// Takes another's share over.
     pub fn add(&mut self, mut other: Self) {
         self.bytes += std::mem::take(&mut other.bytes);
@@ -108,6 +115,10 @@ mod tests {
         let mut both = Share::default();
         both.add(copied);
         assert!(Share::default().grow_to(most / 2 + 1, path).is_err());
+        both.shrink_to(usize::MAX);
+        assert!(Share::default().grow_to(most / 2 + 1, path).is_err());
+        both.shrink_to(7);
+        assert!(Share::default().grow_to(most - 7, path).is_ok() && Share::default().grow_to(most - 6, path).is_err());
         drop(both);
         assert!(Share::default().grow_to(most / 4, path).is_ok(), "all was given back");
     }

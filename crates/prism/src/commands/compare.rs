@@ -12,6 +12,7 @@ use prism_run::as_text;
 use prism_run::lock::Lock;
 use prism_run::manifest::Manifest;
 
+use super::audit::failures;
 use super::strangers;
 use crate::cli::CompareArguments;
 use crate::exit::{ExitStatus, Refused};
@@ -47,6 +48,7 @@ pub fn run(arguments: CompareArguments, context: &Context) -> anyhow::Result<Exi
         "verdict": compared.findings.verdict,
         "conclusion": compared.findings.conclusion,
         "seeds": compared.findings.seeds,
+        "failures": failures::account(&arguments.runs)?,
         "warnings": compared.findings.warnings,
     }))?;
     Ok(ExitStatus::Success)

@@ -106,7 +106,7 @@ pub fn run(arguments: MergeArguments, context: &Context) -> anyhow::Result<ExitS
         prism_report::build_report(&inputs, &page)?;
     }
     places(kind, &arguments.out, context);
-    Ok(match failures::ended(&arguments.out, &findings, context)? {
+    Ok(match failures::ended(&arguments.out, &findings, failures::Again::Shards, context)? {
         Some(status) => status,
         None => ended(kind, &arguments.out, opened(&manifest), examples, context),
     })

@@ -11,7 +11,7 @@ use prism_run::as_text;
 use prism_run::folder::names;
 use prism_run::manifest::Manifest;
 
-use super::audit::account;
+use super::audit::{account, failures};
 use crate::Context;
 use crate::cli::ShowArguments;
 use crate::exit::{ExitStatus, Refused};
@@ -91,7 +91,7 @@ pub fn run(arguments: ShowArguments, context: &Context) -> anyhow::Result<ExitSt
         "run": as_text::of(run),
         "runs": runs,
         "kind": manifest.kind,
-        "failures": all().flat_map(|f| &f.failures).collect::<Vec<_>>(),
+        "failures": failures::account(&inputs.audits)?,
         "table1": all().flat_map(|f| &f.table1).collect::<Vec<_>>(),
         "faithfulness": all().flat_map(|f| &f.faithfulness).collect::<Vec<_>>(),
         "verdict": all().flat_map(|f| &f.verdict).collect::<Vec<_>>(),

@@ -14,7 +14,7 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::file::metadata::ParquetMetaDataReader;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use parquet::file::writer::SerializedFileWriter;
 use prism_run::table::{Column, Table};
 
@@ -30,11 +30,32 @@ pub fn repeat(path: &Path, rows: usize, change: impl Fn(&str) -> Option<ArrayRef
         fields.push(Field::new(field.name(), array.data_type().clone(), true));
         columns.push(array);
     }
+    write(path, fields, columns, packed().set_dictionary_page_size_limit(64 << 20).build());
+}
+
+/// The table at `path` becomes its first row `rows` times, with these columns in the place of its own or beside them, each in
+/// one page without a dictionary.
+pub fn rewrite(path: &Path, rows: usize, put: &[(String, ArrayRef)]) {
+    let batch = read(path);
+    let places = UInt32Array::from(vec![0; rows]);
+    let own = batch.schema().fields().iter().map(|field| field.name().clone()).zip(batch.columns().to_vec()).collect::<Vec<_>>();
+    let own = own.into_iter().filter(|(name, _)| put.iter().all(|(other, _)| other != name));
+    let own = own.map(|(name, column)| (name, take(column.as_ref(), &places, None).unwrap()));
+    let (mut fields, mut columns) = (Vec::new(), Vec::new());
+    for (name, array) in own.chain(put.iter().cloned()) {
+        fields.push(Field::new(name, array.data_type().clone(), true));
+        columns.push(array);
+    }
+    let page = packed().set_dictionary_enabled(false).set_data_page_size_limit(22 << 20).build();
+    write(path, fields, columns, page);
+}
+
+fn packed() -> WriterPropertiesBuilder {
+    WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::try_new(3).unwrap()))
+}
+
+fn write(path: &Path, fields: Vec<Field>, columns: Vec<ArrayRef>, properties: WriterProperties) {
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).unwrap()))
-        .set_dictionary_page_size_limit(64 << 20)
-        .build();
     // Without Arrow's own schema a dictionary is a column of texts like any other.
     let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
     let mut writer = ArrowWriter::try_new_with_options(File::create(path).unwrap(), batch.schema(), options).unwrap();

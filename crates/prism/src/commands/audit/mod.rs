@@ -33,6 +33,7 @@ use crate::cli::AuditArguments;
 use crate::exit::{ExitStatus, Refused};
 use crate::{Context, exit, provenance};
 
+use failures::Again;
 pub use plan::{AuditPlan, Kind, Selection, arm};
 pub use subject::called;
 pub use tables::{describe, places};
@@ -66,7 +67,7 @@ pub fn carry_out(plan: &AuditPlan, context: &Context) -> anyhow::Result<ExitStat
             context.printer.result(&format!("K = {}, {}", arm.steps, arm.out.display()));
         }
         tell(plan, arm, several, context)?;
-        let ended = match failures::ended(&arm.out, &arm.findings, context)? {
+        let ended = match failures::ended(&arm.out, &arm.findings, Again::Overwriting, context)? {
             Some(status) => status,
             None => ended(plan.kind, &plan.checkpoint, arm.opened, arm.recorded, context),
         };

@@ -23,6 +23,7 @@ use prism_run::manifest::Manifest;
 use prism_run::records::CellRow;
 use prism_run::{Example, Protocol, Source, Steps, Weights, as_text, door, shown};
 
+use super::audit::failures::{self, Again};
 use super::audit::{GROUP, LARGE, difference};
 use super::decoding::Decoding;
 use super::opened::Opened;
@@ -51,7 +52,7 @@ pub fn run(arguments: PathsArguments, context: &Context) -> anyhow::Result<ExitS
     context.printer.result_json(&findings)?;
     for trained in &plan.variants {
         let run = plan.out.join(trained.slug());
-        if let Some(status) = super::audit::failures::ended(&run, &prism_audit::Findings::default(), context)? {
+        if let Some(status) = failures::ended(&run, &prism_audit::Findings::default(), Again::Overwriting, context)? {
             return Ok(status);
         }
     }

@@ -23,6 +23,7 @@ use prism_run::{Intervention, Stages, Steps, Variant, as_text, door, folder, sho
 
 pub use recipe::StudyRecipe;
 
+use super::audit::failures::{self, Again};
 use super::audit::{self, AuditPlan, Kind, Selection, arm, audit, sweep};
 use super::base::{BasePlan, make_base};
 use super::compare::compare_runs;
@@ -103,14 +104,13 @@ pub fn run(arguments: StudyArguments, context: &Context) -> anyhow::Result<ExitS
     if !context.printer.json() {
         study.tell(&inputs, &page, context)?;
     }
-    context.printer.result_json(
-        &serde_json::json!({ "comparison": compared.comparison(), "verdict": report.verdict, "report": as_text::of(&page) }),
-    )?;
-    let mut failed = Vec::new();
-    for audited in study.trained_audits() {
-        failed.push(audit::failures::ended(&audited, &prism_audit::Findings::default(), context)?);
-    }
-    if let Some(status) = failed.iter().copied().collect::<Option<Vec<_>>>().and_then(|all| all.first().copied()) {
+    context.printer.result_json(&serde_json::json!({
+        "comparison": compared.comparison(),
+        "verdict": report.verdict,
+        "failures": failures::account(&study.trained_audits())?,
+        "report": as_text::of(&page),
+    }))?;
+    if let Some(status) = failures::all_ended(&study.trained_audits(), false, Again::Same, context)? {
         return Ok(status);
     }
     if trained.opened == 0 {
