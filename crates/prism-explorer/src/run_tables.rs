@@ -71,10 +71,10 @@ fn intervention(found: &Findings, f: &FaithfulnessFinding, behind: &Behind) -> R
     let change = change(found, f.intervention).filter(|_| !clean);
     let that = |did: Did| behind.clone().that(did);
     // The examples that a link leads to are all of the run, told apart by the clean run in full view.
-    let count = |of_verdict: usize, of_row: usize, did: Did| match judged {
-        _ if clean => Cell::absent(""),
-        Some(_) if of_verdict != of_row || f.intervention.view != View::Open => Cell::count(of_verdict),
-        _ => counted(of_row, that(did)),
+    let count = |of_change: Option<usize>, of_row: usize, did: Did| match of_change {
+        None => Cell::absent(""),
+        Some(count) if judged.is_some() && (count != of_row || f.intervention.view != View::Open) => Cell::count(count),
+        Some(_) => counted(of_row, that(did)),
     };
     let why = match (clean, change::is_silent(found)) {
         (true, _) => "this is the clean run",
@@ -93,8 +93,8 @@ fn intervention(found: &Findings, f: &FaithfulnessFinding, behind: &Behind) -> R
         Cell::number(judged.and_then(|v| v.changed_bound)),
         Cell::number(change.map(|c| c.delta)),
         Cell::interval(change.and_then(|c| c.low), change.and_then(|c| c.high)),
-        count(change.map_or(0, |c| c.lost), f.lost, Did::Lost),
-        count(change.map_or(0, |c| c.gained), f.gained, Did::Gained),
+        count(change.map(|c| c.lost), f.lost, Did::Lost),
+        count(change.map(|c| c.gained), f.gained, Did::Gained),
         if clean { Cell::absent("") } else { counted(f.changed, that(Did::Changed)) },
         counted(f.no_answer, that(Did::Unparsed)),
         // A control has a test and no word.
