@@ -15,7 +15,6 @@ use crate::number::count_word;
 use crate::study::{Audit, Part, Study};
 use crate::verdict;
 
-/// Longest text about what could not be run, in characters.
 /// Clean answers that cannot be parsed, from which share on they are said.
 const UNREAD: f64 = 0.05;
 
