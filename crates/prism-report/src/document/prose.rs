@@ -4,6 +4,7 @@
 //! goes in by [`Prose::text`] and is never read as anything but text.
 
 use super::table::{CellName, Table};
+use super::value::bounded;
 
 /// A piece of a paragraph.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,7 +89,7 @@ impl Prose {
     /// With text from anywhere, as it is.
     #[must_use]
     pub fn text(mut self, text: impl Into<String>) -> Self {
-        let text = text.into();
+        let text = bounded(text);
         match self.spans.last_mut() {
             _ if text.is_empty() => {}
             Some(Span::Text(last)) => last.push_str(&text),
@@ -100,7 +101,7 @@ impl Prose {
     /// With text of the audit, which speaks plain ASCII: `code` between backticks, a minus before a number.
     #[must_use]
     pub fn typeset(mut self, text: &str) -> Self {
-        for (i, piece) in text.split('`').enumerate() {
+        for (i, piece) in bounded(text).split('`').enumerate() {
             if i % 2 == 1 {
                 self.spans.push(Span::Code(piece.into()));
             } else {
@@ -113,14 +114,14 @@ impl Prose {
     /// With text that is to be seen first.
     #[must_use]
     pub fn strong(mut self, text: impl Into<String>) -> Self {
-        self.spans.push(Span::Strong(text.into()));
+        self.spans.push(Span::Strong(bounded(text)));
         self
     }
 
     /// With what is typed or lies in a file.
     #[must_use]
     pub fn code(mut self, text: impl Into<String>) -> Self {
-        self.spans.push(Span::Code(text.into()));
+        self.spans.push(Span::Code(bounded(text)));
         self
     }
 

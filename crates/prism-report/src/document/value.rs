@@ -6,6 +6,17 @@ use prism_run::{Content, Effect, Intervention, Need, Verdict};
 
 use super::behind::Behind;
 use crate::charts::theme::VariantStyle;
+use crate::html::clipped;
+
+/// Characters of a text of a document, at most. A run says as much as it likes in each of its texts, and a document holds one
+/// in many places; what an audit says is shorter.
+pub const LONGEST_TEXT: usize = 5000;
+
+/// A text, cut where it is very long, which is said.
+pub fn bounded(text: impl Into<String>) -> String {
+    let text = text.into();
+    if text.len() <= LONGEST_TEXT { text } else { clipped(&text, LONGEST_TEXT) }
+}
 
 /// Why a number is absent where nobody says more.
 pub const NOT_COMPUTED: &str = "not computed";
@@ -173,12 +184,12 @@ impl Cell {
 
     /// Words of ours, in a tone.
     pub fn words(text: impl Into<String>, tone: Tone) -> Self {
-        Value::Word { text: text.into(), tone }.into()
+        Value::Word { text: bounded(text), tone }.into()
     }
 
     /// Any text.
     pub fn text(text: impl Into<String>) -> Self {
-        Value::Text(text.into()).into()
+        Value::Text(bounded(text)).into()
     }
 
     /// Any text, absent where there is none.
@@ -198,7 +209,7 @@ impl Cell {
 
     /// Nothing, and why; an empty reason is filled in by the row, the column, or [`NOT_COMPUTED`].
     pub fn absent(reason: impl Into<String>) -> Self {
-        Value::Absent(reason.into()).into()
+        Value::Absent(bounded(reason)).into()
     }
 
     /// With the reason that stands where it is absent and says none.
@@ -207,7 +218,7 @@ impl Cell {
         if let Value::Absent(known) = &mut self.value
             && known.is_empty()
         {
-            *known = reason.to_string();
+            *known = bounded(reason);
         }
         self
     }
@@ -227,7 +238,7 @@ impl Cell {
     /// With what is said of it where there is room.
     #[must_use]
     pub fn note(self, note: impl Into<Option<String>>) -> Self {
-        Self { note: note.into(), ..self }
+        Self { note: note.into().map(bounded), ..self }
     }
 
     /// Why it is absent, where it is.
