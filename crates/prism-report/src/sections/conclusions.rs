@@ -3,7 +3,7 @@
 
 use prism_audit::findings::VerdictFinding;
 use prism_audit::verdict::RULE;
-use prism_run::{Class, Effect, Intervention};
+use prism_run::{Action, Class, Effect, Intervention};
 
 use super::{Builder, corruption, row};
 use crate::change::Change;
@@ -41,8 +41,8 @@ pub fn table(study: &Study, part: &Part) -> Table {
 
 /// What the table's columns are.
 const CAPTION: &str = "What each run allows to be said of its latents, judged from that run alone. Exchange: the change of accuracy, in points, \
-    under the exchange of content that moves it most; without the block: under the intervention that leaves less than the block and moves it \
-    most. The rest is behind the words: n counts the questions whose block opened; changed at most, the largest share of answers that the \
+    under the exchange of content that moves it most; without the block: under `remove`, which leaves the block out, and where that was not run \
+    under the other that leaves less than the block. The rest is behind the words: n counts the questions whose block opened; changed at most, the largest share of answers that the \
     decisive interventions may change (one-sided 95 % bound); differ by, how far the latents of a \
     question lie from the mean over questions, over their norm.";
 
@@ -121,8 +121,12 @@ fn of_run(study: &Study, part: &Part, audit: &Audit) -> Row {
 fn largest(audit: &Audit, class: Class) -> Option<(Intervention, Change)> {
     let of_class = |v: &&VerdictFinding| v.class == class && v.intervention.is_whole();
     let all = audit.findings.verdict.iter().filter(of_class);
-    let all = all.filter_map(|v| Some((v.intervention, audit.change(v.intervention)?)));
-    all.max_by(|a, b| a.1.delta.abs().total_cmp(&b.1.delta.abs()))
+    let mut all: Vec<_> = all.filter_map(|v| Some((v.intervention, audit.change(v.intervention)?))).collect();
+    // The second question is answered by `remove` where it was run.
+    if class == Class::Presence && all.iter().any(|(intervention, _)| intervention.action == Action::Remove) {
+        all.retain(|(intervention, _)| intervention.action == Action::Remove);
+    }
+    all.into_iter().max_by(|a, b| a.1.delta.abs().total_cmp(&b.1.delta.abs()))
 }
 
 /// The figures behind each verdict in words, folded: one intervention an entry, its numbers those of its row.
