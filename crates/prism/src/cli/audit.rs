@@ -88,7 +88,7 @@ pub struct AuditArguments {
     #[arg(long)]
     pub records_only: bool,
     /// Also write the report page into the run folder
-    #[arg(long)]
+    #[arg(long, conflicts_with = "records_only")]
     pub report: bool,
     /// Replace what a finished run of other inputs or settings left in the run folder
     #[arg(long)]

@@ -90,6 +90,11 @@ fn tell(plan: &AuditPlan, arm: &Audited, several: bool, context: &Context) -> an
             .printer
             .result_json(&serde_json::json!({ "shard": shard, "examples": arm.recorded, "folder": as_text::of(&arm.out) }));
     }
+    if plan.records_only {
+        let text = format!("records of {} of {} examples in {}", arm.recorded, arm.examples, arm.out.display());
+        context.printer.result(&format!("{text}; the same command without --records-only adds the findings"));
+        return context.printer.result_json(&serde_json::json!({ "examples": arm.recorded, "folder": as_text::of(&arm.out) }));
+    }
     let manifest = Manifest::read(&arm.out)?;
     describe(plan.kind, &arm.out, &arm.findings, context)?;
     match several {
