@@ -240,7 +240,7 @@ impl Logits {
     /// For every token the signed sums of its logits by group. One logit that is wrong by some amount moves
     /// its group's sum by as much.
     fn signed_sums(&self) -> impl Iterator<Item = f32> {
-        self.values.chunks_exact(self.columns).flat_map(|row| signed_sums::<LOGIT_GROUPS>(row)).map(|sum| sum as f32)
+        self.values.chunks_exact(self.columns).flat_map(signed_sums::<LOGIT_GROUPS>).map(|sum| sum as f32)
     }
 }
 

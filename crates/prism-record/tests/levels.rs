@@ -174,7 +174,7 @@ fn decoding_adds_nothing_and_sees_what_was_added() {
     let prompt = opened.prompt(&example, &prefix);
     let rows = Rows::of(&opened, &opened.pixels(&example));
     let engine: &dyn Engine = &opened.model;
-    let mut decoding = engine.rows(&[prefix.cache.clone()]).unwrap();
+    let mut decoding = engine.rows(std::slice::from_ref(&prefix.cache)).unwrap();
     // A latent that is the state before it, and one that is an image token's embedding.
     let width = opened.model.config.text.hidden_size;
     let fed = [prefix.last_state.clone(), rows.tokens[width..2 * width].to_vec(), prefix.last_state.clone()];
