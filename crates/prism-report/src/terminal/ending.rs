@@ -13,7 +13,9 @@ use crate::verdict;
 pub fn answers(study: &Study, screen: &mut Screen, look: Look) {
     for part in &study.parts {
         let several = if study.parts.len() > 1 { format!(" On {}", part.benchmark) } else { String::new() };
-        screen.heading(&format!("Is what the block says used, and is the block needed?{several}"));
+        if !nothing_ran(part) {
+            screen.heading(&format!("Is what the block says used, and is the block needed?{several}"));
+        }
         answer(study, part, screen, look);
     }
     warnings(study, screen, look);
@@ -84,7 +86,9 @@ fn warnings(study: &Study, screen: &mut Screen, look: Look) {
     let mut found: Vec<(&str, Vec<String>)> = Vec::new();
     let of_parts = study.parts.iter().flat_map(|part| part.audits.iter().map(move |audit| (part.run_name(study, audit), audit)));
     let of_runs = of_parts.flat_map(|(name, audit)| audit.findings.warnings.iter().map(move |warning| (name.clone(), warning)));
-    let of_comparison = study.comparison.iter().flat_map(|(_, findings)| &findings.warnings);
+    // Of runs in which nothing ran nothing was compared.
+    let compared = study.comparison.iter().filter(|_| !study.parts.iter().all(nothing_ran));
+    let of_comparison = compared.flat_map(|(_, findings)| &findings.warnings);
     for (name, warning) in of_runs.chain(of_comparison.map(|warning| ("the comparison".to_string(), warning))) {
         match found.iter_mut().find(|(text, _)| *text == warning.text) {
             Some((_, names)) if names.contains(&name) => {}
