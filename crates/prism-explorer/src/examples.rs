@@ -1,7 +1,7 @@
 //! The examples of a run, filtered and paged: of each its clean answer, and what the interventions made of it.
 
 use maud::{Markup, html};
-use prism_run::Outcome;
+use prism_run::{Intervention, Outcome};
 
 use super::Explorer;
 use super::filter::{Filter, PER_PAGE, fits};
@@ -63,6 +63,7 @@ fn table(base: &str, filter: &Filter, index: &Index, shown: &[&Line]) -> Markup 
     // The intervention asked for has a column of its own.
     let under = filter.under.and_then(|under| index.interventions.iter().position(|i| *i == under)).filter(|place| *place > 0);
     let at = |line: &Line| format!("{base}/{}{query}", line.row);
+    let clean = Intervention::CLEAN.to_string();
     html! {
         div.typed {
             table class="rows answers" {
@@ -86,7 +87,7 @@ fn table(base: &str, filter: &Filter, index: &Index, shown: &[&Line]) -> Markup 
                             }
                             td class="prose question" { (Safe(&line.question)) }
                             td data-l="gold" { (Safe(&line.label)) }
-                            (mark(line.clean(), None, Some("clean")))
+                            (mark(line.clean(), None, Some(clean.as_str())))
                             @if let Some(place) = under {
                                 (mark(of(line, place), line.clean(), Some(index.interventions[place].to_string().as_str())))
                             }

@@ -14,6 +14,8 @@ use prism_report::gallery::no_letter;
 
 /// Longest letter shown, in characters.
 const LONGEST_LETTER: usize = 24;
+/// The column of the letters.
+const ANSWER: &str = "answer";
 /// Options that have a column each; of more, the gold one alone has.
 const MOST_OPTIONS: usize = 8;
 
@@ -31,7 +33,7 @@ pub fn html(example: &Example, links: &Links<'_>) -> Markup {
                 let to = links.beside(example.example.row, answer.intervention);
                 Some(html! { a href=(Safe(&to)) title="its text beside the clean one" { (answer.intervention) } })
             }
-            "answer" => Some(marked(answer, clean)),
+            ANSWER => Some(marked(answer, clean)),
             "donor" => Some(donor(example, answer, links)).filter(|_| answer.donor.is_some()),
             _ => None,
         }
@@ -53,7 +55,7 @@ pub fn table(example: &Example) -> Table {
     let nats = |digits: usize, signed: bool| Form::Number { unit: Unit::Nats, digits, signed };
     let staged = example.answers.iter().any(|a| a.steps_context > 0);
     let context = Column::count("steps_context", "context steps");
-    let mut columns = vec![Column::intervention(), Column::words("answer", "answer")];
+    let mut columns = vec![Column::intervention(), Column::words(ANSWER, "answer")];
     for letter in &letters {
         let gold = example.example.label == letter.to_string();
         let heading = Prose::plain(if gold { format!("{letter}, % (gold)") } else { format!("{letter}, %") });
