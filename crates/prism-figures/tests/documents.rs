@@ -65,7 +65,11 @@ fn text_is_legible_in_a_column_of_a_paper() {
     for file in files(".svg") {
         let svg = std::fs::read_to_string(FILES.join(&file)).unwrap();
         let width = numbers(&svg, " width=\"", "\"")[0];
-        let smallest = numbers(&svg, "font-size=\"", "px").into_iter().fold(f64::INFINITY, f64::min);
+        let sizes = numbers(&svg, "font-size=\"", "px");
+        // Every text has its size, and nothing that is around it makes it smaller.
+        assert_eq!(sizes.len(), svg.matches("<text").count(), "{file}: a text without a size of its own");
+        assert!(!sizes.is_empty() && !svg.contains("scale(") && !svg.contains("font:"), "{file}");
+        let smallest = sizes.into_iter().fold(f64::INFINITY, f64::min);
         let points = smallest * COLUMN / width;
         assert!(points >= LEGIBLE, "{file}: {smallest} units of {width} are {points:.1} pt in a column of 85 mm");
     }

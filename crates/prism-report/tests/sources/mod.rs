@@ -84,4 +84,11 @@ impl Made {
         assert_eq!(found.len(), 1, "{table} stands on the page once");
         found[0]
     }
+
+    /// Rows of a table that the page says it shows; the others lie in the findings.
+    pub fn rows_shown(&self, table: &Table) -> usize {
+        let rows = self.figure(table.name).attribute("data-rows").unwrap().parse().unwrap();
+        assert!(rows == table.rows().len() || rows >= 24 && rows < table.rows().len(), "{}: {rows} rows are shown", table.name);
+        rows
+    }
 }

@@ -147,10 +147,11 @@ fn is_counted(made: &Made, around: &[&Element], numbers: &[String]) -> bool {
             counts(number)
         }),
         // `130 rows`; headings of columns that are folded.
-        "summary" => table
-            .is_some_and(|table| counts(table.rows().len().min(480)) || parent.text().starts_with("More: ") && headings(table, numbers)),
+        "summary" => {
+            table.is_some_and(|table| counts(made.rows_shown(table)) || parent.text().starts_with("More: ") && headings(table, numbers))
+        }
         // `–: no latents ran (3 cells); and 2 more reasons`
-        "p" if parent.is_of("reasons") => table.is_some_and(|table| reasons(table, &parent.text(), numbers)),
+        "p" if parent.is_of("reasons") => table.is_some_and(|table| reasons(table, made.rows_shown(table), &parent.text(), numbers)),
         // `noise:0.3 (4)`: an intervention that stands for all of its class.
         "text" if parent.is_of("row") => numbers.len() == 1 && of_class(made, &parent.text()).is_some_and(counts),
         _ => false,
@@ -170,9 +171,9 @@ fn place_of(made: &Made, figure: &Element) -> usize {
 }
 
 /// Whether these are the numbers of cells that are absent for the reasons told; digits of the reasons themselves are left out.
-fn reasons(table: &Table, told: &str, numbers: &[String]) -> bool {
+fn reasons(table: &Table, rows: usize, told: &str, numbers: &[String]) -> bool {
     let mut counted: Vec<(&str, usize)> = Vec::new();
-    for reason in table.rows().iter().take(480).flat_map(|row| row.cells.iter().filter_map(|cell| cell.reason())) {
+    for reason in table.rows().iter().take(rows).flat_map(|row| row.cells.iter().filter_map(|cell| cell.reason())) {
         match counted.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, count)) => *count += 1,
             None => counted.push((reason, 1)),
