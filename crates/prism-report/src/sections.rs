@@ -51,7 +51,7 @@ use crate::study::{Audit, Part, Study};
 /// Marks a page may draw, so that its size stays bounded.
 const MOST_MARKS: usize = 16_000;
 /// Cells of the tables a page shows.
-const MOST_CELLS: usize = 36_000;
+const MOST_CELLS: usize = 46_000;
 /// Rows of a table that are shown all the same.
 const LEAST_ROWS: usize = 24;
 /// Bytes of the tables that a page carries as files.

@@ -69,7 +69,7 @@ pub fn laid(table: &Table, layout: Layout<'_>) -> Vec<Line> {
     unseen.sort_unstable();
     let names: Vec<String> = unseen.iter().filter_map(|i| folded_name(table, *i, &unseen)).collect();
     if !names.is_empty() {
-        out.push(Line::Sentence(format!("not shown: {} (--wide)", names.join(", "))));
+        out.push(Line::Sentence(format!("not shown: {} (--wide)", names.join("; "))));
     }
     for place in told {
         let column = heading(&table.columns[place], false);

@@ -175,7 +175,7 @@ impl Writer<'_> {
         let main = |place: usize| folding::main(&self.table.columns, place);
         let named = columns.iter().copied().filter(|place| self.table.columns[*place].priority != KEY);
         let named = named.filter(|place| main(*place) == *place || is_alone(self.table, *place, columns));
-        named.map(|place| heading(self.table, place, columns).as_text()).collect::<Vec<_>>().join(", ")
+        named.map(|place| heading(self.table, place, columns).as_text()).collect::<Vec<_>>().join("; ")
     }
 
     /// The columns as a table of HTML. `first`: its rows have the addresses.
@@ -237,23 +237,27 @@ impl Writer<'_> {
         let last = columns.last().and_then(reason);
         let open = last.map_or(0, |last| columns.iter().rev().take_while(|place| reason(place) == Some(last)).count());
         let open = if open > 1 { open.min(columns.len() - keys) } else { 0 };
+        // Where several cells are absent for one reason, the row says it for all of them.
+        let absent: Vec<&str> = columns[..columns.len() - open].iter().filter_map(reason).collect();
+        let shared = absent.first().copied().filter(|first| absent.len() > 1 && absent.iter().all(|other| other == first));
         let run = row.cells.iter().find_map(|cell| if let Value::Run(run) = &cell.value { Some(&run.label) } else { None });
         html! {
             tr id=[first.then(|| Safe(&row_id(self.prefix, self.table.name, &row.key)).render().into_string()).map(PreEscaped)]
                 class=(row.kind.class()) data-variant=[row.variant.as_deref().map(Safe)] data-run=[run.map(|run| Safe(run))]
-                data-intervention=[row.intervention] {
+                data-intervention=[row.intervention] title=[shared.map(|reason| format!("{ABSENT}: {reason}")).as_deref().map(Safe)] {
                 @for (i, place) in columns.iter().take(columns.len() - open).enumerate() {
-                    (self.cell(row, columns, *place, i == 0))
+                    (self.cell(row, (columns, *place), shared, i == 0))
                 }
                 @if let Some(reason) = last.filter(|_| open > 0) { td.text colspan=(open) { (Safe(reason)) } }
             }
         }
     }
 
-    fn cell(&self, row: &Row, columns: &[usize], place: usize, header: bool) -> Markup {
+    /// `said` is the reason that its row says already.
+    fn cell(&self, row: &Row, (columns, place): (&[usize], usize), said: Option<&str>, header: bool) -> Markup {
         let (column, cell) = (&self.table.columns[place], &row.cells[place]);
         let content = self.content(row, column, cell);
-        let note = cell.note.as_deref().or(cell.reason());
+        let note = cell.note.as_deref().or(cell.reason().filter(|reason| Some(*reason) != said));
         let label = self.labelled.then(|| heading(self.table, place, columns).as_text());
         let class = match (cell.reason().is_some(), class_of(column)) {
             (true, class) => Some(format!("{} absent", class.unwrap_or_default()).trim().to_string()),
