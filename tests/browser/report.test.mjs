@@ -107,7 +107,8 @@ test("a table saved from the page is the file the command line writes, a figure 
   let whole = 0;
   for (let i = 0; i < await tables.count(); i += 1) {
     const table = tables.nth(i);
-    if (await table.locator(".cut").count()) continue;
+    // A page has room for so many bytes of files: a table without its file is written by the command line alone.
+    if (await table.locator(".cut").count() || !(await table.locator("> details.figure-menu").count())) continue;
     whole += 1;
     const { name, text } = await save(table.locator("> details.figure-menu"), "CSV");
     assert.equal(text, readFileSync(path.join(runs, "tables", name), "utf8"), name);

@@ -1,6 +1,6 @@
 //! A table as HTML.
 //!
-//! It is as wide as a page of 1280 pixels has room for; the columns beyond stand in a second table below it, folded, with the
+//! It is as wide as a page of 1280 pixels has room for; the columns beyond stand in tables below it, folded, with the
 //! key again, so that nothing is scrolled sideways. On a narrow screen a row is set in lines, each cell with its heading before
 //! it: by a rule a column where the page keeps style rules, else by an attribute of the cell.
 
@@ -33,7 +33,7 @@ const MOST_REASONS: usize = 4;
 pub(super) fn numbered(of: &Table, page: &mut dyn Page) -> Markup {
     let number = page.table(of);
     let places = Places::of(of);
-    let rows = page.rows(of.rows().len().min(MOST_ROWS), places.first.len() + places.second.len());
+    let rows = page.rows(of.rows().len().min(MOST_ROWS), places.columns());
     let cut = of.rows().len() - rows;
     if cut > 0 {
         page.cut(format!("{cut} of {} rows of Table {number}; all are in the runs\u{2019} `findings/`", of.rows().len()));
@@ -68,22 +68,36 @@ pub fn table(table: &Table, prefix: &str, links: &dyn Links, narrows: bool) -> M
 struct Places {
     /// In the table.
     first: Vec<usize>,
-    /// In the second table that is folded below it: the key again, and those that have no room.
-    second: Vec<usize>,
+    /// In the tables that are folded below it: the key again in each, and those that have no room above.
+    below: Vec<Vec<usize>>,
 }
 
 impl Places {
     fn of(table: &Table) -> Self {
-        let (first, folded) = folding::fit(&table.columns, &widths(table), 0, ROOM);
-        let keys = first.iter().copied().filter(|i| table.columns[*i].priority == KEY);
-        let second = if folded.is_empty() { Vec::new() } else { keys.chain(folded.iter().copied()).collect() };
-        Self { first, second }
+        let widths = widths(table);
+        let (first, folded) = folding::fit(&table.columns, &widths, 0, ROOM);
+        let keys: Vec<usize> = first.iter().copied().filter(|i| table.columns[*i].priority == KEY).collect();
+        let wide = |columns: &[usize]| columns.iter().map(|i| widths[*i]).sum::<usize>();
+        let mut below: Vec<Vec<usize>> = Vec::new();
+        for column in folded {
+            match below.last_mut().filter(|last| wide(last) + widths[column] <= ROOM) {
+                Some(last) => last.push(column),
+                None => below.push(keys.iter().copied().chain([column]).collect()),
+            }
+        }
+        Self { first, below }
+    }
+
+    /// How many columns are drawn, those of the key once in each table.
+    fn columns(&self) -> usize {
+        self.first.len() + self.below.iter().map(Vec::len).sum::<usize>()
     }
 
     /// The style rules by which cells of the page's table of that number have their headings before them.
     fn labels(&self, table: &Table, number: usize) -> String {
         let mut rules = String::new();
-        for (within, columns) in [("", &self.first), (" .more", &self.second)] {
+        let below = (1..).map(|table| format!(" .more>table:nth-of-type({table})")).zip(&self.below);
+        for (within, columns) in [(String::new(), &self.first)].into_iter().chain(below) {
             for (place, column) in columns.iter().enumerate().skip(1) {
                 let heading = within_css(&heading(table, *column, columns).as_text());
                 let child = place + 1;
@@ -163,8 +177,11 @@ impl Writer<'_> {
     fn whole(&self, places: &Places) -> Markup {
         html! {
             (self.grid(&places.first, true))
-            @if !places.second.is_empty() {
-                details.more { summary { "More: " (Safe(&self.names(&places.second))) } (self.grid(&places.second, false)) }
+            @if !places.below.is_empty() {
+                details.more {
+                    summary { "More: " (Safe(&self.names(&places.below.concat()))) }
+                    @for columns in &places.below { (self.grid(columns, false)) }
+                }
             }
             (reasons(self.table, self.rows))
         }
