@@ -198,7 +198,7 @@ impl Forest {
             self.panel(out, *index, (x, top + head, panel, bottom - top - head), axis, &rows);
         }
         if first {
-            out.push(text((0.0, bottom + 15.0), "note", "start", "accuracy change, points", None));
+            out.push(text((0.0, bottom + 15.0), "note", "start", "change, points", None));
         }
         bottom + 22.0
     }
@@ -253,7 +253,7 @@ impl Forest {
             );
             y = top + height + 4.0;
         }
-        out.push(text((0.0, y + 10.0), "note", "start", "accuracy change, points", None));
+        out.push(text((0.0, y + 10.0), "note", "start", "change, points", None));
         picture("forest narrow", (width, y + 16.0), &self.said(), &out)
     }
 
