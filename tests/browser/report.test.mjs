@@ -97,6 +97,7 @@ test("a click on a point of the profile leaves the examples it flipped", async (
 test("a table saved from the page is the file the command line writes, a figure is its specification", async () => {
   const { page, faults, close } = await open(browser, REPORT, { allowed: itself(REPORT) });
   await drawn(page);
+  await unfold(page);
   const save = async (menu, label) => {
     await menu.locator("summary").click();
     const [download] = await Promise.all([page.waitForEvent("download"), menu.getByText(label, { exact: true }).click()]);
