@@ -71,7 +71,7 @@ export async function picture(page, name, fullPage = false) {
   await page.screenshot({ path: path.join(folder, `${name}.png`), fullPage });
 }
 
-/** The page is no wider than the window, and nothing on it is scrolled sideways. */
+/** The page is no wider than the window, and nothing on it is scrolled sideways but the explorer's view of a whole file, all of its columns in a row. */
 export async function fits(page) {
   const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
   assert.ok(content <= window, `the page is ${content} px wide in a window of ${window}`);
@@ -81,7 +81,7 @@ export async function fits(page) {
 /** What is wider than its own box: it would be scrolled, or cut off. What is hidden from sight by design is small. */
 function sideways() {
   const named = (node) => `${node.tagName.toLowerCase()}${[...node.classList].map((name) => `.${name}`).join("")}`;
-  const over = (node) => node.clientWidth > 1 && node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).overflowX !== "visible";
+  const over = (node) => node.clientWidth > 1 && !node.matches(".finding > .scroll") && node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).overflowX !== "visible";
   const found = [...document.querySelectorAll("body *")].filter((node) => node.checkVisibility({ visibilityProperty: true }) && over(node));
   return found.map((node) => `${named(node.parentElement)} > ${named(node)}: ${node.scrollWidth} of ${node.clientWidth}`);
 }
