@@ -1,5 +1,6 @@
 //! What decoding hides, step by step, is what one forward over the whole sequence with those
-//! keys hidden gives (which `ops.rs` holds against PyTorch): sight, eviction, the hidden image.
+//! keys hidden gives (`prism-model/tests/sight.rs` holds that against transformers): sight, eviction,
+//! the hidden image.
 #![allow(missing_docs)]
 
 mod golden;

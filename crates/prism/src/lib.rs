@@ -1,8 +1,9 @@
 //! Prism: does the latent do anything?
 //!
 //! The command line over the stages of a study. Each verb is one file in
-//! [`cli`] (what was typed), and one in [`commands`] (what is done); the science
-//! lies in `prism-model`, `prism-train` and `prism-audit`.
+//! [`cli`] (what was typed), and one in [`commands`] (what is done). The science
+//! is in the crates below: `prism-model`, `prism-record`, `prism-train` and `prism-audit`
+//! (`docs/architecture.md`).
 
 pub mod cli;
 pub mod commands;

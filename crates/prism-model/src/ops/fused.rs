@@ -2,7 +2,7 @@
 //!
 //! A backward pass computes only what somebody will read: nothing for a frozen
 //! weight, and the gradient of a collected parameter goes straight into its buffer
-//! ([`crate::gradient`]).
+//! ([`crate::gradient_buffers`]).
 
 use std::sync::OnceLock;
 
@@ -12,7 +12,7 @@ use super::Attention;
 use super::kernel::scratch::{self, Scratch};
 use super::kernel::{attention as attend, cross_entropy as ce, elementwise, matmul, norm};
 use crate::tensor::{Device, Tensor, host};
-use crate::{Result, gradient};
+use crate::{Result, gradient_buffers};
 
 type Answer<T> = candle_core::Result<T>;
 
@@ -39,7 +39,7 @@ pub(crate) fn weight_gradient(weight: &Tensor, f: impl FnOnce(&mut [f32], bool))
             f(buffer, add);
         }
     };
-    if gradient::accumulate(weight, &mut run) {
+    if gradient_buffers::accumulate(weight, &mut run) {
         return Ok(None);
     }
     let mut buffer = vec![0.0; weight.elem_count()];

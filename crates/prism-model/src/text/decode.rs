@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::watch::Watcher;
-use super::{Layer, TextModel, fused};
+use super::{Layer, TextModel, fused_layer};
 use crate::Result;
 use crate::cache::{BranchCache, Row};
 use crate::config::TextConfig;
@@ -16,7 +16,7 @@ use crate::ops::{self, Attention, Hidden, Rotary, composed};
 use crate::tensor::{self, Device, Tensor, host, is_fused};
 
 pub(super) fn step(model: &TextModel, embeds: &Tensor, cache: &mut BranchCache, watcher: &mut dyn Watcher) -> Result<Tensor> {
-    if model.layers.iter().all(|layer| fused::applies(layer, embeds)) {
+    if model.layers.iter().all(|layer| fused_layer::applies(layer, embeds)) {
         return fused_rows(model, embeds, cache, watcher);
     }
     let mut outputs = Vec::with_capacity(cache.rows());

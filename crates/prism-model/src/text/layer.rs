@@ -2,10 +2,10 @@
 //!
 //! What the families differ in is data of [`TextConfig`]: which linear layers have a bias, whether
 //! queries and keys are normed, how wide a head is. The arithmetic is written once, in
-//! [`Layer::composed`]; the fused kernels ([`super::fused`], and [`super::decode`] for decoding
+//! [`Layer::composed`]; the fused kernels ([`super::fused_layer`], and [`super::decode`] for decoding
 //! rows) are the same layer on f32 in host memory and are held against it by `text/tests.rs`.
 
-use super::fused;
+use super::fused_layer;
 use crate::Result;
 use crate::config::TextConfig;
 use crate::linear::Linear;
@@ -66,16 +66,16 @@ impl Layer {
 
     /// `x [tokens, hidden]` to the layer's output.
     pub(super) fn forward(&self, x: &Tensor, spec: &Attention, config: &TextConfig) -> Result<Tensor> {
-        if fused::applies(self, x) {
-            return fused::forward(self, x, spec, config);
+        if fused_layer::applies(self, x) {
+            return fused_layer::forward(self, x, spec, config);
         }
         self.composed(x, config, &mut |q, k, v| ops::attention(&q, &k, &v, spec))
     }
 
     /// As [`Layer::forward`]; the turned keys and the values are appended to `kept`.
     pub(super) fn prefill(&self, x: &Tensor, spec: &Attention, config: &TextConfig, kept: &mut Vec<(Tensor, Tensor)>) -> Result<Tensor> {
-        if fused::applies(self, x) {
-            let (y, keys, values) = fused::prefill(self, x, spec, config)?;
+        if fused_layer::applies(self, x) {
+            let (y, keys, values) = fused_layer::prefill(self, x, spec, config)?;
             kept.push((keys, values));
             return Ok(y);
         }

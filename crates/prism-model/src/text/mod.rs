@@ -1,7 +1,7 @@
 //! The language model: embedding, decoder layers, final norm, output matrix.
 
 mod decode;
-mod fused;
+mod fused_layer;
 mod inputs;
 mod layer;
 mod pieces;

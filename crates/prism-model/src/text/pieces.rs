@@ -9,7 +9,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::fused::{self, Context, Link};
+use super::fused_layer::{self, Context, Link};
 use super::{Inputs, TextModel};
 use crate::ops::{self, Hidden};
 use crate::positions::PackLayout;
@@ -83,7 +83,7 @@ impl TextModel {
         let inputs = inputs.into();
         self.check(&inputs, pack)?;
         let pieces = cut(pack, chains)?;
-        let fusible = self.layers.iter().all(|layer| fused::applies(layer, &inputs.embeds));
+        let fusible = self.layers.iter().all(|layer| fused_layer::applies(layer, &inputs.embeds));
         if !fusible || pieces.len() < 2 {
             return self.forward_feeding_whole(inputs, pack, chains, feedback);
         }
@@ -100,7 +100,7 @@ impl TextModel {
             for (i, (layer, links)) in self.layers.iter().zip(&mut links).enumerate() {
                 let context = Context { key_bounds: key_bounds.clone(), sources: sources.clone(), earlier: links.clone() };
                 let link = Arc::new(Link::default());
-                x = inputs.add_after(i, fused::forward_piece(layer, &x, &spec, &self.config, context, link.clone())?)?;
+                x = inputs.add_after(i, fused_layer::forward_piece(layer, &x, &spec, &self.config, context, link.clone())?)?;
                 links.push(link);
             }
             states.push(ops::rms_norm(&x, &self.norm, self.config.rms_norm_eps)?);

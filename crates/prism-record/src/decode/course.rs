@@ -7,8 +7,8 @@ use std::sync::Arc;
 use prism_run::Stage;
 
 use super::exchange::Exchange;
+use super::sequence::Place;
 use super::site::Hook;
-use super::strategy::Place;
 
 /// What stands where the model opens a latent block.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

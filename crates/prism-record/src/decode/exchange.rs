@@ -18,8 +18,8 @@ use std::sync::Arc;
 use prism_run::{Scope, Stage};
 
 use super::intervention::Latents;
+use super::sequence::Place;
 use super::site::Refusal;
-use super::strategy::Place;
 
 /// Where in the vector of one step the keys and the values of a layer lie.
 fn layer(vector: &[f32], layer: usize, width: usize) -> Option<(&[f32], &[f32])> {

@@ -180,7 +180,7 @@ impl NoiseFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::strategy::Place;
+    use crate::decode::sequence::Place;
 
     fn site(stage: Stage, step: usize) -> Site {
         let place = Place { stage, block: 0, step, block_step: step };

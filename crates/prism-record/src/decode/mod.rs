@@ -31,10 +31,10 @@ pub mod intervention;
 pub mod prefix;
 pub mod replacement;
 mod row;
+pub mod sequence;
 pub mod site;
 pub mod spread;
 pub mod statistics;
-pub mod strategy;
 pub mod trajectory;
 
 pub use control::{ControlTokens, Start, detect};
@@ -43,10 +43,10 @@ pub use exchange::Exchange;
 pub use intervention::{Latents, Noise, NoiseFile, NoiseSource, Swap, Zero};
 pub use prefix::{Prefiller, Prefix};
 pub use replacement::{FirstRepeat, FromPool, Mix, NormMatched, RelativeNoise, Scoped, Typical};
+pub use sequence::{Feed, Place, Sequence, Strategy};
 pub use site::{Hook, Refusal, Side, Site, Untouched};
 pub use spread::{Spread, Strength};
 pub use statistics::LatentStatistics;
-pub use strategy::{Feed, Place, Sequence, Strategy};
 pub use trajectory::{Attention, Forward, Trajectory};
 
 use prism_model::tokenizer::Tokenizer;

@@ -7,9 +7,9 @@ use prism_run::Scope;
 use prism_run::random::Stream;
 
 use super::intervention::{Latents, NoiseSource};
+use super::sequence::Place;
 use super::site::{Hook, Refusal, Side, Site};
 use super::statistics::LatentStatistics;
-use super::strategy::Place;
 use super::trajectory::norm;
 
 /// The place, at the input of a latent forward; `None` at every other site.

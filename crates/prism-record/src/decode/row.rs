@@ -10,8 +10,8 @@ use prism_run::{Sight, Stage};
 
 use super::control::ControlTokens;
 use super::course::Course;
+use super::sequence::{Feed, Place, Sequence};
 use super::site::{Hook, Refusal, Side, Site};
-use super::strategy::{Feed, Place, Sequence};
 use super::trajectory::{self, Attention, Forward, Trajectory};
 
 /// A branch under way.

@@ -3,7 +3,7 @@
 
 use prism_run::Stage;
 
-use super::strategy::Place;
+use super::sequence::Place;
 
 /// On which side of a forward the vector stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

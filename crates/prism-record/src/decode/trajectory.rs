@@ -4,7 +4,7 @@
 use prism_run::{Position, Stage};
 
 use super::intervention::Latents;
-use super::strategy::Place;
+use super::sequence::Place;
 
 /// One forward of a branch; forward `i` produced the `i`-th new token.
 #[derive(Debug, Clone, PartialEq)]

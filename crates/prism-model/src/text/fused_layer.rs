@@ -16,7 +16,7 @@ use crate::ops::fused::{add_or_copy, weight_gradient};
 use crate::ops::kernel::scratch::{self, Scratch};
 use crate::ops::kernel::{attention, elementwise, matmul, norm};
 use crate::tensor::{Device, Tensor, host, is_fused};
-use crate::{Result, gradient};
+use crate::{Result, gradient_buffers};
 
 type Answer<T> = candle_core::Result<T>;
 
@@ -273,7 +273,7 @@ impl CustomOp2 for LayerOp {
     }
 
     fn bwd(&self, x: &Tensor, anchor: &Tensor, _: &Tensor, dy: &Tensor) -> Answer<(Option<Tensor>, Option<Tensor>)> {
-        if anchor.is_variable() && !gradient::is_active() {
+        if anchor.is_variable() && !gradient_buffers::is_active() {
             bail!("a fused layer collects its weights' gradients in Gradients: call Gradients::backward, not Tensor::backward");
         }
         let Some(kept) = self.link.kept.get() else { bail!("decoder_layer: the backward pass ran before the forward pass") };
