@@ -75,7 +75,7 @@ fn read(snapshot: &Snapshot, run: &Run, found: &Findings) -> Markup {
             @else { div class="callout alarm" role="note" { b { "Not every example was run." } " " (failed) } }
         }
         @if let Some(c) = found.conclusion.first().filter(|_| !found.nothing_ran()) { (concluded(c, found)) }
-        @if found.table1.first().is_some() { (key(&line)) }
+        @if !found.table1.is_empty() { (key(&line)) }
         @if !found.warnings.is_empty() {
             div class="callout warn" role="note" {
                 b { "Know before reading on" }

@@ -269,7 +269,10 @@ fn number() -> impl Strategy<Value = Option<f64>> {
     ]
 }
 
-fn made(rows: &[(Option<f64>, Option<f64>, Option<f64>, Option<f64>, Option<usize>, String)]) -> Table {
+/// Numbers, a count and a text of a row.
+type Drawn = (Option<f64>, Option<f64>, Option<f64>, Option<f64>, Option<usize>, String);
+
+fn made(rows: &[Drawn]) -> Table {
     let delta = Column::points("delta", "change");
     let interval = delta.interval("delta_interval", "95 %");
     let mut table = Table::new(

@@ -235,7 +235,7 @@ impl Writer<'_> {
         let reason = |place: &usize| row.cells[*place].reason();
         let keys = columns.iter().filter(|i| self.table.columns[**i].priority == KEY).count();
         let last = columns.last().and_then(reason);
-        let open = last.map_or(0, |last| columns.iter().rev().take_while(|place| reason(*place) == Some(last)).count());
+        let open = last.map_or(0, |last| columns.iter().rev().take_while(|place| reason(place) == Some(last)).count());
         let open = if open > 1 { open.min(columns.len() - keys) } else { 0 };
         // Where several cells are absent for one reason, the row says it for all of them.
         let absent: Vec<&str> = columns[..columns.len() - open].iter().filter_map(reason).collect();
