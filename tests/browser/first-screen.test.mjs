@@ -58,7 +58,7 @@ for (const [name, file] of PAGES) {
         assert.ok(bottom <= height && right <= width, `${part} ends at ${Math.round(right)}, ${Math.round(bottom)} of ${width}, ${height}`);
       }
       // The labels of the pictures are as large as they say: no picture is scaled down.
-      const smallest = await page.evaluate(() => Math.min(...[...document.querySelectorAll(".first svg")].filter((svg) => svg.checkVisibility()).map((svg) => (
+      const smallest = await page.evaluate(() => Math.min(...[...document.querySelectorAll(".first-picture svg")].filter((svg) => svg.checkVisibility()).map((svg) => (
         svg.getBoundingClientRect().width / svg.viewBox.baseVal.width))));
       assert.ok(smallest > 0.95, `a picture is drawn at ${smallest} of its size`);
       if (wide) {
