@@ -215,12 +215,33 @@ pub fn table(table: &Table, prefix: &str, links: &dyn Links, narrows: bool) -> M
     html! {
         (writer.grid(&shown, true))
         @if !folded.is_empty() {
-            @let keys = shown.iter().copied().filter(|i| table.columns[*i].priority == super::table::KEY);
-            @let second: Vec<usize> = keys.chain(folded.iter().copied()).collect();
-            details.more { summary { "More: " (Safe(&writer.names(&folded))) } (writer.grid(&second, false)) }
+            details.more {
+                summary { "More: " (Safe(&writer.names(&folded))) }
+                @for columns in stacked(table, &shown, &folded) { (writer.grid(&columns, false)) }
+            }
         }
         (reasons(table))
     }
+}
+
+/// The columns that are folded, as tables that the page has room for, each with the key again.
+fn stacked(table: &Table, shown: &[usize], folded: &[usize]) -> Vec<Vec<usize>> {
+    let widths = widths(table);
+    let keys: Vec<usize> = shown.iter().copied().filter(|i| table.columns[*i].priority == super::table::KEY).collect();
+    let of_keys: usize = keys.iter().map(|i| widths[*i]).sum();
+    let mut all: Vec<Vec<usize>> = Vec::new();
+    let mut used = usize::MAX;
+    for place in folded {
+        used = used.saturating_add(widths[*place]);
+        match all.last_mut().filter(|_| used <= ROOM) {
+            Some(columns) => columns.push(*place),
+            None => {
+                used = of_keys + widths[*place];
+                all.push(keys.iter().copied().chain([*place]).collect());
+            }
+        }
+    }
+    all
 }
 
 /// Pixels of each column. A heading is broken between words, a sentence is set in lines.
