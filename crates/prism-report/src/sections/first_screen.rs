@@ -94,7 +94,7 @@ fn headline(said: &Prose, prefix: &str, only: bool) -> Markup {
 
 /// What the picture is against, and what its marks are.
 fn caption(part: &Part, trust: &Table) -> Prose {
-    let against = if part.audits.len() == 1 { "Against the {clean} run" } else { "Against each variant\u{2019}s {clean} run" };
+    let against = if part.audits.len() == 1 { "Against the {clean} run" } else { "Against its {clean} run" };
     let caption = Prose::said(against).and(", 95 % intervals");
     match trust::first_with(trust, "margin").filter(|_| part.margin().is_some()) {
         Some(key) => caption.and("; grey: ±").number(trust, "margin", key).and(" points, fixed beforehand."),
