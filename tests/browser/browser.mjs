@@ -39,6 +39,8 @@ export async function launch() {
 export async function open(browser, url, { allowed, entry, look = LOOKS[0], javaScriptEnabled = true } = {}) {
   const { viewport, colorScheme } = look;
   const context = await browser.newContext({ viewport, colorScheme, javaScriptEnabled, reducedMotion: "reduce" });
+  // A machine that does other work beside takes its time.
+  context.setDefaultTimeout(120_000);
   const page = await context.newPage();
   const faults = [];
   page.on("request", (request) => allowed(request.url()) || faults.push(`request of ${request.url().slice(0, 120)}`));
@@ -53,7 +55,7 @@ export async function open(browser, url, { allowed, entry, look = LOOKS[0], java
 /** Waits until every chart that has marks is drawn. */
 export async function drawn(page) {
   const settled = () => [...document.querySelectorAll(".chart")].every((c) => c.parentNode.hidden || c.dataset.drawn === "true");
-  await page.waitForFunction(settled, null, { timeout: 60_000 });
+  await page.waitForFunction(settled, null, { timeout: 120_000 });
 }
 
 /** What axe-core finds, of any severity, one line each. */

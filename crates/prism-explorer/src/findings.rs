@@ -8,6 +8,7 @@ use prism_audit::findings::files;
 use prism_run::table::{Column, Table};
 
 use crate::content::Cut;
+use prism_report::document::html::Safe;
 use prism_report::html::clipped;
 use prism_report::number::{ABSENT, decimal};
 
@@ -15,6 +16,11 @@ use prism_report::number::{ABSENT, decimal};
 const MOST_ROWS: usize = 120;
 /// Columns of a table shown.
 const MOST_COLUMNS: usize = 120;
+/// Characters that the columns of a table may have in all and still stand side by side on a page of 1280 pixels.
+const ROOM: usize = 150;
+/// Characters around a cell, and the longest heading that stands in one.
+const AROUND: usize = 3;
+const LONGEST_HEADING: usize = 40;
 /// Longest text of a cell.
 const LONGEST: usize = 300;
 /// Longest reason why a table cannot be read.
@@ -49,23 +55,27 @@ fn finding(folder: &Path, file: &str) -> Markup {
     }
 }
 
-/// A table as it lies in its file: it has too many columns to be told in lines, and is scrolled within its frame.
+/// A table as it lies in its file. Where it has more columns than the page has room for, a row is set in lines, each cell with
+/// its heading before it, so that nothing is scrolled sideways.
 fn drawn(table: &Table, about: &str) -> Markup {
     let rows = table.len();
     let (columns, empty): (Vec<_>, Vec<_>) = table.columns.iter().partition(|(_, column)| (0..rows).any(|i| has(column, i)));
     let shown = &columns[..columns.len().min(MOST_COLUMNS)];
+    let heads: Vec<String> = shown.iter().map(|(name, _)| clipped(&name.replace('_', " "), LONGEST_HEADING)).collect();
     let names: Vec<String> = empty.iter().take(MOST_COLUMNS).map(|(name, _)| clipped(name, LONGEST)).collect();
     html! {
-        div.scroll tabindex="0" role="region" aria-label=(about) {
-            table {
+        div.rows tabindex="0" role="region" aria-label=(about) {
+            table.lines[width(shown, rows) > ROOM] {
                 thead {
-                    tr { @for (name, column) in shown { th scope="col" class=[class(column)] { (Cut(&name.replace('_', " "), LONGEST)) } } }
+                    tr { @for ((_, column), head) in shown.iter().zip(&heads) { th scope="col" class=[class(column)] { (Safe(head)) } } }
                 }
                 tbody {
                     @for i in 0..rows.min(MOST_ROWS) {
                         tr {
-                            @for (_, column) in shown {
-                                td class=[class(column)] { (Cut(&cell(column, i).unwrap_or_else(|| ABSENT.into()), LONGEST)) }
+                            @for ((_, column), head) in shown.iter().zip(&heads) {
+                                td class=[class(column)] data-l=(Safe(head)) {
+                                    (Cut(&cell(column, i).unwrap_or_else(|| ABSENT.into()), LONGEST))
+                                }
                             }
                         }
                     }
@@ -82,6 +92,15 @@ fn drawn(table: &Table, about: &str) -> Markup {
             }
         }
     }
+}
+
+/// Characters of a table's columns side by side.
+fn width(columns: &[&(String, Column)], rows: usize) -> usize {
+    let of = |(name, column): &(String, Column)| {
+        let cells = (0..rows.min(MOST_ROWS)).filter_map(|i| cell(column, i)).map(|text| text.chars().count());
+        cells.chain([name.chars().count().min(LONGEST_HEADING)]).max().unwrap_or_default() + AROUND
+    };
+    columns.iter().map(|column| of(column)).sum()
 }
 
 fn class(column: &Column) -> Option<&'static str> {

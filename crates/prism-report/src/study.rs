@@ -124,6 +124,19 @@ impl Part {
         self.audits.iter().filter(move |a| a.variant == variant)
     }
 
+    /// The names of these runs; where all runs of a variant are among them, the variant's.
+    pub fn names<'a>(&self, study: &Study, runs: impl Iterator<Item = &'a Audit>) -> Vec<String> {
+        let runs: Vec<&Audit> = runs.collect();
+        let is_named = |audit: &&Audit| runs.iter().any(|run| run.folder == audit.folder);
+        let of = |variant: usize| -> Vec<String> {
+            if self.of(variant).all(|audit| is_named(&audit)) {
+                return vec![study.variants[variant].name.clone()];
+            }
+            self.of(variant).filter(is_named).map(|audit| self.run_name(study, audit)).collect()
+        };
+        self.variants().into_iter().flat_map(of).collect()
+    }
+
     /// Whether any variant has more than one run.
     pub fn has_seeds(&self) -> bool {
         self.variants().len() < self.audits.len()

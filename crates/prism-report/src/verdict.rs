@@ -207,8 +207,8 @@ pub fn each_limit(study: &Study, part: &Part) -> Vec<String> {
 
 /// The same, each with the first run that it limits.
 pub fn limits_of<'a>(study: &Study, part: &'a Part) -> Vec<(String, &'a Audit)> {
-    let limited = grouped(study, part, |a| a.conclusion().and_then(limit));
-    limited.into_iter().map(|of| (told(part, &of.names, &of.said), of.first)).collect()
+    let limited = grouped(part, |a| a.conclusion().and_then(limit));
+    limited.iter().filter_map(|of| Some((told(study, part, of), *of.runs.first()?))).collect()
 }
 
 /// What limits the word of a run, as the audit wrote it.
@@ -228,41 +228,45 @@ pub fn damage(study: &Study, part: &Part) -> String {
 
 /// The same in clauses, each with the first run that it tells of.
 pub fn damage_of<'a>(study: &Study, part: &'a Part) -> Vec<(String, &'a Audit)> {
-    let one = |of: Grouped<'a>| match part.audits.len() {
-        1 => (of.said, of.first),
-        _ => (format!("{} in {}", of.said, list(of.names.iter().map(String::as_str))), of.first),
+    let one = |of: Grouped<'a>| {
+        let first = *of.runs.first()?;
+        if part.audits.len() == 1 {
+            return Some((of.said, first));
+        }
+        let names = part.names(study, of.runs.iter().copied());
+        Some((format!("{} in {}", of.said, list(names.iter().map(String::as_str))), first))
     };
-    grouped(study, part, |a| damage_in_words(&a.findings.verdict)).into_iter().map(one).collect()
+    grouped(part, |a| damage_in_words(&a.findings.verdict)).into_iter().filter_map(one).collect()
 }
 
 /// What is said of runs.
 struct Grouped<'a> {
     said: String,
-    /// The names of those it is said of.
-    names: Vec<String>,
-    /// The first of them.
-    first: &'a Audit,
+    /// Those it is said of.
+    runs: Vec<&'a Audit>,
 }
 
-fn grouped<'a>(study: &Study, part: &'a Part, said: impl Fn(&Audit) -> Option<String>) -> Vec<Grouped<'a>> {
+fn grouped<'a>(part: &'a Part, said: impl Fn(&Audit) -> Option<String>) -> Vec<Grouped<'a>> {
     let mut found: Vec<Grouped<'a>> = Vec::new();
     for audit in &part.audits {
         let Some(text) = said(audit) else { continue };
-        let name = part.run_name(study, audit);
         match found.iter_mut().find(|known| known.said == text) {
-            Some(known) => known.names.push(name),
-            None => found.push(Grouped { said: text, names: vec![name], first: audit }),
+            Some(known) => known.runs.push(audit),
+            None => found.push(Grouped { said: text, runs: vec![audit] }),
         }
     }
     found
 }
 
-fn told(part: &Part, whose: &[String], said: &str) -> String {
+fn told(study: &Study, part: &Part, of: &Grouped<'_>) -> String {
     if part.audits.len() == 1 {
-        return capital(said);
+        return capital(&of.said);
     }
-    let names = if whose.len() == part.audits.len() { "All runs".to_string() } else { list(whose.iter().map(String::as_str)) };
-    format!("{names}: {}.", said.trim_end_matches('.'))
+    let names = match of.runs.len() == part.audits.len() {
+        true => "All runs".to_string(),
+        false => list(part.names(study, of.runs.iter().copied()).iter().map(String::as_str)),
+    };
+    format!("{names}: {}.", of.said.trim_end_matches('.'))
 }
 
 /// What is always said beside a block that is needed. Empty, or a sentence.

@@ -49,9 +49,9 @@ pub fn lines(study: &Study, part: &Part) -> Vec<(bool, Prose)> {
         all.push((true, Prose::said("Not every example was [run](#trust).")));
     }
     let names = |names: Vec<String>| verdict::list(names.iter().map(String::as_str));
-    let silent: Vec<String> = part.audits.iter().filter(|a| a.is_silent()).map(|a| part.run_name(study, a)).collect();
+    let silent = part.names(study, part.audits.iter().filter(|a| a.is_silent()));
     if !silent.is_empty() {
-        all.push((true, Prose::said("No latent ran in ").text(names(silent)).and(".")));
+        all.push((true, Prose::said("No latents: ").text(names(silent)).and(".")));
     }
     let guessing = trust::may_guess(study, part);
     if !guessing.is_empty() {
@@ -60,7 +60,7 @@ pub fn lines(study: &Study, part: &Part) -> Vec<(bool, Prose)> {
     }
     let limits = verdict::limits_of(study, part);
     all.extend(limits.iter().map(|(limit, of)| (false, limited(&without_aside(limit), study, part, of, &conclusions))));
-    let unread: Vec<String> = trust::often_unread(part).map(|a| part.run_name(study, a)).collect();
+    let unread = part.names(study, trust::often_unread(part));
     if !unread.is_empty() {
         all.push((false, Prose::said("Many clean answers of ").text(names(unread)).and(" cannot be parsed.")));
     }

@@ -222,7 +222,7 @@ fn alarms(study: &Study, part: &Part) -> Vec<Prose> {
 
 /// Runs that may be guessing, by name.
 pub fn may_guess(study: &Study, part: &Part) -> Vec<String> {
-    part.audits.iter().filter(|audit| audit.guesses().is_some()).map(|audit| part.run_name(study, audit)).collect()
+    part.names(study, part.audits.iter().filter(|audit| audit.guesses().is_some()))
 }
 
 fn guessing(study: &Study, part: &Part) -> Option<Prose> {
