@@ -245,9 +245,9 @@ mod tests {
     fn long_rows_pass_in_small_batches_and_groups() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("long.parquet");
-        // Letters that differ from row to row, so that no dictionary holds them.
-        let text = |row: usize| format!("{row:0200000}");
-        let many = 3 * GROUP_BYTES / 200_000;
+        // Texts that differ from row to row, so that no dictionary holds them.
+        let text = |row: usize| format!("{row:06}").repeat(33_000);
+        let many = 4 * GROUP_BYTES / 200_000;
         let mut writer = RowWriter::create(&path).unwrap();
         (0..many).for_each(|row| writer.push(Sample { row, text: Some(text(row)) }).unwrap());
         writer.finish().unwrap();

@@ -181,6 +181,7 @@ mod tests {
         Answers {
             scores: BTreeMap::from([(Action::Zero.into(), scores.iter().enumerate().map(|(i, s)| (id(i), *s)).collect())]),
             clusters: (0..scores.len()).map(|i| (id(i), format!("pair {}", i / 2))).collect(),
+            ..Answers::default()
         }
     }
 

@@ -8,7 +8,7 @@ use prism_run::Intervention;
 
 use super::form::{Form, Unit};
 use super::prose::Prose;
-use super::value::{Cell, NOT_COMPUTED, NOT_FINITE, RunName, Value};
+use super::value::{self, Cell, NOT_COMPUTED, NOT_FINITE, RunName, Value};
 use crate::number::ABSENT;
 
 /// What a cell is called wherever it stands, e.g. `corruption.delta[lvr/zero]`.
@@ -229,7 +229,7 @@ impl Row {
     /// With the reason of its absent cells.
     #[must_use]
     pub fn because(self, reason: Option<&str>) -> Self {
-        Self { because: reason.map(str::to_string), ..self }
+        Self { because: reason.map(value::reason), ..self }
     }
 
     /// With another cell.

@@ -6,6 +6,22 @@ use prism_run::{Content, Effect, Intervention, Need, Verdict};
 
 use super::behind::Behind;
 use crate::charts::theme::VariantStyle;
+use crate::html::clipped;
+
+/// Longest text of a cell, in characters: findings may say anything, and a cell is written several times.
+const LONGEST: usize = 4000;
+/// Longest reason of an absent cell, and longest note: every cell of a row may have it.
+const LONGEST_REASON: usize = 1000;
+
+/// At most so many characters of a text.
+pub(super) fn fitting(text: String, most: usize) -> String {
+    if text.len() <= most { text } else { clipped(&text, most) }
+}
+
+/// At most as many as a reason has.
+pub(super) fn reason(text: &str) -> String {
+    fitting(text.to_string(), LONGEST_REASON)
+}
 
 /// Why a number is absent where nobody says more.
 pub const NOT_COMPUTED: &str = "not computed";
@@ -173,12 +189,12 @@ impl Cell {
 
     /// Words of ours, in a tone.
     pub fn words(text: impl Into<String>, tone: Tone) -> Self {
-        Value::Word { text: text.into(), tone }.into()
+        Value::Word { text: fitting(text.into(), LONGEST), tone }.into()
     }
 
     /// Any text.
     pub fn text(text: impl Into<String>) -> Self {
-        Value::Text(text.into()).into()
+        Value::Text(fitting(text.into(), LONGEST)).into()
     }
 
     /// Any text, absent where there is none.
@@ -198,7 +214,7 @@ impl Cell {
 
     /// Nothing, and why; an empty reason is filled in by the row, the column, or [`NOT_COMPUTED`].
     pub fn absent(reason: impl Into<String>) -> Self {
-        Value::Absent(reason.into()).into()
+        Value::Absent(fitting(reason.into(), LONGEST_REASON)).into()
     }
 
     /// With the reason that stands where it is absent and says none.
@@ -227,7 +243,7 @@ impl Cell {
     /// With what is said of it where there is room.
     #[must_use]
     pub fn note(self, note: impl Into<Option<String>>) -> Self {
-        Self { note: note.into(), ..self }
+        Self { note: note.into().map(|note| fitting(note, LONGEST_REASON)), ..self }
     }
 
     /// Why it is absent, where it is.

@@ -85,7 +85,10 @@ fn warnings(study: &Study, screen: &mut Screen, look: Look) {
     let of_parts = study.parts.iter().flat_map(|part| part.audits.iter().map(move |audit| (part.run_name(study, audit), audit)));
     let of_runs = of_parts.flat_map(|(name, audit)| audit.findings.warnings.iter().map(move |warning| (name.clone(), warning)));
     let of_comparison = study.comparison.iter().flat_map(|(_, findings)| &findings.warnings);
-    for (name, warning) in of_runs.chain(of_comparison.map(|warning| ("the comparison".to_string(), warning))) {
+    // Where nothing ran there are no numbers to be careful with; that records were changed is still to be known.
+    let nothing = study.parts.iter().all(nothing_ran);
+    let all = of_runs.chain(of_comparison.map(|warning| ("the comparison".to_string(), warning)));
+    for (name, warning) in all.filter(|(_, warning)| !nothing || warning.about == "records") {
         match found.iter_mut().find(|(text, _)| *text == warning.text) {
             Some((_, names)) if names.contains(&name) => {}
             Some((_, names)) => names.push(name),
