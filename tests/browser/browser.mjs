@@ -83,7 +83,7 @@ export async function fits(page) {
 /** What is wider than its own box: it would be scrolled, or cut off. What is hidden from sight by design is small. */
 function sideways() {
   const named = (node) => `${node.tagName.toLowerCase()}${[...node.classList].map((name) => `.${name}`).join("")}`;
-  const over = (node) => node.clientWidth > 1 && !node.matches(".finding > .scroll") && node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).overflowX !== "visible";
+  const over = (node) => node.clientWidth > 1 && node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).overflowX !== "visible";
   const found = [...document.querySelectorAll("body *")].filter((node) => node.checkVisibility({ visibilityProperty: true }) && over(node));
   return found.map((node) => `${named(node.parentElement)} > ${named(node)}: ${node.scrollWidth} of ${node.clientWidth}`);
 }
