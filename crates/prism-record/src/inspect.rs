@@ -112,8 +112,8 @@ pub fn inspect(folder: &Path) -> Result<Inspection> {
     })
 }
 
-/// A message without the folder's own path, which heads the list.
+/// A message without the folder's own path at its head, which heads the list.
 fn within(folder: &Path, message: &str) -> String {
-    let folder = folder.display().to_string();
-    message.replace(&format!("{folder}/"), "").replace(&format!("{folder}: "), "")
+    let rest = message.strip_prefix(&folder.display().to_string());
+    rest.and_then(|rest| rest.strip_prefix('/').or(rest.strip_prefix(": "))).unwrap_or(message).to_string()
 }

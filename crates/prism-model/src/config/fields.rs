@@ -152,8 +152,7 @@ impl Fields<'_> {
     ///
     /// # Errors
     /// One is not.
-    pub fn blocks(&self, key: &str, value: Option<Indexes>, depth: usize) -> Result<Vec<usize>> {
-        let blocks = value.map_or(Vec::new(), |indexes| indexes.0);
+    pub fn blocks(&self, key: &str, Indexes(blocks): Indexes, depth: usize) -> Result<Vec<usize>> {
         if blocks.iter().any(|&block| block >= depth) {
             return Err(self.fail(key, "names a block that does not exist", format!("give numbers below {depth}")));
         }

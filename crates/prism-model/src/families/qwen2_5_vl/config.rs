@@ -105,6 +105,8 @@ fn vision(raw: Map<String, Value>, path: &Path, text_hidden_size: usize) -> Resu
     let or = |value: Option<Size>, default: usize| value.map_or(default, |size| size.0);
     let hidden_size = fields.size("hidden_size", keys.hidden_size)?;
     let depth = fields.depth("depth", keys.depth)?;
+    // Blocks that see the whole image, where the file does not say: every eighth of the 32 that the published sizes have.
+    let whole = keys.fullatt_block_indexes.unwrap_or_else(|| Indexes([7, 15, 23, 31].into_iter().filter(|i| *i < depth).collect()));
     let vision = VisionConfig {
         depth,
         hidden_size,
@@ -116,7 +118,7 @@ fn vision(raw: Map<String, Value>, path: &Path, text_hidden_size: usize) -> Resu
         temporal_patch_size: or(keys.temporal_patch_size, 2),
         out_hidden_size: or(keys.out_hidden_size, text_hidden_size),
         initializer_range: keys.initializer_range.map_or(0.02, |range| range.0),
-        own: Own::new([(WINDOW, vec![or(keys.window_size, 112)]), (WHOLE, fields.blocks(WHOLE, keys.fullatt_block_indexes, depth)?)]),
+        own: Own::new([(WINDOW, vec![or(keys.window_size, 112)]), (WHOLE, fields.blocks(WHOLE, whole, depth)?)]),
     };
     vision.check(&fields, text_hidden_size, ["hidden_size", "out_hidden_size"])?;
     if vision.own.number(WINDOW) < vision.patch_size.saturating_mul(vision.spatial_merge_size) {
@@ -124,4 +126,26 @@ fn vision(raw: Map<String, Value>, path: &Path, text_hidden_size: usize) -> Resu
         return Err(fields.fail(WINDOW, cause, "it must hold at least one merged token"));
     }
     Ok(vision)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::Config;
+    use crate::families::qwen2_5_vl::FAMILY;
+
+    /// The default of transformers' `Qwen2_5_VLVisionConfig`, which leaves out the key in what it writes from defaults.
+    #[test]
+    fn without_the_key_every_eighth_block_sees_the_whole_image() {
+        let whole = |depth: usize| {
+            let mut raw = (FAMILY.tiny)();
+            raw["vision_config"]["depth"] = json!(depth);
+            raw["vision_config"].as_object_mut().unwrap().remove(WHOLE);
+            Config::from_value(raw, Path::new("config.json")).unwrap().vision.own.list(WHOLE).to_vec()
+        };
+        assert_eq!(whole(32), [7, 15, 23, 31]);
+        assert_eq!(whole(9), [7]);
+    }
 }

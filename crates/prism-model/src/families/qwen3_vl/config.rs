@@ -105,7 +105,7 @@ fn vision(raw: Map<String, Value>, path: &Path, text: &TextConfig) -> Result<Vis
     }
     let depth = fields.depth("depth", keys.depth.or(Some(Size(27))))?;
     let levels = keys.deepstack_visual_indexes.unwrap_or_else(|| Indexes(vec![8, 16, 24]));
-    let levels = fields.blocks(DEEPSTACK, Some(levels), depth)?;
+    let levels = fields.blocks(DEEPSTACK, levels, depth)?;
     if (1..levels.len()).any(|i| levels[..i].contains(&levels[i])) {
         return Err(fields.fail(DEEPSTACK, format!("is {levels:?}"), "name each block at most once"));
     }
