@@ -128,7 +128,15 @@ impl OverK {
             out.push(rectangle("band", (a, top, b - a, bottom - top)));
         }
         if let Some((low, high)) = self.bands().next() {
-            out.push(text(((edge(low, -free) + edge(high, free)) / 2.0, top + 12.0), "note", "middle", "trained", None));
+            let said = match self.bands().count() {
+                1 if low < high => format!("trained {low:.0} to {high:.0}"),
+                1 => format!("trained {low:.0}"),
+                _ => "trained".to_string(),
+            };
+            // Inside the picture, where the band is narrower than its name.
+            let half = said.chars().count() as f64 * 3.2;
+            let middle = ((edge(low, -free) + edge(high, free)) / 2.0).max(left + half).min(right - half);
+            out.push(text((middle, top + 12.0), "note", "middle", &said, None));
         }
         let step = if high - low > 40.0 { 20.0 } else { 10.0 };
         let mut tick = low;
@@ -268,7 +276,7 @@ mod tests {
         names.sort_by(f64::total_cmp);
         assert!(names.windows(2).all(|pair| pair[1] - pair[0] >= APART - 0.2), "{names:?}");
         assert_eq!((svg.matches("<polyline").count(), svg.matches("class=\"band\"").count()), (3, 1));
-        assert!(svg.contains(">guess 37.5</text>") && svg.contains(">trained</text>") && svg.contains("70.0 % at K = 8"));
+        assert!(svg.contains(">guess 37.5</text>") && svg.contains(">trained 1 to 4</text>") && svg.contains("70.0 % at K = 8"));
     }
 
     #[test]

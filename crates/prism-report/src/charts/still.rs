@@ -5,8 +5,8 @@
 //! apart. What decides (content, presence) is set in the accent; what explains is grey. On a narrow screen the variants stand
 //! one below the other, with the rows of content alone.
 //!
-//! Above each panel stand its variant, the variant's word and its clean accuracy, so that the picture says by itself which
-//! variants the sentence over it speaks of, and what every change is measured against.
+//! Above each panel stand its variant, the variant's two words (what its latents are, what its block is) and its clean accuracy,
+//! so that the picture says by itself which variants the sentence over it speaks of, and what every change is measured against.
 
 use maud::{Markup, html};
 use prism_run::{Class, Intervention};
@@ -27,6 +27,8 @@ const NARROW_HEIGHT: f64 = 400.0;
 const MOST_ACROSS: usize = 8;
 /// Half as wide as a number of the axis is.
 const EDGE: f64 = 14.0;
+/// Units between two numbers of the axis, at least.
+const TICKS_APART: f64 = 34.0;
 /// Units that the rows of a wide picture share: few rows stand further apart.
 const ROWS_HEIGHT: f64 = 390.0;
 
@@ -65,6 +67,8 @@ pub struct Head {
     pub word: String,
     /// How the word is set apart.
     pub tone: Tone,
+    /// Whether the block is needed, or nothing.
+    pub need: String,
     /// The clean accuracy, as its table writes it.
     pub accuracy: String,
     /// The cell of the clean accuracy.
@@ -169,12 +173,14 @@ impl Forest {
     ) -> f64 {
         const LABELS: f64 = 168.0;
         const GAP: f64 = 16.0;
-        let head = if self.heads.is_empty() { 40.0 } else { 60.0 };
+        let head = if self.heads.is_empty() { 40.0 } else { 74.0 };
         let classes = CLASSES.iter().filter(|class| lines.iter().any(|line| line.intervention.class() == **class)).count() as f64;
         let row = ((ROWS_HEIGHT - 22.0 * classes) / lines.len().max(1) as f64).clamp(17.0, 28.0);
         let panel = ((width - LABELS - GAP * (panels.len().max(1) as f64 - 1.0)) / panels.len().max(1) as f64).max(40.0);
         if !self.heads.is_empty() {
-            out.push(text((0.0, top + 47.0), "note", "start", "clean accuracy, %", None));
+            for (down, label) in [(29.0, "latents"), (45.0, "block"), (61.0, "clean accuracy, %")] {
+                out.push(text((0.0, top + down), "note", "start", label, None));
+            }
         }
         let mut y = top + head;
         let mut last: Option<Class> = None;
@@ -203,7 +209,7 @@ impl Forest {
         bottom + 22.0
     }
 
-    /// Name, word and clean accuracy of a variant, about a middle.
+    /// Name, words and clean accuracy of a variant, about a middle.
     fn head(&self, out: &mut Vec<Markup>, index: usize, middle: f64, top: f64) {
         let Some(of) = self.panels.get(index) else { return };
         out.push(text((middle, top + 13.0), "title", "middle", &of.title, None));
@@ -211,7 +217,8 @@ impl Forest {
             None => out.push(text((middle, top + 28.0), "note", "middle", &of.note, None)),
             Some(head) => {
                 out.push(text((middle, top + 29.0), &format!("word {}", head.tone.class()), "middle", &marked(head), None));
-                out.push(text((middle, top + 47.0), "accuracy", "middle", &head.accuracy, head.cell.as_ref()));
+                out.push(text((middle, top + 45.0), "word", "middle", &head.need, None));
+                out.push(text((middle, top + 61.0), "accuracy", "middle", &head.accuracy, head.cell.as_ref()));
             }
         }
     }
@@ -234,8 +241,11 @@ impl Forest {
         for (index, of) in self.panels.iter().enumerate() {
             let own = if self.panels.len() > MOST_NARROW { self.largest(&content, 1, Some(index)) } else { shared.clone() };
             out.push(text((0.0, y + 13.0), "title", "start", &of.title, None));
-            let note =
-                self.heads.get(index).map_or_else(|| of.note.clone(), |head| format!("{} · clean {} %", marked(head), head.accuracy));
+            let said = |head: &Head| {
+                let need = if head.need.is_empty() { String::new() } else { format!(", block {}", head.need) };
+                format!("{}{need} · clean {} %", marked(head), head.accuracy)
+            };
+            let note = self.heads.get(index).map_or_else(|| of.note.clone(), said);
             let cell = self.heads.get(index).and_then(|head| head.cell.as_ref());
             out.push(text((width, y + 13.0), "note", "end", note.trim_start_matches(" · "), cell));
             let top = y + HEAD;
@@ -290,18 +300,27 @@ impl Forest {
         }
         out.push(rule("zero", (x(0.0), top), (x(0.0), top + height)));
         if step.is_finite() {
-            let mut tick = (low / step).ceil() * step;
-            while tick <= high {
+            // Numbers that would run into each other stand at every other tick, and so on.
+            let mut step = step;
+            while width * step / (high - low) < TICKS_APART && step < high - low {
+                step *= 2.0;
+            }
+            let first = (low / step).ceil() as i64;
+            let ticks: Vec<f64> = (first..).map(|i| i as f64 * step).take_while(|tick| *tick <= high).collect();
+            let is_edge = |at: f64| at < left + EDGE || at > left + width - EDGE;
+            let inner = ticks.iter().filter(|tick| !is_edge(x(**tick))).count();
+            for tick in ticks {
                 out.push(rule("tick", (x(tick), top + height), (x(tick), top + height + 3.0)));
-                // At the edges of a panel a number stays inside it: beyond stands that of the next, or nothing is seen.
+                // Beyond the edge of a panel stands the number of the next, or nothing is seen: a number there is left out, or
+                // stays inside where there would be too few.
                 let anchor = match x(tick) {
+                    at if !is_edge(at) => "middle",
+                    _ if inner > 1 => continue,
                     at if at < left + EDGE => "start",
-                    at if at > left + width - EDGE => "end",
-                    _ => "middle",
+                    _ => "end",
                 };
                 let said = points(Some(tick / 100.0));
                 out.push(text((x(tick), top + height + 14.0), "tick", anchor, said.trim_end_matches(".0"), None));
-                tick += step;
             }
         }
         for (line, y) in rows {
@@ -407,12 +426,19 @@ mod tests {
     fn a_panel_says_its_word_and_what_its_changes_are_measured_against() {
         let mut forest = forest(&["lvr", "n-lvr"], &["swap", "remove"]);
         let cell = CellName { table: "table-1".into(), column: "accuracy".into(), row: "lvr".into() };
-        let head = |word: &str, tone: Tone| Head { word: word.into(), tone, accuracy: "72.5".into(), cell: Some(cell.clone()) };
+        let head = |word: &str, tone: Tone| Head {
+            word: word.into(),
+            tone,
+            need: if tone == Tone::Silent { String::new() } else { "needed".into() },
+            accuracy: "72.5".into(),
+            cell: Some(cell.clone()),
+        };
         forest.heads = vec![head("bypassed", Tone::Bypassed), head("no latents ran", Tone::Silent)];
         let wide = forest.wide(860.0).into_string();
         assert!(wide.contains(">bypassed</text>") && wide.contains(">! no latents ran</text>") && wide.contains("clean accuracy, %"));
         assert_eq!(wide.matches("data-cell=\"table-1.accuracy[lvr]\"").count(), 2);
-        assert!(forest.narrow(358.0).into_string().contains("bypassed · clean 72.5 %"));
+        assert!(forest.narrow(358.0).into_string().contains("bypassed, block needed · clean 72.5 %"));
+        assert!(forest.narrow(358.0).into_string().contains("! no latents ran · clean 72.5 %"));
         forest.panels[1].silent = Some("no latents ran".into());
         assert_eq!(forest.wide(860.0).into_string().matches("class=\"band\"").count(), 1, "nothing is drawn where nothing ran");
     }

@@ -67,7 +67,7 @@ pub fn html(study: &Study, part: &Part, sources: Sources<'_>, prefix: &str, only
                         @if !forest.is_empty() { (forest.wide(WIDE)) (forest.narrow(NARROW)) }
                         @if let Some(over_k) = &over_k { (over_k.picture(OVER_K.0, OVER_K.1)) }
                     }
-                    @if !forest.is_empty() { figcaption { (document::html::prose(&caption(part, sources.trust), prefix)) } }
+                    @if !forest.is_empty() { figcaption { (document::html::prose(&caption(study, part, sources.trust), prefix)) } }
                 }
             }
             (limits(study, part, prefix))
@@ -91,13 +91,31 @@ fn headline(said: &Prose, prefix: &str, only: bool) -> Markup {
     html! { @if only { h1.verdict { (said) } } @else { p.verdict { (said) } } }
 }
 
-/// What the picture is against, and what its marks are.
-fn caption(part: &Part, trust: &Table) -> Prose {
+/// On how many questions and at which K, what the picture is against, and what its marks are.
+fn caption(study: &Study, part: &Part, trust: &Table) -> Prose {
     let against = if part.audits.len() == 1 { "Against the {clean} run" } else { "Against each {clean} run" };
-    let caption = Prose::said(against).and(", 95 % intervals");
+    let caption = rests_on(study, part, trust).join(Prose::said(against)).and(", 95 % intervals");
     match trust::first_with(trust, "margin").filter(|_| part.margin().is_some()) {
-        Some(key) => caption.and("; grey: ±").number(trust, "margin", key).and(", fixed beforehand."),
+        Some(key) => caption.and("; band: ±").number(trust, "margin", key).and(", fixed beforehand."),
         None => caption.and("."),
+    }
+}
+
+/// `400 questions, K = 4. `, of what is the same in all runs.
+fn rests_on(study: &Study, part: &Part, trust: &Table) -> Prose {
+    let mut counts: Vec<Option<usize>> = part.audits.iter().map(Audit::examples).collect();
+    let mut ks: Vec<Option<usize>> = part.audits.iter().map(steps).collect();
+    counts.dedup();
+    ks.dedup();
+    let questions = match (counts.as_slice(), part.audits.first()) {
+        ([Some(_)], Some(audit)) => Prose::default().number(trust, "questions", &super::row(study, part, audit).key).and(" questions"),
+        _ => Prose::default(),
+    };
+    match ks.as_slice() {
+        [Some(k)] if questions.spans().is_empty() => questions.text(format!("K = {k}. ")),
+        [Some(k)] => questions.text(format!(", K = {k}. ")),
+        _ if questions.spans().is_empty() => questions,
+        _ => questions.and(". "),
     }
 }
 
@@ -148,12 +166,21 @@ fn head(study: &Study, part: &Part, variant: usize, accuracies: Option<&Table>) 
         [(word, of)] => (word.clone(), (*of).into()),
         _ => ("seeds differ".to_string(), Tone::Undecided),
     };
+    let mut needs: Vec<String> = part.of(variant).filter_map(Audit::conclusion).map(|c| c.presence.to_string()).collect();
+    needs.dedup();
+    let need = match needs.as_slice() {
+        // Where nothing ran the first word says so.
+        _ if tone == Tone::Silent => String::new(),
+        [] => String::new(),
+        [need] => need.clone(),
+        _ => "seeds differ".to_string(),
+    };
     let row = accuracies.zip(accuracies.and_then(|table| row_of(table, &study.variants[variant].id)));
     let (accuracy, cell) = match row {
         Some((table, key)) => (table.written("accuracy", key), Some(cell(table, "accuracy", key))),
         None => (String::new(), None),
     };
-    Head { word, tone, accuracy, cell }
+    Head { word, tone, need, accuracy, cell }
 }
 
 /// The key of a variant's row: its run, or the mean of its seeds.

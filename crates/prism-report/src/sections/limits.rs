@@ -1,6 +1,8 @@
 //! What limits the words: lengths outside training, blocks that seldom opened, damage that decides nothing, and what the
 //! audits and the comparison warn of.
 
+use prism_run::Content;
+
 use super::{conclusions, corruption, trust};
 use crate::document::{Block, Prose, Section, Spoken, Table, Tone};
 use crate::study::{Audit, Part, Study};
@@ -59,12 +61,26 @@ pub fn lines(study: &Study, part: &Part) -> Vec<(bool, Prose)> {
         all.push((true, Prose::plain(names(guessing)).and(is)));
     }
     let limits = verdict::limits_of(study, part);
-    all.extend(limits.iter().map(|(limit, of)| (false, limited(&without_aside(limit), study, part, of, &conclusions))));
+    // A star, as at the word that it limits.
+    all.extend(
+        limits.iter().map(|(limit, of)| (false, Prose::said("* ").join(limited(&without_aside(limit), study, part, of, &conclusions)))),
+    );
+    all.extend(wanting(study, part, &conclusions).map(|said| (false, said)));
     let unread = part.names(study, trust::often_unread(part));
     if !unread.is_empty() {
         all.push((false, Prose::said("Many clean answers of ").text(names(unread)).and(" cannot be parsed.")));
     }
     all
+}
+
+/// Where more questions would decide what is undecided: how many, of the run that wants most.
+fn wanting(study: &Study, part: &Part, conclusions: &Table) -> Option<Prose> {
+    let undecided = || part.audits.iter().filter(|a| a.conclusion().is_some_and(|c| c.content == Content::Undecided));
+    let most = undecided().max_by_key(|a| a.conclusion().and_then(|c| c.needed))?;
+    most.conclusion()?.needed?;
+    let several =
+        if undecided().count() > 1 { "Undecided for want of questions: up to " } else { "Undecided for want of questions: about " };
+    Some(Prose::said(several).number(conclusions, "needed", &super::row(study, part, most).key).and(" would decide."))
 }
 
 /// A limit with the share of examples whose block opened as its cell has it; K and the lengths of training are names.
