@@ -8,7 +8,7 @@ over Hugging Face's own model and key/value cache, on the golden `lvr` (one stag
 `1 - cosine_similarity` between the state that was fed to a forward and an end embedding, as
 in the published `decoding_strategy="latent"`; `token` leaves where the argmax is the end
 token, as in its default strategy. Caps and stages follow the rules that
-`crates/prism-record/src/decode/sequence.rs` states.
+`crates/prism-record/src/decode/block_begin_end.rs` states.
 
 The golden models say one token throughout a block, so every case is run twice: with their
 own `lm_head`, and with one in which a dozen tokens (start, end and stop tokens among them)

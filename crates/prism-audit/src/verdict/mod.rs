@@ -1,21 +1,21 @@
 //! What may be said of a run's latents: two questions, answered apart.
 //!
-//! 1. *Is what they say used?* The declared content set decides ([`content`]): exchanges with
+//! 1. *Is what they say used?* The declared content set decides ([`content_word`]): exchanges with
 //!    donors, and resampling. Markers, positions and number of steps stay, so nothing else changes.
-//! 2. *Is the block needed?* The declared presence set decides ([`need`]).
+//! 2. *Is the block needed?* The declared presence set decides ([`need_word`]).
 //!
 //! Damage explains, and decides neither: zero lies off the distribution, so a loss under it may
 //! be one of form. [`measure`] makes the numbers of one intervention, [`family`] adjusts them,
-//! [`effect`] gives it its word, [`category`] looks for a loss that the whole hides, [`sentence`]
+//! [`effect`] gives it its word, [`within_categories`] looks for a loss that the whole hides, [`sentence`]
 //! says the result aloud. Judged once, here: page, terminal and JSON read what this returns.
 
-pub mod category;
-pub mod content;
+pub mod content_word;
 pub mod effect;
 pub mod family;
 pub mod measure;
-pub mod need;
+pub mod need_word;
 pub mod sentence;
+pub mod within_categories;
 
 use std::collections::BTreeSet;
 
@@ -74,7 +74,7 @@ pub fn judge(branches: &[Branch<'_>], examples: &[ExampleRow], clusters: &Cluste
         .content
         .iter()
         .filter_map(|declared| verdicts.iter().find(|v| v.intervention == *declared))
-        .filter(|v| v.holm_p.is_some() && (!is_partner(v.intervention) || content::partner_counts(v)))
+        .filter(|v| v.holm_p.is_some() && (!is_partner(v.intervention) || content_word::partner_counts(v)))
         .collect();
     let partners = partners_suffice(examples, settings);
     let ran_at_all = |i: &Intervention| verdicts.iter().any(|v| v.intervention == *i && v.holm_p.is_some());
@@ -85,7 +85,7 @@ pub fn judge(branches: &[Branch<'_>], examples: &[ExampleRow], clusters: &Cluste
     };
     let missing: Vec<Intervention> = settings.content.iter().filter(missing).copied().collect();
     let of_decisive: Vec<&Branch<'_>> = branches.iter().filter(|b| decisive.iter().any(|v| v.intervention == b.intervention)).collect();
-    let categories = category::categories(&of_decisive, clusters, settings);
+    let categories = within_categories::categories(&of_decisive, clusters, settings);
     let presence: Vec<&VerdictFinding> =
         settings.presence.iter().filter_map(|declared| verdicts.iter().find(|v| v.intervention == *declared)).collect();
     let rows: BTreeSet<usize> = open.iter().map(|p| p.clean.row).collect();
@@ -93,13 +93,13 @@ pub fn judge(branches: &[Branch<'_>], examples: &[ExampleRow], clusters: &Cluste
     let (accuracy_low, floor) = (measure::accuracy_low(&open, clusters), type_floor(&of_open));
     let (content, need) = if faults > 0 {
         let rule = "a control that must change nothing changed answers";
-        (unasked(Content::InstrumentFault, rule), need::Answer { need: Need::InstrumentFault, rule: rule.into(), on: Vec::new() })
+        (unasked(Content::InstrumentFault, rule), need_word::Answer { need: Need::InstrumentFault, rule: rule.into(), on: Vec::new() })
     } else if open.is_empty() {
         let rule = "the block opened in no example";
-        (unasked(Content::NoLatents, rule), need::Answer { need: Need::NoLatents, rule: rule.into(), on: Vec::new() })
+        (unasked(Content::NoLatents, rule), need_word::Answer { need: Need::NoLatents, rule: rule.into(), on: Vec::new() })
     } else {
-        let evidence = content::Evidence { decisive: decisive.clone(), missing, categories: &categories, accuracy_low, floor };
-        (content::answer(&evidence, settings), need::answer(&presence))
+        let evidence = content_word::Evidence { decisive: decisive.clone(), missing, categories: &categories, accuracy_low, floor };
+        (content_word::answer(&evidence, settings), need_word::answer(&presence))
     };
     let share = |of: usize, all: usize| (all > 0).then(|| of as f64 / all as f64);
     let opened_share = share(open.len(), ran.len());
@@ -140,8 +140,8 @@ pub fn judge(branches: &[Branch<'_>], examples: &[ExampleRow], clusters: &Cluste
     Judged { verdicts, categories, conclusion }
 }
 
-fn unasked(content: Content, rule: &str) -> content::Answer {
-    content::Answer { content, rule: rule.into(), on: Vec::new(), category: None, needed: None }
+fn unasked(content: Content, rule: &str) -> content_word::Answer {
+    content_word::Answer { content, rule: rule.into(), on: Vec::new(), category: None, needed: None }
 }
 
 /// Whether it must change nothing, under whichever view of the image.
@@ -153,7 +153,7 @@ fn is_idle(branch: &Branch<'_>) -> bool {
 fn partners_suffice(examples: &[ExampleRow], settings: &AuditSettings) -> bool {
     let ids: BTreeSet<&str> = examples.iter().map(|e| e.id.as_str()).collect();
     let with = examples.iter().filter(|e| e.counterfactual.as_deref().is_some_and(|id| ids.contains(id))).count();
-    content::unchanged_needs(settings.equivalence_margin, settings.alpha).is_some_and(|needed| with / 2 >= needed)
+    content_word::unchanged_needs(settings.equivalence_margin, settings.alpha).is_some_and(|needed| with / 2 >= needed)
 }
 
 /// Whether it exchanges with the counterfactual partner, which not every example has.

@@ -2,14 +2,20 @@
 
 use prism_run::{Content, Need};
 
-use super::content;
-use super::need;
+use super::content_word;
+use super::need_word;
 use crate::findings::VerdictFinding;
 
 /// The sentence: what the latents say, then whether the block is needed.
 ///
 /// `opened`: share of the examples whose block opened; said where it is not all of them.
-pub fn sentence(content: &content::Answer, need: &need::Answer, verdicts: &[VerdictFinding], faults: usize, opened: Option<f64>) -> String {
+pub fn sentence(
+    content: &content_word::Answer,
+    need: &need_word::Answer,
+    verdicts: &[VerdictFinding],
+    faults: usize,
+    opened: Option<f64>,
+) -> String {
     if content.content == Content::NoLatents {
         return "No latents ran: the block opened in no example, so nothing was tested.".into();
     }
@@ -41,7 +47,7 @@ fn points(share: f64) -> String {
     if text == "-0.0" || text == "+0.0" { "0.0".into() } else { text }
 }
 
-fn what_it_says(answer: &content::Answer, verdicts: &[VerdictFinding]) -> String {
+fn what_it_says(answer: &content_word::Answer, verdicts: &[VerdictFinding]) -> String {
     let on = of(&answer.on, verdicts);
     let most = on.iter().max_by_key(|v| v.changed_answers).map_or((0, 0), |v| (v.changed_answers, v.examples));
     let largest = |sign: f64| on.iter().filter_map(|v| v.delta).max_by(|a, b| (a * sign).total_cmp(&(b * sign))).unwrap_or_default();
@@ -77,7 +83,7 @@ fn what_it_says(answer: &content::Answer, verdicts: &[VerdictFinding]) -> String
     }
 }
 
-fn whether_needed(answer: &need::Answer, verdicts: &[VerdictFinding]) -> String {
+fn whether_needed(answer: &need_word::Answer, verdicts: &[VerdictFinding]) -> String {
     let delta = of(&answer.on, verdicts).first().and_then(|v| v.delta).unwrap_or_default();
     match answer.need {
         Need::Needed => format!("the model needs its block ({} points without)", points(delta)),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use prism_run::Stage;
 
+use super::block_begin_end::Place;
 use super::exchange::Exchange;
-use super::sequence::Place;
 use super::site::Hook;
 
 /// What stands where the model opens a latent block.

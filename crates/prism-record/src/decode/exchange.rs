@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use prism_run::{Scope, Stage};
 
+use super::block_begin_end::Place;
 use super::intervention::Latents;
-use super::sequence::Place;
 use super::site::Refusal;
 
 /// Where in the vector of one step the keys and the values of a layer lie.

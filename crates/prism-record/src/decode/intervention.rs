@@ -180,7 +180,7 @@ impl NoiseFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::sequence::Place;
+    use crate::decode::block_begin_end::Place;
 
     fn site(stage: Stage, step: usize) -> Site {
         let place = Place { stage, block: 0, step, block_step: step };

@@ -24,6 +24,7 @@
 //! the same to the bit alone, beside its sisters, and beside other examples.
 
 pub mod answer;
+pub mod block_begin_end;
 pub mod control;
 pub mod course;
 pub mod exchange;
@@ -31,19 +32,18 @@ pub mod intervention;
 pub mod prefix;
 pub mod replacement;
 mod row;
-pub mod sequence;
 pub mod site;
 pub mod spread;
 pub mod statistics;
 pub mod trajectory;
 
+pub use block_begin_end::{Feed, Place, Sequence, Strategy};
 pub use control::{ControlTokens, Start, detect};
 pub use course::{Block, Course, Eviction, LayerHook, Notes, Written};
 pub use exchange::Exchange;
 pub use intervention::{Latents, Noise, NoiseFile, NoiseSource, Swap, Zero};
 pub use prefix::{Prefiller, Prefix};
 pub use replacement::{FirstRepeat, FromPool, Mix, NormMatched, RelativeNoise, Scoped, Typical};
-pub use sequence::{Feed, Place, Sequence, Strategy};
 pub use site::{Hook, Refusal, Side, Site, Untouched};
 pub use spread::{Spread, Strength};
 pub use statistics::LatentStatistics;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use prism_run::Scope;
 use prism_run::random::Stream;
 
+use super::block_begin_end::Place;
 use super::intervention::{Latents, NoiseSource};
-use super::sequence::Place;
 use super::site::{Hook, Refusal, Side, Site};
 use super::statistics::LatentStatistics;
 use super::trajectory::norm;

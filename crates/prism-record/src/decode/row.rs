@@ -8,9 +8,9 @@ use prism_model::engine::Rows;
 use prism_model::text::Watcher;
 use prism_run::{Sight, Stage};
 
+use super::block_begin_end::{Feed, Place, Sequence};
 use super::control::ControlTokens;
 use super::course::Course;
-use super::sequence::{Feed, Place, Sequence};
 use super::site::{Hook, Refusal, Side, Site};
 use super::trajectory::{self, Attention, Forward, Trajectory};
 

@@ -3,7 +3,7 @@
 
 use prism_run::Stage;
 
-use super::sequence::Place;
+use super::block_begin_end::Place;
 
 /// On which side of a forward the vector stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

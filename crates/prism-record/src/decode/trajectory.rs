@@ -3,8 +3,8 @@
 
 use prism_run::{Position, Stage};
 
+use super::block_begin_end::Place;
 use super::intervention::Latents;
-use super::sequence::Place;
 
 /// One forward of a branch; forward `i` produced the `i`-th new token.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,8 +2,8 @@
 
 use prism_run::{Content, Intervention, Role};
 
-use super::category::{Shows, shows};
 use super::effect::{is_strong, is_unchanged, shown};
+use super::within_categories::{Shows, shows};
 use crate::AuditSettings;
 use crate::findings::{CategoryFinding, VerdictFinding};
 use crate::power::{ASSUMED, POWER};
