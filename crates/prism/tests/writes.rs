@@ -87,7 +87,10 @@ fn a_full_output_is_a_failure_and_a_closed_pipe_is_not() {
     let evaluated = dir.path().join("eval");
     done(run("eval", &evaluated, &[]));
     let full = || Stdio::from(File::options().write(true).open("/dev/full").unwrap());
-    for mut command in printing(&evaluated) {
+    // The explorer too: nobody was told its address.
+    let mut view = binary();
+    view.arg("view").arg(&evaluated).args(["--port", "0"]);
+    for mut command in printing(&evaluated).into_iter().chain([view]) {
         let output = command.stdout(full()).output().unwrap();
         let told = message(&output);
         assert_eq!(output.status.code(), Some(1), "{command:?}: {told}");

@@ -21,6 +21,8 @@ pub fn run(arguments: ViewArguments, context: &Context) -> anyhow::Result<ExitSt
     let found = explorer.library.snapshot().runs.len();
     context.printer.result(&address);
     context.printer.result_json(&serde_json::json!({ "url": address, "port": port, "token": server.token(), "runs": found }))?;
+    // Nobody can ask for pages who was not told the address.
+    context.printer.check()?;
     context.printer.narrate(&format!("{found} runs; from another machine: ssh -L {port}:127.0.0.1:{port} {}", provenance::host()));
     context.printer.narrate("who has this address can read them: pass it on only to those who may");
     context.printer.narrate("Ctrl-C ends it");
