@@ -127,7 +127,7 @@ fn the_first_screen_is_a_sentence_two_pictures_and_what_limits_them_in_ninety_wo
         "<svg class=\"forest wide\"",
         "<svg class=\"forest narrow\"",
         "<svg class=\"over-k\"",
-        "95 % intervals; band: ±",
+        "95 % intervals; preset band: ±",
         "trained lengths unknown",
     ] {
         assert!(first.contains(part), "{part}");

@@ -96,7 +96,7 @@ fn caption(study: &Study, part: &Part, trust: &Table) -> Prose {
     let against = if part.audits.len() == 1 { "Against the {clean} run" } else { "Against each {clean} run" };
     let caption = rests_on(study, part, trust).join(Prose::said(against)).and(", 95 % intervals");
     match trust::first_with(trust, "margin").filter(|_| part.margin().is_some()) {
-        Some(key) => caption.and("; band: ±").number(trust, "margin", key).and(", fixed beforehand."),
+        Some(key) => caption.and("; preset band: ±").number(trust, "margin", key).and("."),
         None => caption.and("."),
     }
 }
