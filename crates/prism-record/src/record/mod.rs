@@ -60,6 +60,7 @@ use prism_run::{Cancel, Donor, Example, Intervention, Outcome, Progress, Shard, 
 use self::donors::{Declared, Donors};
 use self::example::Runner;
 use self::parts::Parts;
+pub use self::parts::discard_damaged;
 pub use self::rows::{Answered, Records};
 use self::sweep::{Arm, Recording};
 use self::views::Views;
@@ -241,7 +242,7 @@ pub fn record_sweep(
         }
         let parts = Parts::open(run, &plan)?;
         done += chunks.iter().enumerate().filter(|(i, _)| parts.has(*i)).map(|(_, (_, chunk))| chunk.len()).sum::<usize>();
-        let donors = match (declared.rows.is_empty(), parts.donors()?) {
+        let donors = match (declared.rows.is_empty(), parts.donors()) {
             (true, _) => Some(Donors::default()),
             (false, known) => known.map(|clean| Donors::new(declared.clone(), clean)),
         };

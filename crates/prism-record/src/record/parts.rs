@@ -14,6 +14,7 @@ use prism_model::{Error, Result};
 use prism_run::door::Limit;
 use prism_run::folder::{self, PartialFolder, hash_bytes, write_atomic};
 use prism_run::records::{AnswerRow, digests};
+use prism_run::table::Table;
 use prism_run::vectors::{self, Vectors};
 use prism_run::{Stage, records};
 
@@ -61,6 +62,32 @@ pub fn any(run: &Path) -> bool {
     prism_run::door::entries(&parts_folder(run)).is_ok_and(|all| all.iter().any(|entry| finished(&entry.name.to_string_lossy())))
 }
 
+/// Removes what is damaged among the finished parts of `run`, so that it is recorded again: what `--overwrite` does before a
+/// recording goes on.
+///
+/// # Errors
+/// When it cannot be removed.
+pub fn discard_damaged(run: &Path) -> Result<()> {
+    let folder = parts_folder(run);
+    let Ok(all) = prism_run::door::entries(&folder) else { return Ok(()) };
+    for part in all.iter().map(|entry| folder.join(&entry.name)).filter(|part| prism_run::door::holds_folder(part)) {
+        let files = prism_run::door::entries(&part).map(|files| files.into_iter().map(|file| part.join(file.name)).collect::<Vec<_>>());
+        if !files.is_ok_and(|files| files.iter().all(|file| can_be_read(file))) {
+            folder::remove(&part)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file of a part can be read to its end.
+fn can_be_read(file: &Path) -> bool {
+    match file.extension().and_then(|end| end.to_str()) {
+        Some("parquet") => Table::read(file).is_ok(),
+        Some("safetensors") => vectors::read(file).is_ok(),
+        _ => prism_run::door::read_text(file, Limit::Manifest).is_ok(),
+    }
+}
+
 /// The folder of parts of one recording.
 #[derive(Debug)]
 pub struct Parts {
@@ -78,6 +105,12 @@ impl Parts {
         let (folder, plan) = (parts_folder(run), hash(plan));
         if plan_of(&folder).as_deref() == Some(plan.as_str()) {
             folder::repair(&folder)?;
+            // A folder in the place of a file is nothing that this recording wrote, and would be in its way.
+            for name in [DONORS, DONOR_ROWS].map(|name| folder.join(name)) {
+                if prism_run::door::holds_folder(&name) {
+                    folder::remove(&name)?;
+                }
+            }
         } else {
             folder::remove(&folder)?;
             write_atomic(&folder.join(PLAN), plan.as_bytes())?;
@@ -127,18 +160,13 @@ impl Parts {
         Ok(write_atomic(&self.folder.join(DONOR_ROWS), format!("{rows:?}").as_bytes())?)
     }
 
-    /// What the donors' clean runs left, if it was kept.
-    ///
-    /// # Errors
-    /// When the file is damaged.
-    pub fn donors(&self) -> Result<Option<CleanRuns>> {
-        let path = self.folder.join(DONOR_ROWS);
-        let Ok(text) = prism_run::door::read_text(&path, Limit::Manifest) else { return Ok(None) };
-        let remedy = "delete the folder that holds it and run the same command again";
-        let rows: [Vec<usize>; 2] = serde_json::from_str(&text).map_err(|e| Error::content(&path, e.to_string(), remedy))?;
+    /// What the donors' clean runs left, if it was kept; what is damaged counts as not kept, and is made again.
+    pub fn donors(&self) -> Option<CleanRuns> {
+        let text = prism_run::door::read_text(&self.folder.join(DONOR_ROWS), Limit::Manifest).ok()?;
+        let rows: [Vec<usize>; 2] = serde_json::from_str(&text).ok()?;
         let empty = |rows: Vec<usize>| rows.into_iter().map(|row| (row, Latents { row, ..Latents::default() })).collect::<BTreeMap<_, _>>();
         let [mut fed, mut keys_values] = rows.map(empty);
-        for (name, all) in vectors::read(&self.folder.join(DONORS))? {
+        for (name, all) in vectors::read(&self.folder.join(DONORS)).ok()? {
             let (runs, stage) = match name.strip_prefix(KEYS_VALUES) {
                 Some(stage) => (&mut keys_values, stage),
                 None => (&mut fed, name.as_str()),
@@ -151,7 +179,7 @@ impl Parts {
             }
         }
         let [latents, keys_values] = [fed, keys_values].map(|runs| runs.into_iter().map(|(row, run)| (row, Arc::new(run))).collect());
-        Ok(Some(CleanRuns { latents, keys_values }))
+        Some(CleanRuns { latents, keys_values })
     }
 
     /// Puts `count` parts together, sorted by row, as `run`'s records, and removes the parts.
@@ -252,14 +280,37 @@ mod tests {
     fn donors_survive_those_without_latents_too() {
         let dir = tempfile::tempdir().unwrap();
         let parts = Parts::open(dir.path(), &json!(1)).unwrap();
-        assert!(parts.donors().unwrap().is_none());
+        assert!(parts.donors().is_none());
         let full = Latents { row: 3, context: vec![vec![1.0, 2.0], vec![3.0, 4.0]], target: vec![vec![5.0, 6.0]] };
         let keys_values = Latents { row: 3, context: vec![vec![7.0], vec![8.0]], target: vec![vec![9.0]] };
         let by_row = |full| [full, Latents { row: 8, ..Latents::default() }].into_iter().map(|l| (l.row, Arc::new(l))).collect();
         for keys_values in [by_row(keys_values), BTreeMap::new()] {
             let donors = CleanRuns { latents: by_row(full.clone()), keys_values };
             parts.write_donors(&donors).unwrap();
-            assert_eq!(parts.donors().unwrap().unwrap(), donors);
+            assert_eq!(parts.donors().unwrap(), donors);
         }
+    }
+
+    #[test]
+    fn what_is_damaged_is_made_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let parts = Parts::open(dir.path(), &json!(1)).unwrap();
+        parts.write(0, part(&[1])).unwrap();
+        parts.write(1, part(&[2])).unwrap();
+        let answers = parts.path(1).join("answers.parquet");
+        assert!(answers.is_file());
+        std::fs::write(&answers, "no table").unwrap();
+        discard_damaged(dir.path()).unwrap();
+        assert!(parts.has(0) && !parts.has(1));
+        // Folders in the place of the donors' files, and donors that cannot be read.
+        std::fs::create_dir(parts.folder.join(DONOR_ROWS)).unwrap();
+        std::fs::create_dir(parts.folder.join(DONORS)).unwrap();
+        let parts = Parts::open(dir.path(), &json!(1)).unwrap();
+        assert!(parts.has(0) && parts.donors().is_none());
+        let donors = CleanRuns::default();
+        parts.write_donors(&donors).unwrap();
+        assert_eq!(parts.donors().unwrap(), donors);
+        std::fs::write(parts.folder.join(DONORS), "no vectors").unwrap();
+        assert!(parts.donors().is_none());
     }
 }

@@ -99,7 +99,7 @@ limits! {
 }
 
 /// Bytes in memory that each byte of a table's file may stand for beyond [`Limit::Table`].
-pub const PER_BYTE: u64 = 64;
+pub const PER_BYTE: u64 = 16;
 
 impl Limit {
     /// Its number.

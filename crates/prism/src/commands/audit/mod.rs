@@ -234,6 +234,9 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Au
     let mut left: Vec<&mut Arm> = arms.iter_mut().filter(|arm| !finished(plan, &arm.out, &arm.manifest, context)).collect();
     if !left.is_empty() {
         left.iter().try_for_each(|arm| strangers::refuse_folders(&arm.out))?;
+        if plan.overwrite {
+            left.iter().try_for_each(|arm| record::discard_damaged(&arm.out))?;
+        }
         let summaries = records(plan, protocol.as_ref(), &examples, &left, context)?;
         for (arm, summary) in left.iter_mut().zip(&summaries) {
             find(plan, arm, summary)?;

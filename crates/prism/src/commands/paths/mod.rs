@@ -154,6 +154,9 @@ fn cross(
     manifest.write(&plan.out)?;
     folder::repair(&plan.out.join(trained.slug()))?;
     context.printer.narrate(&shown(&trained.named.word()));
+    if plan.overwrite {
+        record::discard_damaged(&plan.out.join(trained.slug()))?;
+    }
     let records = record_crossing(&crossing, examples, &plan.out.join(trained.slug()), &context.printer, &context.cancel)?;
     Ok((records, drift))
 }
