@@ -129,7 +129,7 @@ impl OverK {
         }
         if let Some((low, high)) = self.bands().next() {
             let said = match self.bands().count() {
-                1 if low < high => format!("trained {low:.0} to {high:.0}"),
+                1 if low < high => format!("trained {low:.0}\u{2013}{high:.0}"),
                 1 => format!("trained {low:.0}"),
                 _ => "trained".to_string(),
             };
@@ -276,7 +276,7 @@ mod tests {
         names.sort_by(f64::total_cmp);
         assert!(names.windows(2).all(|pair| pair[1] - pair[0] >= APART - 0.2), "{names:?}");
         assert_eq!((svg.matches("<polyline").count(), svg.matches("class=\"band\"").count()), (3, 1));
-        assert!(svg.contains(">guess 37.5</text>") && svg.contains(">trained 1 to 4</text>") && svg.contains("70.0 % at K = 8"));
+        assert!(svg.contains(">guess 37.5</text>") && svg.contains(">trained 1\u{2013}4</text>") && svg.contains("70.0 % at K = 8"));
     }
 
     #[test]

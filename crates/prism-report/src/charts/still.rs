@@ -173,13 +173,15 @@ impl Forest {
     ) -> f64 {
         const LABELS: f64 = 168.0;
         const GAP: f64 = 16.0;
-        let head = if self.heads.is_empty() { 40.0 } else { 74.0 };
+        let needs = self.needs_differ();
+        let head = if self.heads.is_empty() { 40.0 } else { 60.0 + if needs { 14.0 } else { 0.0 } };
         let classes = CLASSES.iter().filter(|class| lines.iter().any(|line| line.intervention.class() == **class)).count() as f64;
         let row = ((ROWS_HEIGHT - 22.0 * classes) / lines.len().max(1) as f64).clamp(17.0, 28.0);
         let panel = ((width - LABELS - GAP * (panels.len().max(1) as f64 - 1.0)) / panels.len().max(1) as f64).max(40.0);
         if !self.heads.is_empty() {
-            for (down, label) in [(29.0, "latents"), (45.0, "block"), (61.0, "clean accuracy, %")] {
-                out.push(text((0.0, top + down), "note", "start", label, None));
+            out.push(text((0.0, top + head - 13.0), "note", "start", "clean accuracy, %", None));
+            if needs {
+                out.push(text((0.0, top + 45.0), "note", "start", "block", None));
             }
         }
         let mut y = top + head;
@@ -209,6 +211,11 @@ impl Forest {
         bottom + 22.0
     }
 
+    /// Whether the second question has several answers. Where it has one, the sentence above the picture says it.
+    fn needs_differ(&self) -> bool {
+        self.heads.windows(2).any(|pair| pair[0].need != pair[1].need)
+    }
+
     /// Name, words and clean accuracy of a variant, about a middle.
     fn head(&self, out: &mut Vec<Markup>, index: usize, middle: f64, top: f64) {
         let Some(of) = self.panels.get(index) else { return };
@@ -217,8 +224,12 @@ impl Forest {
             None => out.push(text((middle, top + 28.0), "note", "middle", &of.note, None)),
             Some(head) => {
                 out.push(text((middle, top + 29.0), &format!("word {}", head.tone.class()), "middle", &marked(head), None));
-                out.push(text((middle, top + 45.0), "word", "middle", &head.need, None));
-                out.push(text((middle, top + 61.0), "accuracy", "middle", &head.accuracy, head.cell.as_ref()));
+                let mut y = top + 47.0;
+                if self.needs_differ() {
+                    out.push(text((middle, top + 45.0), "word", "middle", &head.need, None));
+                    y += 14.0;
+                }
+                out.push(text((middle, y), "accuracy", "middle", &head.accuracy, head.cell.as_ref()));
             }
         }
     }
@@ -242,7 +253,7 @@ impl Forest {
             let own = if self.panels.len() > MOST_NARROW { self.largest(&content, 1, Some(index)) } else { shared.clone() };
             out.push(text((0.0, y + 13.0), "title", "start", &of.title, None));
             let said = |head: &Head| {
-                let need = if head.need.is_empty() { String::new() } else { format!(", block {}", head.need) };
+                let need = if head.need.is_empty() || !self.needs_differ() { String::new() } else { format!(", block {}", head.need) };
                 format!("{}{need} · clean {} %", marked(head), head.accuracy)
             };
             let note = self.heads.get(index).map_or_else(|| of.note.clone(), said);

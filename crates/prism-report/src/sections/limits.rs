@@ -65,7 +65,9 @@ pub fn lines(study: &Study, part: &Part) -> Vec<(bool, Prose)> {
     all.extend(
         limits.iter().map(|(limit, of)| (false, Prose::said("* ").join(limited(&without_aside(limit), study, part, of, &conclusions)))),
     );
-    all.extend(wanting(study, part, &conclusions).map(|said| (false, said)));
+    if all.is_empty() {
+        all.extend(wanting(study, part, &conclusions).map(|said| (false, said)));
+    }
     let unread = part.names(study, trust::often_unread(part));
     if !unread.is_empty() {
         all.push((false, Prose::said("Many clean answers of ").text(names(unread)).and(" cannot be parsed.")));
