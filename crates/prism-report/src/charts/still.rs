@@ -213,7 +213,8 @@ impl Forest {
 
     /// Whether the second question has several answers. Where it has one, the sentence above the picture says it.
     fn needs_differ(&self) -> bool {
-        self.heads.windows(2).any(|pair| pair[0].need != pair[1].need)
+        let mut said = self.heads.iter().map(|head| head.need.as_str()).filter(|need| !need.is_empty());
+        said.next().is_some_and(|first| said.any(|need| need != first))
     }
 
     /// Name, words and clean accuracy of a variant, about a middle.
@@ -448,7 +449,13 @@ mod tests {
         let wide = forest.wide(860.0).into_string();
         assert!(wide.contains(">bypassed</text>") && wide.contains(">! no latents ran</text>") && wide.contains("clean accuracy, %"));
         assert_eq!(wide.matches("data-cell=\"table-1.accuracy[lvr]\"").count(), 2);
+        // The second word stands where it differs; else the sentence above says it.
+        assert!(!wide.contains(">needed</text>") && forest.narrow(358.0).into_string().contains("bypassed · clean 72.5 %"));
+        let silent = std::mem::replace(&mut forest.heads[1], head("undecided", Tone::Undecided));
+        forest.heads[1].need = "indifferent".into();
+        assert!(forest.wide(860.0).into_string().contains(">indifferent</text>"));
         assert!(forest.narrow(358.0).into_string().contains("bypassed, block needed · clean 72.5 %"));
+        forest.heads[1] = silent;
         assert!(forest.narrow(358.0).into_string().contains("! no latents ran · clean 72.5 %"));
         forest.panels[1].silent = Some("no latents ran".into());
         assert_eq!(forest.wide(860.0).into_string().matches("class=\"band\"").count(), 1, "nothing is drawn where nothing ran");

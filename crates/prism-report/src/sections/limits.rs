@@ -80,9 +80,8 @@ fn wanting(study: &Study, part: &Part, conclusions: &Table) -> Option<Prose> {
     let undecided = || part.audits.iter().filter(|a| a.conclusion().is_some_and(|c| c.content == Content::Undecided));
     let most = undecided().max_by_key(|a| a.conclusion().and_then(|c| c.needed))?;
     most.conclusion()?.needed?;
-    let several =
-        if undecided().count() > 1 { "Undecided for want of questions: up to " } else { "Undecided for want of questions: about " };
-    Some(Prose::said(several).number(conclusions, "needed", &super::row(study, part, most).key).and(" would decide."))
+    let several = if undecided().count() > 1 { "Undecided: up to " } else { "Undecided: about " };
+    Some(Prose::said(several).number(conclusions, "needed", &super::row(study, part, most).key).and(" questions would decide."))
 }
 
 /// A limit with the share of examples whose block opened as its cell has it; K and the lengths of training are names.
