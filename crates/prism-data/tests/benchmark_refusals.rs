@@ -260,3 +260,18 @@ fn a_cache_that_cannot_be_written() {
     assert!(message.starts_with(&file.path().display().to_string()), "{message}");
     assert!(message.contains("set PRISM_CACHE to a folder that can be written"), "{message}");
 }
+
+#[test]
+fn a_question_that_no_model_could_read() {
+    let folder = tempfile::tempdir().unwrap();
+    image::RgbImage::new(2, 2).save(folder.path().join("a.png")).unwrap();
+    let file = folder.path().join("q.jsonl");
+    let write = |image: serde_json::Value, question: &str| {
+        let row = serde_json::json!({"id": "q0", "image": image, "question": question, "options": ["a", "b"], "label": "A"});
+        fs::write(&file, row.to_string()).unwrap();
+    };
+    write("a.png".into(), &"q".repeat(3 << 20));
+    refused(&file, &file, &["bytes of text", "1024 KiB"]);
+    write(vec!["a.png"; 300].into(), "What?");
+    refused(&file, &file, &["the question has 300 images", "at most"]);
+}

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use prism_run::Example;
 
 use super::description::{Description, Layout};
+use crate::readers::checks::{At, check_size};
 use crate::readers::{self, Images, MMVP_QUESTIONS, Source, VSTAR_QUESTIONS};
 use crate::{Error, Place, Result};
 
@@ -106,7 +107,8 @@ impl Benchmark {
     /// What makes a file as a whole unreadable.
     pub fn visit(&self, images: &Images, each: &mut dyn FnMut(Result<Example>) -> ControlFlow<()>) -> Result<()> {
         let source = Source { files: &self.files, tasks: &self.tasks, description: &self.description, images };
-        readers::visit(&source, each)
+        let file = if let [only] = self.files.as_slice() { only } else { &self.path };
+        readers::visit(&source, &mut |row| each(row.and_then(|example| bounded(example, file))))
     }
 
     /// Reads the first `limit` examples, all if there is none; what lies behind them is
@@ -133,6 +135,12 @@ impl Benchmark {
         })?;
         refusal.map_or(Ok(examples), Err)
     }
+}
+
+/// The example, unless it asks for more than any model reads.
+fn bounded(example: Example, path: &Path) -> Result<Example> {
+    let length = example.options.iter().fold(example.prompt.len(), |sum, option| sum.saturating_add(option.len()));
+    check_size(length, example.images.len(), &At { path, place: Place::Row(example.row) }).map(|()| example)
 }
 
 /// Reads the whole benchmark at `path` ([`Benchmark::open`]); images that lie inside

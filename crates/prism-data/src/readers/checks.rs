@@ -57,6 +57,22 @@ impl OneOrMany {
     }
 }
 
+/// Bytes of text of one question or conversation, at most: more than any model reads.
+const LONGEST: usize = 1 << 20;
+/// Its images, at most.
+const MOST_IMAGES: usize = 256;
+
+/// That a question asks for no more than a model could read: a text of 200 MB would take gigabytes to be split into tokens.
+pub(crate) fn check_size(text: usize, images: usize, at: &At<'_>) -> Result<()> {
+    let asks = match (text > LONGEST, images > MOST_IMAGES) {
+        (true, _) => format!("the question has {text} bytes of text"),
+        (_, true) => format!("the question has {images} images"),
+        _ => return Ok(()),
+    };
+    let most = format!("at most {} KiB of text and {MOST_IMAGES} images", LONGEST >> 10);
+    Err(at.error(asks, format!("a question may have {most}: shorten it, or leave it out")))
+}
+
 /// The folder a file lies in.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))

@@ -17,7 +17,7 @@ use crate::Result;
 use crate::benchmark::{Description, Layout};
 
 mod blink;
-mod checks;
+pub(crate) mod checks;
 mod images;
 mod jsonl;
 mod mmvp;

@@ -14,7 +14,7 @@ use prism_run::{Example, RegionBox, TrainingRecord, Turn};
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::checks::{At, Id, Ids, OneOrMany, check_label, folder_of, region, resolve};
+use super::checks::{At, Id, Ids, OneOrMany, check_label, check_size, folder_of, region, resolve};
 use super::images::{Depth, Images};
 use super::{Each, Source};
 use crate::{Error, Place, Result, prompt};
@@ -203,6 +203,8 @@ fn for_each_record(part: &Part, mut each: impl FnMut(usize, Raw, &At<'_>) -> Res
 /// Checks one record; also returns the file's own question id.
 fn record(raw: Raw, row: usize, part: &Part, look: &Images, at: &At<'_>) -> Result<(TrainingRecord, String)> {
     let names = raw.image.map(OneOrMany::into_vec).unwrap_or_default();
+    let said = raw.conversations.iter().fold(0usize, |sum, turn| sum.saturating_add(turn.value.len()));
+    check_size(said, names.len(), at)?;
     let mut images = Vec::with_capacity(names.len());
     for name in &names {
         let image = resolve(&part.images, name, at)?;
