@@ -76,6 +76,9 @@ pub fn run(arguments: ShowArguments, context: &Context) -> anyhow::Result<ExitSt
     };
     places.draw(&mut screen);
     context.printer.screen(&screen, look);
+    if !context.printer.json() {
+        return Ok(ExitStatus::Success);
+    }
     let paths = |paths: &[PathBuf]| paths.iter().map(|path| as_text::of(path)).collect::<Vec<_>>();
     let all = || study.iter().flat_map(|s| &s.parts).flat_map(|p| &p.audits).map(|a| &a.findings);
     let mut runs = Vec::new();
