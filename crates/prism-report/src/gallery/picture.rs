@@ -18,6 +18,10 @@ use crate::html::base64;
 const SIDE: u32 = 360;
 /// Memory one image may take while it is decoded, bytes.
 const LARGEST_DECODE: u64 = 512 << 20;
+/// Of this what lies beside its pixels: profiles and texts, which may be packed as well as anything.
+const BESIDE: u64 = 32 << 20;
+/// And each pixel: four channels of two bytes, and as much again where rows are put together.
+const PER_PIXEL: u64 = 12;
 /// A PNG above this many bytes is embedded as JPEG instead (photographs).
 const LARGEST_PNG: usize = 96 << 10;
 
@@ -66,7 +70,7 @@ pub fn read(path: &str, run: &Path, sources: &Sources) -> Result<Picture, String
 /// # Errors
 /// The reason in words.
 pub fn size(path: &str, run: &Path, sources: &Sources) -> Result<(u32, u32), String> {
-    let size = open(path, run, sources)?.into_dimensions().map_err(|e| format!("{path} is not an image that can be read: {e}"))?;
+    let size = open(path, run, sources, BESIDE)?.into_dimensions().map_err(|e| format!("{path} is not an image that can be read: {e}"))?;
     if size.0.max(size.1) > LONGEST {
         return Err(format!("{path} is longer or wider than {LONGEST} pixels"));
     }
@@ -84,7 +88,10 @@ pub fn encode(path: &str, run: &Path, sources: &Sources, side: u32, largest_png:
     // Large images one after the other: each takes some hundred megabytes while it is unpacked.
     let alone = u64::from(width) * u64::from(height) > SMALL;
     let _alone = alone.then(|| ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner));
-    let decoded = open(path, run, sources)?.decode().map_err(|e| format!("{path} is not an image that can be read: {e}"))?;
+    let memory = BESIDE + PER_PIXEL * u64::from(width) * u64::from(height);
+    let decoded = open(path, run, sources, memory.min(LARGEST_DECODE))?
+        .decode()
+        .map_err(|e| format!("{path} is not an image that can be read: {e}"))?;
     let small = if decoded.width().max(decoded.height()) > side { decoded.resize(side, side, FilterType::Triangle) } else { decoded };
     // PNG and JPEG both hold 8-bit RGB; transparency is laid on white.
     let rgb = flatten(&small);
@@ -99,7 +106,8 @@ pub fn encode(path: &str, run: &Path, sources: &Sources, side: u32, largest_png:
     Ok(Encoded { kind: "image/jpeg", bytes: jpeg, width, height })
 }
 
-fn open(path: &str, run: &Path, sources: &Sources) -> Result<ImageReader<BufReader<File>>, String> {
+/// The file, to be read with so much memory.
+fn open(path: &str, run: &Path, sources: &Sources, memory: u64) -> Result<ImageReader<BufReader<File>>, String> {
     if path.is_empty() {
         return Err("the records name no image".into());
     }
@@ -110,7 +118,7 @@ fn open(path: &str, run: &Path, sources: &Sources) -> Result<ImageReader<BufRead
     }
     let mut reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(|e| unread(&e))?;
     let mut limits = Limits::default();
-    limits.max_alloc = Some(LARGEST_DECODE);
+    limits.max_alloc = Some(memory);
     reader.limits(limits);
     Ok(reader)
 }
