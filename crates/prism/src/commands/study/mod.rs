@@ -56,7 +56,7 @@ impl Study {
             recipe = recipe.quick()?;
         }
         if let Some(seeds) = arguments.seeds {
-            recipe.seeds = seeds.max(1);
+            (recipe.seed, recipe.seeds) = seeds.from(recipe.seed);
         }
         let variants = recipe.variants()?;
         recipe.check_question(&variants)?;
