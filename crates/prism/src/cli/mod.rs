@@ -13,6 +13,7 @@ mod merge;
 mod paper;
 mod paths;
 mod report;
+mod rescore;
 mod selection;
 mod show;
 mod study;
@@ -35,6 +36,7 @@ pub use merge::MergeArguments;
 pub use paper::PaperArguments;
 pub use paths::PathsArguments;
 pub use report::ReportArguments;
+pub use rescore::RescoreArguments;
 pub use selection::SelectionArguments;
 pub use show::ShowArguments;
 pub use study::StudyArguments;
@@ -126,6 +128,8 @@ pub enum Command {
     Audit(AuditArguments),
     /// Join the shards of an evaluation or audit into one run
     Merge(MergeArguments),
+    /// Read the answers of finished runs by another rule, without a model run
+    Rescore(RescoreArguments),
     /// Look at single examples through the decode loop, or at a pack's losses
     Trace(TraceArguments),
     /// Compare audited runs: Table 1 and Table 2 of the paper
@@ -171,6 +175,7 @@ impl Command {
             | Command::Curve(_)
             | Command::Paper(_)
             | Command::Report(_)
+            | Command::Rescore(_)
             | Command::Show(_) => false,
         }
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use prism_run::Answers;
 
 /// The whole study from one recipe.
 #[derive(Debug, Args)]
@@ -25,6 +26,10 @@ pub struct StudyArguments {
     /// Training seeds: the recipe's, and the ones that follow it
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: Option<u64>,
+    /// Rules that read the answers, instead of the recipe's `audit.answers`; nothing is trained or
+    /// run again for it (docs/reference/answers.md)
+    #[arg(long, value_name = "RULE[,RULE]")]
+    pub answers: Option<Answers>,
     /// Train the base model anew instead of taking the shipped one
     #[arg(long)]
     pub from_scratch: bool,
