@@ -4,7 +4,27 @@
 use prism_run::answer::{AnswerRule, Answers, Asked, Score};
 use prism_run::{Example, Outcome};
 
-pub use prism_run::answer::OPENING;
+/// What opens an answer in generated text, so that the next forward says it. The first goes before the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Opening {
+    /// `<answer>`.
+    Tag,
+    /// `\boxed{`, of a model that writes no tag.
+    Boxed,
+}
+
+impl Opening {
+    /// Both, in their order.
+    pub const ALL: [Self; 2] = [Self::Tag, Self::Boxed];
+
+    /// Its text.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Tag => prism_run::answer::OPENING,
+            Self::Boxed => prism_run::answer::BOX,
+        }
+    }
+}
 
 /// The answer as a recording reads it, by the rule `tagged`; other rules are applied to finished records.
 pub fn parse(text: &str) -> Option<char> {

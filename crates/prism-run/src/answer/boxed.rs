@@ -4,13 +4,14 @@ use super::letter::{leading, option_text};
 use super::text::strip;
 use super::{Asked, Part, Reading};
 
+/// What opens a box.
+pub const BOX: &str = "\\boxed{";
 /// What the published extractor gives where no box is closed.
 const NONE: &str = "None";
 
 /// Content of the last `\boxed{`, up to the brace that ends it, stripped; `None` where no brace does. As mathruler's
 /// `extract_boxed_content`, which Monet, Mirage and ILVR use.
 pub(super) fn content(response: &str) -> Option<&str> {
-    const BOX: &str = "\\boxed{";
     let inner = response.rfind(BOX).and_then(|at| response.get(at + BOX.len()..))?;
     let mut open = 0usize;
     for (at, byte) in inner.bytes().enumerate() {

@@ -25,6 +25,7 @@ mod swimbird;
 mod tagged;
 mod text;
 
+pub use boxed::BOX;
 pub use chain::{Answers, Score};
 pub use text::OPENING;
 
