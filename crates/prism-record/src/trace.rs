@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use prism_run::answer::{Answers, Asked};
 use prism_run::vectors::Vectors;
 use prism_run::{Example, Outcome, Position, Stage, shown};
 use serde::{Serialize, Serializer};
@@ -36,7 +37,7 @@ pub struct ExampleTrace {
     pub generated_ids: Vec<u32>,
     /// One per new token: the forward that produced it.
     pub iterations: Vec<TracedForward>,
-    /// The parsed answer's first character.
+    /// What the rule takes for the answer, as the published code gives it; an option or not.
     pub answer: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
@@ -55,7 +56,7 @@ fn number_if_it_is_one<S: Serializer>(id: &str, serializer: S) -> Result<S::Ok, 
 impl ExampleTrace {
     /// The trace of one branch.
     pub fn new(example: &Example, prefix: &Prefix, trajectory: &Trajectory) -> Self {
-        let letter = answer::parse(&trajectory.text);
+        let score = answer::score(example, &trajectory.text);
         let latent = trajectory.latent_forwards().count();
         Self {
             row: example.row,
@@ -68,10 +69,21 @@ impl ExampleTrace {
                 .iter()
                 .map(|f| TracedForward { stage: f.place.map(|p| p.stage), norm: norm(&f.state) })
                 .collect(),
-            answer: letter.map(String::from),
-            outcome: if trajectory.refusal.is_some() { Outcome::Error } else { answer::outcome(example, letter, latent) },
+            outcome: if trajectory.refusal.is_some() { Outcome::Error } else { answer::outcome(&score, latent) },
+            answer: score.said,
             message: trajectory.refusal.clone(),
         }
+    }
+}
+
+impl ExampleTrace {
+    /// The same with its answer read by other rules; `prompt`: the whole prompt as decoded.
+    pub fn read_by(self, answers: &Answers, example: &Example, trajectory: &Trajectory, prompt: &str) -> Self {
+        let asked = Asked { prompt: Some(prompt), ..Asked::from(example) };
+        let score = answers.score(&trajectory.text, &asked, &example.label);
+        let outcome =
+            if self.outcome == Outcome::Error { self.outcome } else { answer::outcome(&score, trajectory.latent_forwards().count()) };
+        Self { outcome, answer: score.said, ..self }
     }
 }
 

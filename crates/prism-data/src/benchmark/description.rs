@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use prism_run::safe_toml;
+use prism_run::{Answers, safe_toml};
 use serde::{Deserialize, Serialize};
 
 use super::prompt::PromptForm;
@@ -85,6 +85,8 @@ struct Raw {
     #[serde(default)]
     instruction: Option<String>,
     #[serde(default)]
+    answer: Option<Answers>,
+    #[serde(default)]
     source: Option<String>,
     #[serde(default)]
     path: Option<PathBuf>,
@@ -113,6 +115,8 @@ pub struct Description {
     pub layout: Layout,
     /// How a question becomes the user's text.
     pub prompt: PromptForm,
+    /// The rules that read its answers, where neither the command nor the protocol names some.
+    pub answer: Option<Answers>,
     /// Where it was published.
     pub source: Option<String>,
     /// Where the data lie, relative to the description's folder.
@@ -179,6 +183,7 @@ impl Description {
             version: raw.version,
             layout: raw.layout,
             prompt,
+            answer: raw.answer,
             source: raw.source,
             path: raw.path,
             tasks: raw.tasks,

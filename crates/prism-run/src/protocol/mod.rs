@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, Stage, safe_toml};
+use crate::{Answers, Error, Result, Stage, safe_toml};
 
 /// Most forwards a block may be declared to take.
 pub const LONGEST: usize = 4096;
@@ -107,6 +107,9 @@ pub struct Protocol {
     /// Whether a stage's block may open again.
     #[serde(default = "yes")]
     pub repeat: bool,
+    /// The rules that read its answers; absent: `tagged`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answers>,
     /// Flags of `config.json` that tell this protocol from another with the same tokens;
     /// a key that is absent there counts as false.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

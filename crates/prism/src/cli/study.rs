@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use prism_run::Answers;
 
 use super::seeds::SeedChoice;
 
@@ -27,6 +28,10 @@ pub struct StudyArguments {
     /// How many training seeds, from the recipe's first; or which: 100-104
     #[arg(long, value_name = "N|A-B")]
     pub seeds: Option<SeedChoice>,
+    /// Rules that read the answers, instead of the recipe's `audit.answers`; nothing is trained or
+    /// run again for it (docs/reference/answers.md)
+    #[arg(long, value_name = "RULE[,RULE]")]
+    pub answers: Option<Answers>,
     /// Train the base model anew instead of taking the shipped one
     #[arg(long)]
     pub from_scratch: bool,

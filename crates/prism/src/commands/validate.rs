@@ -29,7 +29,7 @@ pub fn run(arguments: ValidateArguments, context: &Context) -> anyhow::Result<Ex
         }
         return tell(&found, false, context);
     }
-    let study = Study::resolve(StudyArguments { recipe: recipe.clone(), out, quick, seeds, from_scratch: false })?;
+    let study = Study::resolve(StudyArguments { recipe: recipe.clone(), out, quick, seeds, answers: None, from_scratch: false })?;
     let controls: Vec<(&Variant, Control)> = study.variants.iter().filter_map(|v| Some((v, Control::of(v)?))).collect();
     let has = |verdict: Verdict| controls.iter().any(|(_, control)| control.expected() == verdict);
     if !has(Verdict::LoadBearing) || !has(Verdict::Bypassed) {

@@ -23,8 +23,10 @@ use prism_record::decode::Strategy;
 use prism_record::record::{self, Setup, Summary};
 use prism_run::lock::Lock;
 use prism_run::manifest::Manifest;
-use prism_run::{Example, Outcome, Protocol, Steps, as_text, door, folder, shown, steps};
+use prism_run::records::scoring;
+use prism_run::{Example, Intervention, Outcome, Protocol, Steps, as_text, door, folder, shown, steps};
 
+use super::answers::Chosen as Answers;
 use super::decoding::Chosen;
 use super::opened::Opened;
 use super::strangers;
@@ -48,8 +50,18 @@ pub const SHARD: &str = "shard";
 
 /// Settings whose change leaves the records as they are: how findings are made of them and read,
 /// where inputs lie, whose contents are compared by hash, and what follows from them and K.
-const NOT_IN_RECORDS: [&str; 7] =
-    ["analysis", "checkpoint", "benchmark", steps::keys::BY_STAGE, steps::keys::TRAINED, steps::keys::OUTSIDE, steps::keys::EXPLORATORY];
+const NOT_IN_RECORDS: [&str; 9] = [
+    "analysis",
+    "checkpoint",
+    "benchmark",
+    // Records hold the texts, and are scored again from them.
+    scoring::ANSWERS,
+    scoring::FLOOR_ANSWERS,
+    steps::keys::BY_STAGE,
+    steps::keys::TRAINED,
+    steps::keys::OUTSIDE,
+    steps::keys::EXPLORATORY,
+];
 
 /// Runs the verb.
 pub fn run(arguments: AuditArguments, context: &Context) -> anyhow::Result<ExitStatus> {
@@ -216,7 +228,10 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Au
     let protocol = plan.decoding.protocol(&plan.checkpoint)?;
     let benchmark = Benchmark::open(&plan.benchmark)?;
     let examples = subject::examples(plan, &benchmark)?;
-    let base = subject::manifest(plan, protocol.as_ref(), &benchmark, &examples, context)?;
+    let answers = Answers::of(plan.answers.as_ref(), protocol.as_ref(), benchmark.description.answer.as_ref());
+    let scoring = answers.scoring(&plan.interventions);
+    let mut base = subject::manifest(plan, protocol.as_ref(), &benchmark, &examples, context)?;
+    scoring.set(&mut base.settings);
     let choose = |asked| plan.decoding.strategy(&plan.checkpoint, protocol.as_ref(), asked);
     let mut arms = Vec::new();
     let asked = plan.arms();
@@ -237,8 +252,12 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Au
         if plan.overwrite {
             left.iter().try_for_each(|arm| record::discard_damaged(&arm.out))?;
         }
-        let summaries = records(plan, protocol.as_ref(), &examples, &left, context)?;
-        for (arm, summary) in left.iter_mut().zip(&summaries) {
+        answers.say(&scoring, context);
+        let mut summaries = records(plan, protocol.as_ref(), &examples, &left, context)?;
+        for (arm, summary) in left.iter_mut().zip(&mut summaries) {
+            if record::rescore(&arm.out, &scoring)? {
+                *summary = Summary::read(&arm.out, &[Intervention::CLEAN])?;
+            }
             find(plan, arm, summary)?;
         }
         if plan.records_only {

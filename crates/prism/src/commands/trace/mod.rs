@@ -10,6 +10,7 @@ use prism_record::decode::{Branch, Latents, Noise, NoiseFile, NoiseSource, Prefi
 use prism_record::trace::{ExampleTrace, collect_vectors, picture};
 use prism_run::{Action, Donor, Example, Intervention, Scope, View, vectors};
 
+use super::answers::Chosen as Answers;
 use super::decoding::Decoding;
 use super::opened::{Opened, locate};
 use crate::Context;
@@ -37,6 +38,8 @@ pub fn run(arguments: TraceArguments, context: &Context) -> anyhow::Result<ExitS
         seed: arguments.seed,
     };
     chosen.say(context);
+    let answers = Answers::of(arguments.answers.as_ref(), protocol.as_ref(), None);
+    answers.say(&answers.scoring(&[]), context);
     let mut all = BTreeMap::new();
     let mut opened_blocks = 0;
     for &row in &arguments.rows.0 {
@@ -44,7 +47,8 @@ pub fn run(arguments: TraceArguments, context: &Context) -> anyhow::Result<ExitS
         let example = tracer.example(row)?;
         let prefix = opened.prefiller().prefix(example)?;
         let trajectory = tracer.decode(example, &prefix)?;
-        let trace = ExampleTrace::new(example, &prefix, &trajectory);
+        let prompt = opened.prompter.tokenizer().decode(&prefix.prompt_ids)?;
+        let trace = ExampleTrace::new(example, &prefix, &trajectory).read_by(&answers.answers, example, &trajectory, &prompt);
         opened_blocks += usize::from(trajectory.latent_forwards().next().is_some());
         if arguments.vectors.is_some() {
             collect_vectors(&mut all, row, &prefix, &trajectory);
