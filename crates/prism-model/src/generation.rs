@@ -119,7 +119,7 @@ impl Generation {
             suppress_tokens: Vec::new(),
             begin_suppress_tokens: Vec::new(),
             do_sample: false,
-            sampling: Sampling::default(),
+            sampling: Sampling { top_k: 0, ..Sampling::default() },
             unapplied: Vec::new(),
         }
     }
@@ -139,7 +139,8 @@ impl Generation {
     /// # Errors
     /// `generation_config.json` is damaged, or a setting in it is out of range.
     pub fn published(checkpoint: &Path, published: &Published) -> Result<Self> {
-        let mut settings = if published.checkpoint { Self::read(checkpoint)? } else { Self::plain() };
+        let defaults = || Self { sampling: Sampling::default(), ..Self::plain() };
+        let mut settings = if published.checkpoint { Self::read(checkpoint)? } else { defaults() };
         let of = &published;
         settings.do_sample = of.do_sample.unwrap_or(settings.do_sample);
         settings.repetition_penalty = of.repetition_penalty.unwrap_or(settings.repetition_penalty);
@@ -159,7 +160,7 @@ impl Generation {
     /// As [`Generation::published`].
     pub fn read(checkpoint: &Path) -> Result<Self> {
         let path = checkpoint.join("generation_config.json");
-        let Some(keys) = keys(&path)? else { return Ok(Self::plain()) };
+        let Some(keys) = keys(&path)? else { return Ok(Self { sampling: Sampling::default(), ..Self::plain() }) };
         let file = File { path: &path, keys: &keys };
         let (plain, default) = (Self::plain(), Sampling::default());
         let settings = Self {

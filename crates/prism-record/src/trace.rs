@@ -29,6 +29,9 @@ pub struct ExampleTrace {
     /// The file's own id, as a number if it is one.
     #[serde(serialize_with = "number_if_it_is_one")]
     pub question_id: String,
+    /// Number of the sample, from 0; absent for the greedy run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample: Option<u32>,
     /// The gold answer.
     pub label: String,
     /// The prompt, image tokens included.
@@ -65,6 +68,7 @@ impl ExampleTrace {
         Self {
             row: example.row,
             question_id: example.question_id.clone(),
+            sample: None,
             label: example.label.clone(),
             prompt_ids: prefix.whole_prompt(),
             generated_ids: trajectory.generated.clone(),

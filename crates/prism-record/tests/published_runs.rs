@@ -1,8 +1,11 @@
 //! Every published run of the reference data: prompt, tokens, what each forward read, runs of latents and
 //! the vectors fed, against what the methods' own runners did (`tests/golden/README.md`).
 //!
-//! The repository holds a part of the data; with `PRISM_METHODS` set to a folder that holds all of it,
-//! all of it is compared.
+//! The repository holds a part of the data, and the weights of three of the methods
+//! (`oracle/published_fixtures.py`); with `PRISM_METHODS` set to a folder that holds all of it, all of it
+//! is compared.
+
+mod golden;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -235,7 +238,7 @@ fn compare(folder: &Path, method: &str) -> BTreeMap<String, Tally> {
 fn folder() -> PathBuf {
     match std::env::var_os("PRISM_METHODS") {
         Some(folder) => PathBuf::from(folder),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/methods"),
+        None => golden::folder().join("methods"),
     }
 }
 
@@ -244,7 +247,7 @@ fn every_published_run_is_reproduced() {
     let (mut equal, mut different, mut far) = (0, Vec::new(), 0f64);
     for method in Protocol::preset_ids() {
         let folder = folder().join(method);
-        if !folder.join("expected.json").is_file() {
+        if !folder.join("expected.json").is_file() || !folder.join("checkpoint/model.safetensors").is_file() {
             continue;
         }
         for (name, tally) in compare(&folder, method) {
