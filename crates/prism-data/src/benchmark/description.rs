@@ -24,11 +24,14 @@ pub enum Layout {
     Jsonl,
     /// LVR training data.
     Training,
+    /// A JSON list of bare questions.
+    Questions,
 }
 
 impl Layout {
     /// Every layout.
-    pub const ALL: [Layout; 5] = [Layout::Vstar, Layout::Mmvp, Layout::Blink, Layout::Jsonl, Layout::Training];
+    pub const ALL: [Layout; 6] =
+        [Layout::Vstar, Layout::Mmvp, Layout::Blink, Layout::Jsonl, Layout::Training, Layout::Questions];
 
     /// The description Prism ships for it, as text.
     pub fn preset(self) -> &'static str {
@@ -38,6 +41,7 @@ impl Layout {
             Layout::Blink => include_str!("../../../../benchmarks/blink.toml"),
             Layout::Jsonl => include_str!("../../../../benchmarks/jsonl.toml"),
             Layout::Training => include_str!("../../../../benchmarks/training.toml"),
+            Layout::Questions => include_str!("../../../../benchmarks/questions.toml"),
         }
     }
 
@@ -49,6 +53,7 @@ impl Layout {
             Layout::Blink => "blink",
             Layout::Jsonl => "jsonl",
             Layout::Training => "training",
+            Layout::Questions => "questions",
         }
     }
 

@@ -21,6 +21,7 @@ pub(crate) mod checks;
 mod images;
 mod jsonl;
 mod mmvp;
+mod questions;
 mod training;
 mod vstar;
 
@@ -28,6 +29,7 @@ pub use images::{CACHE_VARIABLE, Depth, ImageCheck, Images, Picture, Unusable, c
 pub use jsonl::{JsonlRow, KEYS as JSONL_KEYS};
 pub use training::{TrainingEntry, TrainingJson, TrainingTurn, read_training, training_files};
 
+pub(crate) use training::holds_questions;
 pub(crate) use mmvp::QUESTIONS as MMVP_QUESTIONS;
 pub(crate) use vstar::QUESTIONS as VSTAR_QUESTIONS;
 
@@ -57,5 +59,6 @@ pub(crate) fn visit(source: &Source<'_>, each: Each<'_>) -> Result<()> {
         Layout::Blink => blink::visit(source, each),
         Layout::Jsonl => jsonl::visit(source, each),
         Layout::Training => training::visit(source, each),
+        Layout::Questions => questions::visit(source, each),
     }
 }

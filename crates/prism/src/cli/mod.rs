@@ -29,7 +29,7 @@ pub use base::BaseArguments;
 pub use benchmark::{BenchmarkArguments, BenchmarkCommand, CheckArguments};
 pub use compare::CompareArguments;
 pub use curve::CurveArguments;
-pub use decoding::DecodingArguments;
+pub use decoding::{DecodingArguments, GenerationSource};
 pub use doctor::DoctorArguments;
 pub use eval::EvalArguments;
 pub use inspect::InspectArguments;
