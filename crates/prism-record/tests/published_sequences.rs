@@ -46,7 +46,12 @@ fn prompts_are_the_runners() {
         let Method { protocol, prompter, expected, .. } = method(id, &[]);
         for value in expected["examples"].as_array().unwrap() {
             let side = |value: &Value| value.as_u64().unwrap() as usize;
-            let grids: Vec<Grid> = value["image_grid_thw"].as_array().unwrap().iter().map(|g| Grid { t: side(&g[0]), h: side(&g[1]), w: side(&g[2]) }).collect();
+            let grids: Vec<Grid> = value["image_grid_thw"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|g| Grid { t: side(&g[0]), h: side(&g[1]), w: side(&g[2]) })
+                .collect();
             let question = value["question"].as_str().unwrap();
             let lines = question.lines().skip_while(|line| *line != "Options:").skip(1);
             let options: Vec<String> = lines.filter_map(|line| line.split_once(". ").map(|(_, option)| option.to_string())).collect();

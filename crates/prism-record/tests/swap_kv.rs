@@ -16,7 +16,7 @@ use prism_model::{LatentHead, Linear, Matrix, Model};
 use prism_record::decode::{
     Branch, Course, Eviction, Exchange, Latents, Notes, Prefix, Start, Strategy, Swap, Trajectory, Untouched, Zero, detect,
 };
-use prism_run::protocol::{Trigger, ExitChoice, ExitKind, Length, Protocol};
+use prism_run::protocol::{ExitChoice, ExitKind, Length, Protocol, Trigger};
 use prism_run::{Scope, Sight, Stage, vectors};
 use serde_json::Value;
 
