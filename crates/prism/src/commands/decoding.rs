@@ -27,8 +27,6 @@ pub struct Decoding {
     pub exit: ExitChoice,
     /// Most new tokens, latent steps included.
     pub max_new_tokens: usize,
-    /// Keys of the named protocol that are set otherwise.
-    pub set: Vec<(String, String)>,
     /// Whether the block is opened by force.
     pub force_open: bool,
     /// Whose generation settings are used.
@@ -53,7 +51,6 @@ impl Decoding {
             named: protocol.as_deref().map(|named| Protocol::load_with(named, set)).transpose()?,
             exit,
             max_new_tokens,
-            set: set.clone(),
             force_open: *force_open,
             generation: generation.unwrap_or_default(),
             repetition_penalty: *repetition_penalty,
