@@ -267,7 +267,8 @@ mod tests {
 
     #[test]
     fn what_qwen_publishes_is_read_and_nothing_is_passed_over() {
-        let settings = read(r#"{"bos_token_id": 1, "eos_token_id": [2, 3], "do_sample": true, "repetition_penalty": 1.05, "temperature": 0.000001}"#);
+        let settings =
+            read(r#"{"bos_token_id": 1, "eos_token_id": [2, 3], "do_sample": true, "repetition_penalty": 1.05, "temperature": 0.000001}"#);
         let settings = settings.unwrap();
         assert_eq!((settings.repetition_penalty, settings.do_sample, settings.sampling.top_k), (1.05, true, 50));
         assert!(settings.unapplied.is_empty() && settings.reads_history());

@@ -99,8 +99,20 @@ pub fn blocks(run: &Trajectory, tokens: &ControlTokens, longest: StageSteps) -> 
             let (said, appended) = run.forwards.get(last).map_or((None, None), |f| (f.argmax, f.appended));
             let starts = appended.is_some_and(|id| tokens.starts.iter().any(|start| start.token == id));
             let end = match () {
-                () if ends(appended) && ends(said) => if full { BlockEnd::TokenAtCap } else { BlockEnd::Token },
-                () if ends(appended) => if full { BlockEnd::Cap } else { BlockEnd::ForcedEnd },
+                () if ends(appended) && ends(said) => {
+                    if full {
+                        BlockEnd::TokenAtCap
+                    } else {
+                        BlockEnd::Token
+                    }
+                }
+                () if ends(appended) => {
+                    if full {
+                        BlockEnd::Cap
+                    } else {
+                        BlockEnd::ForcedEnd
+                    }
+                }
                 () if starts => BlockEnd::StartTokenReadAgain,
                 () if appended.is_some_and(|id| tokens.stops.contains(&id)) => BlockEnd::Eos,
                 () if last_of_all(last) => BlockEnd::Length,

@@ -96,7 +96,10 @@ fn check(opened: &Opened, branches: &[Intervention], found: &Records<AnswerRow>)
     let rows = |branch: &Intervention| found.answers.iter().filter(|row| row.intervention == *branch).collect::<Vec<_>>();
     let steps = |row: &AnswerRow| row.steps_context + row.steps_target;
     let clean = rows(&Intervention::CLEAN);
-    assert!(clean.len() == 4 && clean.iter().all(|row| steps(row) > 0 && row.latent_norm.is_some_and(|norm| norm > 0.0)), "{id}");
+    // A model may say its end token right behind the start token that is forced.
+    let opened_in: Vec<usize> = clean.iter().filter(|row| steps(row) > 0).map(|row| row.row).collect();
+    assert!(clean.len() == 4 && opened_in.len() >= 2, "{id}: the block opened in {opened_in:?}");
+    assert!(clean.iter().all(|row| steps(row) == 0 || row.latent_norm.is_some_and(|norm| norm > 0.0)), "{id}");
     for branch in branches {
         let own = rows(branch);
         assert_eq!(own.len(), 4, "{id}: {branch}");
@@ -104,6 +107,9 @@ fn check(opened: &Opened, branches: &[Intervention], found: &Records<AnswerRow>)
             let said = found.examples.iter().find(|example| example.row == row.row).and_then(|example| example.message.clone());
             if row.outcome == Outcome::Error {
                 assert!(said.is_some_and(|said| said.contains(&branch.to_string())), "{id}: {branch} is refused without a word");
+                continue;
+            }
+            if !opened_in.contains(&row.row) {
                 continue;
             }
             match branch.to_string().as_str() {

@@ -180,7 +180,8 @@ fn steps_differ(run: &Trajectory, expected: &Value) -> Result<(), String> {
 fn blocks_differ(run: &Trajectory, opened: &Opened, expected: &Value) -> Result<(), String> {
     let longest = opened.strategy.by_stage(&opened.protocol);
     let found = serde_json::to_value(runs::blocks(run, &opened.tokens, longest)).unwrap();
-    let wanted: Vec<Value> = expected.as_array().unwrap().iter().map(|b| serde_json::json!({"first": b["first"], "n": b["n"], "end": b["end"]})).collect();
+    let wanted: Vec<Value> =
+        expected.as_array().unwrap().iter().map(|b| serde_json::json!({"first": b["first"], "n": b["n"], "end": b["end"]})).collect();
     if found == Value::Array(wanted.clone()) { Ok(()) } else { Err(format!("blocks {found}, expected {}", Value::Array(wanted))) }
 }
 

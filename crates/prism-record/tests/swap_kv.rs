@@ -16,7 +16,7 @@ use prism_model::{LatentHead, Linear, Matrix, Model};
 use prism_record::decode::{
     Branch, Course, Eviction, Exchange, Latents, Notes, Prefix, Start, Strategy, Swap, Trajectory, Untouched, Zero, detect,
 };
-use prism_run::protocol::{Trigger, ExitChoice, ExitKind, Length, Protocol};
+use prism_run::protocol::{ExitChoice, ExitKind, Length, Protocol, Trigger};
 use prism_run::{Scope, Sight, Stage, vectors};
 use serde_json::Value;
 
@@ -222,7 +222,7 @@ fn under_every_protocol_that_a_token_opens() {
         let id = protocol.id.as_str();
         let copy = tempfile::tempdir().unwrap();
         let mut opened = match id {
-            "lvr" => Opened::new("lvr"),
+            "lvr" | "realvr" => Opened::named(&golden::folder().join("checkpoints/lvr"), &protocol),
             "p-lvr" => Opened::new("plvr3"),
             _ => {
                 disguise(&protocol, copy.path());

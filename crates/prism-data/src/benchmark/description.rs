@@ -30,8 +30,7 @@ pub enum Layout {
 
 impl Layout {
     /// Every layout.
-    pub const ALL: [Layout; 6] =
-        [Layout::Vstar, Layout::Mmvp, Layout::Blink, Layout::Jsonl, Layout::Training, Layout::Questions];
+    pub const ALL: [Layout; 6] = [Layout::Vstar, Layout::Mmvp, Layout::Blink, Layout::Jsonl, Layout::Training, Layout::Questions];
 
     /// The description Prism ships for it, as text.
     pub fn preset(self) -> &'static str {

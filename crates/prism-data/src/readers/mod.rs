@@ -29,8 +29,8 @@ pub use images::{CACHE_VARIABLE, Depth, ImageCheck, Images, Picture, Unusable, c
 pub use jsonl::{JsonlRow, KEYS as JSONL_KEYS};
 pub use training::{TrainingEntry, TrainingJson, TrainingTurn, read_training, training_files};
 
-pub(crate) use training::holds_questions;
 pub(crate) use mmvp::QUESTIONS as MMVP_QUESTIONS;
+pub(crate) use training::holds_questions;
 pub(crate) use vstar::QUESTIONS as VSTAR_QUESTIONS;
 
 /// What a reader reads.

@@ -229,7 +229,12 @@ mod tests {
                 no_repeat_ngram_size: whole("no_repeat_ngram_size"),
                 suppress_tokens: ids("suppress_tokens"),
                 begin_suppress_tokens: ids("begin_suppress_tokens"),
-                sampling: Sampling { temperature: number("temperature"), top_k: whole("top_k"), top_p: number("top_p"), min_p: number("min_p") },
+                sampling: Sampling {
+                    temperature: number("temperature"),
+                    top_k: whole("top_k"),
+                    top_p: number("top_p"),
+                    min_p: number("min_p"),
+                },
                 ..Generation::plain()
             };
             let logits: Vec<f32> = case["logits"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect();

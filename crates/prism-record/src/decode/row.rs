@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use prism_model::engine::{Features, Rows};
-use prism_model::{Error, Result};
 use prism_model::text::Watcher;
+use prism_model::{Error, Result};
 use prism_run::{Sight, Stage};
 
 use super::block_begin_end::{Feed, Place, Sequence};
@@ -156,8 +156,7 @@ impl<'a> Row<'a> {
         }
         let wanted = self.sequence.wants_images();
         if wanted > 0 && !was_image {
-            let image: Vec<f32> =
-                self.image.iter().flat_map(Clone::clone).map(|at| self.weights.get(at).copied().unwrap_or(0.0)).collect();
+            let image: Vec<f32> = self.image.iter().flat_map(Clone::clone).map(|at| self.weights.get(at).copied().unwrap_or(0.0)).collect();
             let chosen = self.looked_at.choose(&image, wanted);
             self.sequence.insert(chosen);
         }
@@ -209,7 +208,8 @@ impl<'a> Row<'a> {
         let layers = (!layers.is_empty()).then_some(layers);
         let keys_values = (!keys_values.is_empty()).then_some(keys_values);
         let state = state.to_vec();
-        let forward = Forward { place, read, standing, read_norm, state, fed, perturbation, attention, layers, keys_values, ..Forward::default() };
+        let forward =
+            Forward { place, read, standing, read_norm, state, fed, perturbation, attention, layers, keys_values, ..Forward::default() };
         self.trajectory.forwards.push(forward);
     }
 

@@ -11,8 +11,8 @@ use super::example::Begun;
 use super::prompted::Prompted;
 use crate::alignment::Targets;
 use crate::decode::{
-    Block, BlockTokens, Branch, Course, Eviction, Exchange, FirstRepeat, FromPool, Hook, Latents, LayerHook, Mix, Noise, NoiseSource, NormMatched,
-    Notes, Prefix, RelativeNoise, Scoped, Strategy, Swap, Typical, Untouched, Zero,
+    Block, BlockTokens, Branch, Course, Eviction, Exchange, FirstRepeat, FromPool, Hook, Latents, LayerHook, Mix, Noise, NoiseSource,
+    NormMatched, Notes, Prefix, RelativeNoise, Scoped, Strategy, Swap, Typical, Untouched, Zero,
 };
 
 /// Whether a branch can run by now.
@@ -57,7 +57,9 @@ impl<'p> Ingredients<'p> {
             return Ready::Waits;
         }
         if view == View::ImageHidden && self.setup.tokens.rules.prompt_block.is_some_and(|block| block.insert > 0) {
-            return Ready::Refused("the protocol reads image tokens again inside its block, so hiding the prompt's shows them still".into());
+            return Ready::Refused(
+                "the protocol reads image tokens again inside its block, so hiding the prompt's shows them still".into(),
+            );
         }
         match self.course_and_hook(action, intervention, prefix) {
             Err(reason) => Ready::Refused(reason),

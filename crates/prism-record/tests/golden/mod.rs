@@ -7,10 +7,10 @@ mod reference;
 
 use std::path::Path;
 
-use prism_model::{Config, Model};
 use prism_model::preprocess::Preprocessor;
 use prism_model::prompt::{BlockLayout, Prompter};
 use prism_model::tensor::{DType, Device, Trainable};
+use prism_model::{Config, Model};
 use prism_record::decode::{ControlTokens, Decoder, Prefiller, Strategy, detect};
 use prism_run::{Example, Protocol, RegionBox, Stages};
 pub use reference::golden as folder;

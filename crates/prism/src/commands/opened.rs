@@ -84,7 +84,13 @@ impl Opened {
     ///
     /// # Errors
     /// `generation_config.json` is damaged, or a setting in it is out of range.
-    pub fn generating(mut self, folder: &Path, decoding: &Decoding, protocol: Option<&Protocol>, context: &Context) -> anyhow::Result<Self> {
+    pub fn generating(
+        mut self,
+        folder: &Path,
+        decoding: &Decoding,
+        protocol: Option<&Protocol>,
+        context: &Context,
+    ) -> anyhow::Result<Self> {
         self.tokens.generation = decoding.generation(folder, protocol)?;
         if let Some(said) = &self.said {
             context.printer.warn(said);
