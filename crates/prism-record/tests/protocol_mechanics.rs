@@ -124,13 +124,15 @@ fn check(opened: &Opened, branches: &[Intervention], found: &Records<AnswerRow>)
         }
     }
     // Targets exist where the checkpoint has LVR's regions, and nowhere else.
-    let oracle = rows(&"oracle".parse().unwrap());
-    assert_eq!(oracle.iter().all(|row| row.outcome == Outcome::Error), layout(opened).is_none(), "{id}: oracle");
+    let refused = |branch: &str| {
+        let own = rows(&branch.parse().unwrap());
+        own.iter().filter(|row| opened_in.contains(&row.row)).all(|row| row.outcome == Outcome::Error)
+    };
+    assert_eq!(refused("oracle"), layout(opened).is_none(), "{id}: oracle");
     assert_eq!(found.alignment.is_empty(), layout(opened).is_none(), "{id}: alignment");
     // What hides the image is refused where the block reads it again.
-    let hidden = rows(&"clean@image-hidden".parse().unwrap());
     let inserts = opened.tokens.rules.prompt_block.is_some_and(|block| block.insert > 0);
-    assert_eq!(hidden.iter().all(|row| row.outcome == Outcome::Error), inserts, "{id}: image-hidden");
+    assert_eq!(refused("clean@image-hidden"), inserts, "{id}: image-hidden");
     assert!(!found.attention.is_empty() && !found.lens.is_empty() && !found.steps.is_empty(), "{id}: records");
     for name in ["latent_last", "question_mean", "fed.target.0"] {
         assert!(found.vectors.keys().any(|key| key == name), "{id}: no vectors {name}, only {:?}", found.vectors.keys());
