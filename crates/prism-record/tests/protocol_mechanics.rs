@@ -96,7 +96,10 @@ fn check(opened: &Opened, branches: &[Intervention], found: &Records<AnswerRow>)
     let rows = |branch: &Intervention| found.answers.iter().filter(|row| row.intervention == *branch).collect::<Vec<_>>();
     let steps = |row: &AnswerRow| row.steps_context + row.steps_target;
     let clean = rows(&Intervention::CLEAN);
-    assert!(clean.len() == 4 && clean.iter().all(|row| steps(row) > 0 && row.latent_norm.is_some_and(|norm| norm > 0.0)), "{id}");
+    // A model may say its end token right behind the start token that is forced.
+    let opened_in: Vec<usize> = clean.iter().filter(|row| steps(row) > 0).map(|row| row.row).collect();
+    assert!(clean.len() == 4 && opened_in.len() >= 2, "{id}: the block opened in {opened_in:?}");
+    assert!(clean.iter().all(|row| steps(row) == 0 || row.latent_norm.is_some_and(|norm| norm > 0.0)), "{id}");
     for branch in branches {
         let own = rows(branch);
         assert_eq!(own.len(), 4, "{id}: {branch}");
@@ -104,6 +107,9 @@ fn check(opened: &Opened, branches: &[Intervention], found: &Records<AnswerRow>)
             let said = found.examples.iter().find(|example| example.row == row.row).and_then(|example| example.message.clone());
             if row.outcome == Outcome::Error {
                 assert!(said.is_some_and(|said| said.contains(&branch.to_string())), "{id}: {branch} is refused without a word");
+                continue;
+            }
+            if !opened_in.contains(&row.row) {
                 continue;
             }
             match branch.to_string().as_str() {
@@ -118,13 +124,15 @@ fn check(opened: &Opened, branches: &[Intervention], found: &Records<AnswerRow>)
         }
     }
     // Targets exist where the checkpoint has LVR's regions, and nowhere else.
-    let oracle = rows(&"oracle".parse().unwrap());
-    assert_eq!(oracle.iter().all(|row| row.outcome == Outcome::Error), layout(opened).is_none(), "{id}: oracle");
+    let refused = |branch: &str| {
+        let own = rows(&branch.parse().unwrap());
+        own.iter().filter(|row| opened_in.contains(&row.row)).all(|row| row.outcome == Outcome::Error)
+    };
+    assert_eq!(refused("oracle"), layout(opened).is_none(), "{id}: oracle");
     assert_eq!(found.alignment.is_empty(), layout(opened).is_none(), "{id}: alignment");
     // What hides the image is refused where the block reads it again.
-    let hidden = rows(&"clean@image-hidden".parse().unwrap());
     let inserts = opened.tokens.rules.prompt_block.is_some_and(|block| block.insert > 0);
-    assert_eq!(hidden.iter().all(|row| row.outcome == Outcome::Error), inserts, "{id}: image-hidden");
+    assert_eq!(refused("clean@image-hidden"), inserts, "{id}: image-hidden");
     assert!(!found.attention.is_empty() && !found.lens.is_empty() && !found.steps.is_empty(), "{id}: records");
     for name in ["latent_last", "question_mean", "fed.target.0"] {
         assert!(found.vectors.keys().any(|key| key == name), "{id}: no vectors {name}, only {:?}", found.vectors.keys());

@@ -222,7 +222,7 @@ fn under_every_protocol_that_a_token_opens() {
         let id = protocol.id.as_str();
         let copy = tempfile::tempdir().unwrap();
         let mut opened = match id {
-            "lvr" => Opened::new("lvr"),
+            "lvr" | "realvr" => Opened::named(&golden::folder().join("checkpoints/lvr"), &protocol),
             "p-lvr" => Opened::new("plvr3"),
             _ => {
                 disguise(&protocol, copy.path());

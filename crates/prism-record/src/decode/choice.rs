@@ -60,11 +60,18 @@ impl History {
     }
 }
 
-/// The token that is said. `first` at the first one of a sequence; `draw` where it is sampled.
+/// The token that is said, other than the likeliest of the plain logits. `first` at the first one of a sequence;
+/// `draw` where it is sampled.
 pub(super) fn choose(logits: &[f32], settings: &Generation, history: &History, first: bool, draw: Option<&mut Stream>) -> u32 {
-    if settings.is_plain() && draw.is_none() {
-        return argmax(logits);
+    let scores = scores(logits, settings, history, first);
+    match draw {
+        Some(stream) => sample(&scores, &settings.sampling, stream.uniform()),
+        None => argmax(&scores),
     }
+}
+
+/// Logits after penalties and what is forbidden.
+fn scores(logits: &[f32], settings: &Generation, history: &History, first: bool) -> Vec<f32> {
     let mut scores = logits.to_vec();
     penalise(&mut scores, settings.repetition_penalty as f32, &history.seen);
     forbid(&mut scores, repeated(&history.tokens, settings.no_repeat_ngram_size));
@@ -72,10 +79,7 @@ pub(super) fn choose(logits: &[f32], settings: &Generation, history: &History, f
     if first {
         forbid(&mut scores, settings.begin_suppress_tokens.iter().copied());
     }
-    match draw {
-        Some(stream) => sample(&scores, &settings.sampling, stream.uniform()),
-        None => argmax(&scores),
-    }
+    scores
 }
 
 /// Index of the largest value, the first of equals; not-a-number never wins.
@@ -118,10 +122,7 @@ fn repeated(tokens: &[u32], n: usize) -> Vec<u32> {
 
 /// The token at `draw` (uniform in 0..1) of the distribution that is left, ids in rising order.
 fn sample(scores: &[f32], sampling: &Sampling, draw: f64) -> u32 {
-    let scaled: Vec<f64> = scores.iter().map(|&score| f64::from(score) / sampling.temperature).collect();
-    let most = scaled.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut weights: Vec<f64> = scaled.iter().map(|score| (score - most).exp()).collect();
-    keep(&mut weights, sampling);
+    let weights = weights(scores, sampling);
     let total: f64 = weights.iter().sum();
     let mut left = draw * total;
     let mut last = 0;
@@ -133,6 +134,15 @@ fn sample(scores: &[f32], sampling: &Sampling, draw: f64) -> u32 {
         }
     }
     last as u32
+}
+
+/// The distribution that is left, up to a factor.
+fn weights(scores: &[f32], sampling: &Sampling) -> Vec<f64> {
+    let scaled: Vec<f64> = scores.iter().map(|&score| f64::from(score) / sampling.temperature).collect();
+    let most = scaled.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut weights: Vec<f64> = scaled.iter().map(|score| (score - most).exp()).collect();
+    keep(&mut weights, sampling);
+    weights
 }
 
 /// Takes out what top-k, top-p and min-p take out, in this order; at least one token stays.
@@ -203,6 +213,41 @@ mod tests {
         history.push(6, None);
         history.push(8, Some(Place { step: 1, ..place }));
         assert_eq!(history.tokens, [1, 7, 6, 8]);
+    }
+
+    /// `oracle/generation.py`.
+    #[test]
+    fn what_is_left_is_what_transformers_leaves() {
+        let stored: serde_json::Value = serde_json::from_str(include_str!("../../tests/fixtures/generation.json")).unwrap();
+        let cases = stored["cases"].as_array().unwrap();
+        for (i, case) in cases.iter().enumerate() {
+            let ids = |key: &str| case[key].as_array().unwrap().iter().map(|v| v.as_u64().unwrap() as u32).collect::<Vec<_>>();
+            let number = |key: &str| case[key].as_f64().unwrap();
+            let whole = |key: &str| case[key].as_u64().unwrap() as usize;
+            let settings = Generation {
+                repetition_penalty: number("repetition_penalty"),
+                no_repeat_ngram_size: whole("no_repeat_ngram_size"),
+                suppress_tokens: ids("suppress_tokens"),
+                begin_suppress_tokens: ids("begin_suppress_tokens"),
+                sampling: Sampling {
+                    temperature: number("temperature"),
+                    top_k: whole("top_k"),
+                    top_p: number("top_p"),
+                    min_p: number("min_p"),
+                },
+                ..Generation::plain()
+            };
+            let logits: Vec<f32> = case["logits"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect();
+            let (history, first) = (History::of(&ids("history"), None), ids("history").len() == whole("prompt"));
+            assert_eq!(u64::from(choose(&logits, &settings, &history, first, None)), case["greedy"], "case {i}");
+            let left = weights(&scores(&logits, &settings, &history, first), &settings.sampling);
+            let total: f64 = left.iter().sum();
+            for (token, (weight, wanted)) in left.iter().zip(case["probabilities"].as_array().unwrap()).enumerate() {
+                let (found, wanted) = (weight / total, wanted.as_f64().unwrap());
+                assert!((found - wanted).abs() < 1e-5, "case {i}, token {token}: {found}, transformers {wanted}");
+            }
+        }
+        assert_eq!(cases.len(), 60);
     }
 
     #[test]

@@ -224,8 +224,9 @@ impl<'a> Decoder<'a> {
             }
             // The exit looks at what this forward read: the previous forward's feedback.
             let distance = std::mem::replace(&mut row.distance, end.map(|end| end.criterion.distance(feedback, &end.embedding)));
-            let said = row.choose(logits);
-            row.advance(said, choice::argmax(logits), distance);
+            let argmax = choice::argmax(logits);
+            let said = row.choose(logits, argmax);
+            row.advance(said, argmax, distance);
             if !row.sequence.finished() && !row.sequence.stop_texts().is_empty() && self.stop_text(&row.sequence)? {
                 row.sequence.hear();
             }

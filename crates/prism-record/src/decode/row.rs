@@ -132,8 +132,11 @@ impl<'a> Row<'a> {
         if values.len() == hidden { Ok(values) } else { Err(Error::input("features", "are of another width", "report this as a bug")) }
     }
 
-    /// The token that `logits` say, under the penalties and draws of this branch.
-    pub fn choose(&mut self, logits: &[f32]) -> u32 {
+    /// The token that `logits` say, whose largest is `argmax`, under the penalties and draws of this branch.
+    pub fn choose(&mut self, logits: &[f32], argmax: u32) -> u32 {
+        if self.tokens.generation.is_plain() && self.course.draws.is_none() {
+            return argmax;
+        }
         let first = self.sequence.generated().is_empty();
         choice::choose(logits, &self.tokens.generation, &self.history, first, self.course.draws.as_mut())
     }

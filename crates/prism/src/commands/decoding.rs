@@ -87,7 +87,10 @@ impl Decoding {
                 None => return Ok(None),
             },
         };
-        Ok(Some((protocol.with_config(|key| config.key(key))?, by)))
+        let read = protocol.steps_key.clone().filter(|key| config.key(key).is_some());
+        let protocol = protocol.with_config(|key| config.key(key))?;
+        let by = read.map_or(by.clone(), |key| format!("{by}; K = {} from `{key}` in config.json", protocol.steps));
+        Ok(Some((protocol, by)))
     }
 
     /// How tokens are chosen.
