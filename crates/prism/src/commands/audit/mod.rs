@@ -212,10 +212,15 @@ struct Arm {
 
 fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Audited>> {
     // All that is wrong with a checkpoint is told first: its weights take long to hash.
-    prism_record::inspect(&plan.checkpoint)?.refuse()?;
+    let inspected = prism_record::inspect(&plan.checkpoint)?;
+    inspected.refuse()?;
+    inspected.notes.iter().for_each(|note| context.printer.warn(&shown(note)));
     let protocol = plan.decoding.protocol(&plan.checkpoint)?;
     let benchmark = Benchmark::open(&plan.benchmark)?;
     let examples = subject::examples(plan, &benchmark)?;
+    if let Some(release) = benchmark.release(&examples).filter(|release| release.is_earlier()) {
+        context.printer.warn(&shown(&format!("{}: {}", plan.benchmark.display(), release.in_words())));
+    }
     let base = subject::manifest(plan, protocol.as_ref(), &benchmark, &examples, context)?;
     let choose = |asked| plan.decoding.strategy(&plan.checkpoint, protocol.as_ref(), asked);
     let mut arms = Vec::new();

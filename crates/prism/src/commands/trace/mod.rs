@@ -11,7 +11,7 @@ use prism_record::trace::{ExampleTrace, collect_vectors, picture};
 use prism_run::{Action, Donor, Example, Intervention, Scope, View, vectors};
 
 use super::decoding::Decoding;
-use super::opened::{Opened, locate};
+use super::opened::{Opened, locate_as};
 use crate::Context;
 use crate::cli::TraceArguments;
 use crate::exit::{ExitStatus, Refused};
@@ -22,12 +22,13 @@ pub fn run(arguments: TraceArguments, context: &Context) -> anyhow::Result<ExitS
         return losses::run(&arguments, context);
     }
     let examples = prism_data::read_benchmark(&arguments.examples)?;
-    let checkpoint = locate(&arguments.checkpoint, context)?;
+    let checkpoint = locate_as(&arguments.checkpoint, &arguments.source, context)?;
     let decoding = Decoding::resolve(&arguments.decoding, arguments.max_new_tokens.max(1))?;
     let protocol = decoding.protocol(&checkpoint)?;
     let chosen = decoding.strategy(&checkpoint, protocol.as_ref(), arguments.steps)?;
     let pixels = (arguments.min_pixels, arguments.max_pixels);
     let opened = Opened::open(&checkpoint, protocol.as_ref(), pixels, Trainable::No, &context.hardware)?;
+    opened.tell_notes(context);
     let tracer = Tracer {
         opened: &opened,
         examples: &examples,

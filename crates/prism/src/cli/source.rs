@@ -1,0 +1,14 @@
+//! Where a checkpoint comes from: options that the verbs share that run or look at one.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Base of an adapter.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SourceArguments {
+    /// Base of a LoRA adapter: a folder, or a name in the local Hub cache [default: the weights beside
+    /// the adapter, else what adapter_config.json names]
+    #[arg(long, value_name = "DIR|org/name")]
+    pub base: Option<PathBuf>,
+}
