@@ -1,4 +1,4 @@
-//! Adapters and quantised folders, as a user meets them.
+//! Adapters, quantised folders and downloads, as a user meets them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -152,5 +152,14 @@ fn quantised_folders_are_refused_in_one_line() {
         let output = home.prism(&["doctor", "--json", &checkpoint]);
         let found: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(found["faults"].as_array().map(Vec::len), Some(1), "{}", found["faults"]);
+    }
+}
+
+#[cfg(not(feature = "download"))]
+#[test]
+fn a_binary_without_downloads_says_so() {
+    let message = Home::new().error(&["doctor", "org/name", "--download"]);
+    for words in ["built without downloads", "--features download", "hf download org/name"] {
+        assert!(message.contains(words), "`{words}` is not in: {message}");
     }
 }

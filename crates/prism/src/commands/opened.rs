@@ -12,6 +12,7 @@ use prism_model::{Config, Model};
 use prism_record::decode::{ControlTokens, Decoder, Prefiller, Strategy};
 use prism_run::{Protocol, Stages, Variant, shown};
 
+use super::download;
 use crate::Context;
 use crate::cli::SourceArguments;
 use crate::hardware::Hardware;
@@ -24,17 +25,19 @@ pub fn locate(name: &Path, context: &Context) -> anyhow::Result<PathBuf> {
     locate_as(name, &SourceArguments::default(), context)
 }
 
-/// The same, where a base was named.
+/// The same, where a base was named or a download was asked for.
 ///
 /// # Errors
-/// As [`locate`].
+/// As [`locate`], or when the download fails.
 pub fn locate_as(name: &Path, source: &SourceArguments, context: &Context) -> anyhow::Result<PathBuf> {
     let hub = HubCache::from_environment();
-    let folder = hub.locate(name)?;
+    let find = |name: &Path| if source.download && !name.is_dir() { download::fetch(name, &hub, context) } else { Ok(hub.locate(name)?) };
+    let folder = find(name)?;
     if folder != name {
         context.printer.narrate(&format!("{} is {}", name.display(), folder.display()));
     }
-    let placed = place(&folder, source.base.as_deref(), &hub, &cache_folder())?;
+    let base = source.base.as_deref().map(find).transpose()?;
+    let placed = place(&folder, base.as_deref(), &hub, &cache_folder())?;
     if let Some(told) = &placed.told {
         context.printer.narrate(&format!("{} is {told}", name.display()));
     }
