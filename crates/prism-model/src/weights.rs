@@ -205,6 +205,14 @@ impl Loader {
         (self.weights, self.problems, note)
     }
 
+    /// Marks the stored tensor `prefix`, and those below it, as known without loading them.
+    pub fn ignore_below(&mut self, prefix: &str) {
+        if let Source::Files(files) | Source::Headers(files) = &self.source {
+            let below = |name: &str| name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            self.asked.extend(files.names().filter(|name| below(name)).map(String::from));
+        }
+    }
+
     /// Marks a stored tensor as known without loading it.
     pub fn ignore(&mut self, name: &str) {
         self.asked.insert(name.to_owned());

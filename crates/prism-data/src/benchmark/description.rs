@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use prism_run::safe_toml;
+use prism_run::{Answers, safe_toml};
 use serde::{Deserialize, Serialize};
 
 use super::prompt::PromptForm;
@@ -25,11 +25,13 @@ pub enum Layout {
     Jsonl,
     /// LVR training data.
     Training,
+    /// A JSON list of bare questions.
+    Questions,
 }
 
 impl Layout {
     /// Every layout.
-    pub const ALL: [Layout; 5] = [Layout::Vstar, Layout::Mmvp, Layout::Blink, Layout::Jsonl, Layout::Training];
+    pub const ALL: [Layout; 6] = [Layout::Vstar, Layout::Mmvp, Layout::Blink, Layout::Jsonl, Layout::Training, Layout::Questions];
 
     /// The description Prism ships for it, as text.
     pub fn preset(self) -> &'static str {
@@ -39,6 +41,7 @@ impl Layout {
             Layout::Blink => include_str!("../../../../benchmarks/blink.toml"),
             Layout::Jsonl => include_str!("../../../../benchmarks/jsonl.toml"),
             Layout::Training => include_str!("../../../../benchmarks/training.toml"),
+            Layout::Questions => include_str!("../../../../benchmarks/questions.toml"),
         }
     }
 
@@ -50,6 +53,7 @@ impl Layout {
             Layout::Blink => "blink",
             Layout::Jsonl => "jsonl",
             Layout::Training => "training",
+            Layout::Questions => "questions",
         }
     }
 
@@ -86,6 +90,8 @@ struct Raw {
     #[serde(default)]
     instruction: Option<String>,
     #[serde(default)]
+    answer: Option<Answers>,
+    #[serde(default)]
     source: Option<String>,
     #[serde(default)]
     path: Option<PathBuf>,
@@ -116,6 +122,8 @@ pub struct Description {
     pub layout: Layout,
     /// How a question becomes the user's text.
     pub prompt: PromptForm,
+    /// The rules that read its answers, where neither the command nor the protocol names some.
+    pub answer: Option<Answers>,
     /// Where it was published.
     pub source: Option<String>,
     /// Where the data lie, relative to the description's folder.
@@ -184,6 +192,7 @@ impl Description {
             version: raw.version,
             layout: raw.layout,
             prompt,
+            answer: raw.answer,
             source: raw.source,
             path: raw.path,
             tasks: raw.tasks,

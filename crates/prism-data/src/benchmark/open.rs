@@ -15,6 +15,8 @@ use crate::{Error, Place, Result};
 
 /// The generated world's questions.
 const WORLD_QUESTIONS: &str = "test.jsonl";
+/// Bare questions in a folder.
+const QUESTIONS: &str = "examples.json";
 /// Training data in a folder.
 const META: &str = "meta.json";
 
@@ -40,6 +42,7 @@ impl Benchmark {
     /// | a folder of tasks, one task's folder, or a `.parquet` file | BLINK |
     /// | a folder with `test.jsonl`, or a `.jsonl` file | JSON lines |
     /// | a folder with `meta.json`, or a `.json` file | training data |
+    /// | a `.json` file whose entries have a `question` | bare questions |
     /// | a `.toml` file | what it describes, at its `path` (default: its folder) |
     ///
     /// # Errors
@@ -72,6 +75,7 @@ impl Benchmark {
             Layout::Mmvp => standard(MMVP_QUESTIONS)?,
             Layout::Jsonl => standard(WORLD_QUESTIONS)?,
             Layout::Training => standard(META)?,
+            Layout::Questions => standard(QUESTIONS)?,
             Layout::Blink => blink_files(&description, path)?,
         };
         let (files, tasks) = found.into_iter().unzip();
@@ -188,6 +192,7 @@ fn layout_of(path: &Path) -> Result<Layout> {
         return match extension.as_deref() {
             Some("jsonl") if path.file_name().is_some_and(|name| name == VSTAR_QUESTIONS) => Ok(Layout::Vstar),
             Some("jsonl") => Ok(Layout::Jsonl),
+            Some("json") if readers::holds_questions(path) => Ok(Layout::Questions),
             Some("json") => Ok(Layout::Training),
             Some("csv") => Ok(Layout::Mmvp),
             Some("parquet") => Ok(Layout::Blink),

@@ -5,6 +5,7 @@
 //! pixels out. Every value equals the one that transformers' Qwen2-VL image processor
 //! computes, the slow (Pillow, numpy) or the fast one (torchvision): see [`Processor`].
 
+mod before;
 pub mod bicubic;
 pub mod config;
 pub mod decode;
@@ -14,8 +15,10 @@ pub mod smart_resize;
 
 use std::path::Path;
 
+use prism_run::protocol::Pixels;
 use prism_run::{Error, Result};
 
+pub use before::Before;
 pub use config::{PixelConfig, Processor};
 pub use decode::{ImageFault, RgbImage};
 
@@ -64,6 +67,8 @@ impl PixelValues {
 pub struct Preprocessor {
     /// The numbers of `preprocessor_config.json`.
     pub config: PixelConfig,
+    /// What is done to an image before.
+    pub before: Before,
 }
 
 impl Preprocessor {
@@ -72,7 +77,7 @@ impl Preprocessor {
     /// # Errors
     /// When the file is missing or asks for a step other than those of the Qwen2-VL processor.
     pub fn from_dir(checkpoint: &Path) -> Result<Self> {
-        Ok(Self { config: PixelConfig::read(&checkpoint.join("preprocessor_config.json"))? })
+        Ok(Self { config: PixelConfig::read(&checkpoint.join("preprocessor_config.json"))?, before: Before::Nothing })
     }
 
     /// The same with other pixel limits; `None` keeps the checkpoint's.
@@ -91,6 +96,22 @@ impl Preprocessor {
         Ok(self)
     }
 
+    /// The same with the sizes of a method's runner; `asked`, fewest and most pixels, come before its own.
+    /// Also gives what is to be said of them.
+    ///
+    /// # Errors
+    /// When the limits exclude each other.
+    pub fn for_method(mut self, own: &Pixels, asked: (Option<usize>, Option<usize>)) -> Result<(Self, Option<String>)> {
+        let ((min, max), said) = before::limits(own, &self.config, asked);
+        if let Some(factor) = own.factor {
+            let checked = Self { config: self.config.clone(), before: Before::Nothing }.with_pixels(Some(min), Some(max))?;
+            self.before = Before::Message { factor, min: checked.config.min_pixels, max: checked.config.max_pixels };
+            return Ok((self, said));
+        }
+        self.before = own.side.map_or(Before::Nothing, Before::Square);
+        Ok((self.with_pixels(Some(min), Some(max))?, said))
+    }
+
     /// Pixels of the image file at `path`.
     ///
     /// # Errors
@@ -105,6 +126,7 @@ impl Preprocessor {
     /// # Errors
     /// Says why the image's shape is refused.
     pub fn image(&self, image: &RgbImage) -> std::result::Result<PixelValues, String> {
+        let image = &*self.before.image(image)?;
         let (height, width) = self.size(image.height(), image.width())?;
         let rounding = match self.config.processor {
             Processor::Slow => bicubic::Rounding::Pillow,
@@ -127,6 +149,7 @@ impl Preprocessor {
     /// # Errors
     /// As [`Preprocessor::image`].
     pub fn grid(&self, height: usize, width: usize) -> std::result::Result<Grid, String> {
+        let (height, width) = self.before.size(height, width)?;
         let (height, width) = self.size(height, width)?;
         Ok(Grid { t: 1, h: height / self.config.patch_size, w: width / self.config.patch_size })
     }

@@ -23,6 +23,15 @@ pub enum Content {
     Text(String),
 }
 
+/// What stands behind the last message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begins {
+    /// What has the assistant begin.
+    Assistant,
+    /// Nothing.
+    No,
+}
+
 /// One message of a chat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
@@ -38,6 +47,18 @@ impl Message {
         let mut content = vec![Content::Image; images];
         content.push(Content::Text(text.into()));
         Self { role: "user".into(), content }
+    }
+
+    /// A user's message with its images between two texts, of which an empty one is left out.
+    pub fn user_around(before: &str, images: usize, behind: &str) -> Self {
+        let text = |text: &str| (!text.is_empty()).then(|| Content::Text(text.into()));
+        let content = text(before).into_iter().chain(vec![Content::Image; images]).chain(text(behind));
+        Self { role: "user".into(), content: content.collect() }
+    }
+
+    /// What the model is told before the chat.
+    pub fn system(text: &str) -> Self {
+        Self { role: "system".into(), content: vec![Content::Text(text.into())] }
     }
 
     /// As a template sees it: `{"role": .., "content": [{"type": "image"}, {"type": "text", "text": ..}]}`.
@@ -126,9 +147,17 @@ impl ChatTemplate {
     /// # Errors
     /// When the template fails or runs too long.
     pub fn render(&self, messages: &[Message]) -> Result<String> {
+        self.render_until(messages, Begins::Assistant)
+    }
+
+    /// The chat's text, with or without what has the assistant begin.
+    ///
+    /// # Errors
+    /// As [`ChatTemplate::render`].
+    pub fn render_until(&self, messages: &[Message], begins: Begins) -> Result<String> {
         let template = self.environment.get_template(NAME).map_err(|e| malformed(&self.path, &e))?;
         let messages: Value = messages.iter().map(Message::value).collect();
-        let context = minijinja::context! { messages => messages, add_generation_prompt => true };
+        let context = minijinja::context! { messages => messages, add_generation_prompt => begins == Begins::Assistant };
         template.render(context).map_err(|e| malformed(&self.path, &e))
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use prism_run::Steps;
+use prism_run::{Answers, Steps};
 
 use super::{DecodingArguments, SelectionArguments, SourceArguments};
 
@@ -40,6 +40,12 @@ pub struct EvalArguments {
     /// Most new tokens, latent steps included
     #[arg(long, default_value_t = 512)]
     pub max_new_tokens: usize,
+    /// Rules that read the answers, the first that reads an option deciding: tagged, release, boxed,
+    /// letter, option-text, or a method's own (docs/reference/answers.md)
+    /// [default: the protocol's, else the benchmark's, else tagged; without a protocol
+    /// tagged,boxed,letter]
+    #[arg(long, value_name = "RULE[,RULE]")]
+    pub answers: Option<Answers>,
     /// Fewest pixels of an image [default: the checkpoint's]
     #[arg(long)]
     pub min_pixels: Option<usize>,

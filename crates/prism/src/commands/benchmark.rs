@@ -6,7 +6,7 @@ use std::path::Path;
 
 use prism_audit::text;
 use prism_data::{Benchmark, Images, Inventory, Picture, Unusable};
-use prism_model::preprocess::{ImageFault, PixelConfig, Preprocessor, decode};
+use prism_model::preprocess::{Before, ImageFault, PixelConfig, Preprocessor, decode};
 use prism_run::shown;
 
 use crate::Context;
@@ -51,7 +51,7 @@ fn whole(picture: Picture<'_>) -> Result<(), Unusable> {
 
 /// Whether a run can resize an image of that size; the published limits of pixels stand for a checkpoint's.
 fn resizable(path: &Path, height: usize, width: usize) -> decode::Result<()> {
-    let preprocessor = Preprocessor { config: PixelConfig::default() };
+    let preprocessor = Preprocessor { config: PixelConfig::default(), before: Before::Nothing };
     preprocessor.grid(height, width).map(drop).map_err(|said| ImageFault::of_shape(path, said))
 }
 

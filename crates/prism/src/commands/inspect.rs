@@ -75,6 +75,7 @@ fn protocol(found: &Inspection, config: &Config) -> String {
         ("lvr", _) => "lvr: one block, opened by <|lvr_start|>".to_string(),
         ("p-lvr", false) => "p-lvr-2: a context and a target block".into(),
         ("p-lvr", true) => format!("p-lvr-3: a context block, {} free tokens, a target block", config.latent.num_free_tokens),
+        ("ivtlr" | "colt", _) => format!("{}: latents after the prompt", protocol.id),
         (id, _) => format!("{id}: opened by {}", protocol.blocks.iter().map(|block| block.start.as_str()).collect::<Vec<_>>().join(", ")),
     };
     let latent = found.prompter.as_ref().and_then(|prompter| prompter.latent());

@@ -12,6 +12,7 @@ use prism_model::{Config, Model};
 use prism_record::decode::{ControlTokens, Decoder, Prefiller, Strategy};
 use prism_run::{Protocol, Stages, Variant, shown};
 
+use super::decoding::Decoding;
 use super::download;
 use crate::Context;
 use crate::cli::SourceArguments;
@@ -54,6 +55,8 @@ pub struct Opened {
     pub preprocessor: Preprocessor,
     /// Start, end and stop tokens.
     pub tokens: ControlTokens,
+    /// What is to be said of the sizes of images.
+    said: Option<String>,
 }
 
 impl Opened {
@@ -84,11 +87,37 @@ impl Opened {
         training: Trainable,
         hardware: &Hardware,
     ) -> anyhow::Result<Self> {
-        let preprocessor = Preprocessor::from_dir(folder)?.with_pixels(least, most)?;
+        let preprocessor = Preprocessor::from_dir(folder)?;
+        let (preprocessor, said) = match protocol {
+            Some(protocol) => preprocessor.for_method(&protocol.pixels, (least, most))?,
+            None => (preprocessor.with_pixels(least, most)?, None),
+        };
         let prompter = Prompter::from_dir(folder)?;
         let model = Model::open(folder, &hardware.device, hardware.dtype, training)?;
         let tokens = ControlTokens::read(folder, &model.config, prompter.tokenizer(), protocol)?;
-        Ok(Self { model, prompter, preprocessor, tokens })
+        let prompter = tokens.lay_out(prompter, protocol);
+        Ok(Self { model, prompter, preprocessor, tokens, said })
+    }
+
+    /// The same with tokens chosen as asked; what is not as published is said.
+    ///
+    /// # Errors
+    /// `generation_config.json` is damaged, or a setting in it is out of range.
+    pub fn generating(
+        mut self,
+        folder: &Path,
+        decoding: &Decoding,
+        protocol: Option<&Protocol>,
+        context: &Context,
+    ) -> anyhow::Result<Self> {
+        self.tokens.generation = decoding.generation(folder, protocol)?;
+        if let Some(said) = &self.said {
+            context.printer.warn(said);
+        }
+        for unapplied in &self.tokens.generation.unapplied {
+            context.printer.warn(&format!("generation_config.json: `{}` is not applied", shown(unapplied)));
+        }
+        Ok(self)
     }
 
     /// Warns of what should be known of the files and stopped nothing.

@@ -8,7 +8,7 @@ use prism_audit::AuditSettings;
 use prism_audit::settings::Compat;
 use prism_data::{Benchmark, Depth, Images};
 use prism_record::record;
-use prism_run::{Action, Donor, Intervention, Shard, Steps, Variant};
+use prism_run::{Action, Answers, Donor, Intervention, Shard, Steps, Variant};
 
 use super::subject;
 use crate::Context;
@@ -106,6 +106,8 @@ pub struct AuditPlan {
     pub steps: Vec<Steps>,
     /// The K that was declared before the run, where a sweep has others; absent: the default.
     pub headline: Option<Steps>,
+    /// Rules that read the answers, where some are asked for.
+    pub answers: Option<Answers>,
     /// Branches besides the clean run.
     pub interventions: Vec<Intervention>,
     /// Keep the vectors that probes read.
@@ -185,6 +187,7 @@ impl AuditPlan {
             decoding: Decoding::resolve(&arguments.decoding, arguments.max_new_tokens)?,
             steps: distinct(arguments.steps)?,
             headline: None,
+            answers: arguments.answers,
             interventions,
             vectors: true,
             layers: arguments.layers,
@@ -216,6 +219,7 @@ impl AuditPlan {
             decoding: Decoding::resolve(&arguments.decoding, arguments.max_new_tokens)?,
             steps: distinct(arguments.steps)?,
             headline: None,
+            answers: arguments.answers,
             interventions: Vec::new(),
             vectors: false,
             layers: false,

@@ -85,6 +85,8 @@ pub fn manifest(
         set("benchmark_labels", serde_json::json!(release));
     }
     set("protocol", serde_json::json!(protocol.map(|protocol| &protocol.id)));
+    plan.decoding.write(&plan.checkpoint, protocol, &mut manifest)?;
+    let mut set = |key: &str, value: serde_json::Value| manifest.settings.insert(key.into(), value);
     set("max_new_tokens", plan.decoding.max_new_tokens.into());
     set("interventions", serde_json::json!(plan.interventions));
     set("seed", plan.seed.into());
