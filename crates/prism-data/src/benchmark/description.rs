@@ -8,6 +8,7 @@ use prism_run::{Answers, safe_toml};
 use serde::{Deserialize, Serialize};
 
 use super::prompt::PromptForm;
+use super::release::Earlier;
 use crate::{Error, Place, Result};
 
 /// How a benchmark lies on disk: one reader each.
@@ -104,6 +105,8 @@ struct Raw {
     columns: BTreeMap<String, String>,
     #[serde(default)]
     expected: Expected,
+    #[serde(default)]
+    earlier: Option<Earlier>,
 }
 
 /// A checked description.
@@ -135,6 +138,8 @@ pub struct Description {
     pub columns: BTreeMap<String, String>,
     /// What the whole benchmark holds.
     pub expected: Expected,
+    /// Labels before a correction, for telling the two apart.
+    pub earlier: Option<Earlier>,
 }
 
 impl Description {
@@ -195,6 +200,7 @@ impl Description {
             images,
             columns: raw.columns,
             expected: raw.expected,
+            earlier: raw.earlier,
         })
     }
 }

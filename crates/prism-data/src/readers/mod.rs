@@ -20,6 +20,7 @@ mod blink;
 pub(crate) mod checks;
 mod images;
 mod jsonl;
+mod loose;
 mod mmvp;
 mod questions;
 mod training;

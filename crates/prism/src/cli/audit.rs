@@ -6,7 +6,7 @@ use clap::Args;
 use prism_audit::settings::Compat;
 use prism_run::{Answers, Intervention, Steps};
 
-use super::{DecodingArguments, SelectionArguments};
+use super::{DecodingArguments, SelectionArguments, SourceArguments};
 
 /// Audit a checkpoint.
 #[derive(Debug, Args)]
@@ -24,6 +24,9 @@ pub struct AuditArguments {
     /// Hugging Face folder of the model, or its name in the local Hub cache (org/name)
     #[arg(long)]
     pub checkpoint: PathBuf,
+    /// Where it comes from
+    #[command(flatten)]
+    pub source: SourceArguments,
     /// Benchmark file or folder
     #[arg(long)]
     pub benchmark: PathBuf,

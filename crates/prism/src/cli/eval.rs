@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use prism_run::{Answers, Steps};
 
-use super::{DecodingArguments, SelectionArguments};
+use super::{DecodingArguments, SelectionArguments, SourceArguments};
 
 /// Score a checkpoint.
 #[derive(Debug, Args)]
@@ -20,6 +20,9 @@ pub struct EvalArguments {
     /// Hugging Face folder of the model, or its name in the local Hub cache (org/name)
     #[arg(long)]
     pub checkpoint: PathBuf,
+    /// Where it comes from
+    #[command(flatten)]
+    pub source: SourceArguments,
     /// Benchmark file or folder
     #[arg(long)]
     pub benchmark: PathBuf,

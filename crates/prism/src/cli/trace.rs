@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use prism_run::{Answers, Intervention, Reduction, Steps};
 
-use super::DecodingArguments;
+use super::{DecodingArguments, SourceArguments};
 
 /// Look at single examples.
 #[derive(Debug, Args)]
@@ -19,6 +19,9 @@ pub struct TraceArguments {
     /// Hugging Face folder of the model, or its name in the local Hub cache (org/name)
     #[arg(long)]
     pub checkpoint: PathBuf,
+    /// Where it comes from
+    #[command(flatten)]
+    pub source: SourceArguments,
     /// Training JSON or benchmark
     #[arg(long)]
     pub examples: PathBuf,

@@ -92,6 +92,9 @@ fn describe(benchmark: &Benchmark, found: &Inventory) -> String {
         let what = shown(&difference.what);
         lines.push(format!("note: {what}: {} here, {} in the whole benchmark", difference.found, difference.published));
     }
+    if let Some(release) = &found.release {
+        lines.push(format!("note: {}", shown(&release.in_words())));
+    }
     lines.extend(found.faults.iter().take(SHOWN).map(|fault| format!("broken: {}", shown(&fault.message))));
     let hidden = found.fault_count.saturating_sub(SHOWN);
     if hidden > 0 {

@@ -12,7 +12,7 @@ use prism_record::Inspection;
 use prism_run::{TrainedLengths, as_text, lengths, shown};
 use serde_json::{Value, json};
 
-use super::opened::locate;
+use super::opened::locate_as;
 use crate::Context;
 use crate::cli::InspectArguments;
 use crate::exit::ExitStatus;
@@ -27,11 +27,11 @@ const DTYPES: [DType; 2] = [DType::F32, DType::BF16];
 
 /// Runs the verb.
 pub fn run(arguments: InspectArguments, context: &Context) -> anyhow::Result<ExitStatus> {
-    let found = prism_record::inspect(&locate(&arguments.checkpoint, context)?)?;
+    let found = prism_record::inspect(&locate_as(&arguments.checkpoint, &arguments.source, context)?)?;
     context.printer.result(&describe(&found));
     context.printer.result_json(&as_json(&found))?;
-    for fault in &found.faults {
-        context.printer.warn(&shown(fault));
+    for line in found.notes.iter().chain(&found.faults) {
+        context.printer.warn(&shown(line));
     }
     Ok(if found.faults.is_empty() { ExitStatus::Success } else { ExitStatus::Input })
 }
@@ -174,6 +174,7 @@ fn as_json(found: &Inspection) -> Value {
         "pixels": found.preprocessor.as_ref().map(|p| [p.config.min_pixels, p.config.max_pixels]),
         "memory": memory(found),
         "faults": found.faults,
+        "notes": found.notes,
     })
 }
 

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use prism_data::readers::cache_folder;
 use prism_model::checkpoint::HubCache;
+use prism_model::checkpoint::adapter::place::place;
 use prism_model::preprocess::Preprocessor;
 use prism_model::prompt::{BlockLayout, Prompter};
 use prism_model::tensor::Trainable;
@@ -11,19 +13,36 @@ use prism_record::decode::{ControlTokens, Decoder, Prefiller, Strategy};
 use prism_run::{Protocol, Stages, Variant, shown};
 
 use super::decoding::Decoding;
+use super::download;
 use crate::Context;
+use crate::cli::SourceArguments;
 use crate::hardware::Hardware;
 
 /// The folder of a checkpoint that was named by its path or by its name on the Hub.
 ///
 /// # Errors
-/// When it is neither a folder nor in the local Hub cache.
+/// When it is neither a folder nor in the local Hub cache, or an adapter whose base is not found.
 pub fn locate(name: &Path, context: &Context) -> anyhow::Result<PathBuf> {
-    let folder = HubCache::from_environment().locate(name)?;
+    locate_as(name, &SourceArguments::default(), context)
+}
+
+/// The same, where a base was named or a download was asked for.
+///
+/// # Errors
+/// As [`locate`], or when the download fails.
+pub fn locate_as(name: &Path, source: &SourceArguments, context: &Context) -> anyhow::Result<PathBuf> {
+    let hub = HubCache::from_environment();
+    let find = |name: &Path| if source.download && !name.is_dir() { download::fetch(name, &hub, context) } else { Ok(hub.locate(name)?) };
+    let folder = find(name)?;
     if folder != name {
         context.printer.narrate(&format!("{} is {}", name.display(), folder.display()));
     }
-    Ok(folder)
+    let base = source.base.as_deref().map(find).transpose()?;
+    let placed = place(&folder, base.as_deref(), &hub, &cache_folder())?;
+    if let Some(told) = &placed.told {
+        context.printer.narrate(&format!("{} is {told}", name.display()));
+    }
+    Ok(placed.folder)
 }
 
 /// Model, prompts, preprocessing and control tokens of one folder.
@@ -99,6 +118,11 @@ impl Opened {
             context.printer.warn(&format!("generation_config.json: `{}` is not applied", shown(unapplied)));
         }
         Ok(self)
+    }
+
+    /// Warns of what should be known of the files and stopped nothing.
+    pub fn tell_notes(&self, context: &Context) {
+        self.model.notes.iter().for_each(|note| context.printer.warn(&shown(note)));
     }
 
     /// What turns examples into prefixes.

@@ -224,10 +224,15 @@ struct Arm {
 
 fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Audited>> {
     // All that is wrong with a checkpoint is told first: its weights take long to hash.
-    prism_record::inspect(&plan.checkpoint)?.refuse()?;
+    let inspected = prism_record::inspect(&plan.checkpoint)?;
+    inspected.refuse()?;
+    inspected.notes.iter().for_each(|note| context.printer.warn(&shown(note)));
     let protocol = plan.decoding.protocol_said(&plan.checkpoint, context)?;
     let benchmark = Benchmark::open(&plan.benchmark)?;
     let mut examples = subject::examples(plan, &benchmark)?;
+    if let Some(release) = benchmark.release(&examples).filter(|release| release.is_earlier()) {
+        context.printer.warn(&shown(&format!("{}: {}", plan.benchmark.display(), release.in_words())));
+    }
     Decoding::words(protocol.as_ref(), &benchmark, &mut examples);
     let answers = Answers::of(plan.answers.as_ref(), protocol.as_ref(), benchmark.description.answer.as_ref());
     let scoring = answers.scoring(&plan.interventions);

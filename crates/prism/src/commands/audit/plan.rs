@@ -14,7 +14,7 @@ use super::subject;
 use crate::Context;
 use crate::cli::{AuditArguments, EvalArguments, SelectionArguments};
 use crate::commands::decoding::Decoding;
-use crate::commands::opened::locate;
+use crate::commands::opened::locate_as;
 use crate::exit::Refused;
 
 /// Which of the two it is: the word in the manifest.
@@ -179,7 +179,7 @@ impl AuditPlan {
         Ok(Self {
             kind: Kind::Audit,
             name,
-            checkpoint: locate(&arguments.checkpoint, context)?,
+            checkpoint: locate_as(&arguments.checkpoint, &arguments.source, context)?,
             benchmark: arguments.benchmark,
             out: arguments.out,
             variant: arguments.variant.as_deref().map(Variant::load).transpose()?,
@@ -211,7 +211,7 @@ impl AuditPlan {
         Ok(Self {
             kind: Kind::Eval,
             name: Some(subject::called(&arguments.checkpoint)),
-            checkpoint: locate(&arguments.checkpoint, context)?,
+            checkpoint: locate_as(&arguments.checkpoint, &arguments.source, context)?,
             benchmark: arguments.benchmark,
             out: arguments.out,
             variant: None,

@@ -71,9 +71,10 @@ pub fn run(arguments: PathsArguments, context: &Context) -> anyhow::Result<ExitS
 /// Records and findings; what is there already is kept.
 fn paths(plan: &PathsPlan, fresh: bool, context: &Context) -> anyhow::Result<PathFindings> {
     // All that is wrong with a checkpoint is told first: its weights take long to hash.
-    prism_record::inspect(&plan.base)?.refuse()?;
-    for trained in &plan.variants {
-        prism_record::inspect(&trained.checkpoint)?.refuse()?;
+    for checkpoint in std::iter::once(&plan.base).chain(plan.variants.iter().map(|trained| &trained.checkpoint)) {
+        let inspected = prism_record::inspect(checkpoint)?;
+        inspected.refuse()?;
+        inspected.notes.iter().for_each(|note| context.printer.warn(&prism_run::shown(note)));
     }
     let benchmark = Benchmark::open(&plan.benchmark)?;
     let examples = benchmark.read(&Images::extracted(None), plan.limit)?;

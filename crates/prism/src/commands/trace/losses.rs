@@ -8,7 +8,7 @@ use prism_train::teacher_forced::{PackLosses, PackSample, pack_losses};
 
 use crate::Context;
 use crate::cli::TraceArguments;
-use crate::commands::opened::{Opened, declared, locate};
+use crate::commands::opened::{Opened, declared, locate_as};
 use crate::exit::{ExitStatus, Refused};
 
 /// Prints the pack's losses and, if asked, the gradient's norm per parameter.
@@ -17,7 +17,8 @@ pub fn run(arguments: &TraceArguments, context: &Context) -> anyhow::Result<Exit
     let training = if arguments.gradients { Trainable::All } else { Trainable::No };
     // Nothing is decoded, so no protocol is needed.
     let pixels = (arguments.min_pixels, arguments.max_pixels);
-    let opened = Opened::open(&locate(&arguments.checkpoint, context)?, None, pixels, training, &context.hardware)?;
+    let opened = Opened::open(&locate_as(&arguments.checkpoint, &arguments.source, context)?, None, pixels, training, &context.hardware)?;
+    opened.tell_notes(context);
     let variant = match &arguments.variant {
         Some(name) => Some(prism_run::Variant::load(name)?),
         None => declared(&opened.model.config),

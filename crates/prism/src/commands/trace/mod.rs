@@ -16,7 +16,7 @@ use self::sampled::Sampled;
 use self::tracer::Tracer;
 use super::answers::Chosen as Answers;
 use super::decoding::Decoding;
-use super::opened::{Opened, locate};
+use super::opened::{Opened, locate_as};
 use crate::Context;
 use crate::cli::TraceArguments;
 use crate::exit::ExitStatus;
@@ -28,13 +28,14 @@ pub fn run(arguments: TraceArguments, context: &Context) -> anyhow::Result<ExitS
     }
     let benchmark = Benchmark::open(&arguments.examples)?;
     let mut examples = benchmark.read(&Images::extracted(None), None)?;
-    let checkpoint = locate(&arguments.checkpoint, context)?;
+    let checkpoint = locate_as(&arguments.checkpoint, &arguments.source, context)?;
     let decoding = Decoding::resolve(&arguments.decoding, arguments.max_new_tokens.max(1))?;
     let protocol = decoding.protocol_said(&checkpoint, context)?;
     let chosen = decoding.strategy(&checkpoint, protocol.as_ref(), arguments.steps)?;
     Decoding::words(protocol.as_ref(), &benchmark, &mut examples);
     let pixels = (arguments.min_pixels, arguments.max_pixels);
     let opened = Opened::open(&checkpoint, protocol.as_ref(), pixels, Trainable::No, &context.hardware)?;
+    opened.tell_notes(context);
     let opened = opened.generating(&checkpoint, &decoding, protocol.as_ref(), context)?;
     let tracer = Tracer {
         opened: &opened,
