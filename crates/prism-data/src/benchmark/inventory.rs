@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::description::Expected;
 use super::open::Benchmark;
-use crate::readers::Images;
+use crate::readers::{Images, Remarks};
 use crate::{Error, Result};
 
 /// Faults kept with their messages; all are counted.
@@ -108,6 +108,8 @@ pub struct Inventory {
     pub categories: BTreeMap<String, Category>,
     /// Counts that are not the published ones.
     pub differences: Vec<Difference>,
+    /// What is remarked of images that can be used, by kind.
+    pub remarks: Vec<Remarks>,
     /// Faulty rows and files.
     pub fault_count: usize,
     /// The first of them.
@@ -140,6 +142,7 @@ impl Benchmark {
         if let Err(error) = outcome {
             inventory.fault(error);
         }
+        inventory.remarks = images.remarks();
         inventory.pairs = pairs.len();
         let lettered: usize = inventory.labels.values().sum();
         if lettered > 0 {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use prism_run::Steps;
 
-use super::{DecodingArguments, SelectionArguments};
+use super::{DecodingArguments, ImageArguments, SelectionArguments};
 
 /// Score a checkpoint.
 #[derive(Debug, Args)]
@@ -37,12 +37,9 @@ pub struct EvalArguments {
     /// Most new tokens, latent steps included
     #[arg(long, default_value_t = 512)]
     pub max_new_tokens: usize,
-    /// Fewest pixels of an image [default: the checkpoint's]
-    #[arg(long)]
-    pub min_pixels: Option<usize>,
-    /// Most pixels of an image [default: the checkpoint's]
-    #[arg(long)]
-    pub max_pixels: Option<usize>,
+    /// How images become pixels
+    #[command(flatten)]
+    pub images: ImageArguments,
     /// Replace what a finished run of other inputs or settings left in the run folder
     #[arg(long)]
     pub overwrite: bool,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use prism_run::{Intervention, Reduction, Steps};
 
-use super::DecodingArguments;
+use super::{DecodingArguments, ImageArguments};
 
 /// Look at single examples.
 #[derive(Debug, Args)]
@@ -33,12 +33,9 @@ pub struct TraceArguments {
     /// Most new tokens, latent steps included
     #[arg(long, default_value_t = 512)]
     pub max_new_tokens: usize,
-    /// Fewest pixels of an image [default: the checkpoint's]
-    #[arg(long)]
-    pub min_pixels: Option<usize>,
-    /// Most pixels of an image [default: the checkpoint's]
-    #[arg(long)]
-    pub max_pixels: Option<usize>,
+    /// How images become pixels
+    #[command(flatten)]
+    pub images: ImageArguments,
     /// What is done to the latents
     #[arg(long, default_value = "clean")]
     pub intervention: Intervention,

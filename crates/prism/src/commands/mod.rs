@@ -10,6 +10,7 @@ mod doctor;
 mod eval;
 #[cfg_attr(not(feature = "figures"), path = "without_figures.rs")]
 mod files;
+mod images;
 mod inspect;
 mod merge;
 mod opened;

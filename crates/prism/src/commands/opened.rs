@@ -10,6 +10,7 @@ use prism_model::{Config, Model};
 use prism_record::decode::{ControlTokens, Decoder, Prefiller, Strategy};
 use prism_run::{Protocol, Stages, Variant};
 
+use super::images::ImageSettings;
 use crate::Context;
 use crate::hardware::Hardware;
 
@@ -38,8 +39,7 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Opens the folder under a latent protocol (`None`: no block is ever opened); `pixels`
-    /// are bounds over the checkpoint's own.
+    /// Opens the folder under a latent protocol (`None`: no block is ever opened); `images` says how they become pixels.
     ///
     /// # Errors
     /// When the folder is absent, or all that is wrong with it in one message, or the checkpoint
@@ -47,11 +47,11 @@ impl Opened {
     pub fn open(
         folder: &Path,
         protocol: Option<&Protocol>,
-        (least, most): (Option<usize>, Option<usize>),
+        images: ImageSettings,
         training: Trainable,
         hardware: &Hardware,
     ) -> anyhow::Result<Self> {
-        Self::read(folder, protocol, (least, most), training, hardware).map_err(|error| {
+        Self::read(folder, protocol, images, training, hardware).map_err(|error| {
             // One file's fault is seldom the only one: the whole folder is looked at, and all is told.
             let found = prism_record::inspect(folder).map_err(anyhow::Error::from);
             found.and_then(|found| Ok(found.refuse()?)).err().unwrap_or(error)
@@ -61,11 +61,11 @@ impl Opened {
     fn read(
         folder: &Path,
         protocol: Option<&Protocol>,
-        (least, most): (Option<usize>, Option<usize>),
+        images: ImageSettings,
         training: Trainable,
         hardware: &Hardware,
     ) -> anyhow::Result<Self> {
-        let preprocessor = Preprocessor::from_dir(folder)?.with_pixels(least, most)?;
+        let preprocessor = images.preprocessor(folder, protocol)?;
         let prompter = Prompter::from_dir(folder)?;
         let model = Model::open(folder, &hardware.device, hardware.dtype, training)?;
         let tokens = ControlTokens::read(folder, &model.config, prompter.tokenizer(), protocol)?;

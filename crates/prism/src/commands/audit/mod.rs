@@ -364,7 +364,8 @@ fn records(
     arms: &[&mut Arm],
     context: &Context,
 ) -> anyhow::Result<Vec<Summary>> {
-    let opened = Opened::open(&plan.checkpoint, protocol, plan.pixels, Trainable::No, &context.hardware)?;
+    let opened = Opened::open(&plan.checkpoint, protocol, plan.images, Trainable::No, &context.hardware)?;
+    context.printer.narrate(&shown(&plan.images.in_words(&opened.preprocessor, protocol)));
     let Some(first) = arms.first() else { return Ok(Vec::new()) };
     match protocol {
         Some(protocol) => {

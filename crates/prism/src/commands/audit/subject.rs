@@ -93,8 +93,8 @@ pub fn manifest(
     set("limit", serde_json::json!(plan.selection.limit));
     set("subset", serde_json::json!(plan.selection.subset));
     set(SHARD, serde_json::json!(plan.selection.shard));
-    set("pixels", serde_json::json!(plan.pixels));
     set("analysis", serde_json::json!(plan.settings));
+    plan.images.write(&plan.checkpoint, protocol, &mut manifest.settings)?;
     if !plan.settings.floors.is_empty() {
         let vectors = |run: &PathBuf| records::folder(run).join(records::files::LATENTS);
         let hash = |run: &PathBuf| {

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use prism_model::tensor::Trainable;
 use prism_record::decode::{Branch, Latents, Noise, NoiseFile, NoiseSource, Prefix, Strategy, Swap, Trajectory, Untouched, Zero};
 use prism_record::trace::{ExampleTrace, collect_vectors, picture};
-use prism_run::{Action, Donor, Example, Intervention, Scope, View, vectors};
+use prism_run::{Action, Donor, Example, Intervention, Scope, View, shown, vectors};
 
 use super::decoding::Decoding;
+use super::images::ImageSettings;
 use super::opened::{Opened, locate};
 use crate::Context;
 use crate::cli::TraceArguments;
@@ -26,8 +27,9 @@ pub fn run(arguments: TraceArguments, context: &Context) -> anyhow::Result<ExitS
     let decoding = Decoding::resolve(&arguments.decoding, arguments.max_new_tokens.max(1))?;
     let protocol = decoding.protocol(&checkpoint)?;
     let chosen = decoding.strategy(&checkpoint, protocol.as_ref(), arguments.steps)?;
-    let pixels = (arguments.min_pixels, arguments.max_pixels);
-    let opened = Opened::open(&checkpoint, protocol.as_ref(), pixels, Trainable::No, &context.hardware)?;
+    let images = ImageSettings::from(&arguments.images);
+    let opened = Opened::open(&checkpoint, protocol.as_ref(), images, Trainable::No, &context.hardware)?;
+    context.printer.narrate(&shown(&images.in_words(&opened.preprocessor, protocol.as_ref())));
     let tracer = Tracer {
         opened: &opened,
         examples: &examples,
