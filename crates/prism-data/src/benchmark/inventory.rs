@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::description::Expected;
 use super::open::Benchmark;
 use super::release::{Release, ReleaseCount};
-use crate::readers::Images;
+use crate::readers::{Images, Remarks};
 use crate::{Error, Place, Result};
 
 /// Faults kept with their messages; all are counted.
@@ -112,6 +112,8 @@ pub struct Inventory {
     pub release: Option<Release>,
     /// Counts that are not the published ones.
     pub differences: Vec<Difference>,
+    /// What is remarked of images that can be used, by kind.
+    pub remarks: Vec<Remarks>,
     /// Faulty rows and files.
     pub fault_count: usize,
     /// The first of them.
@@ -149,6 +151,7 @@ impl Benchmark {
         if let Err(error) = outcome {
             inventory.fault(error);
         }
+        inventory.remarks = images.remarks();
         inventory.pairs = pairs.len();
         let lettered: usize = inventory.labels.values().sum();
         if lettered > 0 {

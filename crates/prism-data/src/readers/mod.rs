@@ -26,7 +26,7 @@ mod questions;
 mod training;
 mod vstar;
 
-pub use images::{CACHE_VARIABLE, Depth, ImageCheck, Images, Picture, Unusable, cache_folder};
+pub use images::{CACHE_VARIABLE, Depth, ImageCheck, Images, Picture, Remark, Remarks, Unusable, cache_folder};
 pub use jsonl::{JsonlRow, KEYS as JSONL_KEYS};
 pub use training::{TrainingEntry, TrainingJson, TrainingTurn, read_training, training_files};
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::Files;
 use crate::preprocess::PixelConfig;
+use crate::preprocess::config::{FILE, PROCESSOR_FILE};
 use crate::weights::Loader;
 use crate::{Config, Model, Result};
 
@@ -72,7 +73,8 @@ pub fn misfits(config: &Config, pixels: &PixelConfig) -> Vec<String> {
         .into_iter()
         .filter(|(_, here, _, there)| here != there)
         .map(|(key, here, other, there)| {
-            format!("preprocessor_config.json: `{key}` is {here}, config.json's vision_config.{other} is {there}")
+            let file = if pixels.saved.nested { PROCESSOR_FILE } else { FILE };
+            format!("{file}: `{key}` is {here}, config.json's vision_config.{other} is {there}")
         })
         .collect()
 }

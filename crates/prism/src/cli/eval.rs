@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use prism_run::{Answers, Steps};
 
-use super::{DecodingArguments, SelectionArguments, SourceArguments};
+use super::{DecodingArguments, ImageArguments, SelectionArguments, SourceArguments};
 
 /// Score a checkpoint.
 #[derive(Debug, Args)]
@@ -46,12 +46,9 @@ pub struct EvalArguments {
     /// tagged,boxed,letter]
     #[arg(long, value_name = "RULE[,RULE]")]
     pub answers: Option<Answers>,
-    /// Fewest pixels of an image [default: the checkpoint's]
-    #[arg(long)]
-    pub min_pixels: Option<usize>,
-    /// Most pixels of an image [default: the checkpoint's]
-    #[arg(long)]
-    pub max_pixels: Option<usize>,
+    /// How images become pixels
+    #[command(flatten)]
+    pub images: ImageArguments,
     /// Replace what a finished run of other inputs or settings left in the run folder
     #[arg(long)]
     pub overwrite: bool,

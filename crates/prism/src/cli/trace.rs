@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use prism_run::{Answers, Intervention, Reduction, Steps};
 
-use super::{DecodingArguments, SourceArguments};
+use super::{DecodingArguments, ImageArguments, SourceArguments};
 
 /// Look at single examples.
 #[derive(Debug, Args)]
@@ -43,12 +43,9 @@ pub struct TraceArguments {
     /// [default: the protocol's, else tagged; without a protocol tagged,boxed,letter]
     #[arg(long, value_name = "RULE[,RULE]")]
     pub answers: Option<Answers>,
-    /// Fewest pixels of an image [default: the checkpoint's]
-    #[arg(long)]
-    pub min_pixels: Option<usize>,
-    /// Most pixels of an image [default: the checkpoint's]
-    #[arg(long)]
-    pub max_pixels: Option<usize>,
+    /// How images become pixels
+    #[command(flatten)]
+    pub images: ImageArguments,
     /// What is done to the latents
     #[arg(long, default_value = "clean")]
     pub intervention: Intervention,

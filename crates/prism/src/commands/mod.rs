@@ -14,6 +14,7 @@ mod download;
 mod eval;
 #[cfg_attr(not(feature = "figures"), path = "without_figures.rs")]
 mod files;
+mod images;
 mod inspect;
 mod merge;
 mod opened;

@@ -14,6 +14,7 @@ use prism_run::{Protocol, Stages, Variant, shown};
 
 use super::decoding::Decoding;
 use super::download;
+use super::images::ImageSettings;
 use crate::Context;
 use crate::cli::SourceArguments;
 use crate::hardware::Hardware;
@@ -60,8 +61,7 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Opens the folder under a latent protocol (`None`: no block is ever opened); `pixels`
-    /// are bounds over the checkpoint's own.
+    /// Opens the folder under a latent protocol (`None`: no block is ever opened); `images` says how they become pixels.
     ///
     /// # Errors
     /// When the folder is absent, or all that is wrong with it in one message, or the checkpoint
@@ -69,11 +69,11 @@ impl Opened {
     pub fn open(
         folder: &Path,
         protocol: Option<&Protocol>,
-        (least, most): (Option<usize>, Option<usize>),
+        images: ImageSettings,
         training: Trainable,
         hardware: &Hardware,
     ) -> anyhow::Result<Self> {
-        Self::read(folder, protocol, (least, most), training, hardware).map_err(|error| {
+        Self::read(folder, protocol, images, training, hardware).map_err(|error| {
             // One file's fault is seldom the only one: the whole folder is looked at, and all is told.
             let found = prism_record::inspect(folder).map_err(anyhow::Error::from);
             found.and_then(|found| Ok(found.refuse()?)).err().unwrap_or(error)
@@ -83,15 +83,11 @@ impl Opened {
     fn read(
         folder: &Path,
         protocol: Option<&Protocol>,
-        (least, most): (Option<usize>, Option<usize>),
+        images: ImageSettings,
         training: Trainable,
         hardware: &Hardware,
     ) -> anyhow::Result<Self> {
-        let preprocessor = Preprocessor::from_dir(folder)?;
-        let (preprocessor, said) = match protocol {
-            Some(protocol) => preprocessor.for_method(&protocol.pixels, (least, most))?,
-            None => (preprocessor.with_pixels(least, most)?, None),
-        };
+        let (preprocessor, said) = images.preprocessor(folder, protocol)?;
         let prompter = Prompter::from_dir(folder)?;
         let model = Model::open(folder, &hardware.device, hardware.dtype, training)?;
         let tokens = ControlTokens::read(folder, &model.config, prompter.tokenizer(), protocol)?;

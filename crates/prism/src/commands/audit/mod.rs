@@ -389,7 +389,7 @@ fn records(
     arms: &[&mut Arm],
     context: &Context,
 ) -> anyhow::Result<Vec<Summary>> {
-    let opened = Opened::open(&plan.checkpoint, protocol, plan.pixels, Trainable::No, &context.hardware)?;
+    let opened = Opened::open(&plan.checkpoint, protocol, plan.images, Trainable::No, &context.hardware)?;
     let opened = opened.generating(&plan.checkpoint, &plan.decoding, protocol, context)?;
     if plan.acts() && opened.tokens.generation.reads_history() {
         context.printer.narrate(
@@ -400,6 +400,7 @@ fn records(
     if plan.decoding.force_open {
         context.printer.narrate("the block is opened by force: the first token is the start token, whatever the model says");
     }
+    context.printer.narrate(&shown(&plan.images.in_words(&opened.preprocessor, protocol)));
     let Some(first) = arms.first() else { return Ok(Vec::new()) };
     match protocol {
         Some(protocol) => {

@@ -14,6 +14,7 @@ use super::subject;
 use crate::Context;
 use crate::cli::{AuditArguments, EvalArguments, SelectionArguments};
 use crate::commands::decoding::Decoding;
+use crate::commands::images::ImageSettings;
 use crate::commands::opened::locate_as;
 use crate::exit::Refused;
 
@@ -122,8 +123,8 @@ pub struct AuditPlan {
     pub alignment: usize,
     /// Which examples.
     pub selection: Selection,
-    /// Bounds of an image's pixels over the checkpoint's.
-    pub pixels: (Option<usize>, Option<usize>),
+    /// How images become pixels.
+    pub images: ImageSettings,
     /// How records become findings.
     pub settings: AuditSettings,
     /// Also write the page.
@@ -195,7 +196,7 @@ impl AuditPlan {
             pool: record::donors::POOL,
             alignment: 200,
             selection,
-            pixels: (arguments.min_pixels, arguments.max_pixels),
+            images: ImageSettings::from(&arguments.images),
             settings,
             report: arguments.report,
             records_only: arguments.records_only,
@@ -227,7 +228,7 @@ impl AuditPlan {
             pool: record::donors::POOL,
             alignment: 0,
             selection: Selection::resolve(arguments.selection, context)?,
-            pixels: (arguments.min_pixels, arguments.max_pixels),
+            images: ImageSettings::from(&arguments.images),
             settings: AuditSettings::default(),
             report: false,
             records_only: false,

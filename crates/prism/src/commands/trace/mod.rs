@@ -10,12 +10,13 @@ use prism_data::{Benchmark, Images};
 use prism_model::tensor::Trainable;
 use prism_record::decode::NoiseFile;
 use prism_record::trace::{ExampleTrace, collect_vectors, picture};
-use prism_run::{StageSteps, vectors};
+use prism_run::{StageSteps, shown, vectors};
 
 use self::sampled::Sampled;
 use self::tracer::Tracer;
 use super::answers::Chosen as Answers;
 use super::decoding::Decoding;
+use super::images::ImageSettings;
 use super::opened::{Opened, locate_as};
 use crate::Context;
 use crate::cli::TraceArguments;
@@ -33,10 +34,11 @@ pub fn run(arguments: TraceArguments, context: &Context) -> anyhow::Result<ExitS
     let protocol = decoding.protocol_said(&checkpoint, context)?;
     let chosen = decoding.strategy(&checkpoint, protocol.as_ref(), arguments.steps)?;
     Decoding::words(protocol.as_ref(), &benchmark, &mut examples);
-    let pixels = (arguments.min_pixels, arguments.max_pixels);
-    let opened = Opened::open(&checkpoint, protocol.as_ref(), pixels, Trainable::No, &context.hardware)?;
+    let images = ImageSettings::from(&arguments.images);
+    let opened = Opened::open(&checkpoint, protocol.as_ref(), images, Trainable::No, &context.hardware)?;
     opened.tell_notes(context);
     let opened = opened.generating(&checkpoint, &decoding, protocol.as_ref(), context)?;
+    context.printer.narrate(&shown(&images.in_words(&opened.preprocessor, protocol.as_ref())));
     let tracer = Tracer {
         opened: &opened,
         examples: &examples,

@@ -33,8 +33,19 @@ pub(super) fn dimensions(bytes: &[u8]) -> Result<(u32, u32), String> {
 /// # Errors
 /// Says why the file cannot be decoded; one that ends before the image does is among them.
 pub(super) fn pixels(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    pixels_stored(bytes, false)
+}
+
+/// The same of a file that may be known to store RGB, which it does not say itself.
+///
+/// # Errors
+/// As [`pixels`].
+pub(super) fn pixels_stored(bytes: &[u8], as_rgb: bool) -> Result<Vec<u8>, String> {
     guarded(|| {
-        let decoder = Decoder::open(bytes)?;
+        let mut decoder = Decoder::open(bytes)?;
+        if as_rgb {
+            decoder.state.jpeg_color_space = J_COLOR_SPACE::JCS_RGB;
+        }
         match decoder.state.num_components {
             1 => Ok(decoder.rows(J_COLOR_SPACE::JCS_GRAYSCALE, 1)?.into_iter().flat_map(|v| [v; 3]).collect()),
             3 => decoder.rows(J_COLOR_SPACE::JCS_RGB, 3),
