@@ -57,7 +57,18 @@ pub(super) fn list(path: &Path) -> Result<Option<Vec<serde_json::Value>>> {
         Err(_) => without_nan(text).map_or_else(|| serde_json::from_slice(text), |plain| serde_json::from_slice(&plain)),
         whole => whole,
     };
-    parsed.map(Some).map_err(|e| refused(format!("it begins as a list and is none: {e}")))
+    match parsed {
+        Ok(list) => Ok(Some(list)),
+        // Lines of objects, of which the first is broken: its reader says which line.
+        Err(_) if has_lines(text) => Ok(None),
+        Err(e) => Err(refused(format!("it begins as a list and is none: {e}"))),
+    }
+}
+
+/// Whether the second line is an object by itself.
+fn has_lines(text: &[u8]) -> bool {
+    let second = text.split(|byte| *byte == b'\n').filter(|line| !line.iter().all(u8::is_ascii_whitespace)).nth(1);
+    second.is_some_and(|line| serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(line).is_ok())
 }
 
 #[cfg(test)]
