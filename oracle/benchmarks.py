@@ -229,7 +229,7 @@ def broken():
     second("answer_beyond", choices=["1", "2"], answer="(D)")
     second("no_image", images=0)
     second("image_gap", images=3, image_2=None)
-    second("not_an_image", image_1={"bytes": b"GIF89a and so on", "path": "x.gif"})
+    second("not_an_image", image_1={"bytes": b"no image, so on.", "path": "x.gif"})
     second("image_outside", image_1={"bytes": None, "path": "../up.png"})
     second("image_missing", image_1={"bytes": None, "path": "nowhere.png"})
     second("cut_image", image_1={"bytes": picture(3, "PNG", (64, 64))[:60], "path": None})

@@ -77,6 +77,7 @@ pub fn manifest(
     if let Some(protocol) = protocol {
         manifest.inputs.insert("protocol".into(), folder::hash_bytes(&serde_json::to_vec(protocol)?));
     }
+    plan.images.write(&plan.checkpoint, protocol, &mut manifest.settings)?;
     let mut set = |key: &str, value: serde_json::Value| manifest.settings.insert(key.into(), value);
     set("checkpoint", as_text::of(&plan.checkpoint).into());
     set("benchmark", as_text::of(&plan.benchmark).into());
@@ -94,7 +95,6 @@ pub fn manifest(
     set("subset", serde_json::json!(plan.selection.subset));
     set(SHARD, serde_json::json!(plan.selection.shard));
     set("analysis", serde_json::json!(plan.settings));
-    plan.images.write(&plan.checkpoint, protocol, &mut manifest.settings)?;
     if !plan.settings.floors.is_empty() {
         let vectors = |run: &PathBuf| records::folder(run).join(records::files::LATENTS);
         let hash = |run: &PathBuf| {
