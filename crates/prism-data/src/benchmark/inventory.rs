@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use super::description::Expected;
 use super::open::Benchmark;
+use super::release::{Release, ReleaseCount};
 use crate::readers::{Images, Remarks};
-use crate::{Error, Result};
+use crate::{Error, Place, Result};
 
 /// Faults kept with their messages; all are counted.
 const FAULTS_KEPT: usize = 50;
@@ -106,6 +107,9 @@ pub struct Inventory {
     pub majority: Option<f64>,
     /// By category, in name order.
     pub categories: BTreeMap<String, Category>,
+    /// Which release of the labels it is, where the labels of one were corrected later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<Release>,
     /// Counts that are not the published ones.
     pub differences: Vec<Difference>,
     /// What is remarked of images that can be used, by kind.
@@ -131,10 +135,15 @@ impl Benchmark {
             ..Inventory::default()
         };
         let mut pairs = BTreeSet::new();
+        let mut release = ReleaseCount::new(description.earlier.as_ref());
         let outcome: Result<()> = self.visit(&images, &mut |row| {
-            inventory.rows += 1;
+            // A row that is told of again is no further row.
+            inventory.rows += usize::from(!matches!(row, Err(Error::Data { place: Place::Again(_) | Place::File, .. })));
             match row {
-                Ok(example) => inventory.count(example, &mut pairs),
+                Ok(example) => {
+                    release.add(&example.id, &example.label);
+                    inventory.count(example, &mut pairs);
+                }
                 Err(error) => inventory.fault(error),
             }
             ControlFlow::Continue(())
@@ -151,6 +160,7 @@ impl Benchmark {
             inventory.label_entropy = Some(shares.map(|p| -p * p.ln()).sum::<f64>().abs()); // one label alone: no -0
         }
         inventory.differences = inventory.differences_from(&description.expected);
+        inventory.release = release.told();
         inventory
     }
 }

@@ -1,4 +1,5 @@
 //! What the tests of the benchmarks share.
+#![allow(dead_code)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@
 //! pixels out. Every value equals the one that transformers' Qwen2-VL image processor
 //! computes, the slow (Pillow, numpy) or the fast one (torchvision): see [`Processor`].
 
+mod before;
 pub mod bicubic;
 pub mod config;
 pub mod decode;
@@ -15,8 +16,10 @@ pub mod smart_resize;
 
 use std::path::Path;
 
+use prism_run::protocol::Pixels;
 use prism_run::{Error, Result};
 
+pub use before::Before;
 pub use config::PixelConfig;
 pub use decode::{ImageFault, RgbImage};
 pub use exif::{Exif, Orientation};
@@ -70,14 +73,14 @@ pub struct Preprocessor {
     pub config: PixelConfig,
     /// Whether an image file is turned as its EXIF orientation says.
     pub exif: Exif,
-    /// What qwen_vl_utils does before the processor, where it is asked to.
-    pub fetch: Option<Fetch>,
+    /// What is done to an image before the processor.
+    pub before: Before,
 }
 
 impl Preprocessor {
     /// The processor of these settings, on images as they are stored.
     pub fn new(config: PixelConfig) -> Self {
-        Self { config, exif: Exif::Leave, fetch: None }
+        Self { config, exif: Exif::Leave, before: Before::Nothing }
     }
 
     /// Reads the settings of a checkpoint folder ([`PixelConfig::of_folder`]). What is computed is the processor that the
@@ -114,7 +117,7 @@ impl Preprocessor {
         // The same limits are checked as a processor's.
         let limits = PixelConfig { min_pixels: fetch.min_pixels, max_pixels: fetch.max_pixels, ..PixelConfig::default() };
         Self::new(limits).with_pixels(None, None)?;
-        Ok(Self { fetch: Some(fetch), ..self })
+        Ok(Self { before: Before::Fetch(fetch), ..self })
     }
 
     /// The same with other pixel limits; `None` keeps the checkpoint's.
@@ -131,6 +134,22 @@ impl Preprocessor {
             remedy: "give 0 < min_pixels <= max_pixels".into(),
         })?;
         Ok(self)
+    }
+
+    /// The same with the sizes of a method's runner; `asked`, fewest and most pixels, come before its own.
+    /// Also gives what is to be said of them.
+    ///
+    /// # Errors
+    /// When the limits exclude each other.
+    pub fn for_method(mut self, own: &Pixels, asked: (Option<usize>, Option<usize>)) -> Result<(Self, Option<String>)> {
+        let ((min, max), said) = before::limits(own, &self.config, asked);
+        if let Some(factor) = own.factor {
+            let PixelConfig { min_pixels, max_pixels, .. } = Self::new(self.config.clone()).with_pixels(Some(min), Some(max))?.config;
+            self.before = Before::Fetch(Fetch { factor, min_pixels, max_pixels });
+            return Ok((self, said));
+        }
+        self.before = own.side.map_or(Before::Nothing, Before::Square);
+        Ok((self.with_pixels(Some(min), Some(max))?, said))
     }
 
     /// Pixels of the image file at `path`.
@@ -153,16 +172,16 @@ impl Preprocessor {
     /// # Errors
     /// Says why the image's shape is refused.
     pub fn image(&self, image: &RgbImage) -> std::result::Result<PixelValues, String> {
-        let fetched = match self.fetched(image.height(), image.width())? {
+        let prepared = match self.prepared(image.height(), image.width())? {
             Some((height, width)) => &bicubic::resize(image, width, height, bicubic::Rounding::Pillow),
             None => image,
         };
-        let (height, width) = self.processed(fetched.height(), fetched.width())?;
+        let (height, width) = self.processed(prepared.height(), prepared.width())?;
         let rounding = match self.config.processor {
             Processor::Slow => bicubic::Rounding::Pillow,
             Processor::Fast => bicubic::Rounding::Torch,
         };
-        let resized = bicubic::resize(fetched, width, height, rounding);
+        let resized = bicubic::resize(prepared, width, height, rounding);
         Ok(patches::patches(&resized, &self.config))
     }
 
@@ -201,14 +220,13 @@ impl Preprocessor {
 
     /// The size in which the patches are cut.
     fn size(&self, height: usize, width: usize) -> std::result::Result<(usize, usize), String> {
-        let (height, width) = self.fetched(height, width)?.unwrap_or((height, width));
+        let (height, width) = self.prepared(height, width)?.unwrap_or((height, width));
         self.processed(height, width)
     }
 
-    /// The size that qwen_vl_utils hands to the processor, where it is asked.
-    fn fetched(&self, height: usize, width: usize) -> std::result::Result<Option<(usize, usize)>, String> {
-        let Some(fetch) = self.fetch else { return Ok(None) };
-        let (height, width) = fetch.size(height, width)?;
+    /// The size that is handed to the processor, where something is done to the image before.
+    fn prepared(&self, height: usize, width: usize) -> std::result::Result<Option<(usize, usize)>, String> {
+        let Some((height, width)) = self.before.size(height, width)? else { return Ok(None) };
         allowed(height, width, 1)?;
         Ok(Some((height, width)))
     }

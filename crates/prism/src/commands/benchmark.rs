@@ -122,6 +122,9 @@ fn describe(benchmark: &Benchmark, found: &Inventory) -> String {
         let what = shown(&difference.what);
         lines.push(format!("note: {what}: {} here, {} in the whole benchmark", difference.found, difference.published));
     }
+    if let Some(release) = &found.release {
+        lines.push(format!("note: {}", shown(&release.in_words())));
+    }
     for remark in &found.remarks {
         lines.push(format!("note: {} images {}; the first: {}", remark.images, remark.what, shown(&remark.first)));
     }

@@ -45,13 +45,20 @@ impl ImageSettings {
         self.processor.unwrap_or(if protocol.is_some() { ImageProcessor::Named } else { ImageProcessor::AsSaved })
     }
 
-    /// The preprocessing of a checkpoint folder.
+    /// The preprocessing of a checkpoint folder, with the sizes of a method's runner where nothing else is asked for; and
+    /// what is to be said of them.
     ///
     /// # Errors
     /// When its settings cannot be used, or the bounds exclude each other.
-    pub fn preprocessor(&self, folder: &Path, protocol: Option<&Protocol>) -> anyhow::Result<Preprocessor> {
+    pub fn preprocessor(&self, folder: &Path, protocol: Option<&Protocol>) -> anyhow::Result<(Preprocessor, Option<String>)> {
         let preprocessor = Preprocessor::from_dir(folder)?.processed_by(self.choice(protocol)).oriented_by(self.exif);
-        Ok(preprocessor.sized_by(self.resize, self.pixels.0, self.pixels.1)?)
+        match protocol.map(|protocol| &protocol.pixels) {
+            Some(own) if self.resize == Resize::Processor || own.factor.is_some() => Ok(preprocessor.for_method(own, self.pixels)?),
+            own => {
+                let own = own.map_or((None, None), |own| (own.min, own.max));
+                Ok((preprocessor.sized_by(self.resize, self.pixels.0.or(own.0), self.pixels.1.or(own.1))?, None))
+            }
+        }
     }
 
     /// Which processor runs, for people.

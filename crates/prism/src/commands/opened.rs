@@ -2,28 +2,48 @@
 
 use std::path::{Path, PathBuf};
 
+use prism_data::readers::cache_folder;
 use prism_model::checkpoint::HubCache;
+use prism_model::checkpoint::adapter::place::place;
 use prism_model::preprocess::Preprocessor;
 use prism_model::prompt::{BlockLayout, Prompter};
 use prism_model::tensor::Trainable;
 use prism_model::{Config, Model};
 use prism_record::decode::{ControlTokens, Decoder, Prefiller, Strategy};
-use prism_run::{Protocol, Stages, Variant};
+use prism_run::{Protocol, Stages, Variant, shown};
 
+use super::decoding::Decoding;
+use super::download;
 use super::images::ImageSettings;
 use crate::Context;
+use crate::cli::SourceArguments;
 use crate::hardware::Hardware;
 
 /// The folder of a checkpoint that was named by its path or by its name on the Hub.
 ///
 /// # Errors
-/// When it is neither a folder nor in the local Hub cache.
+/// When it is neither a folder nor in the local Hub cache, or an adapter whose base is not found.
 pub fn locate(name: &Path, context: &Context) -> anyhow::Result<PathBuf> {
-    let folder = HubCache::from_environment().locate(name)?;
+    locate_as(name, &SourceArguments::default(), context)
+}
+
+/// The same, where a base was named or a download was asked for.
+///
+/// # Errors
+/// As [`locate`], or when the download fails.
+pub fn locate_as(name: &Path, source: &SourceArguments, context: &Context) -> anyhow::Result<PathBuf> {
+    let hub = HubCache::from_environment();
+    let find = |name: &Path| if source.download && !name.is_dir() { download::fetch(name, &hub, context) } else { Ok(hub.locate(name)?) };
+    let folder = find(name)?;
     if folder != name {
         context.printer.narrate(&format!("{} is {}", name.display(), folder.display()));
     }
-    Ok(folder)
+    let base = source.base.as_deref().map(find).transpose()?;
+    let placed = place(&folder, base.as_deref(), &hub, &cache_folder())?;
+    if let Some(told) = &placed.told {
+        context.printer.narrate(&format!("{} is {told}", name.display()));
+    }
+    Ok(placed.folder)
 }
 
 /// Model, prompts, preprocessing and control tokens of one folder.
@@ -36,6 +56,8 @@ pub struct Opened {
     pub preprocessor: Preprocessor,
     /// Start, end and stop tokens.
     pub tokens: ControlTokens,
+    /// What is to be said of the sizes of images.
+    said: Option<String>,
 }
 
 impl Opened {
@@ -65,11 +87,38 @@ impl Opened {
         training: Trainable,
         hardware: &Hardware,
     ) -> anyhow::Result<Self> {
-        let preprocessor = images.preprocessor(folder, protocol)?;
+        let (preprocessor, said) = images.preprocessor(folder, protocol)?;
         let prompter = Prompter::from_dir(folder)?;
         let model = Model::open(folder, &hardware.device, hardware.dtype, training)?;
         let tokens = ControlTokens::read(folder, &model.config, prompter.tokenizer(), protocol)?;
-        Ok(Self { model, prompter, preprocessor, tokens })
+        let prompter = tokens.lay_out(prompter, protocol);
+        Ok(Self { model, prompter, preprocessor, tokens, said })
+    }
+
+    /// The same with tokens chosen as asked; what is not as published is said.
+    ///
+    /// # Errors
+    /// `generation_config.json` is damaged, or a setting in it is out of range.
+    pub fn generating(
+        mut self,
+        folder: &Path,
+        decoding: &Decoding,
+        protocol: Option<&Protocol>,
+        context: &Context,
+    ) -> anyhow::Result<Self> {
+        self.tokens.generation = decoding.generation(folder, protocol)?;
+        if let Some(said) = &self.said {
+            context.printer.warn(said);
+        }
+        for unapplied in &self.tokens.generation.unapplied {
+            context.printer.warn(&format!("generation_config.json: `{}` is not applied", shown(unapplied)));
+        }
+        Ok(self)
+    }
+
+    /// Warns of what should be known of the files and stopped nothing.
+    pub fn tell_notes(&self, context: &Context) {
+        self.model.notes.iter().for_each(|note| context.printer.warn(&shown(note)));
     }
 
     /// What turns examples into prefixes.

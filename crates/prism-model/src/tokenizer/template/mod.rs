@@ -32,6 +32,15 @@ pub enum Content {
     Text(String),
 }
 
+/// What stands behind the last message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begins {
+    /// What has the assistant begin.
+    Assistant,
+    /// Nothing.
+    No,
+}
+
 /// One message of a chat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
@@ -47,6 +56,18 @@ impl Message {
         let mut content = vec![Content::Image; images];
         content.push(Content::Text(text.into()));
         Self { role: "user".into(), content }
+    }
+
+    /// A user's message with its images between two texts, of which an empty one is left out.
+    pub fn user_around(before: &str, images: usize, behind: &str) -> Self {
+        let text = |text: &str| (!text.is_empty()).then(|| Content::Text(text.into()));
+        let content = text(before).into_iter().chain(vec![Content::Image; images]).chain(text(behind));
+        Self { role: "user".into(), content: content.collect() }
+    }
+
+    /// What the model is told before the chat.
+    pub fn system(text: &str) -> Self {
+        Self { role: "system".into(), content: vec![Content::Text(text.into())] }
     }
 
     /// As a template sees it: `{"role": .., "content": [{"type": "image"}, {"type": "text", "text": ..}]}`.
@@ -157,18 +178,22 @@ impl ChatTemplate {
     /// # Errors
     /// When the template fails, refuses the messages or runs too long.
     pub fn render(&self, messages: &[Message]) -> Result<String> {
-        self.render_with(messages, true)
+        self.render_until(messages, Begins::Assistant)
     }
 
-    /// The chat's text; `answer` asks for the beginning of the assistant's turn at its end.
+    /// The chat's text, with or without what has the assistant begin.
     ///
     /// # Errors
     /// As [`ChatTemplate::render`].
-    pub fn render_with(&self, messages: &[Message], answer: bool) -> Result<String> {
+    pub fn render_until(&self, messages: &[Message], begins: Begins) -> Result<String> {
         let template = self.environment.get_template(NAME).map_err(|e| malformed(&self.path, &e))?;
         let messages: Value = messages.iter().map(Message::value).collect();
-        let own =
-            [("messages", messages), ("tools", Value::from(())), ("documents", Value::from(())), ("add_generation_prompt", answer.into())];
+        let own = [
+            ("messages", messages),
+            ("tools", Value::from(())),
+            ("documents", Value::from(())),
+            ("add_generation_prompt", (begins == Begins::Assistant).into()),
+        ];
         let own = own.into_iter().map(|(name, value)| (name.to_owned(), value));
         let context = Map::value(own.chain(self.given.iter().cloned()));
         template.render(context).map_err(|e| malformed(&self.path, &e))

@@ -8,14 +8,14 @@ use prism_audit::AuditSettings;
 use prism_audit::settings::Compat;
 use prism_data::{Benchmark, Depth, Images};
 use prism_record::record;
-use prism_run::{Action, Donor, Intervention, Shard, Steps, Variant};
+use prism_run::{Action, Answers, Donor, Intervention, Shard, Steps, Variant};
 
 use super::subject;
 use crate::Context;
 use crate::cli::{AuditArguments, EvalArguments, SelectionArguments};
 use crate::commands::decoding::Decoding;
 use crate::commands::images::ImageSettings;
-use crate::commands::opened::locate;
+use crate::commands::opened::locate_as;
 use crate::exit::Refused;
 
 /// Which of the two it is: the word in the manifest.
@@ -107,6 +107,8 @@ pub struct AuditPlan {
     pub steps: Vec<Steps>,
     /// The K that was declared before the run, where a sweep has others; absent: the default.
     pub headline: Option<Steps>,
+    /// Rules that read the answers, where some are asked for.
+    pub answers: Option<Answers>,
     /// Branches besides the clean run.
     pub interventions: Vec<Intervention>,
     /// Keep the vectors that probes read.
@@ -178,7 +180,7 @@ impl AuditPlan {
         Ok(Self {
             kind: Kind::Audit,
             name,
-            checkpoint: locate(&arguments.checkpoint, context)?,
+            checkpoint: locate_as(&arguments.checkpoint, &arguments.source, context)?,
             benchmark: arguments.benchmark,
             out: arguments.out,
             variant: arguments.variant.as_deref().map(Variant::load).transpose()?,
@@ -186,6 +188,7 @@ impl AuditPlan {
             decoding: Decoding::resolve(&arguments.decoding, arguments.max_new_tokens)?,
             steps: distinct(arguments.steps)?,
             headline: None,
+            answers: arguments.answers,
             interventions,
             vectors: true,
             layers: arguments.layers,
@@ -209,7 +212,7 @@ impl AuditPlan {
         Ok(Self {
             kind: Kind::Eval,
             name: Some(subject::called(&arguments.checkpoint)),
-            checkpoint: locate(&arguments.checkpoint, context)?,
+            checkpoint: locate_as(&arguments.checkpoint, &arguments.source, context)?,
             benchmark: arguments.benchmark,
             out: arguments.out,
             variant: None,
@@ -217,6 +220,7 @@ impl AuditPlan {
             decoding: Decoding::resolve(&arguments.decoding, arguments.max_new_tokens)?,
             steps: distinct(arguments.steps)?,
             headline: None,
+            answers: arguments.answers,
             interventions: Vec::new(),
             vectors: false,
             layers: false,

@@ -82,7 +82,13 @@ pub fn manifest(
     set("checkpoint", as_text::of(&plan.checkpoint).into());
     set("benchmark", as_text::of(&plan.benchmark).into());
     set("benchmark_version", format!("{} {}", benchmark.description.id, benchmark.description.version).into());
+    if let Some(release) = benchmark.release(examples) {
+        set("benchmark_labels", serde_json::json!(release));
+    }
     set("protocol", serde_json::json!(protocol.map(|protocol| &protocol.id)));
+    plan.decoding.write(&plan.checkpoint, protocol, &mut manifest)?;
+    plan.images.write(&plan.checkpoint, protocol, &mut manifest.settings)?;
+    let mut set = |key: &str, value: serde_json::Value| manifest.settings.insert(key.into(), value);
     set("max_new_tokens", plan.decoding.max_new_tokens.into());
     set("interventions", serde_json::json!(plan.interventions));
     set("seed", plan.seed.into());

@@ -10,7 +10,7 @@ use prism_train::teacher_forced::{PackLosses, PackSample, pack_losses};
 use crate::Context;
 use crate::cli::TraceArguments;
 use crate::commands::images::ImageSettings;
-use crate::commands::opened::{Opened, declared, locate};
+use crate::commands::opened::{Opened, declared, locate_as};
 use crate::exit::{ExitStatus, Refused};
 
 /// Prints the pack's losses and, if asked, the gradient's norm per parameter.
@@ -20,7 +20,8 @@ pub fn run(arguments: &TraceArguments, context: &Context) -> anyhow::Result<Exit
     // Nothing is decoded, so no protocol is needed.
     // The processor that training uses.
     let images = ImageSettings::from(&arguments.images).or(ImageProcessor::Named);
-    let opened = Opened::open(&locate(&arguments.checkpoint, context)?, None, images, training, &context.hardware)?;
+    let opened = Opened::open(&locate_as(&arguments.checkpoint, &arguments.source, context)?, None, images, training, &context.hardware)?;
+    opened.tell_notes(context);
     context.printer.narrate(&shown(&images.in_words(&opened.preprocessor, None)));
     let variant = match &arguments.variant {
         Some(name) => Some(prism_run::Variant::load(name)?),
