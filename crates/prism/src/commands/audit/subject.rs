@@ -77,7 +77,6 @@ pub fn manifest(
     if let Some(protocol) = protocol {
         manifest.inputs.insert("protocol".into(), folder::hash_bytes(&serde_json::to_vec(protocol)?));
     }
-    plan.images.write(&plan.checkpoint, protocol, &mut manifest.settings)?;
     let mut set = |key: &str, value: serde_json::Value| manifest.settings.insert(key.into(), value);
     set("checkpoint", as_text::of(&plan.checkpoint).into());
     set("benchmark", as_text::of(&plan.benchmark).into());
