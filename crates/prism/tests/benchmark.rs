@@ -70,3 +70,55 @@ fn the_help_has_examples() {
     let text = stdout(&output);
     assert!(text.contains("prism benchmark check data/MMVP") && text.contains("--decode") && text.contains("--json"), "{text}");
 }
+
+/// A benchmark of one question an image, the images copied from the oracle's.
+fn of_images(names: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../prism-model/tests/fixtures/images");
+    let row = |(n, name): (usize, &&str)| {
+        fs::copy(from.join(name), folder.path().join(name)).unwrap();
+        format!(r#"{{"id": "{n}", "image": "{name}", "question": "What?", "options": ["a", "b"], "label": "A"}}"#)
+    };
+    let rows: Vec<String> = names.iter().enumerate().map(row).collect();
+    fs::write(folder.path().join("test.jsonl"), rows.join("\n")).unwrap();
+    folder
+}
+
+#[test]
+fn images_of_every_kind_are_whole_and_those_that_are_read_otherwise_than_seen_are_counted() {
+    let names = [
+        "oriented_6.jpg",
+        "oriented.webp",
+        "oriented.png",
+        "frames.gif",
+        "saved_RGB.bmp",
+        "L_raw.tiff",
+        "saved_RGB.pnm",
+        "really_webp.png",
+    ];
+    let folder = of_images(&names);
+    for options in [&[][..], &["--decode"]] {
+        let output = check(folder.path(), options);
+        let text = stdout(&output);
+        assert_eq!(output.status.code(), Some(0), "{text}");
+        let words = "note: 3 images say by EXIF how they are to be turned";
+        assert!(text.contains(words) && text.contains("oriented_6.jpg, orientation 6: to be turned by 90 degrees"), "{text}");
+    }
+    let narrow = of_images(&["lossy_2x70.webp"]);
+    fs::write(narrow.path().join("lossy_2x70.webp"), [b"P5 400 10 255\n", [7; 4000].as_slice()].concat()).unwrap();
+    let text = stdout(&check(narrow.path(), &[]));
+    let words = "400 x 10: the processor makes it 364 x 28, qwen_vl_utils makes it 392 x 28";
+    assert!(text.contains("note: 1 images have a side under a token's 28 pixels") && text.contains(words), "{text}");
+}
+
+#[test]
+fn what_is_no_image_is_called_what_it_is() {
+    for (name, words) in
+        [("pointer.png", "is a Git-LFS pointer"), ("page.jpg", "is not an image but a web page"), ("empty.png", "is empty")]
+    {
+        let output = check(of_images(&[name]).path(), &[]);
+        let text = stdout(&output);
+        assert_eq!(output.status.code(), Some(3), "{text}");
+        assert!(text.contains(words), "{text}");
+    }
+}

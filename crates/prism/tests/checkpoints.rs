@@ -91,7 +91,7 @@ fn a_whole_checkpoint_has_no_faults() {
 #[test]
 fn every_kind_of_damage_is_told() {
     type Damage = fn(&Copy);
-    let cases: [(&str, Damage, &[&str]); 17] = [
+    let cases: [(&str, Damage, &[&str]); 19] = [
         ("no weights", |c| fs::remove_file(c.path("model.safetensors")).unwrap(), &["neither model.safetensors nor"]),
         ("no config", |c| fs::remove_file(c.path("config.json")).unwrap(), &["config.json"]),
         ("config of another kind", |c| c.json("config.json", |v| v["model_type"] = "llama".into()), &["`model_type` is \"llama\""]),
@@ -137,6 +137,16 @@ fn every_kind_of_damage_is_told() {
             "another processor",
             |c| c.json("preprocessor_config.json", |v| v["patch_size"] = 16.into()),
             &["preprocessor_config.json: `patch_size` is 16, config.json's vision_config.patch_size is 14"],
+        ),
+        (
+            "another model's processor",
+            |c| c.json("preprocessor_config.json", |v| v["image_processor_type"] = "CLIPImageProcessor".into()),
+            &["preprocessor_config.json: `image_processor_type` is CLIPImageProcessor"],
+        ),
+        (
+            "a chat template without a word",
+            |c| fs::write(c.path("chat_template.jinja"), " \n").unwrap(),
+            &["chat_template.jinja: the chat template is empty"],
         ),
         (
             "no tokenizer",

@@ -339,8 +339,8 @@ fn a_check_and_a_run_agree_on_every_file() {
 #[test]
 fn what_does_not_begin_like_an_image_is_refused_by_both() {
     let bench = Bench::new();
-    let files = ["empty.png", "text.png", "animation.png", "bitmap.jpg"];
-    let contents: [&[u8]; 4] = [b"", b"hello", b"GIF89a\x01\x00\x01\x00\x00\x00\x00;", b"BM\x00\x00\x00\x00"];
+    let files = ["empty.png", "text.png", "photograph.png", "page.jpg"];
+    let contents: [&[u8]; 4] = [b"", b"hello", b"\0\0\0\x1cftypavif", b"<html></html>"];
     for (name, bytes) in files.iter().zip(contents) {
         fs::write(bench.path(name), bytes).unwrap();
     }

@@ -26,6 +26,33 @@ fn trace(variant: &str, rows: &str, more: &[&str]) -> String {
 }
 
 #[test]
+fn the_image_processor_that_runs_is_said_and_chosen() {
+    let said = |more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_prism"))
+            .args(["trace", "--steps", "1", "--max-pixels", "50176", "--max-new-tokens", "4", "--rows", "0", "--threads", "1"])
+            .arg("--checkpoint")
+            .arg(golden().join("checkpoints/lvr"))
+            .arg("--examples")
+            .arg(golden().join("examples/data.json"))
+            .args(more)
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    // The golden checkpoint names Qwen2VLImageProcessor, and its data were computed with it.
+    for (more, words) in [
+        (&[][..], "image processor: slow (Pillow and numpy), the one that Qwen2VLImageProcessor named"),
+        (&["--image-processor", "as-saved"], "image processor: fast (torchvision), as transformers' AutoProcessor takes"),
+        (&["--image-processor", "fast"], "image processor: fast (torchvision), as asked"),
+        (&["--image-processor", "quick"], "use slow, fast, as-saved or named"),
+        (&["--exif", "apply", "--resize", "qwen-vl-utils"], "sizes are chosen by qwen_vl_utils before it; images are turned"),
+    ] {
+        let text = said(more);
+        assert!(text.contains(words), "`{words}` is not in:\n{text}");
+    }
+}
+
+#[test]
 fn the_json_is_the_references_decoding() {
     for variant in ["lvr", "plvr2", "plvr3"] {
         let expected = std::fs::read(golden().join(format!("expected/decode_{variant}_k4.json"))).unwrap();
