@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use prism_run::answer::{Answers, Asked, Score};
 use prism_run::vectors::Vectors;
 use prism_run::{Example, Outcome, Position, Stage, StageSteps, shown};
 use serde::{Serialize, Serializer};
@@ -44,7 +45,7 @@ pub struct ExampleTrace {
     pub steps: Vec<Step>,
     /// Runs of latent forwards, and what ended them.
     pub blocks: Vec<BlockRun>,
-    /// The parsed answer's first character.
+    /// What the rule takes for the answer, as the published code gives it; an option or not.
     pub answer: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
@@ -63,7 +64,7 @@ fn number_if_it_is_one<S: Serializer>(id: &str, serializer: S) -> Result<S::Ok, 
 impl ExampleTrace {
     /// The trace of one branch. `longest`: the most latent forwards of a block, by stage.
     pub fn new(example: &Example, prefix: &Prefix, trajectory: &Trajectory, tokens: &ControlTokens, longest: StageSteps) -> Self {
-        let letter = answer::parse(&trajectory.text);
+        let score = answer::score(example, &trajectory.text);
         let latent = trajectory.latent_forwards().count();
         Self {
             row: example.row,
@@ -79,10 +80,21 @@ impl ExampleTrace {
                 .collect(),
             steps: runs::steps(trajectory),
             blocks: runs::blocks(trajectory, tokens, longest),
-            answer: letter.map(String::from),
-            outcome: if trajectory.refusal.is_some() { Outcome::Error } else { answer::outcome(example, letter, latent) },
+            outcome: if trajectory.refusal.is_some() { Outcome::Error } else { answer::outcome(&score, latent) },
+            answer: score.said,
             message: trajectory.refusal.clone(),
         }
+    }
+}
+
+impl ExampleTrace {
+    /// The same with its answer read by other rules, and what they make of it; `prompt`: the whole prompt as decoded.
+    pub fn read_by(self, answers: &Answers, example: &Example, trajectory: &Trajectory, prompt: &str) -> (Self, Score) {
+        let asked = Asked { prompt: Some(prompt), ..Asked::from(example) };
+        let score = answers.score(&trajectory.text, &asked, &example.label);
+        let outcome =
+            if self.outcome == Outcome::Error { self.outcome } else { answer::outcome(&score, trajectory.latent_forwards().count()) };
+        (Self { outcome, answer: score.said.clone(), ..self }, score)
     }
 }
 

@@ -14,7 +14,7 @@ use golden::{Opened, VARIANTS, examples, folder, ids};
 use prism_model::tensor::{DType, Device, Tensor, Trainable};
 use prism_model::{LatentHead, Linear, Matrix, Model};
 use prism_record::decode::{
-    Branch, Course, Eviction, Exchange, Latents, Notes, Prefix, Start, Strategy, Swap, Trajectory, Untouched, Zero, detect,
+    Branch, Course, Eviction, Exchange, Latents, Notes, Prefix, Start, Strategy, Swap, Trajectory, Untouched, Zero,
 };
 use prism_run::protocol::{ExitChoice, ExitKind, Length, Protocol, Trigger};
 use prism_run::{Scope, Sight, Stage, vectors};

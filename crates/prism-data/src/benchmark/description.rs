@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use prism_run::safe_toml;
+use prism_run::{Answers, safe_toml};
 use serde::{Deserialize, Serialize};
 
 use super::prompt::PromptForm;
+use super::release::Earlier;
 use crate::{Error, Place, Result};
 
 /// How a benchmark lies on disk: one reader each.
@@ -89,6 +90,8 @@ struct Raw {
     #[serde(default)]
     instruction: Option<String>,
     #[serde(default)]
+    answer: Option<Answers>,
+    #[serde(default)]
     source: Option<String>,
     #[serde(default)]
     path: Option<PathBuf>,
@@ -102,6 +105,8 @@ struct Raw {
     columns: BTreeMap<String, String>,
     #[serde(default)]
     expected: Expected,
+    #[serde(default)]
+    earlier: Option<Earlier>,
 }
 
 /// A checked description.
@@ -117,6 +122,8 @@ pub struct Description {
     pub layout: Layout,
     /// How a question becomes the user's text.
     pub prompt: PromptForm,
+    /// The rules that read its answers, where neither the command nor the protocol names some.
+    pub answer: Option<Answers>,
     /// Where it was published.
     pub source: Option<String>,
     /// Where the data lie, relative to the description's folder.
@@ -131,6 +138,8 @@ pub struct Description {
     pub columns: BTreeMap<String, String>,
     /// What the whole benchmark holds.
     pub expected: Expected,
+    /// Labels before a correction, for telling the two apart.
+    pub earlier: Option<Earlier>,
 }
 
 impl Description {
@@ -183,6 +192,7 @@ impl Description {
             version: raw.version,
             layout: raw.layout,
             prompt,
+            answer: raw.answer,
             source: raw.source,
             path: raw.path,
             tasks: raw.tasks,
@@ -190,6 +200,7 @@ impl Description {
             images,
             columns: raw.columns,
             expected: raw.expected,
+            earlier: raw.earlier,
         })
     }
 }

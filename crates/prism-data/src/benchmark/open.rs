@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use prism_run::Example;
 
 use super::description::{Description, Layout};
+use super::release::{Release, ReleaseCount};
 use crate::readers::checks::{At, check_size};
 use crate::readers::{self, Images, MMVP_QUESTIONS, Source, VSTAR_QUESTIONS};
 use crate::{Error, Place, Result};
@@ -104,6 +105,13 @@ impl Benchmark {
         name.map_or_else(|| self.description.id.clone(), |name| name.to_string_lossy().into_owned())
     }
 
+    /// Which release of the labels these examples of it have, where those of one were corrected later and enough are here.
+    pub fn release<'a>(&self, examples: impl IntoIterator<Item = &'a Example>) -> Option<Release> {
+        let mut count = ReleaseCount::new(self.description.earlier.as_ref());
+        examples.into_iter().for_each(|example| count.add(&example.id, &example.label));
+        count.told()
+    }
+
     /// Hands every row to `each`, in order, until it breaks off: an example, or why the
     /// row is none.
     ///
@@ -188,6 +196,7 @@ fn layout_of(path: &Path) -> Result<Layout> {
             Some("json") => Ok(Layout::Training),
             Some("csv") => Ok(Layout::Mmvp),
             Some("parquet") => Ok(Layout::Blink),
+            Some("gz") => Err(Error::data(path, Place::File, "it is compressed with gzip", "unpack it with `gunzip`")),
             _ => Err(Error::data(
                 path,
                 Place::File,

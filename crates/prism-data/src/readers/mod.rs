@@ -20,12 +20,13 @@ mod blink;
 pub(crate) mod checks;
 mod images;
 mod jsonl;
+mod loose;
 mod mmvp;
 mod questions;
 mod training;
 mod vstar;
 
-pub use images::{CACHE_VARIABLE, Depth, ImageCheck, Images, Picture, Unusable, cache_folder};
+pub use images::{CACHE_VARIABLE, Depth, ImageCheck, Images, Picture, Remark, Remarks, Unusable, cache_folder};
 pub use jsonl::{JsonlRow, KEYS as JSONL_KEYS};
 pub use training::{TrainingEntry, TrainingJson, TrainingTurn, read_training, training_files};
 

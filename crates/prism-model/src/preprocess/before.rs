@@ -1,11 +1,9 @@
 //! What is done to an image before the processor: the step of `qwen_vl_utils`, which rounds to multiples
 //! of its own, or a square that a method's script resizes to. Both resize as Pillow does.
 
-use std::borrow::Cow;
-
 use prism_run::protocol::Pixels;
 
-use super::{PixelConfig, RgbImage, bicubic, smart_resize};
+use super::{Fetch, PixelConfig};
 
 /// A step before the processor.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -13,46 +11,24 @@ pub enum Before {
     /// None.
     #[default]
     Nothing,
-    /// To multiples of `factor` within `min..=max` pixels.
-    Message {
-        /// Multiples of this.
-        factor: usize,
-        /// Fewest pixels.
-        min: usize,
-        /// Most pixels.
-        max: usize,
-    },
+    /// What `fetch_image` of qwen_vl_utils does.
+    Fetch(Fetch),
     /// To a square of this side.
     Square(usize),
 }
 
 impl Before {
-    /// `(height, width)` after the step.
+    /// `(height, width)` after the step, where there is one.
     ///
     /// # Errors
-    /// As [`smart_resize::smart_resize`].
-    pub fn size(self, height: usize, width: usize) -> Result<(usize, usize), String> {
+    /// As [`Fetch::size`], or when there are no pixels.
+    pub fn size(self, height: usize, width: usize) -> Result<Option<(usize, usize)>, String> {
         match self {
-            Self::Nothing => Ok((height, width)),
-            Self::Message { factor, min, max } => smart_resize::smart_resize(height, width, factor, min, max),
+            Self::Nothing => Ok(None),
+            Self::Fetch(fetch) => fetch.size(height, width).map(Some),
             Self::Square(_) if height == 0 || width == 0 => Err("the image has no pixels".into()),
-            Self::Square(side) => Ok((side, side)),
+            Self::Square(side) => Ok(Some((side, side))),
         }
-    }
-
-    /// The image after it.
-    ///
-    /// # Errors
-    /// As [`Before::size`].
-    pub fn image(self, image: &RgbImage) -> Result<Cow<'_, RgbImage>, String> {
-        let (height, width) = self.size(image.height(), image.width())?;
-        if (height, width) == (image.height(), image.width()) {
-            return Ok(Cow::Borrowed(image));
-        }
-        if height.checked_mul(width).is_none_or(|pixels| pixels > super::config::MOST_PIXELS) {
-            return Err(format!("it would become {height} x {width} pixels, too many"));
-        }
-        Ok(Cow::Owned(bicubic::resize(image, width, height, bicubic::Rounding::Pillow)))
     }
 }
 
@@ -88,9 +64,9 @@ mod tests {
 
     #[test]
     fn a_step_before_the_processor_changes_the_size() {
-        let message = Before::Message { factor: 28, min: 3136, max: 28_224 };
-        assert_eq!(message.size(96, 192), Ok((84, 196)));
-        assert_eq!(Before::Square(280).size(10, 3000), Ok((280, 280)));
+        let fetch = Before::Fetch(Fetch { factor: 28, min_pixels: 3136, max_pixels: 28_224 });
+        assert_eq!(fetch.size(96, 192), Ok(Some((84, 196))));
+        assert_eq!(Before::Square(280).size(10, 3000), Ok(Some((280, 280))));
         assert!(Before::Square(280).size(0, 3).is_err());
     }
 }

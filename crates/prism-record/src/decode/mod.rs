@@ -41,6 +41,7 @@ pub mod spread;
 pub mod statistics;
 pub mod trajectory;
 
+pub use answer::Opening;
 pub use block_begin_end::{Feed, Place, Sequence, Strategy};
 pub use choice::BlockTokens;
 pub use control::{ControlTokens, Found, Start, detect, found};
@@ -61,7 +62,7 @@ use prism_run::protocol::{Criterion, Exit};
 
 use self::row::{Row, Watched};
 
-/// Tokens looked back at to find `<answer>`: more than it has characters.
+/// Tokens looked back at to find what opens an answer: more than it has characters.
 const WINDOW: usize = 16;
 
 /// One continuation of one example.
@@ -216,7 +217,8 @@ impl<'a> Decoder<'a> {
             if let (true, Some(_), Some(forward)) = (row.course.notes.logits, row.place(), row.trajectory.forwards.last_mut()) {
                 forward.logits = Some(logits.to_vec());
             }
-            if row.trajectory.answer_forward.is_none() && self.answer_opened(row.sequence.generated())? {
+            if let Some(opening) = self.answer_opened(row.trajectory.opening, row.sequence.generated())? {
+                row.trajectory.opening = Some(opening);
                 row.trajectory.answer_forward = Some(forward);
                 row.trajectory.answer_logits = Some(logits.to_vec());
             }
@@ -241,14 +243,15 @@ impl<'a> Decoder<'a> {
         Ok(sequence.stop_texts().iter().any(|stop| text.contains(stop.as_str())))
     }
 
-    /// Whether the text so far ends in a freshly completed `<answer>`. Asked after every
-    /// token, so a look at the last few is enough.
-    fn answer_opened(&self, generated: &[u32]) -> Result<bool> {
-        if generated.is_empty() {
-            return Ok(false);
+    /// What opens an answer at the end of the text so far, if it goes before what is `known` to have opened one. Asked
+    /// after every token, so a look at the last few is enough.
+    fn answer_opened(&self, known: Option<Opening>, generated: &[u32]) -> Result<Option<Opening>> {
+        if generated.is_empty() || known == Some(Opening::Tag) {
+            return Ok(None);
         }
         let tail = generated.get(generated.len().saturating_sub(WINDOW)..).unwrap_or(generated);
-        Ok(self.tokenizer.decode(tail)?.contains(answer::OPENING))
+        let text = self.tokenizer.decode(tail)?;
+        Ok(Opening::ALL.into_iter().find(|opening| known.is_none_or(|known| *opening < known) && text.contains(opening.text())))
     }
 
     /// The next forward's input embeddings `[rows, hidden]`; every row keeps the vector its
@@ -267,7 +270,7 @@ impl<'a> Decoder<'a> {
         let mut embeds: Vec<f32> = Vec::with_capacity(rows.len() * hidden);
         for row in rows {
             let behind = row.trajectory.forwards.last().is_some_and(|f| f.place.is_some());
-            let answers = || Ok::<bool, Error>(row.trajectory.answer_forward.is_none() && self.answer_opened(row.sequence.generated())?);
+            let answers = || Ok::<bool, Error>(self.answer_opened(row.trajectory.opening, row.sequence.generated())?.is_some());
             row.noted = row.course.notes != Notes::default() && (row.place().is_some() || behind || answers()?);
             match row.sequence.feed() {
                 Feed::Token(_) => {

@@ -3,6 +3,7 @@
 
 use prism_run::{Position, Stage};
 
+use super::answer::Opening;
 use super::block_begin_end::Place;
 use super::intervention::Latents;
 
@@ -72,7 +73,9 @@ pub struct Trajectory {
     pub forwards: Vec<Forward>,
     /// The generated text, special tokens included.
     pub text: String,
-    /// The forward that produced the first token after the text `<answer>` was first complete.
+    /// What opened the answer: `<answer>`, or where none was written `\boxed{`.
+    pub opening: Option<Opening>,
+    /// The forward that produced the first token after that text was first complete.
     pub answer_forward: Option<usize>,
     /// Its logits `[vocab]`.
     pub answer_logits: Option<Vec<f32>>,
@@ -137,7 +140,7 @@ impl Trajectory {
     }
 
     /// The forward read as probe position (a): that producing the first token after
-    /// `<answer>`; without one, the first forward after the last latent one.
+    /// `<answer>` (or `\boxed{`); without one, the first forward after the last latent one.
     pub fn answer_state(&self) -> Option<usize> {
         self.answer_forward.or_else(|| {
             let last = self.forwards.iter().rposition(|f| f.place.is_some())?;

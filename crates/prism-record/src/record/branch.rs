@@ -179,7 +179,7 @@ impl<'p> Ingredients<'p> {
     fn written(&self) -> Result<Vec<u32>, String> {
         let clean = self.begun.clean().ok_or("the clean run failed")?;
         let last = clean.forwards.iter().rposition(|f| f.place.is_some()).ok_or("the clean run opened no block")?;
-        let answer = clean.answer_forward.ok_or("the clean run wrote no <answer>")?;
+        let answer = clean.answer_forward.ok_or("the clean run wrote no <answer> and no \\boxed{")?;
         // The last latent forward's argmax is the block's end token; the next one's stands behind it.
         let behind = clean.forwards.get(last + 1..answer).ok_or("the clean run wrote its <answer> before the block's end")?;
         Ok(behind.iter().filter_map(|forward| forward.appended).collect())

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use self::rules::is_default;
-use crate::{Error, Result, Stage};
+use crate::{Answers, Error, Result, Stage};
 
 /// Most forwards a block may be declared to take.
 pub const LONGEST: usize = 4096;
@@ -161,12 +161,12 @@ pub struct Protocol {
     /// Whether a stage's block may open again.
     #[serde(default = "yes")]
     pub repeat: bool,
+    /// The rules that read its answers; absent: `tagged`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answers>,
     /// Texts that end a sequence once it contains them, in capital letters or small.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stop_texts: Vec<String>,
-    /// Name of the rule that reads the answer; absent: `tagged`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answer: Option<String>,
     /// Whether a checkpoint is ever taken for one of this protocol without being told so.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub detect: bool,

@@ -157,3 +157,13 @@ fn an_exit_at_a_token_needs_the_token() {
     let message = protocol.exit(&asked).unwrap_err().to_string();
     assert!(message.contains("<think>") && message.contains("mine"), "{message}");
 }
+
+#[test]
+fn the_answers_rules_are_named_or_the_tag() {
+    assert_eq!(parse(GOOD).unwrap().answer, None);
+    let named = parse(&GOOD.replace("cap = 12", "cap = 12\nanswer = \"boxed,letter\"")).unwrap();
+    assert_eq!(named.answer.as_ref().map(ToString::to_string).as_deref(), Some("boxed,letter"));
+    assert_eq!(parse(&toml::to_string(&named).unwrap()).unwrap(), named);
+    let told = parse(&GOOD.replace("cap = 12", "cap = 12\nanswer = \"box\"")).unwrap_err().to_string();
+    assert!(told.contains("answer") && told.contains("boxed"), "{told}");
+}

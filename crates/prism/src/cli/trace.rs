@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use prism_run::{Intervention, Reduction, Steps};
+use prism_run::{Answers, Intervention, Reduction, Steps};
 
-use super::DecodingArguments;
+use super::{DecodingArguments, ImageArguments, SourceArguments};
 
 /// Look at single examples.
 #[derive(Debug, Args)]
@@ -19,6 +19,9 @@ pub struct TraceArguments {
     /// Hugging Face folder of the model, or its name in the local Hub cache (org/name)
     #[arg(long)]
     pub checkpoint: PathBuf,
+    /// Where it comes from
+    #[command(flatten)]
+    pub source: SourceArguments,
     /// Training JSON or benchmark
     #[arg(long)]
     pub examples: PathBuf,
@@ -35,12 +38,14 @@ pub struct TraceArguments {
     /// Most new tokens, latent steps included
     #[arg(long, default_value_t = 512)]
     pub max_new_tokens: usize,
-    /// Fewest pixels of an image [default: the checkpoint's]
-    #[arg(long)]
-    pub min_pixels: Option<usize>,
-    /// Most pixels of an image [default: the checkpoint's]
-    #[arg(long)]
-    pub max_pixels: Option<usize>,
+    /// Rules that read the answers, the first that reads an option deciding: tagged, release, boxed,
+    /// letter, option-text, or a method's own (docs/reference/answers.md)
+    /// [default: the protocol's, else tagged; without a protocol tagged,boxed,letter]
+    #[arg(long, value_name = "RULE[,RULE]")]
+    pub answers: Option<Answers>,
+    /// How images become pixels
+    #[command(flatten)]
+    pub images: ImageArguments,
     /// What is done to the latents
     #[arg(long, default_value = "clean")]
     pub intervention: Intervention,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use prism_run::Sight;
 use prism_run::protocol::Criterion;
 
-use super::super::control::Start;
+use super::super::Start;
 use super::super::course::Written;
 use super::*;
 

@@ -10,12 +10,14 @@ use prism_data::{Benchmark, Images};
 use prism_model::tensor::Trainable;
 use prism_record::decode::NoiseFile;
 use prism_record::trace::{ExampleTrace, collect_vectors, picture};
-use prism_run::{StageSteps, vectors};
+use prism_run::{StageSteps, shown, vectors};
 
 use self::sampled::Sampled;
 use self::tracer::Tracer;
+use super::answers::Chosen as Answers;
 use super::decoding::Decoding;
-use super::opened::{Opened, locate};
+use super::images::ImageSettings;
+use super::opened::{Opened, locate_as};
 use crate::Context;
 use crate::cli::TraceArguments;
 use crate::exit::ExitStatus;
@@ -27,14 +29,16 @@ pub fn run(arguments: TraceArguments, context: &Context) -> anyhow::Result<ExitS
     }
     let benchmark = Benchmark::open(&arguments.examples)?;
     let mut examples = benchmark.read(&Images::extracted(None), None)?;
-    let checkpoint = locate(&arguments.checkpoint, context)?;
+    let checkpoint = locate_as(&arguments.checkpoint, &arguments.source, context)?;
     let decoding = Decoding::resolve(&arguments.decoding, arguments.max_new_tokens.max(1))?;
     let protocol = decoding.protocol_said(&checkpoint, context)?;
     let chosen = decoding.strategy(&checkpoint, protocol.as_ref(), arguments.steps)?;
     Decoding::words(protocol.as_ref(), &benchmark, &mut examples);
-    let pixels = (arguments.min_pixels, arguments.max_pixels);
-    let opened = Opened::open(&checkpoint, protocol.as_ref(), pixels, Trainable::No, &context.hardware)?;
+    let images = ImageSettings::from(&arguments.images);
+    let opened = Opened::open(&checkpoint, protocol.as_ref(), images, Trainable::No, &context.hardware)?;
+    opened.tell_notes(context);
     let opened = opened.generating(&checkpoint, &decoding, protocol.as_ref(), context)?;
+    context.printer.narrate(&shown(&images.in_words(&opened.preprocessor, protocol.as_ref())));
     let tracer = Tracer {
         opened: &opened,
         examples: &examples,
@@ -44,6 +48,8 @@ pub fn run(arguments: TraceArguments, context: &Context) -> anyhow::Result<ExitS
         seed: arguments.seed,
     };
     chosen.say(context);
+    let answers = Answers::of(arguments.answers.as_ref(), protocol.as_ref(), None);
+    answers.say(&answers.scoring(&[]), context);
     tracer.say(arguments.samples, context);
     let longest = protocol.as_ref().map_or_else(StageSteps::default, |protocol| chosen.strategy.by_stage(protocol));
     let mut all = BTreeMap::new();
@@ -53,10 +59,12 @@ pub fn run(arguments: TraceArguments, context: &Context) -> anyhow::Result<ExitS
         context.cancel.check()?;
         let example = tracer.example(row)?;
         let prefix = opened.prefiller().prefix(example)?;
+        let prompt = opened.prompter.tokenizer().decode(&prefix.prompt_ids)?;
         for (sample, trajectory) in tracer.decode(example, &prefix, arguments.samples)? {
             let trace = ExampleTrace { sample, ..ExampleTrace::new(example, &prefix, &trajectory, &opened.tokens, longest) };
+            let (trace, score) = trace.read_by(&answers.answers, example, &trajectory, &prompt);
             opened_blocks += usize::from(trajectory.latent_forwards().next().is_some());
-            sampled.take(example, &trajectory);
+            sampled.take(example, score.correct);
             if arguments.vectors.is_some() && sample.is_none_or(|sample| sample == 0) {
                 collect_vectors(&mut all, row, &prefix, &trajectory);
             }

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use prism_audit::statistics::cluster_robust::cluster_mean;
-use prism_record::decode::{Trajectory, answer};
 use prism_run::Example;
 use serde_json::json;
 
@@ -16,9 +15,9 @@ pub struct Sampled(BTreeMap<usize, (f64, usize)>);
 
 impl Sampled {
     /// Counts one answer.
-    pub fn take(&mut self, example: &Example, run: &Trajectory) {
+    pub fn take(&mut self, example: &Example, right: bool) {
         let of_row = self.0.entry(example.row).or_default();
-        of_row.0 += f64::from(u8::from(answer::is_correct(example, answer::parse(&run.text))));
+        of_row.0 += f64::from(u8::from(right));
         of_row.1 += 1;
     }
 
