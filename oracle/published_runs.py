@@ -2,7 +2,7 @@
 
     python oracle/published_runs.py PRISM METHODS_FOLDER [METHOD ...]
 
-PRISM is the program, METHODS_FOLDER the folder of `oracle/published_fixtures.py`. Compared are prompt and generated
+PRISM is the program, METHODS_FOLDER the folder of `oracle/read_published.py`. Compared are prompt and generated
 ids, what every forward read and its norm (within 2e-4), the runs of latents with what ended them, and the vectors
 fed (distance over norm). Needs nothing but Python.
 """

@@ -2,7 +2,7 @@
 //! the vectors fed, against what the methods' own runners did (`tests/golden/README.md`).
 //!
 //! The repository holds a part of the data, and the weights of three of the methods
-//! (`oracle/published_fixtures.py`); with `PRISM_METHODS` set to a folder that holds all of it, all of it
+//! (`oracle/read_published.py`); with `PRISM_METHODS` set to a folder that holds all of it, all of it
 //! is compared.
 
 mod golden;

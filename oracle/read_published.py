@@ -1,6 +1,6 @@
 """Takes a part of the published runs into the repository.
 
-    python oracle/published_fixtures.py METHODS_FOLDER tests/golden/methods
+    python oracle/read_published.py METHODS_FOLDER tests/golden/methods
 
 METHODS_FOLDER holds, a folder a method, what the published runners did on tiny checkpoints: `expected.json`,
 `vectors.safetensors`, `examples.json`, `images/`, `checkpoint/`. Of each method a few examples are taken, those that
