@@ -15,12 +15,12 @@ export const strained = path.resolve(process.env.PRISM_STRAINED_PAGES ?? "../../
 /** The binary under test. */
 export const prism = path.resolve(process.env.PRISM_BINARY ?? "../../target/release/prism");
 
-/** What a reader may have before them. */
+/** What a reader may have before them. axe-core, which takes its time, looks at each width and each colour once. */
 export const LOOKS = [
-  { name: "1280-light", viewport: { width: 1280, height: 800 }, colorScheme: "light" },
+  { name: "1280-light", viewport: { width: 1280, height: 800 }, colorScheme: "light", axe: true },
   { name: "1280-dark", viewport: { width: 1280, height: 800 }, colorScheme: "dark" },
   { name: "390-light", viewport: { width: 390, height: 844 }, colorScheme: "light" },
-  { name: "390-dark", viewport: { width: 390, height: 844 }, colorScheme: "dark" },
+  { name: "390-dark", viewport: { width: 390, height: 844 }, colorScheme: "dark", axe: true },
 ];
 
 /** Starts Chromium: `PRISM_CHROMIUM`, else Debian's. */

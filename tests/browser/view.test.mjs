@@ -66,10 +66,10 @@ test("every kind of page, in every look: quiet, accessible, within the window", 
       await page.waitForLoadState("load");
       await fits(page);
       await picture(page, `view-${name}-${look.name}`);
-      assert.deepEqual(await inaccessible(page), [], `${name} at ${look.name}`);
+      if (look.axe) assert.deepEqual(await inaccessible(page), [], `${name} at ${look.name}`);
       await unfold(page);
       await fits(page);
-      assert.deepEqual(await inaccessible(page), [], `${name} at ${look.name}, with all that is folded`);
+      if (look.axe) assert.deepEqual(await inaccessible(page), [], `${name} at ${look.name}, with all that is folded`);
       assert.deepEqual(faults, [], `${name} at ${look.name}`);
       await close();
     }

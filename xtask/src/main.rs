@@ -33,7 +33,7 @@ fn main() -> anyhow::Result<()> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["check"] => check::run(),
-        ["browser"] => browser::run(true),
+        ["browser"] => browser::run(browser::Pages::ToWrite, true),
         ["dependencies"] => dependencies::run(),
         ["vocabulary"] => vocabulary::run(),
         ["oracle"] => oracle::run(None),

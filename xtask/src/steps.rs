@@ -1,7 +1,9 @@
 //! Running other programs and saying so.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -42,6 +44,55 @@ pub fn step_with(name: &str, program: &str, arguments: &[&str], environment: &[(
     }
     eprintln!("== {name}: ok in {:.0} s", begun.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// A step that runs beside others. Its standard error is passed on line by line.
+pub struct Beside {
+    name: &'static str,
+    begun: Instant,
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    passing: std::thread::JoinHandle<()>,
+}
+
+impl Beside {
+    /// Starts `program arguments` in the root.
+    pub fn start(name: &'static str, program: &str, arguments: &[&str]) -> anyhow::Result<Self> {
+        let begun = Instant::now();
+        eprintln!("== {name}: {program} {}", arguments.join(" "));
+        let mut child = Command::new(program)
+            .args(arguments)
+            .current_dir(root())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {program}; install it"))?;
+        let errors = child.stderr.take().context("no standard error")?;
+        let (send, lines) = mpsc::channel();
+        let passing = std::thread::spawn(move || {
+            for line in BufReader::new(errors).lines().map_while(Result::ok) {
+                eprintln!("{line}");
+                // Nobody may be waiting any more.
+                let _ = send.send(line);
+            }
+        });
+        Ok(Self { name, begun, child, lines, passing })
+    }
+
+    /// Waits until a line that holds `text` has been passed on, or the program has ended.
+    pub fn wait_for_line(&self, text: &str) {
+        let _ = self.lines.iter().find(|line| line.contains(text));
+    }
+
+    /// Waits for its end; fails when it failed.
+    pub fn end(mut self) -> anyhow::Result<()> {
+        let status = self.child.wait()?;
+        let _ = self.passing.join();
+        if !status.success() {
+            bail!("{} failed ({status})", self.name);
+        }
+        eprintln!("== {}: ok in {:.0} s", self.name, self.begun.elapsed().as_secs_f64());
+        Ok(())
+    }
 }
 
 /// Runs a program in the root and returns its standard output.

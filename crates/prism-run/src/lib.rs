@@ -22,6 +22,7 @@ pub mod lock;
 pub mod manifest;
 pub mod outcome;
 pub mod path;
+pub mod picture;
 pub mod place;
 pub mod position;
 mod process;

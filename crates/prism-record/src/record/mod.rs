@@ -344,6 +344,7 @@ fn plan(setup: &Setup<'_>, strategy: Strategy, branches: &[Intervention], exampl
         "steps": strategy.steps,
         "max_new_tokens": strategy.max_new_tokens,
         "exit": strategy.exit,
+        "force_open": strategy.force_open,
         "tokens": format!("{:?}", setup.tokens),
         "pixels": format!("{:?}", setup.preprocessor),
         "layout": format!("{:?}", setup.layout),

@@ -6,7 +6,7 @@ use clap::Args;
 use prism_audit::settings::Compat;
 use prism_run::{Answers, Intervention, Steps};
 
-use super::{DecodingArguments, SelectionArguments};
+use super::{DecodingArguments, ImageArguments, SelectionArguments, SourceArguments};
 
 /// Audit a checkpoint.
 #[derive(Debug, Args)]
@@ -24,6 +24,9 @@ pub struct AuditArguments {
     /// Hugging Face folder of the model, or its name in the local Hub cache (org/name)
     #[arg(long)]
     pub checkpoint: PathBuf,
+    /// Where it comes from
+    #[command(flatten)]
+    pub source: SourceArguments,
     /// Benchmark file or folder
     #[arg(long)]
     pub benchmark: PathBuf,
@@ -84,12 +87,9 @@ pub struct AuditArguments {
     /// one on the same benchmark; may be given several times
     #[arg(long, value_name = "NAME=RUN", value_parser = floor)]
     pub floor: Vec<(String, PathBuf)>,
-    /// Fewest pixels of an image [default: the checkpoint's]
-    #[arg(long)]
-    pub min_pixels: Option<usize>,
-    /// Most pixels of an image [default: the checkpoint's]
-    #[arg(long)]
-    pub max_pixels: Option<usize>,
+    /// How images become pixels
+    #[command(flatten)]
+    pub images: ImageArguments,
     /// Write the records only; `prism audit` with the same arguments adds the findings
     #[arg(long)]
     pub records_only: bool,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use prism_run::{Answers, Steps};
 
-use super::{DecodingArguments, SelectionArguments};
+use super::{DecodingArguments, ImageArguments, SelectionArguments, SourceArguments};
 
 /// Score a checkpoint.
 #[derive(Debug, Args)]
@@ -20,6 +20,9 @@ pub struct EvalArguments {
     /// Hugging Face folder of the model, or its name in the local Hub cache (org/name)
     #[arg(long)]
     pub checkpoint: PathBuf,
+    /// Where it comes from
+    #[command(flatten)]
+    pub source: SourceArguments,
     /// Benchmark file or folder
     #[arg(long)]
     pub benchmark: PathBuf,
@@ -43,12 +46,9 @@ pub struct EvalArguments {
     /// tagged,boxed,letter]
     #[arg(long, value_name = "RULE[,RULE]")]
     pub answers: Option<Answers>,
-    /// Fewest pixels of an image [default: the checkpoint's]
-    #[arg(long)]
-    pub min_pixels: Option<usize>,
-    /// Most pixels of an image [default: the checkpoint's]
-    #[arg(long)]
-    pub max_pixels: Option<usize>,
+    /// How images become pixels
+    #[command(flatten)]
+    pub images: ImageArguments,
     /// Replace what a finished run of other inputs or settings left in the run folder
     #[arg(long)]
     pub overwrite: bool,

@@ -9,9 +9,12 @@ mod compare;
 mod curve;
 mod decoding;
 mod doctor;
+#[cfg_attr(not(feature = "download"), path = "without_download.rs")]
+mod download;
 mod eval;
 #[cfg_attr(not(feature = "figures"), path = "without_figures.rs")]
 mod files;
+mod images;
 mod inspect;
 mod merge;
 mod opened;

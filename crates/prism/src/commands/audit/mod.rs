@@ -27,7 +27,7 @@ use prism_run::records::scoring;
 use prism_run::{Example, Intervention, Outcome, Protocol, Steps, as_text, door, folder, shown, steps};
 
 use super::answers::Chosen as Answers;
-use super::decoding::Chosen;
+use super::decoding::{Chosen, Decoding};
 use super::opened::Opened;
 use super::strangers;
 
@@ -224,10 +224,16 @@ struct Arm {
 
 fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Audited>> {
     // All that is wrong with a checkpoint is told first: its weights take long to hash.
-    prism_record::inspect(&plan.checkpoint)?.refuse()?;
-    let protocol = plan.decoding.protocol(&plan.checkpoint)?;
+    let inspected = prism_record::inspect(&plan.checkpoint)?;
+    inspected.refuse()?;
+    inspected.notes.iter().for_each(|note| context.printer.warn(&shown(note)));
+    let protocol = plan.decoding.protocol_said(&plan.checkpoint, context)?;
     let benchmark = Benchmark::open(&plan.benchmark)?;
-    let examples = subject::examples(plan, &benchmark)?;
+    let mut examples = subject::examples(plan, &benchmark)?;
+    if let Some(release) = benchmark.release(&examples).filter(|release| release.is_earlier()) {
+        context.printer.warn(&shown(&format!("{}: {}", plan.benchmark.display(), release.in_words())));
+    }
+    Decoding::words(protocol.as_ref(), &benchmark, &mut examples);
     let answers = Answers::of(plan.answers.as_ref(), protocol.as_ref(), benchmark.description.answer.as_ref());
     let scoring = answers.scoring(&plan.interventions);
     let mut base = subject::manifest(plan, protocol.as_ref(), &benchmark, &examples, context)?;
@@ -383,7 +389,18 @@ fn records(
     arms: &[&mut Arm],
     context: &Context,
 ) -> anyhow::Result<Vec<Summary>> {
-    let opened = Opened::open(&plan.checkpoint, protocol, plan.pixels, Trainable::No, &context.hardware)?;
+    let opened = Opened::open(&plan.checkpoint, protocol, plan.images, Trainable::No, &context.hardware)?;
+    let opened = opened.generating(&plan.checkpoint, &plan.decoding, protocol, context)?;
+    if plan.acts() && opened.tokens.generation.reads_history() {
+        context.printer.narrate(
+            "a penalty reads the tokens appended in a block: in every intervention it sees the clean run's, so that no exchange of \
+             latents reaches the answer through them",
+        );
+    }
+    if plan.decoding.force_open {
+        context.printer.narrate("the block is opened by force: the first token is the start token, whatever the model says");
+    }
+    context.printer.narrate(&shown(&plan.images.in_words(&opened.preprocessor, protocol)));
     let Some(first) = arms.first() else { return Ok(Vec::new()) };
     match protocol {
         Some(protocol) => {

@@ -14,7 +14,8 @@ use super::subject;
 use crate::Context;
 use crate::cli::{AuditArguments, EvalArguments, SelectionArguments};
 use crate::commands::decoding::Decoding;
-use crate::commands::opened::locate;
+use crate::commands::images::ImageSettings;
+use crate::commands::opened::locate_as;
 use crate::exit::Refused;
 
 /// Which of the two it is: the word in the manifest.
@@ -122,8 +123,8 @@ pub struct AuditPlan {
     pub alignment: usize,
     /// Which examples.
     pub selection: Selection,
-    /// Bounds of an image's pixels over the checkpoint's.
-    pub pixels: (Option<usize>, Option<usize>),
+    /// How images become pixels.
+    pub images: ImageSettings,
     /// How records become findings.
     pub settings: AuditSettings,
     /// Also write the page.
@@ -179,7 +180,7 @@ impl AuditPlan {
         Ok(Self {
             kind: Kind::Audit,
             name,
-            checkpoint: locate(&arguments.checkpoint, context)?,
+            checkpoint: locate_as(&arguments.checkpoint, &arguments.source, context)?,
             benchmark: arguments.benchmark,
             out: arguments.out,
             variant: arguments.variant.as_deref().map(Variant::load).transpose()?,
@@ -195,7 +196,7 @@ impl AuditPlan {
             pool: record::donors::POOL,
             alignment: 200,
             selection,
-            pixels: (arguments.min_pixels, arguments.max_pixels),
+            images: ImageSettings::from(&arguments.images),
             settings,
             report: arguments.report,
             records_only: arguments.records_only,
@@ -211,7 +212,7 @@ impl AuditPlan {
         Ok(Self {
             kind: Kind::Eval,
             name: Some(subject::called(&arguments.checkpoint)),
-            checkpoint: locate(&arguments.checkpoint, context)?,
+            checkpoint: locate_as(&arguments.checkpoint, &arguments.source, context)?,
             benchmark: arguments.benchmark,
             out: arguments.out,
             variant: None,
@@ -227,7 +228,7 @@ impl AuditPlan {
             pool: record::donors::POOL,
             alignment: 0,
             selection: Selection::resolve(arguments.selection, context)?,
-            pixels: (arguments.min_pixels, arguments.max_pixels),
+            images: ImageSettings::from(&arguments.images),
             settings: AuditSettings::default(),
             report: false,
             records_only: false,

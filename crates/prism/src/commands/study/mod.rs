@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use prism_audit::Findings;
 use prism_audit::compare::budgets::{self, Audited};
 use prism_audit::compare::groups::{self, Questions};
+use prism_model::preprocess::ImageProcessor;
 use prism_report::ReportInputs;
 use prism_report::terminal::ending::Places;
 use prism_run::folder::names;
@@ -28,6 +29,7 @@ use super::audit::{self, AuditPlan, Kind, Selection, arm, audit, sweep};
 use super::base::{BasePlan, make_base};
 use super::compare::compare_runs;
 use super::decoding::Decoding;
+use super::images::ImageSettings;
 use super::train::{TrainPlan, train};
 use super::world::{WorldPlan, draw};
 use crate::cli::StudyArguments;
@@ -56,7 +58,7 @@ impl Study {
             recipe = recipe.quick()?;
         }
         if let Some(seeds) = arguments.seeds {
-            recipe.seeds = seeds.max(1);
+            (recipe.seed, recipe.seeds) = seeds.from(recipe.seed);
         }
         if arguments.answers.is_some() {
             recipe.audit.answers = arguments.answers;
@@ -381,7 +383,8 @@ fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&
         alignment: keys.alignment,
         selection: Selection { batch_size: keys.batch_size, ..Selection::default() },
         kind: Kind::Audit,
-        pixels: (None, None),
+        // Base and arms see the pixels that training sees.
+        images: ImageSettings::default().or(ImageProcessor::Named),
         settings,
         report: false,
         records_only: false,
