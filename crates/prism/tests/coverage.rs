@@ -27,6 +27,28 @@ fn every_command_of_the_page_parses() {
     }
 }
 
+/// So are those of the guides: a flag that is renamed must not live on there.
+#[test]
+fn every_command_of_the_guides_parses() {
+    let guides = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guides");
+    let mut parsed = 0;
+    for guide in std::fs::read_dir(guides).unwrap() {
+        let page = std::fs::read_to_string(guide.unwrap().path()).unwrap();
+        let page: String = page.lines().map(|line| format!("{}\n", line.split(" # ").next().unwrap_or(line))).collect();
+        for command in commands(&page) {
+            Arguments::try_parse_from(&command).unwrap_or_else(|e| panic!("{}\n{e}", command.join(" ")));
+            parsed += 1;
+        }
+        if page.contains("## Published methods") {
+            let named: BTreeSet<&str> = page.split("--protocol ").skip(1).filter_map(|rest| rest.split_whitespace().next()).collect();
+            for id in prism_run::Protocol::preset_ids().filter(|id| *id != "p-lvr") {
+                assert!(named.contains(id), "no command for {id}");
+            }
+        }
+    }
+    assert!(parsed > 20, "{parsed}");
+}
+
 #[test]
 fn what_a_command_reads_an_earlier_one_wrote() {
     let page = page();

@@ -12,6 +12,7 @@ use prism_record::Inspection;
 use prism_run::{TrainedLengths, as_text, lengths, shown};
 use serde_json::{Value, json};
 
+use super::answers::Chosen as Answers;
 use super::opened::locate_as;
 use crate::Context;
 use crate::cli::InspectArguments;
@@ -62,6 +63,11 @@ fn stored(found: &Inspection) -> BTreeMap<&str, usize> {
         }
     }
     stored
+}
+
+/// The rules that read the answers; none are told where the protocol is not known.
+fn answers(found: &Inspection) -> Option<String> {
+    found.protocol.as_ref().ok().map(|protocol| Answers::of(None, protocol.as_ref(), None).answers.to_string())
 }
 
 /// The latent protocol in one line; what the tokens and the configuration say.
@@ -169,6 +175,7 @@ fn as_json(found: &Inspection) -> Value {
         "special_tokens": tokens,
         "stops": found.tokens.as_ref().map(|tokens| &tokens.stops),
         "protocol": protocol(found, config),
+        "answers": answers(found),
         "staged": config.is_staged(),
         "trained_lengths": trained(config),
         "image_processor": found.preprocessor.as_ref().map(|p| json!({
@@ -224,6 +231,7 @@ fn describe(found: &Inspection) -> String {
         lines.push(format!("            {}", shown(&ImageProcessor::AsSaved.in_words(&pixels.saved))));
     }
     lines.push(format!("protocol    {}", shown(&protocol(found, config))));
+    lines.extend(answers(found).map(|rules| format!("answers     read by {rules}, where nothing else is asked for")));
     lines.push(format!("trained     block lengths: {}", lengths::in_words(trained(config).as_ref())));
     if let Some(tokens) = &found.tokens {
         lines.push(format!("stops at    {:?}", tokens.stops));
