@@ -34,7 +34,9 @@ pub struct Tile {
 
 /// Tiles of a prompt of `tokens` tokens whose queries begin at row `query` and whose keys begin at row `key`.
 pub fn causal(query: u32, key: u32, tokens: u32) -> Vec<Tile> {
-    starts(tokens, QUERIES).map(|(start, queries)| Tile { query: query + start, queries, key, keys: start + queries, index: 0, seen: start + 1, part: 0 }).collect()
+    starts(tokens, QUERIES)
+        .map(|(start, queries)| Tile { query: query + start, queries, key, keys: start + queries, index: 0, seen: start + 1, part: 0 })
+        .collect()
 }
 
 /// Tiles of sequences that see themselves whole: frames or windows of images, from `bounds` `[0, .., n]`.
@@ -108,20 +110,30 @@ mod tests {
     #[test]
     fn rows_are_cut_alike_in_any_company() {
         let tail = |key| Generated { key, tokens: 300 };
-        let together = decoding(&[Behind { key: 0, tokens: 600, rows: 0..2 }, Behind { key: 600, tokens: 5, rows: 2..3 }], &[tail(700), tail(1000), tail(1300)]);
+        let together = decoding(
+            &[Behind { key: 0, tokens: 600, rows: 0..2 }, Behind { key: 600, tokens: 5, rows: 2..3 }],
+            &[tail(700), tail(1000), tail(1300)],
+        );
         assert_eq!(together.parts_of, [5, 5, 3]);
         let alone = decoding(&[Behind { key: 600, tokens: 5, rows: 0..1 }], &[tail(1300)]);
         let of_last: Vec<Tile> = together.tiles.iter().filter(|tile| tile.query == 2).map(|tile| Tile { query: 0, ..*tile }).collect();
         assert_eq!(of_last, alone.tiles);
-        let keys = |row: u32| together.tiles.iter().filter(move |t| (t.query..t.query + t.queries).contains(&row)).map(|t| t.keys).sum::<u32>();
+        let keys =
+            |row: u32| together.tiles.iter().filter(move |t| (t.query..t.query + t.queries).contains(&row)).map(|t| t.keys).sum::<u32>();
         assert_eq!([0, 1, 2].map(keys), [900, 900, 305]);
     }
 
     #[test]
     fn prompts_and_windows_are_covered_once() {
         let tiles = causal(10, 20, 70);
-        assert_eq!(tiles.iter().map(|t| (t.query, t.queries, t.key, t.keys, t.seen)).collect::<Vec<_>>(), [(10, 32, 20, 32, 1), (42, 32, 20, 64, 33), (74, 6, 20, 70, 65)]);
+        assert_eq!(
+            tiles.iter().map(|t| (t.query, t.queries, t.key, t.keys, t.seen)).collect::<Vec<_>>(),
+            [(10, 32, 20, 32, 1), (42, 32, 20, 64, 33), (74, 6, 20, 70, 65)]
+        );
         let tiles = whole(&[0, 4, 4, 40]);
-        assert_eq!(tiles.iter().map(|t| (t.query, t.queries, t.key, t.keys)).collect::<Vec<_>>(), [(0, 4, 0, 4), (4, 32, 4, 36), (36, 4, 4, 36)]);
+        assert_eq!(
+            tiles.iter().map(|t| (t.query, t.queries, t.key, t.keys)).collect::<Vec<_>>(),
+            [(0, 4, 0, 4), (4, 32, 4, 36), (36, 4, 4, 36)]
+        );
     }
 }
