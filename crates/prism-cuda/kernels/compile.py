@@ -1,11 +1,12 @@
 """Compiles the kernels to PTX: compile.py SITE-PACKAGES OUT, with the wheels of `cargo xtask ptx` in SITE-PACKAGES.
 
 Needs no GPU, driver or C compiler. `bf16.ptx` and `f32.ptx` are written to OUT; each is then assembled for the oldest
-and a newer card, and what the kernels take of registers and memory is printed.
+and a newer card, and the registers that the kernels take are printed.
 """
 
 import ctypes
 import hashlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -74,14 +75,9 @@ def main() -> None:
         for architecture in ASSEMBLED_FOR:
             command = [str(assembler), f"--gpu-name={architecture}", "--verbose", "--output-file=/dev/null", str(path)]
             told = subprocess.run(command, check=True, capture_output=True, text=True).stderr
-            kernel = "?"
-            for line in told.splitlines():
-                if "Compiling entry function" in line:
-                    kernel = line.split("'")[1]
-                if "spill" in line:
-                    spills = line.split(":")[-1].strip()
-                if "registers" in line:
-                    print(f"{architecture} {kernel:20}", line.split("Used ")[1].split(", 3")[0], "|", spills)
+            registers = [int(number) for number in re.findall(r"Used (\d+) registers", told)]
+            spilled = sum(int(number) for number in re.findall(r"(\d+) bytes spill", told))
+            print(f"{path.name}, {architecture}: {len(registers)} kernels, at most {max(registers)} registers, {spilled} bytes spilled")
 
 
 main()

@@ -13,7 +13,9 @@ KERNEL(rotary_table, RotaryTable) {
 }
 
 /* Bias, norm and turn of one head of one token, each only where there is one; keys and values go to rows
- * `key_rows` of theirs. A block per token (x) and head (y): queries, then keys, then values. May work in place. */
+ * `key_rows` of theirs. A block per token (x) and head (y): queries, then keys, then values. May work in place.
+ * What is turned is rounded before as well, so that bias and norm in one launch and the turn in another give the
+ * same bytes: a hook that looks between them changes nothing. */
 KERNEL(heads, Heads) {
     SHARED(float, x, [WIDEST_HEAD]);
     SHARED(float, squares, [THREADS]);
@@ -41,11 +43,12 @@ KERNEL(heads, Heads) {
         }
     }
     PHASE for (u32 j = thread; j < half; j += THREADS) {
-        float low = x[j], high = x[j + half];
+        float low = LOAD(STORE(x[j])), high = LOAD(STORE(x[j + half]));
         if (a.cosines && !is_value) {
             const float c = a.cosines[(u64)row * half + j], s = a.sines[(u64)row * half + j];
-            low = x[j] * c - x[j + half] * s;
-            high = x[j + half] * c + x[j] * s;
+            const float turned = low * c - high * s;
+            high = high * c + low * s;
+            low = turned;
         }
         to[j] = STORE(low);
         to[j + half] = STORE(high);
