@@ -9,6 +9,7 @@ pair, computed with pandas.
 """
 
 import csv
+import gzip
 import hashlib
 import io
 import json
@@ -16,6 +17,7 @@ import pathlib
 import random
 import shutil
 import string
+import tomllib
 
 import pandas as pd
 import PIL
@@ -244,6 +246,40 @@ def broken():
     put_file("answer_as_number", [good | {"answer": 1}], small.set(answer, pa.field("answer", pa.int64())))
     put_file("no_rows", [])
     put_file("brotli", [good], compression="brotli")
+    put_file("gzip", [good], compression="gzip")
+    (FIXTURES / "broken/whole_gzip.parquet").write_bytes(gzip.compress((FIXTURES / "broken/no_rows.parquet").read_bytes(), mtime=0))
+
+
+def releases():
+    """BLINK's Relative_Reflectance with the labels before their correction, with others, with some of each, and too few to tell."""
+    known = tomllib.loads((ROOT / "benchmarks/blink.toml").read_text())["earlier"]["labels"]
+    other = {"A": "B", "B": "C", "C": "A"}
+    choices = ["A is darker", "B is darker", "About the same"]
+    for name, count, corrected in [("earlier", 12, 0), ("later", 12, 11), ("mixed", 12, 2), ("few", 9, 0)]:
+        rows = []
+        for number in range(1, count + 1):
+            label = known[f"val_Relative_Reflectance_{number}"]
+            label = other[label] if number <= corrected else label
+            rows.append(row("Relative_Reflectance", number, choices=choices, answer=f"({label})"))
+        write(FIXTURES / f"releases/{name}/Relative_Reflectance/val-00000-of-00001.parquet", rows)
+
+
+def loose():
+    """JSON as Python and pandas write it: NaN, ids of a column with a gap, one list; what pandas reads of it."""
+    folder = FIXTURES / "loose"
+    put(folder / "a.png", picture(9, "PNG"))
+    base = {"image": "a.png", "question": "Which?", "options": ["x", "y"], "label": "B"}
+    rows = [base | {"id": number, "category": category} for number, category in [(1.0, "left"), (2.0, float("nan")), (3.5, "right")]]
+    put(folder / "nan.jsonl", "".join(json.dumps(row | {"score": float("-inf"), "note": 'a "NaN" \\'}) + "\n" for row in rows))
+    put(folder / "list.jsonl", json.dumps(rows, indent=1) + "\n")
+    put(folder / "pandas.jsonl", pd.DataFrame(rows).to_json(orient="records", lines=True))
+    put(folder / "large.jsonl", json.dumps(base | {"id": 2**63}) + "\n")
+    put(folder / "boxes.jsonl", json.dumps(base | {"id": 1, "bboxes": [[0.1, 0.1, float("nan"), 0.5]]}) + "\n")
+    put(folder / "texts.jsonl", json.dumps(["a", "b"]) + "\n")
+    put(folder / "cut.jsonl", json.dumps(rows)[:-4])
+    frame = pd.DataFrame(rows)
+    ids = [str(int(value)) if float(value).is_integer() else str(value) for value in frame["id"]]
+    return {"ids": ids, "categories": [None if pd.isna(value) else value for value in frame["category"]]}
 
 
 def accuracy():
@@ -277,8 +313,9 @@ def accuracy():
 
 if __name__ == "__main__":
     shutil.rmtree(FIXTURES, ignore_errors=True)
-    expected = {"versions": VERSIONS, "vstar": vstar(), "mmvp": mmvp(), "blink": blink(), "jsonl": jsonl()}
+    expected = {"versions": VERSIONS, "vstar": vstar(), "mmvp": mmvp(), "blink": blink(), "jsonl": jsonl(), "loose": loose()}
     broken()
+    releases()
     put(FIXTURES / "expected.json", json.dumps(expected, indent=1) + "\n")
     put(ROOT / "oracle/expected/accuracy.json", json.dumps(accuracy(), indent=1) + "\n")
     print(sum(path.stat().st_size for path in FIXTURES.rglob("*") if path.is_file()), "bytes of fixtures")

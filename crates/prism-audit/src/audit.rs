@@ -4,12 +4,13 @@ use std::path::Path;
 
 use prism_run::kept::{Kept, keep_rows, keep_where};
 use prism_run::manifest::Manifest;
+use prism_run::records::scoring::Scoring;
 use prism_run::records::{self, AlignmentRow, AnswerRow, ExampleRow, LatentRow, LensRow, files};
 use prism_run::table::Row;
 use prism_run::vectors;
 
 use crate::clusters::Clusters;
-use crate::findings::{Findings, WarningFinding};
+use crate::findings::{Findings, WarningFinding, readings};
 use crate::latents::sets::Named;
 use crate::latents::{attention, geometry, lens, projection, retrieval};
 use crate::pairs::Branch;
@@ -62,6 +63,7 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
     findings.warnings.extend(probe::warnings(&findings.probe, settings));
     let gap = probe::gap(run, &examples, &answers, &findings.probe, settings)?;
     findings.warnings.extend(gap.as_ref().and_then(probe::Gap::warning));
+    findings.readings = readings::readings(&examples, &answers, &Scoring::read(run)?);
     let clusters = Clusters::of(&examples);
     findings.faithfulness = faithfulness::faithfulness(&branches, &clusters, settings);
     findings.warnings.extend(faithfulness::warnings(&branches, &findings.faithfulness));

@@ -3,6 +3,7 @@
 //! | file | one row per |
 //! |---|---|
 //! | `failures.parquet` | cause for which examples could not be run |
+//! | `readings.parquet` | intervention x part of the rule that read its answers |
 //! | `alignment.parquet` | mode x stage |
 //! | `probe.parquet` | probe position x layer x target x source of the vectors |
 //! | `faithfulness.parquet` | intervention x category |
@@ -41,6 +42,7 @@ pub mod faithfulness;
 pub mod latents;
 pub mod paths;
 pub mod probe;
+pub mod readings;
 pub mod responses;
 pub mod seeds;
 pub mod validity;
@@ -56,6 +58,7 @@ pub use faithfulness::FaithfulnessFinding;
 pub use latents::{AttentionFinding, GeometryFinding, LensFinding, ProjectionFinding, RetrievalFinding};
 pub use paths::{CkaFinding, DriftFinding, EffectFinding, GradientCosineFinding, PathFinding};
 pub use probe::ProbeFinding;
+pub use readings::ReadingFinding;
 pub use responses::{CounterfactualFinding, DonorFinding, DoseFinding, StepFinding, VisibilityFinding};
 pub use seeds::SeedFinding;
 pub use validity::ValidityFinding;
@@ -276,6 +279,9 @@ tables! {
     /// What could not be run, by cause; empty where every example ran, and in findings of before causes were kept.
     #[serde(default)]
     failures, FAILURES: FailureFinding = "failures.parquet";
+    /// How the answers were read, by intervention and part of the rule; empty in findings of before rules were named.
+    #[serde(default)]
+    readings, READINGS: ReadingFinding = "readings.parquet";
     /// Alignment by mode and stage.
     alignment, ALIGNMENT: AlignmentFinding = "alignment.parquet";
     /// Probes by position.

@@ -16,6 +16,8 @@ pub enum Place {
     File,
     /// A line of a JSONL or CSV file, from 1.
     Line(usize),
+    /// The same, of a row that was read and is told of again: it lacks its partner.
+    Again(usize),
     /// A row of a table, from 0.
     Row(usize),
     /// A record of a JSON list, from 0, with its question id when known.
@@ -26,7 +28,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Place::File => Ok(()),
-            Place::Line(n) => write!(f, ", line {n}"),
+            Place::Line(n) | Place::Again(n) => write!(f, ", line {n}"),
             Place::Row(n) => write!(f, ", row {n}"),
             Place::Record(n, None) => write!(f, ", record {n}"),
             Place::Record(n, Some(id)) => write!(f, ", record {n} (question {})", shown(id)),

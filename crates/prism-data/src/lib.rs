@@ -14,4 +14,4 @@ pub mod world;
 
 pub use benchmark::{Benchmark, Inventory, Layout, read_benchmark, read_partners};
 pub use error::{Error, Place, Result};
-pub use readers::{Depth, ImageCheck, Images, Picture, Unusable, read_training, training_files};
+pub use readers::{Depth, ImageCheck, Images, Picture, Remark, Remarks, Unusable, read_training, training_files};

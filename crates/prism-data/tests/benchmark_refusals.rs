@@ -40,7 +40,7 @@ fn blink_rows() {
         ("answer_beyond", "the label `D` is not among the options A to B", "the letter of the right option"),
         ("no_image", "there is no image", "give image_1 its bytes"),
         ("image_gap", "`image_3` is there and `image_2` is not", "fill the images from image_1 on"),
-        ("not_an_image", "val_Counting_2/image_1 is not an image (16 bytes)", "PNG or JPEG bytes"),
+        ("not_an_image", "val_Counting_2/image_1 is not an image (16 bytes)", "PNG, JPEG, WebP"),
         ("image_outside", "the path `../up.png` leaves its folder", "without `..`"),
         ("image_missing", "nowhere.png does not exist", "put it there"),
     ] {
@@ -163,7 +163,7 @@ fn mmvp_files() {
     fs::create_dir(path.join("MMVP_Images")).unwrap();
     refused(&path, &file, &[", line 2: the image", "1.jpg does not exist"]);
     fs::write(path.join("MMVP_Images/1.jpg"), "<html>not found</html>").unwrap();
-    refused(&path, &file, &[", line 2: ", "1.jpg is not an image", "PNG or JPEG"]);
+    refused(&path, &file, &[", line 2: ", "1.jpg is not an image but a web page"]);
     fs::write(&file, "Index,Question,Options,Correct Answer\n").unwrap();
     refused(&path, &file, &["the benchmark is empty", "at least one question"]);
     fs::write(&file, "").unwrap();

@@ -95,7 +95,7 @@ fn jsonl_rows_become_examples() {
 fn jsonl_refusals_name_the_line_and_the_remedy() {
     let cases = [
         (row(json!({"image": "b.png"})), ["b.png does not exist", "put it there"]),
-        (row(json!({"image": "text.png"})), ["text.png is not an image", "give a PNG or JPEG file"]),
+        (row(json!({"image": "text.png"})), ["text.png is not an image", "give a PNG, JPEG, WebP"]),
         (row(json!({"image": null})), ["there is no image", "give `image`"]),
         (row(json!({"image": "../a.png"})), ["`../a.png` leaves its folder", "without `..`"]),
         (row(json!({"image": ""})), ["a path is empty", "relative to the data folder"]),
@@ -238,7 +238,7 @@ fn training_refusals_name_the_record_and_the_remedy() {
     let swapped = json!([{"from": "gpt", "value": "<image>"}, {"from": "human", "value": "<lvr>"}]);
     let cases = [
         (record(json!({"image": ["b.png"]})), ["b.png does not exist", "image folder"]),
-        (record(json!({"image": ["text.png"]})), ["text.png is not an image", "PNG or JPEG"]),
+        (record(json!({"image": ["text.png"]})), ["text.png is not an image", "PNG, JPEG, WebP"]),
         (record(json!({"image": ["x/../../a.png"]})), ["leaves its folder", "absolute"]),
         (record(json!({"image": null})), ["hold 1 `<image>` for 0 images", "one marker per image"]),
         (record(json!({"bboxes": [[0.1, 0.2, 0.3, 0.4], [0.1, 0.2, 0.3, 0.4]]})), ["hold 1 `<lvr>` for 2 boxes", "one marker per box"]),

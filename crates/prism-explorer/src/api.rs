@@ -141,7 +141,7 @@ fn shorten(findings: &mut Findings, most: usize) -> Map<String, Value> {
     }
     let mut left = Map::new();
     each!(
-        left, failures, alignment, probe, faithfulness, pairs, verdict, categories, conclusion, table1, comparison, seeds, budgets,
+        left, failures, readings, alignment, probe, faithfulness, pairs, verdict, categories, conclusion, table1, comparison, seeds, budgets,
         groups, contrasts, visibility, doses, steps, donors, counterfactual, geometry, retrieval, lens, attention, warnings; projection
     );
     left

@@ -5,7 +5,9 @@
 //! can neither overflow nor divide by zero.
 
 pub(crate) mod fields;
+mod quantised;
 mod read;
+pub mod ties;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,6 +16,7 @@ use prism_run::{Sight, TrainedLengths, lengths};
 use serde_json::{Map, Value};
 
 use self::fields::Fields;
+use crate::checkpoint::{Files, adapter};
 use crate::families::{self, Family};
 use crate::{Error, Result};
 
@@ -223,7 +226,15 @@ impl Config {
         let bytes = prism_run::door::read_linked(&path, prism_run::door::Limit::Settings)?;
         let value: Value = serde_json::from_slice(&bytes)
             .map_err(|e| Error::content(&path, format!("is not JSON: {e}"), "copy config.json from the checkpoint again"))?;
-        Self::from_value(value, &path)
+        let Value::Object(mut raw) = value else { return Self::from_value(value, &path) };
+        quantised::refuse_folder(dir)?;
+        adapter::reshape(dir, &mut raw);
+        let mut config = read::config(raw, &path)?;
+        // Release 5 of transformers leaves apart what is stored apart, whatever the key says.
+        if config.tie_word_embeddings && ties::release(&config.raw).is_some_and(|release| release >= 5) {
+            config.tie_word_embeddings = !Files::open(dir)?.is_head_apart();
+        }
+        Ok(config)
     }
 
     /// Reads and checks a configuration already parsed; `path` names it in messages.

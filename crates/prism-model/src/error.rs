@@ -44,6 +44,19 @@ pub enum Error {
         /// One line per damaged file and per missing, extra, misshapen or truncated tensor.
         problems: Vec<String>,
     },
+    /// A checkpoint's weights are quantised.
+    #[error(
+        "{path}: the weights are quantised, {scheme}, and Prism reads only F32, BF16 and F16; give the checkpoint that they were \
+         made from, or load it in transformers, `model.dequantize()`, and save that",
+        path = shown_path(path),
+        scheme = shown(scheme)
+    )]
+    Quantised {
+        /// The file that says so.
+        path: PathBuf,
+        /// The scheme with its bits, as people call it.
+        scheme: String,
+    },
     /// An image file cannot be used.
     #[error(transparent)]
     Image(#[from] ImageFault),
@@ -96,7 +109,7 @@ impl Error {
             Error::Prompt(_) => Cause::PromptUnfit,
             Error::Tensor(error) => of_tensors(error),
             Error::Input { .. } => Cause::ModelFailed,
-            Error::Run(_) | Error::Config { .. } | Error::Checkpoint { .. } => Cause::Other,
+            Error::Run(_) | Error::Config { .. } | Error::Checkpoint { .. } | Error::Quantised { .. } => Cause::Other,
         }
     }
 

@@ -13,6 +13,7 @@ pub mod config;
 pub mod engine;
 pub mod error;
 pub mod families;
+pub mod generation;
 pub mod gradient_buffers;
 pub mod head;
 pub mod linear;

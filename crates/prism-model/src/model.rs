@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::cache::{BranchCache, KvPrefix};
 use crate::checkpoint::Files;
+use crate::checkpoint::fit::Fit;
 use crate::config::Config;
 use crate::head::LatentHead;
 use crate::positions::PackLayout;
@@ -37,6 +38,8 @@ pub struct Model {
     pub dtype: DType,
     /// Whether matrices are kept in bfloat16: such a model computes, and cannot be trained or saved.
     pub narrow: bool,
+    /// What stopped nothing and should be known of its files, one line each ([`checkpoint::fit`]).
+    pub notes: Vec<String>,
     weights: Vec<Weight>,
 }
 
@@ -50,11 +53,11 @@ impl Model {
         let config = Config::open(dir)?;
         let files = Arc::new(Files::open(dir)?);
         // All that is wrong is told before a weight is read.
-        let (_, problems) = checkpoint::fit::compare(&config, &files)?;
+        let Fit { problems, notes, .. } = checkpoint::fit::compare(&config, &files)?;
         if !problems.is_empty() {
             return Err(Error::Checkpoint { path: dir.to_path_buf(), problems });
         }
-        Self::load(config, Loader::over(files, device, dtype, training))
+        Ok(Self { notes, ..Self::load(config, Loader::over(files, device, dtype, training))? })
     }
 
     /// A fresh model in f32; the same configuration and seed give the same weights.
@@ -81,7 +84,7 @@ impl Model {
             true => Some(loader.frozen(LATENT_END, &[config.text.hidden_size], Init::Normal(1.0))?),
             false => None,
         };
-        Ok(Self { config, visual, text, head, latent_end, device, dtype, narrow, weights: Vec::new() })
+        Ok(Self { config, visual, text, head, latent_end, device, dtype, narrow, notes: Vec::new(), weights: Vec::new() })
     }
 
     /// Writes `model.safetensors`, `config.json` and `generation_config.json` into `dir`,

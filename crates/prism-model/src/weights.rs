@@ -191,19 +191,26 @@ impl Loader {
         }
     }
 
-    /// The stand-ins in the order they were asked for, and everything that is wrong: files
-    /// damaged, tensors missing, misshapen, of a dtype that is no float, or not asked for.
-    pub fn told(mut self) -> (Vec<Weight>, Vec<String>) {
-        if let Source::Headers(files) = &self.source {
-            for name in files.names() {
-                // Rotary frequencies are derived from the configuration; some checkpoints store them anyway.
-                if !self.asked.contains(name) && !name.ends_with("inv_freq") {
-                    let shape = files.shape(name).unwrap_or_default();
-                    self.problems.push(format!("{name}: not part of the model that config.json describes (stored as {shape:?})"));
-                }
-            }
+    /// The stand-ins in the order they were asked for; everything that is wrong: files damaged, tensors missing,
+    /// misshapen, of a dtype that is no float; and a note of tensors that nobody asked for.
+    pub fn told(self) -> (Vec<Weight>, Vec<String>, Option<String>) {
+        let Source::Headers(files) = &self.source else { return (self.weights, self.problems, None) };
+        // Rotary frequencies are derived from the configuration; some checkpoints store them anyway.
+        let extra: Vec<&str> = files.names().filter(|name| !self.asked.contains(*name) && !name.ends_with("inv_freq")).collect();
+        let note = (!extra.is_empty()).then(|| {
+            let some = extra.iter().take(LISTED).copied().collect::<Vec<_>>().join(", ");
+            let more = if extra.len() > LISTED { format!(" and {} more", extra.len() - LISTED) } else { String::new() };
+            format!("{} tensors are not part of the model that config.json describes, and are not used: {some}{more}", extra.len())
+        });
+        (self.weights, self.problems, note)
+    }
+
+    /// Marks the stored tensor `prefix`, and those below it, as known without loading them.
+    pub fn ignore_below(&mut self, prefix: &str) {
+        if let Source::Files(files) | Source::Headers(files) = &self.source {
+            let below = |name: &str| name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            self.asked.extend(files.names().filter(|name| below(name)).map(String::from));
         }
-        (self.weights, self.problems)
     }
 
     /// Marks a stored tensor as known without loading it.
@@ -211,6 +218,9 @@ impl Loader {
         self.asked.insert(name.to_owned());
     }
 }
+
+/// Most tensors that a note names.
+const LISTED: usize = 40;
 
 /// How a stored tensor differs from what is asked for.
 fn misfit(files: &Files, name: &str, shape: &[usize]) -> Option<String> {

@@ -3,7 +3,7 @@
 mod common;
 
 use prism_model::preprocess::smart_resize::smart_resize;
-use prism_model::preprocess::{PixelConfig, Preprocessor, Processor, RgbImage, decode};
+use prism_model::preprocess::{Before, PixelConfig, Preprocessor, Processor, RgbImage, decode};
 use sha2::{Digest, Sha256};
 
 fn preprocessor(expected: &serde_json::Value) -> Preprocessor {
@@ -54,7 +54,7 @@ fn every_value_of_large_images_is_equal_by_both_processors_on_one_thread_and_on_
         let image = drawn(number("height"), number("width"));
         for (processor, name) in [(Processor::Slow, "slow"), (Processor::Fast, "fast")] {
             let config = PixelConfig { processor, max_pixels: number("max_pixels"), ..PixelConfig::default() };
-            let preprocessor = Preprocessor { config };
+            let preprocessor = Preprocessor::new(config);
             // A worker of a pool reads its image alone; any other thread has it shared out.
             for pixels in [preprocessor.image(&image).unwrap(), pool.install(|| preprocessor.image(&image).unwrap())] {
                 assert_eq!(serde_json::json!([pixels.grid.h, pixels.grid.w]), case["grid"], "{case}");

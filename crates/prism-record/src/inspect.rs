@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use prism_model::checkpoint::Files;
-use prism_model::checkpoint::fit::{Parameter, compare, misfits};
+use prism_model::checkpoint::fit::{Fit, Parameter, compare, misfits};
 use prism_model::preprocess::Preprocessor;
 use prism_model::prompt::Prompter;
 use prism_model::tokenizer::Tokenizer;
@@ -35,6 +35,10 @@ pub struct Inspection {
     pub preprocessor: Option<Preprocessor>,
     /// Everything that is wrong, one line each: nothing for a checkpoint that can be run.
     pub faults: Vec<String>,
+    /// What stops nothing and should be known, one line each.
+    pub notes: Vec<String>,
+    /// Where the weights are quantised: that alone is to be told.
+    quantised: Option<(PathBuf, String)>,
 }
 
 impl Inspection {
@@ -43,6 +47,9 @@ impl Inspection {
     /// # Errors
     /// [`Error::Checkpoint`] listing all of them.
     pub fn refuse(&self) -> Result<()> {
+        if let Some((path, scheme)) = &self.quantised {
+            return Err(Error::Quantised { path: path.clone(), scheme: scheme.clone() });
+        }
         if self.faults.is_empty() {
             return Ok(());
         }
@@ -61,7 +68,10 @@ pub fn inspect(folder: &Path) -> Result<Inspection> {
     let files = Arc::new(Files::open(folder)?);
     let mut faults = Vec::new();
     let mut note = |e: Error| faults.push(within(folder, &e.to_string()));
-    let config = Config::open(folder).map_err(&mut note).ok();
+    let config = match Config::open(folder) {
+        Err(Error::Quantised { path, scheme }) => return Ok(of_quantised(folder, &files, path, scheme)),
+        other => other.map_err(&mut note).ok(),
+    };
     let preprocessor = Preprocessor::from_dir(folder).map_err(|e| note(e.into())).ok();
     let mut protocol = Ok(None);
     let (prompter, tokens) = match &config {
@@ -88,10 +98,12 @@ pub fn inspect(folder: &Path) -> Result<Inspection> {
     if let (Some(config), Some(preprocessor)) = (&config, &preprocessor) {
         faults.extend(misfits(config, &preprocessor.config));
     }
+    let mut notes = Vec::new();
     let parameters = match &config {
         Some(config) => {
-            let (parameters, problems) = compare(config, &files)?;
+            let Fit { parameters, problems, notes: told } = compare(config, &files)?;
             faults.extend(problems);
+            notes = told;
             parameters
         }
         None => {
@@ -109,7 +121,27 @@ pub fn inspect(folder: &Path) -> Result<Inspection> {
         tokens,
         preprocessor,
         faults,
+        notes,
+        quantised: None,
     })
+}
+
+/// A folder of quantised weights: what else is wrong with it follows from that.
+fn of_quantised(folder: &Path, files: &Files, path: PathBuf, scheme: String) -> Inspection {
+    let told = Error::Quantised { path: path.clone(), scheme: scheme.clone() }.to_string();
+    Inspection {
+        folder: folder.to_path_buf(),
+        config: None,
+        parameters: Vec::new(),
+        bytes: files.bytes(),
+        prompter: None,
+        protocol: Ok(None),
+        tokens: None,
+        preprocessor: None,
+        faults: vec![within(folder, &told)],
+        notes: Vec::new(),
+        quantised: Some((path, scheme)),
+    }
 }
 
 /// A message without the folder's own path at its head, which heads the list.

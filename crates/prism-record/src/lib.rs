@@ -10,6 +10,7 @@ pub mod alignment;
 pub mod decode;
 pub mod inspect;
 pub mod record;
+pub mod runs;
 pub mod trace;
 
 pub use inspect::{Inspection, inspect};

@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use prism_run::answer::{Answers, Asked, Score};
 use prism_run::vectors::Vectors;
-use prism_run::{Example, Outcome, Position, Stage, shown};
+use prism_run::{Example, Outcome, Position, Stage, StageSteps, shown};
 use serde::{Serialize, Serializer};
 
 use crate::decode::trajectory::norm;
-use crate::decode::{Prefix, Trajectory, answer};
+use crate::decode::{ControlTokens, Prefix, Trajectory, answer};
+use crate::runs::{self, BlockRun, Step};
 
 /// One forward.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -28,15 +30,22 @@ pub struct ExampleTrace {
     /// The file's own id, as a number if it is one.
     #[serde(serialize_with = "number_if_it_is_one")]
     pub question_id: String,
+    /// Number of the sample, from 0; absent for the greedy run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sample: Option<u32>,
     /// The gold answer.
     pub label: String,
     /// The prompt, image tokens included.
     pub prompt_ids: Vec<u32>,
     /// The new tokens.
     pub generated_ids: Vec<u32>,
-    /// One per new token: the forward that produced it.
+    /// One per forward.
     pub iterations: Vec<TracedForward>,
-    /// The parsed answer's first character.
+    /// What every forward read.
+    pub steps: Vec<Step>,
+    /// Runs of latent forwards, and what ended them.
+    pub blocks: Vec<BlockRun>,
+    /// What the rule takes for the answer, as the published code gives it; an option or not.
     pub answer: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
@@ -53,33 +62,53 @@ fn number_if_it_is_one<S: Serializer>(id: &str, serializer: S) -> Result<S::Ok, 
 }
 
 impl ExampleTrace {
-    /// The trace of one branch.
-    pub fn new(example: &Example, prefix: &Prefix, trajectory: &Trajectory) -> Self {
-        let letter = answer::parse(&trajectory.text);
+    /// The trace of one branch. `longest`: the most latent forwards of a block, by stage.
+    pub fn new(example: &Example, prefix: &Prefix, trajectory: &Trajectory, tokens: &ControlTokens, longest: StageSteps) -> Self {
+        let score = answer::score(example, &trajectory.text);
         let latent = trajectory.latent_forwards().count();
         Self {
             row: example.row,
             question_id: example.question_id.clone(),
+            sample: None,
             label: example.label.clone(),
-            prompt_ids: prefix.prompt_ids.clone(),
+            prompt_ids: prefix.whole_prompt(),
             generated_ids: trajectory.generated.clone(),
             iterations: trajectory
                 .forwards
                 .iter()
                 .map(|f| TracedForward { stage: f.place.map(|p| p.stage), norm: norm(&f.state) })
                 .collect(),
-            answer: letter.map(String::from),
-            outcome: if trajectory.refusal.is_some() { Outcome::Error } else { answer::outcome(example, letter, latent) },
+            steps: runs::steps(trajectory),
+            blocks: runs::blocks(trajectory, tokens, longest),
+            outcome: if trajectory.refusal.is_some() { Outcome::Error } else { answer::outcome(&score, latent) },
+            answer: score.said,
             message: trajectory.refusal.clone(),
         }
     }
 }
 
-/// Adds the probe vectors of one branch to `all`, under the positions' names.
+impl ExampleTrace {
+    /// The same with its answer read by other rules, and what they make of it; `prompt`: the whole prompt as decoded.
+    pub fn read_by(self, answers: &Answers, example: &Example, trajectory: &Trajectory, prompt: &str) -> (Self, Score) {
+        let asked = Asked { prompt: Some(prompt), ..Asked::from(example) };
+        let score = answers.score(&trajectory.text, &asked, &example.label);
+        let outcome =
+            if self.outcome == Outcome::Error { self.outcome } else { answer::outcome(&score, trajectory.latent_forwards().count()) };
+        (Self { outcome, answer: score.said.clone(), ..self }, score)
+    }
+}
+
+/// Adds the probe vectors of one branch to `all`, under the positions' names, and what was fed at each
+/// latent step (`fed.STAGE.STEP`).
 pub fn collect_vectors(all: &mut BTreeMap<String, Vectors>, row: usize, prefix: &Prefix, trajectory: &Trajectory) {
     for position in Position::ALL {
         if let Some(vector) = prefix.probe(position).or_else(|| trajectory.probe(position)) {
             all.entry(position.name().to_string()).or_default().push(row as i64, &vector);
+        }
+    }
+    for (place, forward) in trajectory.latent_forwards() {
+        if let Some(fed) = &forward.fed {
+            all.entry(format!("fed.{}.{}", place.stage.name(), place.step)).or_default().push(row as i64, fed);
         }
     }
 }
@@ -87,7 +116,7 @@ pub fn collect_vectors(all: &mut BTreeMap<String, Vectors>, row: usize, prefix: 
 const BAR: usize = 24;
 
 /// The loop as text: one line per forward with the token it produced, what it read
-/// (a chip for a latent), and its norm; `tokens` are the new tokens' texts.
+/// (a chip for a latent), and its norm; `tokens` are the texts of what each forward appended.
 pub fn picture(trace: &ExampleTrace, trajectory: &Trajectory, tokens: &[String]) -> String {
     let mut out = String::new();
     let answer = trace.answer.as_deref().unwrap_or("none");

@@ -8,7 +8,7 @@ use golden::folder;
 use prism_model::tensor::{DType, Device, Trainable, values};
 use prism_model::tokenizer::Tokenizer;
 use prism_model::{Config, Error, Model};
-use prism_record::decode::{ControlTokens, detect};
+use prism_record::decode::{Appended, ControlTokens, detect};
 use prism_run::Stage;
 use prism_run::protocol::{Length, Protocol};
 use serde_json::{Value, json};
@@ -68,22 +68,42 @@ fn tokens_and_flags_tell_the_protocol() {
 
 #[test]
 fn other_protocols_are_found_by_their_tokens_under_whatever_id() {
-    for (id, token) in [("monet", "<abs_vis_token>"), ("mirage", "<|latent_start|>"), ("skila", "<|sketch_start|>")] {
+    for (id, token) in [("monet", "<abs_vis_token>"), ("laser", "<|laser_start|>"), ("skila", "<|sketch_start|>")] {
         for token_id in [420, 431] {
-            let copy = edited("base", &[(token, token_id)], &[]);
+            let copy = edited("base", &[(token, token_id), ("<|skila|>", 440)], &[]);
             assert_eq!(found(copy.path()).unwrap().as_deref(), Some(id));
             let tokens = read(copy.path(), id).unwrap();
             assert_eq!((tokens.starts[0].token, tokens.starts[0].end, tokens.head), (token_id, None, false), "{id}");
         }
     }
-    // Monet and Mirage keep their ids under the same keys: the tokenizer's text decides.
-    let copy = edited("base", &[("<|latent_start|>", 420)], &[("latent_start_id", json!(420))]);
-    assert_eq!(found(copy.path()).unwrap().as_deref(), Some("mirage"));
+    // Monet and SwimBird keep their ids under the same keys: the tokenizer's text decides.
+    let keys = [("latent_start_id", json!(420)), ("max_latent_token", json!(5))];
+    let copy = edited("base", &[("<|latent_start|>", 420), ("<|latent|>", 421)], &keys);
+    assert_eq!(found(copy.path()).unwrap().as_deref(), Some("swimbird"));
+    assert_eq!(read(copy.path(), "swimbird").unwrap().rules.append, Appended::Token(421));
+}
+
+#[test]
+fn k_comes_from_the_configuration_where_the_runner_takes_it_there() {
+    let copy = edited("base", &[], &[("sketch_token_num", json!(4)), ("latent_size", json!("six"))]);
+    let config = Config::open(copy.path()).unwrap();
+    let of = |id: &str| Protocol::load(id).unwrap().with_config(|key| config.key(key)).map(|protocol| protocol.steps);
+    assert_eq!((of("skila").unwrap(), of("swimbird").unwrap(), of("mirage").unwrap()), (4, 32, 8));
+    assert!(of("ilvr").unwrap_err().to_string().contains("latent_size"));
+}
+
+#[test]
+fn stop_tokens_are_a_list_wherever_they_are() {
+    let copy = edited("base", &[], &[("eos_token_id", json!([396, 394]))]);
+    let stops = || ControlTokens::read(copy.path(), &Config::open(copy.path()).unwrap(), &Tokenizer::from_dir(copy.path()).unwrap(), None);
+    assert_eq!(stops().unwrap().stops, [396], "the generation's own list comes first");
+    std::fs::remove_file(copy.path().join("generation_config.json")).unwrap();
+    assert_eq!(stops().unwrap().stops, [396, 394]);
 }
 
 #[test]
 fn two_fitting_protocols_are_refused_by_name() {
-    let copy = edited("lvr", &[("<|sketch_start|>", 420)], &[]);
+    let copy = edited("lvr", &[("<|sketch_start|>", 420), ("<|skila|>", 421)], &[]);
     let message = found(copy.path()).unwrap_err().to_string();
     assert!(message.contains("lvr, skila") && message.contains("--protocol"), "{message}");
     assert_eq!(read(copy.path(), "skila").unwrap().starts[0].token, 420);

@@ -197,7 +197,7 @@ pub fn hash_checkpoint(checkpoint: &Path) -> Result<BTreeMap<String, String>> {
     for entry in fs::read_dir(checkpoint).map_err(refused)? {
         let path = entry.map_err(refused)?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        let weights = name == "model.safetensors" || shards.contains(name);
+        let weights = matches!(name, "model.safetensors" | "adapter_model.safetensors") || shards.contains(name);
         let settings = [".json", ".txt", ".jinja"].iter().any(|end| name.ends_with(end)) && name != "trainer_state.json";
         if (weights || settings) && path.is_file() {
             hashes.insert(name.to_owned(), hash_file(&path)?);
@@ -381,10 +381,12 @@ mod tests {
     #[test]
     fn a_checkpoints_hash_leaves_out_what_no_result_depends_on() {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["config.json", "merges.txt", "model.safetensors", "trainer_state.json", "optimizer.safetensors"] {
+        for name in
+            ["config.json", "merges.txt", "model.safetensors", "adapter_model.safetensors", "trainer_state.json", "optimizer.safetensors"]
+        {
             fs::write(dir.path().join(name), name).unwrap();
         }
         let names: Vec<String> = hash_checkpoint(dir.path()).unwrap().into_keys().collect();
-        assert_eq!(names, ["config.json", "merges.txt", "model.safetensors"]);
+        assert_eq!(names, ["adapter_model.safetensors", "config.json", "merges.txt", "model.safetensors"]);
     }
 }

@@ -5,6 +5,7 @@
 //! and the folder in which they meet ([`folder`], [`table`], [`records`],
 //! [`manifest`]). It knows no tensors, no command line and no network.
 
+pub mod answer;
 pub mod arm;
 pub mod as_text;
 pub mod cancel;
@@ -21,6 +22,7 @@ pub mod lock;
 pub mod manifest;
 pub mod outcome;
 pub mod path;
+pub mod picture;
 pub mod place;
 pub mod position;
 mod process;
@@ -44,6 +46,7 @@ pub mod vectors;
 pub mod verdict;
 mod words;
 
+pub use answer::{AnswerRule, Answers};
 pub use arm::Arm;
 pub use cancel::Cancel;
 pub use control::Control;

@@ -6,9 +6,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::door::{self, Limit};
+use crate::records::scoring;
 use crate::shown::files::json_text;
 use crate::steps::keys;
-use crate::{Error, Result, StageSteps, StepBudget, Steps, TrainedLengths, folder};
+use crate::{Answers, Error, Result, StageSteps, StepBudget, Steps, TrainedLengths, folder};
 
 /// Version of the run folder's layout.
 pub const SCHEMA: u32 = 1;
@@ -106,6 +107,11 @@ impl Manifest {
     /// The lengths of training that the checkpoint told; `None` where they are unknown.
     pub fn trained_lengths(&self) -> Option<TrainedLengths> {
         TrainedLengths::read(self.settings.get(keys::TRAINED)?).ok()
+    }
+
+    /// The rules that read its answers; `tagged` in manifests of before there were others.
+    pub fn answers(&self) -> Answers {
+        self.setting(scoring::ANSWERS).unwrap_or_default()
     }
 
     /// Examples of the clean run, however they ended. A manifest may say any number: the sum stops at the greatest there is.

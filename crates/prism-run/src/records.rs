@@ -12,10 +12,12 @@
 //! | `lens.parquet` | example x latent step x layer, where layers were asked for |
 //! | `latents.safetensors` | probe position: `[rows, hidden]` and the rows ([`crate::vectors`]) |
 //!
-//! `digests.json` says what all of them held when the model run ended ([`digests`]).
+//! `digests.json` says what all of them held when the model run ended ([`digests`]), `scoring.json` by which rules
+//! answers were read, where not as they were recorded ([`scoring`]).
 
 pub mod digests;
 pub mod narrow;
+pub mod scoring;
 
 use std::path::{Path, PathBuf};
 

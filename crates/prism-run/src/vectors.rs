@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, TensorInfo, TensorView, View};
 
+use crate::door::Limit;
 use crate::door::tensors::Tensors;
 use crate::{Error, Result, folder};
 
@@ -95,6 +96,7 @@ impl Open {
             if n > 0 && width == 0 {
                 return Err(self.0.damaged(format!("`{name}` has shape [{n}, 0]")));
             }
+            few(n, self.0.path())?;
             all.insert(name, (n, width));
         }
         Ok(all)
@@ -130,6 +132,11 @@ impl Open {
     }
 }
 
+/// Refuses more vectors of one name than a run can have.
+fn few(n: usize, path: &Path) -> Result<()> {
+    if n > Limit::VectorRows.size() { Err(Limit::VectorRows.exceeded(path)) } else { Ok(()) }
+}
+
 /// Puts the files at `paths` together at `to`, every matrix sorted by row, one matrix in
 /// memory at a time. The bytes are those of [`write`]; the file is not atomic, so it belongs
 /// into a folder that appears when it is whole.
@@ -147,6 +154,7 @@ pub fn merge(paths: &[PathBuf], to: &Path) -> Result<()> {
                 return Err(file.0.damaged(format!("`{name}` is {width} wide, and {known} elsewhere")));
             }
             *rows += n;
+            few(*rows, file.0.path())?;
         }
     }
     let failure = RefCell::new(None);
@@ -240,6 +248,24 @@ mod tests {
         let view = TensorView::new(Dtype::F32, vec![1 << 40, 0], &[]).unwrap();
         std::fs::write(&path, safetensors::serialize([("x", view)], None).unwrap()).unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("`x`"));
+    }
+
+    #[test]
+    fn vectors_without_number_are_refused_by_one_file_and_by_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let most = Limit::VectorRows.size();
+        let file = |name: &str, n: usize| {
+            let path = dir.path().join(name);
+            let values = vec![0; 2 * n];
+            let view = TensorView::new(Dtype::F16, vec![n, 1], &values).unwrap();
+            std::fs::write(&path, safetensors::serialize([("x", view)], None).unwrap()).unwrap();
+            path
+        };
+        let told = |result: Result<()>| result.unwrap_err().to_string();
+        assert!(told(read(&file("one", most + 1)).map(|_| ())).contains("vectors of one name"));
+        let parts = [file("half", most / 2 + 1), file("other half", most / 2)];
+        assert!(read(&parts[0]).is_ok());
+        assert!(told(merge(&parts, &dir.path().join("merged"))).contains("vectors of one name"));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use prism_model::preprocess::Preprocessor;
+use prism_model::preprocess::config::NESTED;
+use prism_model::preprocess::{PixelConfig, Preprocessor};
 use prism_model::tensor::{DType, Device, Trainable};
 use prism_model::tokenizer::{files, latent};
 use prism_model::{Config, Model};
@@ -15,8 +16,6 @@ use serde_json::{Value, json};
 
 use crate::config::TrainConfig;
 use crate::{Error, Result};
-
-const PROCESSOR: &str = "preprocessor_config.json";
 
 /// A model opened for training, and the files every checkpoint of it carries.
 pub struct Opened {
@@ -75,7 +74,7 @@ impl Opened {
                 model.config = model.config.with(added.config.into_iter().chain(keys))?;
             }
         }
-        set_pixels(&files.path().join(PROCESSOR), config)?;
+        set_pixels(files.path(), config)?;
         prism_model::checkpoint::write_config(files.path(), &model.config)?;
         Ok(Self { model, files })
     }
@@ -143,12 +142,15 @@ fn keys(variant: &Variant, config: &Config) -> Vec<(String, Value)> {
     keys
 }
 
-/// Sets the pixel limits of a processor's file to those of the run.
-fn set_pixels(path: &Path, config: &TrainConfig) -> Result<()> {
+/// Sets the pixel limits in a folder's image processor's file to those of the run.
+fn set_pixels(folder: &Path, config: &TrainConfig) -> Result<()> {
+    let (path, nested) = PixelConfig::place(folder)?;
+    let path = path.as_path();
     let remedy = "copy the file from the base model again";
     let text = door::read_linked(path, Limit::Settings)?;
     let mut value: Value = serde_json::from_slice(&text).map_err(|e| Error::content(path, e.to_string(), remedy))?;
-    let Some(keys) = value.as_object_mut() else { return Err(Error::content(path, "is not a JSON object", remedy)) };
+    let place = if nested { value.get_mut(NESTED) } else { Some(&mut value) };
+    let Some(keys) = place.and_then(Value::as_object_mut) else { return Err(Error::content(path, "is not a JSON object", remedy)) };
     for (key, edge, pixels) in [("min_pixels", "shortest_edge", config.min_pixels), ("max_pixels", "longest_edge", config.max_pixels)] {
         keys.insert(key.into(), json!(pixels));
         if let Some(size) = keys.get_mut("size").and_then(Value::as_object_mut) {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use prism_run::StageSteps;
 use prism_run::manifest::Manifest;
+use prism_run::records::scoring;
 use prism_run::steps::keys;
 use serde_json::Value;
 
@@ -14,8 +15,8 @@ use crate::{Error, Result};
 
 /// Settings of an audit that must agree: they decide what was asked and at what budget.
 const MUST: [&str; 5] = ["limit", "steps", "max_new_tokens", "exit", "pixels"];
-/// Settings that may differ, and are told: corrupted draws, donors and branches.
-const TOLD: [&str; 4] = ["interventions", "seed", "donor_pool", "analysis"];
+/// Settings that may differ, and are told: corrupted draws, donors, branches, and the rules that read answers.
+const TOLD: [&str; 5] = ["interventions", "seed", "donor_pool", "analysis", scoring::ANSWERS];
 
 /// Compares each manifest with the first; a key that either lacks is not compared.
 ///

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use prism_run::safe_toml;
+use prism_run::{Answers, safe_toml};
 use serde::{Deserialize, Serialize};
 
 use super::prompt::PromptForm;
+use super::release::Earlier;
 use crate::{Error, Place, Result};
 
 /// How a benchmark lies on disk: one reader each.
@@ -24,11 +25,13 @@ pub enum Layout {
     Jsonl,
     /// LVR training data.
     Training,
+    /// A JSON list of bare questions.
+    Questions,
 }
 
 impl Layout {
     /// Every layout.
-    pub const ALL: [Layout; 5] = [Layout::Vstar, Layout::Mmvp, Layout::Blink, Layout::Jsonl, Layout::Training];
+    pub const ALL: [Layout; 6] = [Layout::Vstar, Layout::Mmvp, Layout::Blink, Layout::Jsonl, Layout::Training, Layout::Questions];
 
     /// The description Prism ships for it, as text.
     pub fn preset(self) -> &'static str {
@@ -38,6 +41,7 @@ impl Layout {
             Layout::Blink => include_str!("../../../../benchmarks/blink.toml"),
             Layout::Jsonl => include_str!("../../../../benchmarks/jsonl.toml"),
             Layout::Training => include_str!("../../../../benchmarks/training.toml"),
+            Layout::Questions => include_str!("../../../../benchmarks/questions.toml"),
         }
     }
 
@@ -49,6 +53,7 @@ impl Layout {
             Layout::Blink => "blink",
             Layout::Jsonl => "jsonl",
             Layout::Training => "training",
+            Layout::Questions => "questions",
         }
     }
 
@@ -85,6 +90,8 @@ struct Raw {
     #[serde(default)]
     instruction: Option<String>,
     #[serde(default)]
+    answer: Option<Answers>,
+    #[serde(default)]
     source: Option<String>,
     #[serde(default)]
     path: Option<PathBuf>,
@@ -98,6 +105,8 @@ struct Raw {
     columns: BTreeMap<String, String>,
     #[serde(default)]
     expected: Expected,
+    #[serde(default)]
+    earlier: Option<Earlier>,
 }
 
 /// A checked description.
@@ -113,6 +122,8 @@ pub struct Description {
     pub layout: Layout,
     /// How a question becomes the user's text.
     pub prompt: PromptForm,
+    /// The rules that read its answers, where neither the command nor the protocol names some.
+    pub answer: Option<Answers>,
     /// Where it was published.
     pub source: Option<String>,
     /// Where the data lie, relative to the description's folder.
@@ -127,6 +138,8 @@ pub struct Description {
     pub columns: BTreeMap<String, String>,
     /// What the whole benchmark holds.
     pub expected: Expected,
+    /// Labels before a correction, for telling the two apart.
+    pub earlier: Option<Earlier>,
 }
 
 impl Description {
@@ -179,6 +192,7 @@ impl Description {
             version: raw.version,
             layout: raw.layout,
             prompt,
+            answer: raw.answer,
             source: raw.source,
             path: raw.path,
             tasks: raw.tasks,
@@ -186,6 +200,7 @@ impl Description {
             images,
             columns: raw.columns,
             expected: raw.expected,
+            earlier: raw.earlier,
         })
     }
 }

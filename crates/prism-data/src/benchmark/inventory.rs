@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use super::description::Expected;
 use super::open::Benchmark;
-use crate::readers::Images;
-use crate::{Error, Result};
+use super::release::{Release, ReleaseCount};
+use crate::readers::{Images, Remarks};
+use crate::{Error, Place, Result};
 
 /// Faults kept with their messages; all are counted.
 const FAULTS_KEPT: usize = 50;
@@ -106,8 +107,13 @@ pub struct Inventory {
     pub majority: Option<f64>,
     /// By category, in name order.
     pub categories: BTreeMap<String, Category>,
+    /// Which release of the labels it is, where the labels of one were corrected later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<Release>,
     /// Counts that are not the published ones.
     pub differences: Vec<Difference>,
+    /// What is remarked of images that can be used, by kind.
+    pub remarks: Vec<Remarks>,
     /// Faulty rows and files.
     pub fault_count: usize,
     /// The first of them.
@@ -129,10 +135,15 @@ impl Benchmark {
             ..Inventory::default()
         };
         let mut pairs = BTreeSet::new();
+        let mut release = ReleaseCount::new(description.earlier.as_ref());
         let outcome: Result<()> = self.visit(&images, &mut |row| {
-            inventory.rows += 1;
+            // A row that is told of again is no further row.
+            inventory.rows += usize::from(!matches!(row, Err(Error::Data { place: Place::Again(_) | Place::File, .. })));
             match row {
-                Ok(example) => inventory.count(example, &mut pairs),
+                Ok(example) => {
+                    release.add(&example.id, &example.label);
+                    inventory.count(example, &mut pairs);
+                }
                 Err(error) => inventory.fault(error),
             }
             ControlFlow::Continue(())
@@ -140,6 +151,7 @@ impl Benchmark {
         if let Err(error) = outcome {
             inventory.fault(error);
         }
+        inventory.remarks = images.remarks();
         inventory.pairs = pairs.len();
         let lettered: usize = inventory.labels.values().sum();
         if lettered > 0 {
@@ -148,6 +160,7 @@ impl Benchmark {
             inventory.label_entropy = Some(shares.map(|p| -p * p.ln()).sum::<f64>().abs()); // one label alone: no -0
         }
         inventory.differences = inventory.differences_from(&description.expected);
+        inventory.release = release.told();
         inventory
     }
 }

@@ -6,8 +6,10 @@ mod description;
 mod inventory;
 mod open;
 mod prompt;
+mod release;
 
 pub use description::{Description, Expected, Layout};
 pub use inventory::{Category, Difference, Fault, Inventory};
 pub use open::{Benchmark, read_benchmark, read_partners};
 pub use prompt::PromptForm;
+pub use release::{Earlier, Release, ReleaseCount};

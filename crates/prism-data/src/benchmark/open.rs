@@ -8,12 +8,15 @@ use std::path::{Path, PathBuf};
 use prism_run::Example;
 
 use super::description::{Description, Layout};
+use super::release::{Release, ReleaseCount};
 use crate::readers::checks::{At, check_size};
 use crate::readers::{self, Images, MMVP_QUESTIONS, Source, VSTAR_QUESTIONS};
 use crate::{Error, Place, Result};
 
 /// The generated world's questions.
 const WORLD_QUESTIONS: &str = "test.jsonl";
+/// Bare questions in a folder.
+const QUESTIONS: &str = "examples.json";
 /// Training data in a folder.
 const META: &str = "meta.json";
 
@@ -39,6 +42,7 @@ impl Benchmark {
     /// | a folder of tasks, one task's folder, or a `.parquet` file | BLINK |
     /// | a folder with `test.jsonl`, or a `.jsonl` file | JSON lines |
     /// | a folder with `meta.json`, or a `.json` file | training data |
+    /// | a `.json` file whose entries have a `question` | bare questions |
     /// | a `.toml` file | what it describes, at its `path` (default: its folder) |
     ///
     /// # Errors
@@ -71,6 +75,7 @@ impl Benchmark {
             Layout::Mmvp => standard(MMVP_QUESTIONS)?,
             Layout::Jsonl => standard(WORLD_QUESTIONS)?,
             Layout::Training => standard(META)?,
+            Layout::Questions => standard(QUESTIONS)?,
             Layout::Blink => blink_files(&description, path)?,
         };
         let (files, tasks) = found.into_iter().unzip();
@@ -98,6 +103,13 @@ impl Benchmark {
         let whole = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
         let name = if self.path.is_dir() { whole.file_name() } else { self.path.file_stem() };
         name.map_or_else(|| self.description.id.clone(), |name| name.to_string_lossy().into_owned())
+    }
+
+    /// Which release of the labels these examples of it have, where those of one were corrected later and enough are here.
+    pub fn release<'a>(&self, examples: impl IntoIterator<Item = &'a Example>) -> Option<Release> {
+        let mut count = ReleaseCount::new(self.description.earlier.as_ref());
+        examples.into_iter().for_each(|example| count.add(&example.id, &example.label));
+        count.told()
     }
 
     /// Hands every row to `each`, in order, until it breaks off: an example, or why the
@@ -180,9 +192,11 @@ fn layout_of(path: &Path) -> Result<Layout> {
         return match extension.as_deref() {
             Some("jsonl") if path.file_name().is_some_and(|name| name == VSTAR_QUESTIONS) => Ok(Layout::Vstar),
             Some("jsonl") => Ok(Layout::Jsonl),
+            Some("json") if readers::holds_questions(path) => Ok(Layout::Questions),
             Some("json") => Ok(Layout::Training),
             Some("csv") => Ok(Layout::Mmvp),
             Some("parquet") => Ok(Layout::Blink),
+            Some("gz") => Err(Error::data(path, Place::File, "it is compressed with gzip", "unpack it with `gunzip`")),
             _ => Err(Error::data(
                 path,
                 Place::File,

@@ -6,6 +6,7 @@
 //! of images whatever the file's size.
 
 use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, ListArray, RecordBatch, StringArray, StructArray};
@@ -61,7 +62,13 @@ pub(super) fn visit(source: &Source<'_>, each: Each<'_>) -> Result<()> {
 
 /// Opens a file at the columns that are needed.
 fn open(path: &Path, at: &At<'_>) -> Result<ParquetRecordBatchReader> {
-    let file = File::open(path).map_err(|e| Error::io("cannot read", path, e))?;
+    let mut file = File::open(path).map_err(|e| Error::io("cannot read", path, e))?;
+    let mut start = [0; 4];
+    let read = file.read(&mut start).map_err(|e| Error::io("cannot read", path, e))?;
+    if start.starts_with(&[0x1f, 0x8b]) && read > 1 {
+        return Err(at.error("it is compressed with gzip as a whole", "unpack it with `gunzip`"));
+    }
+    file.seek(SeekFrom::Start(0)).map_err(|e| Error::io("cannot read", path, e))?;
     let builder =
         ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| at.error(format!("it is not a whole parquet file: {e}"), REMEDY))?;
     check_schema(builder.schema(), at)?;
@@ -75,7 +82,11 @@ fn open(path: &Path, at: &At<'_>) -> Result<ParquetRecordBatchReader> {
 fn unreadable(error: &dyn std::error::Error, row: usize, at: &At<'_>) -> Error {
     let cause = error.to_string();
     match cause.split_once("Disabled feature at compile time: ") {
-        Some((_, codec)) => at.error(format!("its pages are compressed with {codec}"), "write it with snappy, zstd or no compression"),
+        Some((_, library)) => {
+            // The reader names the library that it was built without.
+            let codec = if library.trim() == "flate2" { "gzip" } else { library.trim() };
+            at.error(format!("its pages are compressed with {codec}"), "write it with snappy, zstd or no compression")
+        }
         None => at.error(format!("row {row} or one soon after cannot be read: {cause}"), REMEDY),
     }
 }

@@ -23,11 +23,13 @@ impl At<'_> {
     }
 }
 
-/// An id in JSON: text or a whole number.
+/// An id in JSON: text or a number. pandas writes whole numbers as `3.0` where a row of their column is empty; they are 3.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Id {
     Number(i64),
+    Large(u64),
+    Broken(f64),
     Text(String),
 }
 
@@ -35,6 +37,9 @@ impl Id {
     pub(crate) fn into_string(self) -> String {
         match self {
             Id::Number(n) => n.to_string(),
+            Id::Large(n) => n.to_string(),
+            // A whole number is written without its point.
+            Id::Broken(x) => x.to_string(),
             Id::Text(text) => text,
         }
     }

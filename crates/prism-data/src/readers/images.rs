@@ -9,14 +9,18 @@ use std::env;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use prism_run::folder::hash_bytes;
+use prism_run::picture::{HEAD, Kind};
+
+use serde::Serialize;
 
 use super::checks::At;
 use crate::Result;
 
-const PNG: &[u8] = &[0x89, b'P', b'N', b'G', 0x0D, 0x0A, 0x1A, 0x0A];
-const JPEG: &[u8] = &[0xFF, 0xD8, 0xFF];
+/// What to do about an image whose header cannot be read.
+const WHOLE: &str = "replace the file or convert it to PNG";
 
 /// Names the cache folder.
 pub const CACHE_VARIABLE: &str = "PRISM_CACHE";
@@ -48,9 +52,29 @@ pub struct Unusable {
     pub remedy: String,
 }
 
+/// Something about an image that can be used, and of which its user should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// What is remarked of images, as the rest of a sentence about them: the same words for all of a kind.
+    pub what: &'static str,
+    /// This image's own part of it.
+    pub said: String,
+}
+
+/// Remarks of one kind, counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Remarks {
+    /// What is remarked, e.g. `say by EXIF how they are to be turned`.
+    pub what: &'static str,
+    /// Images of which it is.
+    pub images: usize,
+    /// The first of them, and its own part.
+    pub first: String,
+}
+
 /// Looks at an image as whoever is to use it will. Images are decoded by the model's own decoder,
 /// which is not this crate's: it is handed in, so that a check and a run cannot disagree.
-pub type ImageCheck = fn(Picture<'_>) -> std::result::Result<(), Unusable>;
+pub type ImageCheck = fn(Picture<'_>) -> std::result::Result<Vec<Remark>, Unusable>;
 
 /// How images are looked at and where embedded ones go.
 #[derive(Debug, Clone)]
@@ -58,6 +82,8 @@ pub struct Images {
     depth: Depth,
     check: Option<ImageCheck>,
     cache: Option<PathBuf>,
+    /// What was remarked so far; shared by clones.
+    remarks: Arc<Mutex<Vec<Remarks>>>,
 }
 
 impl From<Depth> for Images {
@@ -70,17 +96,17 @@ impl Images {
     /// For reading: embedded images are extracted below `cache` (default:
     /// [`cache_folder`]) when their row is read.
     pub fn extracted(cache: Option<PathBuf>) -> Self {
-        Self { depth: Depth::Beginning, check: None, cache: Some(cache.unwrap_or_else(cache_folder)) }
+        Self { cache: Some(cache.unwrap_or_else(cache_folder)), ..Self::looked_at(Depth::Beginning) }
     }
 
     /// For looking: nothing is written; an embedded image's path names its place.
     pub fn looked_at(depth: Depth) -> Self {
-        Self { depth, check: None, cache: None }
+        Self { depth, check: None, cache: None, remarks: Arc::default() }
     }
 
     /// For a check that is handed in, once an image is there and begins like one; nothing is written.
     pub fn checked_by(check: ImageCheck) -> Self {
-        Self { depth: Depth::Beginning, check: Some(check), cache: None }
+        Self { check: Some(check), ..Self::looked_at(Depth::Beginning) }
     }
 
     /// Looks at an image file.
@@ -97,16 +123,29 @@ impl Images {
 
     /// What the check that was handed in says of an image.
     fn checked(&self, picture: Picture<'_>, name: &str, at: &At<'_>) -> Result<()> {
-        let checked = self.check.map_or(Ok(()), |check| check(picture));
-        checked.map_err(|Unusable { cause, remedy }| at.error(format!("{name}: {cause}"), remedy))
+        let checked = self.check.map_or(Ok(Vec::new()), |check| check(picture));
+        let found = checked.map_err(|Unusable { cause, remedy }| at.error(format!("{name}: {cause}"), remedy))?;
+        let mut remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        for remark in found {
+            match remarks.iter_mut().find(|known| known.what == remark.what) {
+                Some(known) => known.images += 1,
+                None => remarks.push(Remarks { what: remark.what, images: 1, first: format!("{name}, {}", remark.said) }),
+            }
+        }
+        Ok(())
+    }
+
+    /// What was remarked of the images that were looked at, by kind.
+    pub fn remarks(&self) -> Vec<Remarks> {
+        self.remarks.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Looks at an embedded image and tells where it lies as a file.
     pub(super) fn embedded(&self, bytes: &[u8], name: &str, at: &At<'_>) -> Result<PathBuf> {
-        let extension = match bytes {
-            b if b.starts_with(PNG) => "png",
-            b if b.starts_with(JPEG) => "jpg",
-            _ => return Err(at.error(format!("{name} is not an image ({} bytes)", bytes.len()), "give PNG or JPEG bytes")),
+        let kind = Kind::of(bytes);
+        let Some(extension) = kind.extension() else {
+            let (said, remedy) = kind.refusal();
+            return Err(at.error(format!("{name} {said} ({} bytes)", bytes.len()), remedy));
         };
         if self.depth == Depth::Header {
             header(Cursor::new(bytes), name, at)?;
@@ -158,19 +197,22 @@ fn extract(cache: &Path, bytes: &[u8], extension: &str) -> Result<PathBuf> {
 
 /// That `path` is a file that begins like an image the preprocessing can read.
 fn begins_like_an_image(path: &Path, at: &At<'_>) -> Result<()> {
-    let mut head = Vec::with_capacity(PNG.len());
-    match File::open(path).and_then(|file| file.take(PNG.len() as u64).read_to_end(&mut head)) {
+    let mut head = Vec::with_capacity(HEAD);
+    match File::open(path).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head)) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             Err(at.error(format!("the image {} does not exist", path.display()), "put it there, or correct the path or the image folder"))
         }
         Err(e) => Err(at.error(format!("the image {} cannot be read: {e}", path.display()), "give a readable image file")),
-        Ok(_) if head.starts_with(PNG) || head.starts_with(JPEG) => Ok(()),
-        Ok(_) => Err(at.error(format!("{} is not an image", path.display()), "give a PNG or JPEG file")),
+        Ok(_) if Kind::of(&head).is_read() => Ok(()),
+        Ok(_) => {
+            let (said, remedy) = Kind::of(&head).refusal();
+            Err(at.error(format!("{} {said}", path.display()), remedy))
+        }
     }
 }
 
 fn header(source: impl BufRead + Seek, name: &str, at: &At<'_>) -> Result<()> {
-    let broken = |e: image::ImageError| at.error(format!("{name} is not a whole image: {e}"), "give a PNG or JPEG file");
+    let broken = |e: image::ImageError| at.error(format!("{name} is not a whole image: {e}"), WHOLE);
     let reader = image::ImageReader::new(source).with_guessed_format().map_err(|e| broken(e.into()))?;
     reader.into_dimensions().map(drop).map_err(broken)
 }
@@ -182,5 +224,5 @@ pub(super) fn image_size(path: &Path, at: &At<'_>) -> Result<(u32, u32)> {
         .and_then(image::ImageReader::with_guessed_format)
         .map_err(image::ImageError::from)
         .and_then(image::ImageReader::into_dimensions)
-        .map_err(|e| at.error(format!("{} is not a whole image: {e}", path.display()), "give a PNG or JPEG file"))
+        .map_err(|e| at.error(format!("{} is not a whole image: {e}", path.display()), WHOLE))
 }

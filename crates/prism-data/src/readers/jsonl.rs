@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::checks::{At, Id, Ids, OneOrMany, check_label, folder_of, region, resolve};
-use super::{Each, Source};
+use super::{Each, Source, loose};
 use crate::{Error, Place, Result, prompt};
 
 /// A line as the world writes it.
@@ -67,6 +67,9 @@ pub(super) fn for_each_line<T: DeserializeOwned>(
     names: &BTreeMap<String, String>,
     mut each: impl FnMut(usize, Result<T>, &At<'_>) -> ControlFlow<()>,
 ) -> Result<()> {
+    if let Some(objects) = loose::list(path)? {
+        return for_each_object(path, names, objects, each);
+    }
     let file = File::open(path).map_err(|e| Error::io("cannot read", path, e))?;
     let mut lines = BufReader::new(file);
     let (mut row, mut number, mut line) = (0, 0, Vec::new());
@@ -87,17 +90,61 @@ pub(super) fn for_each_line<T: DeserializeOwned>(
         }
         row += 1;
     }
-    if row == 0 {
-        return Err(Error::data(path, Place::File, "the benchmark is empty", "give a file with at least one question"));
+    if row == 0 { Err(empty(path)) } else { Ok(()) }
+}
+
+fn empty(path: &Path) -> Error {
+    Error::data(path, Place::File, "the benchmark is empty", "give a file with at least one question")
+}
+
+/// The same for a file that is one list of objects.
+fn for_each_object<T: DeserializeOwned>(
+    path: &Path,
+    names: &BTreeMap<String, String>,
+    objects: Vec<serde_json::Value>,
+    mut each: impl FnMut(usize, Result<T>, &At<'_>) -> ControlFlow<()>,
+) -> Result<()> {
+    if objects.is_empty() {
+        return Err(empty(path));
+    }
+    for (number, object) in objects.into_iter().enumerate() {
+        let at = At { path, place: Place::Record(number, None) };
+        let value = match object {
+            serde_json::Value::Object(keys) => of_keys(keys, names, &at),
+            other => Err(at.error(format!("it is {}, not an object", kind(&other)), LAYOUT)),
+        };
+        if each(number, value, &at).is_break() {
+            return Ok(());
+        }
     }
     Ok(())
 }
 
+fn kind(value: &serde_json::Value) -> &'static str {
+    match value {
+        serde_json::Value::Null => "null",
+        serde_json::Value::Bool(_) => "true or false",
+        serde_json::Value::Number(_) => "a number",
+        serde_json::Value::String(_) => "a text",
+        serde_json::Value::Array(_) => "a list",
+        serde_json::Value::Object(_) => "an object",
+    }
+}
+
+/// What a line is to be.
+const LAYOUT: &str = "one JSON object a line, with the keys of docs/reference/data.md";
+
 fn object<T: DeserializeOwned>(line: &[u8], names: &BTreeMap<String, String>, at: &At<'_>) -> Result<T> {
+    match (strict(line, names, at), loose::without_nan(line)) {
+        // Python writes NaN where a value is absent; JSON has no such number.
+        (Err(_), Some(plain)) => strict(&plain, names, at),
+        (read, _) => read,
+    }
+}
+
+fn strict<T: DeserializeOwned>(line: &[u8], names: &BTreeMap<String, String>, at: &At<'_>) -> Result<T> {
     let text = std::str::from_utf8(line).map_err(|_| at.error("it is not UTF-8 text", "save the file as UTF-8 JSON lines"))?;
-    let refused = |e: serde_path_to_error::Error<serde_json::Error>| {
-        at.error(describe(&e), "one JSON object a line, with the keys of docs/reference/data.md")
-    };
+    let refused = |e: serde_path_to_error::Error<serde_json::Error>| at.error(describe(&e), LAYOUT);
     if names.is_empty() {
         let mut json = serde_json::Deserializer::from_str(text);
         let value = serde_path_to_error::deserialize(&mut json).map_err(refused)?;
@@ -106,8 +153,16 @@ fn object<T: DeserializeOwned>(line: &[u8], names: &BTreeMap<String, String>, at
             Err(_) => Err(at.error("something follows the object", "write one JSON object a line")),
         };
     }
-    let mut keys: serde_json::Map<String, serde_json::Value> =
+    let keys: serde_json::Map<String, serde_json::Value> =
         serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text)).map_err(refused)?;
+    of_keys(keys, names, at)
+}
+
+fn of_keys<T: DeserializeOwned>(
+    mut keys: serde_json::Map<String, serde_json::Value>,
+    names: &BTreeMap<String, String>,
+    at: &At<'_>,
+) -> Result<T> {
     for (ours, theirs) in names {
         let value = keys.remove(theirs);
         let Some(value) = value else {
@@ -117,7 +172,7 @@ fn object<T: DeserializeOwned>(line: &[u8], names: &BTreeMap<String, String>, at
         };
         keys.insert(ours.clone(), value);
     }
-    serde_path_to_error::deserialize(serde_json::Value::Object(keys)).map_err(refused)
+    serde_path_to_error::deserialize(serde_json::Value::Object(keys)).map_err(|e| at.error(describe(&e), LAYOUT))
 }
 
 /// The message of a JSON error with the key it happened at.

@@ -72,7 +72,7 @@ pub(super) fn visit(source: &Source<'_>, each: Each<'_>) -> Result<()> {
     for (index, line) in &seen {
         let partner = partner(*index);
         if !seen.contains_key(&partner) {
-            let at = At { path, place: Place::Line(*line) };
+            let at = At { path, place: Place::Again(*line) };
             let cause = format!("question {index} has no partner: question {partner} is missing");
             let remedy = "give pairs whole (1 and 2, 3 and 4, ...): the score counts a pair only when both are right";
             if each(Err(at.error(cause, remedy))) == ControlFlow::Break(()) {

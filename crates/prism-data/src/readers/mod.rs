@@ -20,15 +20,18 @@ mod blink;
 pub(crate) mod checks;
 mod images;
 mod jsonl;
+mod loose;
 mod mmvp;
+mod questions;
 mod training;
 mod vstar;
 
-pub use images::{CACHE_VARIABLE, Depth, ImageCheck, Images, Picture, Unusable, cache_folder};
+pub use images::{CACHE_VARIABLE, Depth, ImageCheck, Images, Picture, Remark, Remarks, Unusable, cache_folder};
 pub use jsonl::{JsonlRow, KEYS as JSONL_KEYS};
 pub use training::{TrainingEntry, TrainingJson, TrainingTurn, read_training, training_files};
 
 pub(crate) use mmvp::QUESTIONS as MMVP_QUESTIONS;
+pub(crate) use training::holds_questions;
 pub(crate) use vstar::QUESTIONS as VSTAR_QUESTIONS;
 
 /// What a reader reads.
@@ -57,5 +60,6 @@ pub(crate) fn visit(source: &Source<'_>, each: Each<'_>) -> Result<()> {
         Layout::Blink => blink::visit(source, each),
         Layout::Jsonl => jsonl::visit(source, each),
         Layout::Training => training::visit(source, each),
+        Layout::Questions => questions::visit(source, each),
     }
 }

@@ -174,6 +174,24 @@ fn parts(path: &Path, image_folder: Option<&Path>) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
+/// Whether the list's first entry is a bare question, not a conversation.
+pub(crate) fn holds_questions(path: &Path) -> bool {
+    #[derive(Deserialize)]
+    struct Peek {
+        #[serde(default)]
+        question: Option<IgnoredAny>,
+        #[serde(default)]
+        conversations: Option<IgnoredAny>,
+    }
+    let mut found = false;
+    // Any refusal ends the stream; what is wrong with the file its reader says.
+    let _ = stream(path, |_, first: Peek| {
+        found = first.question.is_some() && first.conversations.is_none();
+        Err::<(), _>(Error::data(path, Place::File, "", ""))
+    });
+    found
+}
+
 /// Whether the list's first entry names a data file.
 fn is_meta(path: &Path) -> Result<bool> {
     #[derive(Deserialize)]
@@ -275,7 +293,7 @@ fn example(record: TrainingRecord, question_id: String, ids: &Ids, source: &Sour
 }
 
 /// Reads a JSON list element by element.
-fn stream<T: DeserializeOwned>(path: &Path, each: impl FnMut(usize, T) -> Result<()>) -> Result<()> {
+pub(super) fn stream<T: DeserializeOwned>(path: &Path, each: impl FnMut(usize, T) -> Result<()>) -> Result<()> {
     let file = File::open(path).map_err(|e| Error::io("cannot read", path, e))?;
     stream_from(BufReader::with_capacity(1 << 20, file), path, each)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use memmap2::Mmap;
 
+use super::adapter::{self, Adapter, INPUT, OUTPUT};
 use super::header::{Header, Stored};
 use super::memory_name;
 use crate::matrix::Narrow;
@@ -30,8 +31,12 @@ pub struct Files {
     entries: BTreeMap<String, Entry>,
     /// Tensors that an index expects in shards that are not there, by in-memory name.
     absent: BTreeSet<String>,
+    /// An adapter that lies beside the weights.
+    adapter: Option<Adapter>,
     /// What is wrong with the files themselves, one line each.
     pub problems: Vec<String>,
+    /// What stops nothing and should be known, one line each.
+    pub notes: Vec<String>,
 }
 
 impl Files {
@@ -43,8 +48,15 @@ impl Files {
     /// A file is there and cannot be opened.
     pub fn open(dir: &Path) -> Result<Self> {
         let (single, index) = (dir.join(SINGLE), dir.join(INDEX));
-        let mut files =
-            Self { root: dir.to_path_buf(), maps: Vec::new(), entries: BTreeMap::new(), absent: BTreeSet::new(), problems: Vec::new() };
+        let mut files = Self {
+            root: dir.to_path_buf(),
+            maps: Vec::new(),
+            entries: BTreeMap::new(),
+            absent: BTreeSet::new(),
+            adapter: None,
+            problems: Vec::new(),
+            notes: Vec::new(),
+        };
         if single.is_file() {
             files.add(&single)?;
         } else if index.is_file() {
@@ -52,12 +64,65 @@ impl Files {
                 Ok(shards) => files.add_shards(shards)?,
                 Err(problem) => files.problems.push(format!("{INDEX}: {problem}")),
             }
+        } else if adapter::is_in(dir) {
+            files
+                .problems
+                .push(format!("the folder holds an adapter without its base: neither {SINGLE} nor {INDEX}; name the base with --base"));
         } else {
             let pickled = dir.join("pytorch_model.bin").is_file() || dir.join("pytorch_model.bin.index.json").is_file();
             let instead = if pickled { ", only pickled weights: save it with `safe_serialization=True`" } else { "" };
             files.problems.push(format!("the folder has neither {SINGLE} nor {INDEX}{instead}"));
         }
+        if adapter::is_in(dir) && !files.is_blank() {
+            files.add_adapter();
+        }
         Ok(files)
+    }
+
+    /// Looks at the adapter beside the weights, and merges it as they are read.
+    fn add_adapter(&mut self) {
+        let opened = {
+            let names: Vec<&str> = self.entries.keys().map(String::as_str).collect();
+            let shape = |name: &str| self.entry(name).map(|entry| entry.stored.shape.clone());
+            Adapter::open(&self.root, &names, self.is_head_apart(), &shape)
+        };
+        match opened {
+            Ok(adapter) => {
+                self.notes.extend(adapter.notes.iter().cloned());
+                self.adapter = Some(adapter);
+            }
+            Err(faults) => self.problems.extend(faults),
+        }
+    }
+
+    /// The adapter that is merged, if there is one.
+    pub fn adapter(&self) -> Option<&Adapter> {
+        self.adapter.as_ref()
+    }
+
+    /// Whether an output matrix is stored that is not the input matrix; only what lies in the files counts.
+    pub fn is_head_apart(&self) -> bool {
+        let values = |name: &str| {
+            let Entry { map, stored } = self.entries.get(name)?;
+            Some((&stored.dtype, &stored.shape, self.maps.get(*map)?.get(stored.range.clone())?))
+        };
+        self.entries.contains_key(OUTPUT) && values(OUTPUT) != values(INPUT)
+    }
+
+    /// Whether a tensor's bytes are those that other files store under the name; what an adapter does to it apart.
+    pub(super) fn is_stored_alike(&self, name: &str, other: &Self) -> bool {
+        let values = |files: &Self| -> Option<(Stored, Vec<u8>)> {
+            let Entry { map, stored } = files.entries.get(name)?;
+            let bytes = files.maps.get(*map)?.get(stored.range.clone())?;
+            // A million bytes tell two trainings apart.
+            Some((Stored { range: 0..0, ..stored.clone() }, bytes.get(..bytes.len().min(1 << 20))?.to_vec()))
+        };
+        values(self) == values(other)
+    }
+
+    /// A tensor of the base; an output matrix that is not stored is the input matrix.
+    fn entry(&self, name: &str) -> Option<&Entry> {
+        self.entries.get(name).or_else(|| if name == OUTPUT { self.entries.get(INPUT) } else { None })
     }
 
     fn add_shards(&mut self, shards: BTreeMap<String, Vec<String>>) -> Result<()> {
@@ -116,22 +181,32 @@ impl Files {
 
     /// Bytes of all mapped files.
     pub fn bytes(&self) -> usize {
-        self.maps.iter().map(|map| map.len()).sum()
+        self.maps.iter().map(|map| map.len()).sum::<usize>() + self.adapter.as_ref().map_or(0, Adapter::bytes)
     }
 
     /// Names of all tensors, in-memory layout, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.entries.keys().map(String::as_str)
+        let more = self.adapter.iter().flat_map(Adapter::changed);
+        let all: BTreeSet<&str> = self.entries.keys().map(String::as_str).chain(more).collect();
+        all.into_iter()
     }
 
     /// Shape of a tensor.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
-        self.entries.get(name).map(|e| e.stored.shape.as_slice())
+        let whole = self.adapter.as_ref().and_then(|adapter| adapter.whole(name)).map(|(shape, _)| shape);
+        whole.or_else(|| self.of_base(name).map(|entry| entry.stored.shape.as_slice()))
     }
 
     /// Dtype of a tensor, as written in its file.
     pub fn dtype(&self, name: &str) -> Option<&str> {
-        self.entries.get(name).map(|e| e.stored.dtype.as_str())
+        let whole = self.adapter.as_ref().and_then(|adapter| adapter.whole(name)).map(|(_, dtype)| dtype);
+        whole.or_else(|| self.of_base(name).map(|entry| entry.stored.dtype.as_str()))
+    }
+
+    /// What the base holds under a name: an output matrix that an adapter sets apart begins as the input matrix.
+    fn of_base(&self, name: &str) -> Option<&Entry> {
+        let apart = name == OUTPUT && self.adapter.as_ref().is_some_and(Adapter::sets_apart);
+        self.entries.get(if apart { INPUT } else { name })
     }
 
     /// Whether the tensor should be in a shard that is not there: told once, of the shard.
@@ -145,34 +220,56 @@ impl Files {
     /// The stored dtype is not a float, the bytes are not those of the shape, or the tensor
     /// library refuses.
     pub fn tensor(&self, name: &str, dtype: DType, device: &Device) -> Result<Option<Tensor>> {
-        let Some(Entry { map, stored }) = self.entries.get(name) else { return Ok(None) };
-        let Some(stored_as) = float(&stored.dtype) else {
-            return Err(Error::content(&self.root, format!("`{name}` is stored as {}", stored.dtype), FLOATS));
-        };
-        let bytes = self.maps.get(*map).and_then(|m| m.get(stored.range.clone()));
-        let bytes =
-            bytes.ok_or_else(|| Error::content(&self.root, format!("`{name}` lies outside its file"), "copy the checkpoint again"))?;
-        // The tensor library copies as many bytes as there are into room for as many as the shape says.
-        let needed = stored.shape.iter().try_fold(stored_as.size_in_bytes(), |all, side| all.checked_mul(*side));
-        if needed != Some(bytes.len()) {
-            let cause = format!("`{name}` has {} bytes for the shape {:?} of {}", bytes.len(), stored.shape, stored.dtype);
-            return Err(Error::content(&self.root, cause, "copy the checkpoint again"));
+        if let Some(adapter) = self.adapter.as_ref().filter(|adapter| adapter.changes(name)) {
+            let base = match adapter.whole(name) {
+                Some(_) => None,
+                None => self.of_files(name, DType::F32, &Device::Cpu)?,
+            };
+            return Ok(Some(adapter.merged(name, base)?.to_dtype(dtype)?.to_device(device)?));
         }
-        Ok(Some(Tensor::from_raw_buffer(bytes, stored_as, &stored.shape, &Device::Cpu)?.to_dtype(dtype)?.to_device(device)?))
+        self.of_files(name, dtype, device)
+    }
+
+    fn of_files(&self, name: &str, dtype: DType, device: &Device) -> Result<Option<Tensor>> {
+        let Some(Entry { map, stored }) = self.of_base(name) else { return Ok(None) };
+        let gone = || Error::content(&self.root, format!("`{name}` lies outside its file"), "copy the checkpoint again");
+        values_of(&self.root, name, stored, self.maps.get(*map).ok_or_else(gone)?, dtype, device).map(Some)
     }
 
     /// A matrix stored in bfloat16, left where it lies; `None` when it is absent, of
     /// another dtype, or not a matrix a reader can use in place.
     pub fn narrow(&self, name: &str) -> Option<Narrow> {
-        let Entry { map, stored } = self.entries.get(name)?;
+        if self.adapter.as_ref().is_some_and(|adapter| adapter.changes(name)) {
+            return None;
+        }
+        let Entry { map, stored } = self.of_base(name)?;
         let &[output, input] = stored.shape.as_slice() else { return None };
         let map = self.maps.get(*map).filter(|_| stored.dtype == "BF16")?;
         Narrow::mapped(map, stored.range.clone(), output, input)
     }
 }
 
+/// A tensor's numbers, of the file that is mapped.
+///
+/// # Errors
+/// The stored dtype is not a float, the bytes are not those of the shape, or the tensor library refuses.
+pub(super) fn values_of(path: &Path, name: &str, stored: &Stored, map: &Mmap, dtype: DType, device: &Device) -> Result<Tensor> {
+    let again = "copy the checkpoint again";
+    let Some(stored_as) = float(&stored.dtype) else {
+        return Err(Error::content(path, format!("`{name}` is stored as {}", stored.dtype), FLOATS));
+    };
+    let bytes = map.get(stored.range.clone()).ok_or_else(|| Error::content(path, format!("`{name}` lies outside its file"), again))?;
+    // The tensor library copies as many bytes as there are into room for as many as the shape says.
+    let needed = stored.shape.iter().try_fold(stored_as.size_in_bytes(), |all, side| all.checked_mul(*side));
+    if needed != Some(bytes.len()) {
+        let cause = format!("`{name}` has {} bytes for the shape {:?} of {}", bytes.len(), stored.shape, stored.dtype);
+        return Err(Error::content(path, cause, again));
+    }
+    Ok(Tensor::from_raw_buffer(bytes, stored_as, &stored.shape, &Device::Cpu)?.to_dtype(dtype)?.to_device(device)?)
+}
+
 /// What can be done about weights of another dtype.
-pub const FLOATS: &str = "store weights as F32, BF16 or F16";
+pub const FLOATS: &str = "store weights as F32, BF16 or F16 (whole numbers and F8 are quantised weights: dequantise them first)";
 
 /// The dtype of weights that can be read.
 pub fn float(dtype: &str) -> Option<DType> {

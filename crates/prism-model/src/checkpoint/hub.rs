@@ -1,6 +1,6 @@
 //! Checkpoints by their Hub name: `org/name` in the local Hugging Face cache.
 //!
-//! The cache is found as `huggingface_hub` finds it, and nothing is downloaded. A
+//! The cache is found as `huggingface_hub` finds it, and nothing is downloaded here. A
 //! repository lies in `models--org--name`; `refs/main` holds the commit whose files
 //! are in `snapshots/COMMIT`. `org/name@REVISION` names another branch, tag or commit.
 
@@ -73,8 +73,8 @@ impl HubCache {
         let refused = |cause: String| {
             let revision = if wanted.revision == MAIN { String::new() } else { format!(" --revision {}", wanted.revision) };
             let remedy = format!(
-                "Prism downloads nothing: fetch it with `huggingface-cli download {}/{}{revision}`, or set HF_HOME or HF_HUB_CACHE to \
-                 the cache that has it",
+                "nothing is downloaded unasked: give --download, fetch it with `huggingface-cli download {}/{}{revision}`, or set HF_HOME \
+                 or HF_HUB_CACHE to the cache that has it",
                 wanted.organisation, wanted.name
             );
             Error::input(wanted.to_string(), cause, remedy)
@@ -110,14 +110,19 @@ impl HubCache {
 }
 
 /// `org/name` or `org/name@REVISION`, taken apart.
-struct Repository {
-    organisation: String,
-    name: String,
-    revision: String,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    /// Whose it is.
+    pub organisation: String,
+    /// What it is called.
+    pub name: String,
+    /// Branch, tag or commit; `main` where none is named.
+    pub revision: String,
 }
 
 impl Repository {
-    fn parse(path: &Path) -> Option<Self> {
+    /// The parts of such a name; `None` where it cannot be one.
+    pub fn parse(path: &Path) -> Option<Self> {
         let (repository, revision) = match path.to_str()?.split_once('@') {
             Some((repository, revision)) => (repository, revision),
             None => (path.to_str()?, MAIN),

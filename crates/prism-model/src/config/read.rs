@@ -7,7 +7,7 @@ use prism_run::Sight;
 use serde_json::{Map, Value};
 
 use super::fields::{self, Fields, LIMIT};
-use super::{Config, HeadKind, LatentConfig};
+use super::{Config, HeadKind, LatentConfig, ties};
 use crate::{Error, Result, families};
 
 /// The keys that all families share, with the file's name for messages; `inner` is looked at first.
@@ -65,14 +65,16 @@ impl<'a> Keys<'a> {
 }
 
 pub(super) fn config(raw: Map<String, Value>, path: &Path) -> Result<Config> {
+    super::quantised::refuse(&raw, path)?;
     let top = Keys { path, inner: Some(&raw), outer: None };
     let family = families::of(top.get("model_type"), path)?;
     let (text, vision) = (family.read)(&raw, path)?;
     let text_keys = Keys { path, inner: raw.get("text_config").and_then(Value::as_object), outer: Some(&raw) };
     let token = |key: &str| text_or_top(&top, &text_keys, key, text.vocab_size);
     let required = |key: &str| -> Result<u32> { token(key)?.ok_or_else(|| top.fail(key, "is missing", "give the token's id")) };
-    let tie =
-        if top.get("tie_word_embeddings").is_some() { top.flag("tie_word_embeddings")? } else { text_keys.flag("tie_word_embeddings")? };
+    // Both are checked, whichever of them decides.
+    (top.flag(ties::KEY)?, text_keys.flag(ties::KEY)?);
+    let tie_word_embeddings = ties::of(&raw);
     Ok(Config {
         family,
         latent: latent(&top, text.vocab_size)?,
@@ -83,7 +85,7 @@ pub(super) fn config(raw: Map<String, Value>, path: &Path) -> Result<Config> {
         eos_token_id: token("eos_token_id")?,
         bos_token_id: token("bos_token_id")?,
         pad_token_id: token("pad_token_id")?,
-        tie_word_embeddings: tie,
+        tie_word_embeddings,
         text,
         vision,
         raw,

@@ -1,21 +1,19 @@
-//! `preprocessor_config.json` (formats, checkpoints).
+//! `preprocessor_config.json`, or its place in `processor_config.json` (formats, checkpoints).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use prism_run::{Error, Result};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-/// Which of the two Qwen2-VL image processors is computed. They differ in the last bits:
-/// of the resized bytes, and of the normalised values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Processor {
-    /// `Qwen2VLImageProcessor`: Pillow and numpy.
-    #[default]
-    Slow,
-    /// `Qwen2VLImageProcessorFast`: torchvision.
-    Fast,
-}
+use super::processor::{Processor, Saved};
+
+/// The image processor's file, up to transformers 4.
+pub const FILE: &str = "preprocessor_config.json";
+/// The whole processor's file, in which transformers 5 keeps the image processor's keys under [`NESTED`].
+pub const PROCESSOR_FILE: &str = "processor_config.json";
+/// The key there.
+pub const NESTED: &str = "image_processor";
 
 /// What the Qwen2-VL image processor is told.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,8 +34,10 @@ pub struct PixelConfig {
     pub image_mean: [f64; 3],
     /// Standard deviation per channel.
     pub image_std: [f64; 3],
-    /// The arithmetic: that of the processor the checkpoint was saved with.
+    /// The arithmetic. As read, that of the class the folder names.
     pub processor: Processor,
+    /// What the folder names.
+    pub saved: Saved,
 }
 
 impl Default for PixelConfig {
@@ -53,6 +53,7 @@ impl Default for PixelConfig {
             image_mean: [0.48145466, 0.4578275, 0.40821073],
             image_std: [0.26862954, 0.26130258, 0.27577711],
             processor: Processor::Slow,
+            saved: Saved::default(),
         }
     }
 }
@@ -86,21 +87,58 @@ struct Size {
 /// Pillow's number of the bicubic filter.
 const BICUBIC: u32 = 3;
 
+/// What a user can do about a file that cannot be used.
+const COMPARE: &str = "compare it with a released checkpoint's";
+
 impl PixelConfig {
-    /// Reads the file at `path`; an absent key has Qwen2.5-VL's value.
+    /// Reads the settings of a checkpoint folder; an absent key has Qwen2.5-VL's value.
+    ///
+    /// They are those under `image_processor` in `processor_config.json` where these are, else
+    /// `preprocessor_config.json`, as transformers 5 looks for them.
     ///
     /// # Errors
-    /// When the file is missing, malformed or asks for another pipeline.
+    /// When there is no such file, or it is malformed or asks for another pipeline.
+    pub fn of_folder(folder: &Path) -> Result<Self> {
+        match nested(folder)? {
+            Some((path, value)) => Self::from_value(value, true, &path),
+            None => Self::read(&folder.join(FILE)),
+        }
+    }
+
+    /// The file of a folder that holds the settings, and whether they are a part of it.
+    ///
+    /// # Errors
+    /// When `processor_config.json` is there and cannot be read.
+    pub fn place(folder: &Path) -> Result<(PathBuf, bool)> {
+        Ok(nested(folder)?.map_or_else(|| (folder.join(FILE), false), |(path, _)| (path, true)))
+    }
+
+    /// Reads `preprocessor_config.json` at `path`.
+    ///
+    /// # Errors
+    /// As [`PixelConfig::of_folder`].
     pub fn read(path: &Path) -> Result<Self> {
         let text = prism_run::door::read_linked(path, prism_run::door::Limit::Settings)?;
-        let file: File = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(&text))
-            .map_err(|e| Error::content(path, format!("`{}`: {}", e.path(), e.inner()), "compare it with a released checkpoint's"))?;
+        Self::from_value(parsed(&text, path)?, false, path)
+    }
+
+    fn from_value(value: Value, nested: bool, path: &Path) -> Result<Self> {
+        let file: File =
+            serde_path_to_error::deserialize(value).map_err(|e| Error::content(path, format!("`{}`: {}", e.path(), e.inner()), COMPARE))?;
         let switches = [file.do_resize, file.do_rescale, file.do_normalize, file.do_convert_rgb];
         if switches.contains(&Some(false)) || file.resample.is_some_and(|r| r != BICUBIC) {
             return Err(Error::content(
                 path,
                 "it switches a step off or resizes otherwise than bicubic",
                 "only the published Qwen2-VL pipeline is implemented: remove the do_* and resample keys",
+            ));
+        }
+        let saved = Saved { class: file.image_processor_type, nested };
+        if !saved.is_known() {
+            return Err(Error::content(
+                path,
+                format!("`image_processor_type` is {}, no image processor of Qwen2-VL", saved.class.unwrap_or_default()),
+                "give the file of a Qwen-VL checkpoint",
             ));
         }
         let base = Self::default();
@@ -114,12 +152,10 @@ impl PixelConfig {
             rescale_factor: file.rescale_factor.unwrap_or(base.rescale_factor),
             image_mean: file.image_mean.unwrap_or(base.image_mean),
             image_std: file.image_std.unwrap_or(base.image_std),
-            processor: match file.image_processor_type.is_some_and(|name| name.ends_with("Fast")) {
-                true => Processor::Fast,
-                false => Processor::Slow,
-            },
+            processor: saved.named(),
+            saved,
         };
-        config.check().map_err(|cause| Error::content(path, cause, "compare it with a released checkpoint's"))?;
+        config.check().map_err(|cause| Error::content(path, cause, COMPARE))?;
         Ok(config)
     }
 
@@ -143,6 +179,23 @@ impl PixelConfig {
         }
         Ok(())
     }
+}
+
+/// The keys of the image processor in `processor_config.json`, where that file has them.
+fn nested(folder: &Path) -> Result<Option<(PathBuf, Value)>> {
+    let path = folder.join(PROCESSOR_FILE);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = prism_run::door::read_linked(&path, prism_run::door::Limit::Settings)?;
+    let Value::Object(mut file) = parsed(&text, &path)? else {
+        return Err(Error::content(&path, "is not a JSON object", COMPARE));
+    };
+    Ok(file.remove(NESTED).filter(Value::is_object).map(|value| (path, value)))
+}
+
+fn parsed(text: &[u8], path: &Path) -> Result<Value> {
+    serde_json::from_slice(text).map_err(|e| Error::content(path, e.to_string(), COMPARE))
 }
 
 /// No resized image is larger; far above any published limit.

@@ -9,10 +9,11 @@ pub mod sample;
 use std::path::Path;
 
 use prism_run::Example;
+use prism_run::protocol::{IMAGE, ImagesAt, Positions, PromptLayout};
 
 use crate::config::Config;
 use crate::preprocess::Grid;
-use crate::tokenizer::template::Message;
+use crate::tokenizer::template::{Begins, Message};
 use crate::tokenizer::{LatentTokens, Tokenizer};
 use crate::{Error, Result};
 
@@ -21,8 +22,10 @@ pub use sample::{BlockLayout, FreeRun, LatentPosition, LatentRun, TrainingSample
 /// A prompt as token ids, and where its parts are.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prompt {
-    /// Token ids, image tokens expanded.
+    /// Token ids that are run, image tokens expanded.
     pub ids: Vec<u32>,
+    /// Tokens behind them, where a protocol has latents stand in the prompt.
+    pub standing: Vec<u32>,
     /// Rotary position (temporal, height, width) of each token.
     pub positions: Vec<[u32; 3]>,
     /// Position of the token that follows.
@@ -66,6 +69,9 @@ pub struct Prompter {
     tokenizer: Tokenizer,
     latent: Option<LatentTokens>,
     chat: ChatTokens,
+    layout: PromptLayout,
+    standing: Vec<u32>,
+    looks: bool,
 }
 
 impl Prompter {
@@ -99,7 +105,19 @@ impl Prompter {
             let cause = format!("the tokenizer has {} tokens, the model {} embedding rows", tokenizer.len(), config.text.vocab_size);
             return Err(Error::content(tokenizer.folder(), cause, "take both from the same checkpoint"));
         }
-        Ok(Self { config, tokenizer, latent, chat })
+        Ok(Self { config, tokenizer, latent, chat, layout: PromptLayout::default(), standing: Vec::new(), looks: false })
+    }
+
+    /// The same with a protocol's layout of prompts: tokens that stand for latents behind each, and
+    /// whether the attention of its last token is asked for.
+    #[must_use]
+    pub fn laid_out(self, layout: PromptLayout, standing: Vec<u32>, looks: bool) -> Self {
+        Self { layout, standing, looks, ..self }
+    }
+
+    /// Whether a protocol asks what a prompt's last token attends to.
+    pub fn looks(&self) -> bool {
+        self.looks
     }
 
     /// The tokenizer.
@@ -125,17 +143,33 @@ impl Prompter {
         self.question(&example.prompt, grids)
     }
 
-    /// The prompt of a question about the images whose sizes are given: the images, then the text.
+    /// The prompt of a question about the images whose sizes are given: the images, then the text,
+    /// where no protocol lays it out otherwise.
     ///
     /// # Errors
     /// When the text itself contains image tokens, or the template fails.
     pub fn question(&self, text: &str, grids: &[Grid]) -> Result<Prompt> {
-        let chat = self.tokenizer.template().render(&[Message::user(grids.len(), text)])?;
+        let chat = self.chat_text(text, grids.len())?;
         let ids = self.expand(&self.tokenizer.encode(&chat)?, grids)?;
         let (positions, next_position) = self.positions(&ids, grids)?;
         let image_tokens = self.image_tokens(&ids);
         let question_tokens = self.question_tokens(&ids);
-        Ok(Prompt { ids, positions, next_position, grids: grids.to_vec(), image_tokens, question_tokens })
+        let standing = self.standing.clone();
+        Ok(Prompt { ids, standing, positions, next_position, grids: grids.to_vec(), image_tokens, question_tokens })
+    }
+
+    /// The whole chat as text, an image marker for each image.
+    fn chat_text(&self, text: &str, images: usize) -> Result<String> {
+        let layout = &self.layout;
+        let mut messages: Vec<Message> = layout.system.iter().map(|text| Message::system(text)).collect();
+        messages.push(match (layout.images, text.split_once(IMAGE)) {
+            (ImagesAt::Last, _) => Message::user_around(text, images, ""),
+            (ImagesAt::Marker, Some((before, behind))) => Message::user_around(before, images, behind),
+            _ => Message::user(images, text),
+        });
+        let begins = if layout.after.is_some() { Begins::No } else { Begins::Assistant };
+        let chat = self.tokenizer.template().render_until(&messages, begins)?;
+        Ok([layout.before.as_deref().unwrap_or(""), &chat, layout.after.as_deref().unwrap_or("")].concat())
     }
 
     /// Repeats each image token as often as its image has merged tokens.
@@ -155,6 +189,10 @@ impl Prompter {
     }
 
     fn positions(&self, ids: &[u32], grids: &[Grid]) -> Result<(Vec<[u32; 3]>, u32)> {
+        if self.layout.positions == Positions::Plain {
+            let count = u32::try_from(ids.len()).map_err(|_| Error::input("prompt", "is too long", "shorten it"))?;
+            return Ok(((0..count).map(|at| [at; 3]).collect(), count));
+        }
         let grids: Vec<[usize; 3]> = grids.iter().map(|g| [g.t, g.h, g.w]).collect();
         (self.config.family.positions)(&self.config, ids, &grids)
     }

@@ -1,45 +1,49 @@
 //! From generated text to a letter, an outcome, and the answer's distribution
 //! (method, section 4).
 
+use prism_run::answer::{AnswerRule, Answers, Asked, Score};
 use prism_run::{Example, Outcome};
 
-/// What opens the answer in the generated text.
-pub const OPENING: &str = "<answer>";
-const CLOSING: &str = "</answer>";
-
-/// The parsed answer: text after the last `<answer>` up to `</answer>` (or the end),
-/// trimmed, first word, first character. Special tokens are part of the text, so a
-/// model that ends right after `<answer>` answers `<`, which is no option.
-pub fn parse(text: &str) -> Option<char> {
-    let start = text.rfind(OPENING)? + OPENING.len();
-    let rest = text.get(start..)?;
-    let inner = rest.find(CLOSING).map_or(rest, |end| &rest[..end]);
-    inner.split_whitespace().next()?.chars().next()
+/// What opens an answer in generated text, so that the next forward says it. The first goes before the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Opening {
+    /// `<answer>`.
+    Tag,
+    /// `\boxed{`, of a model that writes no tag.
+    Boxed,
 }
 
-/// The letters an example can be answered with: A, B, ... as many as it has
-/// options; any single letter when the options are unknown.
-pub fn is_option(example: &Example, answer: char) -> bool {
-    match example.options.len() {
-        0 => answer.is_ascii_alphabetic(),
-        n => answer.is_ascii_uppercase() && usize::from(answer as u8 - b'A') < n,
+impl Opening {
+    /// Both, in their order.
+    pub const ALL: [Self; 2] = [Self::Tag, Self::Boxed];
+
+    /// Its text.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Tag => prism_run::answer::OPENING,
+            Self::Boxed => prism_run::answer::BOX,
+        }
     }
+}
+
+/// The answer as a recording reads it, by the rule `tagged`; other rules are applied to finished records.
+pub fn parse(text: &str) -> Option<char> {
+    AnswerRule::Tagged.read(text, &Asked::of("", &[]))?.said.chars().next()
+}
+
+/// What a recording makes of an example's text.
+pub fn score(example: &Example, text: &str) -> Score {
+    Answers::default().score(text, &example.into(), &example.label)
 }
 
 /// How a decode ended. A block that never opened comes first: whatever was
 /// answered, an intervention on it is a silent no-op.
-pub fn outcome(example: &Example, answer: Option<char>, latent_forwards: usize) -> Outcome {
-    match answer {
+pub fn outcome(score: &Score, latent_forwards: usize) -> Outcome {
+    match score.answer {
         _ if latent_forwards == 0 => Outcome::NoLatents,
-        Some(letter) if is_option(example, letter) => Outcome::Scored,
-        _ => Outcome::NoAnswer,
+        Some(_) => Outcome::Scored,
+        None => Outcome::NoAnswer,
     }
-}
-
-/// Whether the parsed character is the label.
-pub fn is_correct(example: &Example, answer: Option<char>) -> bool {
-    let mut label = example.label.chars();
-    answer.is_some() && label.next() == answer && label.next().is_none()
 }
 
 /// Distribution over the option letters at the forward that produces the answer token.
@@ -115,13 +119,17 @@ mod tests {
     #[test]
     fn every_end_is_one_outcome() {
         let four = example(4, "B");
-        assert_eq!(outcome(&four, Some('B'), 8), Outcome::Scored);
-        assert_eq!(outcome(&four, Some('E'), 8), Outcome::NoAnswer);
-        assert_eq!(outcome(&four, Some('<'), 8), Outcome::NoAnswer);
-        assert_eq!(outcome(&four, None, 8), Outcome::NoAnswer);
-        assert_eq!(outcome(&four, Some('B'), 0), Outcome::NoLatents);
-        assert!(is_correct(&four, Some('B')) && !is_correct(&four, Some('b')) && !is_correct(&four, None));
-        assert!(is_option(&example(0, "B"), 'Z') && !is_option(&example(0, "B"), '<'));
+        let of = |text: &str| score(&four, text);
+        let ended = |text: &str, latents| outcome(&of(text), latents);
+        assert_eq!(ended("<answer>B", 8), Outcome::Scored);
+        assert_eq!(ended("<answer>E", 8), Outcome::NoAnswer);
+        assert_eq!(ended("<answer><|im_end|>", 8), Outcome::NoAnswer);
+        assert_eq!(ended("B", 8), Outcome::NoAnswer);
+        assert_eq!(ended("<answer>B", 0), Outcome::NoLatents);
+        assert!(of("<answer>B").correct && !of("<answer>b").correct && !of("B").correct);
+        // Where the options are not known, any letter is one.
+        let unknown = |text: &str| score(&example(0, "B"), text).answer;
+        assert_eq!((unknown("<answer>Z"), unknown("<answer><")), (Some("Z".into()), None));
     }
 
     #[test]

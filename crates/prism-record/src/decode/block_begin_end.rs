@@ -2,6 +2,9 @@
 //! text: which forward reads a token, which reads a fed-back vector, and when the
 //! sequence ends.
 //!
+//! What follows is LVR's way, which is the default; where another method's runner does something
+//! else, [`Rules`](super::Rules) says so, and `advance.rs` has the one place where it matters.
+//!
 //! A forward at which the sequence's last token is a start token opens that stage's
 //! block; from the next forward on the previous forward's state is fed back, until the
 //! [`Exit`] is reached. Every forward's argmax is appended to the sequence, inside the
@@ -11,8 +14,8 @@
 //! to the target stage. Stop conditions are ignored while a block lasts, so a sequence
 //! may exceed its budget by a block.
 //!
-//! A checkpoint trained blindfolded ([`Sight::Blindfold`]) is the exception: the token that
-//! was trained behind the latents is appended at every latent forward, so that nothing
+//! A checkpoint trained blindfolded ([`Sight::Blindfold`](prism_run::Sight)) is the exception: the
+//! token that was trained behind the latents is appended at every latent forward, so that nothing
 //! behind a block depends on its latents.
 //!
 //! The exits are looked at after every forward:
@@ -27,15 +30,20 @@
 //!   or the cap is reached (the published code has none). At the opening forward the end
 //!   token keeps the block closed.
 
+mod advance;
+mod stages;
+
 use std::collections::VecDeque;
 
-use prism_run::protocol::{Exit, Length};
-use prism_run::{Budget, Protocol, Sight, Stage, StageSteps};
+use prism_run::protocol::{Exit, Length, Trigger};
+use prism_run::{Budget, Protocol, Stage, StageSteps};
 
-use super::control::{ControlTokens, Start};
+use self::stages::Stages;
+use super::control::ControlTokens;
 use super::course::Block;
+use super::rules::Rules;
 
-/// Budget and exit of a decode; greedy, no sampling.
+/// Budget and exit of a decode.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Strategy {
     /// How long a block lasts: K, of which the protocol makes the length of each block (for
@@ -45,12 +53,14 @@ pub struct Strategy {
     pub max_new_tokens: usize,
     /// When a block is left.
     pub exit: Exit,
+    /// Whether the first token is the start token, whatever the model says.
+    pub force_open: bool,
 }
 
 impl Strategy {
     /// Blocks of their full length at K = `steps`.
     pub fn of_steps(steps: usize, max_new_tokens: usize) -> Self {
-        Self { steps: Budget::Steps(steps), max_new_tokens, exit: Exit::Steps }
+        Self { steps: Budget::Steps(steps), max_new_tokens, exit: Exit::Steps, force_open: false }
     }
 
     /// Most latent forwards of a block of that stage and declared length.
@@ -85,21 +95,8 @@ pub enum Feed {
     Token(u32),
     /// The previous forward's state.
     Latent(Place),
-}
-
-/// One stage's progress.
-#[derive(Debug, Clone, Copy, Default)]
-struct Progress {
-    /// Blocks opened so far.
-    blocks: usize,
-    /// Forwards of this stage, over all its blocks.
-    steps: usize,
-    /// Forwards of this stage in its latest block.
-    taken: usize,
-    /// Forwards for which the latest block still lasts at most; 0 = closed.
-    left: usize,
-    /// End token of the latest block.
-    end: Option<u32>,
+    /// The embedding of this image token of the prompt, before a latent.
+    Image(usize),
 }
 
 /// Progress of one sequence.
@@ -107,18 +104,32 @@ struct Progress {
 pub struct Sequence<'a> {
     strategy: Strategy,
     tokens: &'a ControlTokens,
+    rules: Rules,
     generated: Vec<u32>,
     /// The sequence's last token: what a start token is looked for in.
     last: u32,
     feed: Feed,
-    context: Progress,
-    target: Progress,
+    stages: Stages,
     finished: bool,
     block: Block,
     /// Tokens that are appended whatever the argmax.
     forced: VecDeque<u32>,
+    /// The token that follows a forced end token.
+    then: Option<u32>,
     /// Whether a block is behind: it was left, or something stood in its place.
     past_block: bool,
+    /// Whether the prompt was run.
+    begun: bool,
+    /// Counted over the sequence: forwards inside blocks, end tokens said, and whether a block ended.
+    counted: usize,
+    ends_said: usize,
+    ended: bool,
+    /// The token said last inside the block, and how often in a row.
+    repeated: (u32, usize),
+    /// Whether a stop text stands in the sequence.
+    heard: bool,
+    /// Image tokens still to be read before the next latent.
+    images: VecDeque<usize>,
 }
 
 impl<'a> Sequence<'a> {
@@ -132,21 +143,35 @@ impl<'a> Sequence<'a> {
         Self {
             strategy,
             tokens,
+            rules: tokens.rules.under(strategy.exit.kind()),
             generated: Vec::new(),
             last,
             feed: Feed::Token(last),
-            context: Progress::default(),
-            target: Progress::default(),
+            stages: Stages::default(),
             finished: false,
             block,
             forced: VecDeque::new(),
+            then: None,
             past_block: false,
+            begun: false,
+            counted: 0,
+            ends_said: 0,
+            ended: false,
+            repeated: (0, 0),
+            heard: false,
+            images: VecDeque::new(),
         }
     }
 
     /// What the next forward reads.
     pub fn feed(&self) -> Feed {
         self.feed
+    }
+
+    /// The token that stands where the next forward reads: the last one appended, or the prompt's last.
+    pub fn standing(&self) -> u32 {
+        let stands = self.rules.prompt_block.and_then(|block| block.stands);
+        stands.filter(|_| matches!(self.feed, Feed::Latent(_))).unwrap_or(self.last)
     }
 
     /// Whether a block was left, or skipped.
@@ -169,99 +194,47 @@ impl<'a> Sequence<'a> {
         self.generated
     }
 
-    fn progress(&mut self, stage: Stage) -> &mut Progress {
-        match stage {
-            Stage::Context => &mut self.context,
-            Stage::Free | Stage::Target => &mut self.target,
+    /// Whether the sequence stops at a text, which then has to be looked for.
+    pub fn stop_texts(&self) -> &[String] {
+        &self.rules.stop_texts
+    }
+
+    /// A stop text was written: the sequence ends, if need be behind its block.
+    pub fn hear(&mut self) {
+        self.heard = true;
+        self.finished |= self.stops_now() && self.forced.is_empty();
+    }
+
+    /// How many image tokens are to be read before the next latent, which has to be told by
+    /// [`Sequence::insert`]; 0 where none are.
+    pub fn wants_images(&self) -> usize {
+        match (self.feed, self.rules.prompt_block) {
+            (Feed::Latent(_), Some(block)) => block.insert,
+            _ => 0,
         }
     }
 
-    /// Under a blindfold what a latent forward would say is not said, for what follows would
-    /// read it: the token trained behind the latents stands for it.
-    fn unsaid(&self) -> Option<u32> {
-        let Feed::Latent(place) = self.feed else { return None };
-        let progress = if place.stage == Stage::Context { self.context } else { self.target };
-        (self.tokens.sight == Sight::Blindfold).then(|| self.tokens.latent_end.or(progress.end)).flatten()
+    /// Whether the next forward is one after which image tokens are chosen: its attention is needed.
+    pub fn looks(&self) -> bool {
+        self.rules.prompt_block.is_some_and(|block| block.insert > 0) && matches!(self.feed, Feed::Latent(_))
     }
 
-    /// Appends the next replayed token; `false` when none is left.
-    fn replay(&mut self) -> bool {
-        let Block::Replayed(script) = &self.block else { return false };
-        let at = self.generated.len();
-        let Some(written) = script.get(at).copied() else { return false };
-        let is_last = at + 1 == script.len();
-        self.generated.push(written.token);
-        self.last = written.token;
-        let was_latent = matches!(self.feed, Feed::Latent(_));
-        self.feed = written.next.map_or(Feed::Token(written.token), Feed::Latent);
-        self.past_block |= is_last || (was_latent && written.next.is_none());
-        // As in an ordinary course, a stop ends the sequence behind a block, not within what was written.
-        self.finished = is_last && (self.tokens.stops.contains(&written.token) || self.generated.len() >= self.strategy.max_new_tokens);
-        true
+    /// Has these image tokens read before the next latent.
+    pub fn insert(&mut self, images: impl IntoIterator<Item = usize>) {
+        self.images = images.into_iter().collect();
+        self.read_image();
     }
 
-    /// Takes in the argmax of the forward that read [`Sequence::feed`], and the distance of
-    /// the previous forward's feedback from the end embedding (`None` without one, and at
-    /// the prefill).
-    pub fn advance(&mut self, argmax: u32, distance: Option<f64>) {
-        if self.replay() {
-            return;
+    fn read_image(&mut self) {
+        match self.images.pop_front() {
+            Some(image) => self.feed = Feed::Image(image),
+            None => self.feed = self.stages.next().map_or(Feed::Token(self.last), Feed::Latent),
         }
-        let start = self.tokens.starts.iter().find(|start| start.token == self.last).copied();
-        let opens = start.filter(|start| {
-            let progress = self.progress(start.stage);
-            progress.left == 0 && (progress.blocks == 0 || self.tokens.repeat)
-        });
-        if let Feed::Latent(place) = self.feed {
-            let progress = self.progress(place.stage);
-            progress.steps += 1;
-            progress.taken += 1;
-            self.context.left = self.context.left.saturating_sub(1);
-            self.target.left = self.target.left.saturating_sub(1);
-        }
-        let exit = self.strategy.exit;
-        let leaves = |end: Option<u32>| match exit {
-            Exit::Steps => false,
-            Exit::Latent { threshold, .. } => distance.is_some_and(|distance| distance < threshold),
-            Exit::Token { .. } => end == Some(argmax),
-        };
-        for progress in [&mut self.context, &mut self.target] {
-            if leaves(progress.end) {
-                progress.left = 0;
-            }
-        }
-        match (opens, &self.block) {
-            (Some(Start { stage, end, length, .. }), Block::Ordinary) => {
-                let left = if leaves(end) { 0 } else { self.strategy.limit(stage, length) };
-                let progress = self.progress(stage);
-                *progress = Progress { blocks: progress.blocks + usize::from(left > 0), taken: 0, left, end, ..*progress };
-            }
-            (Some(Start { end, .. }), Block::Markers) => {
-                self.forced = end.into_iter().collect();
-                self.past_block = true;
-            }
-            (Some(_), Block::Removed) => self.past_block = true,
-            (None, _) | (_, Block::Replaced(_) | Block::Replayed(_)) => {}
-        }
-        if let Block::Replaced(tokens) = &self.block
-            && !self.past_block
-            && self.tokens.starts.iter().any(|start| start.token == argmax)
-        {
-            self.forced = tokens.iter().copied().collect();
-            self.past_block = true;
-        }
-        let argmax = self.forced.pop_front().or(self.unsaid()).unwrap_or(argmax);
-        self.generated.push(argmax);
-        self.last = argmax;
-        let was_latent = matches!(self.feed, Feed::Latent(_));
-        let open = [(Stage::Target, self.target), (Stage::Context, self.context)].into_iter().find(|(_, p)| p.left > 0);
-        self.feed = match open {
-            Some((stage, p)) => Feed::Latent(Place { stage, block: p.blocks - 1, step: p.steps, block_step: p.taken }),
-            None => Feed::Token(argmax),
-        };
-        self.past_block |= was_latent && open.is_none();
-        let stop = self.tokens.stops.contains(&argmax) || self.generated.len() >= self.strategy.max_new_tokens;
-        self.finished = open.is_none() && self.forced.is_empty() && stop;
+    }
+
+    /// Whether the trigger looks at the token that is read.
+    fn reads_starts(&self) -> bool {
+        matches!(self.rules.trigger, Trigger::Read | Trigger::Sampled)
     }
 }
 

@@ -6,11 +6,15 @@
 
 use std::path::Path;
 
+use prism_model::generation::{self, Generation};
+use prism_model::prompt::Prompter;
 use prism_model::tokenizer::Tokenizer;
 use prism_model::{Config, Error, Result};
-use prism_run::protocol::{Block, Length, Protocol};
+use prism_run::protocol::{Append, Block, Length, Protocol, Trigger};
 use prism_run::{Sight, Stage};
 use serde_json::Value;
+
+use super::rules::{Appended, PromptBlock, Rules};
 
 /// The token whose embedding stands at dummy steps.
 const LATENT: &str = "<|lvr|>";
@@ -32,7 +36,7 @@ pub struct Start {
 }
 
 /// The tokens that steer a decode, resolved from a protocol and a checkpoint.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ControlTokens {
     /// Start token of each block with feedback, e.g. `<|lvr_start|>` for the target stage;
     /// none: no latent protocol.
@@ -49,12 +53,26 @@ pub struct ControlTokens {
     pub dummy: Option<u32>,
     /// The token trained behind a block's latents, before its end token, where there is one.
     pub latent_end: Option<u32>,
+    /// What happens around and inside a block.
+    pub rules: Rules,
+    /// How tokens are chosen.
+    pub generation: Generation,
 }
 
 impl Default for ControlTokens {
     /// No block, no stop token; blocks may repeat, feedback passes through the head.
     fn default() -> Self {
-        Self { starts: Vec::new(), repeat: true, head: true, stops: Vec::new(), sight: Sight::Open, dummy: None, latent_end: None }
+        Self {
+            starts: Vec::new(),
+            repeat: true,
+            head: true,
+            stops: Vec::new(),
+            sight: Sight::Open,
+            dummy: None,
+            latent_end: None,
+            rules: Rules::default(),
+            generation: Generation::plain(),
+        }
     }
 }
 
@@ -69,7 +87,7 @@ impl ControlTokens {
         let (stops, sight) = (stops(checkpoint, config)?, config.latent_sight());
         let Some(protocol) = protocol else { return Ok(Self { stops, sight, ..Self::default() }) };
         let mut starts = Vec::new();
-        for block in &protocol.blocks {
+        for block in protocol.blocks.iter().filter(|block| !block.start.is_empty()) {
             let missing = || {
                 Error::content(
                     tokenizer.folder(),
@@ -91,7 +109,23 @@ impl ControlTokens {
         }
         let dummy = if config.latent_feedback_is_token() { lookup(config, tokenizer, LATENT, Some("lvr_id"))? } else { None };
         let latent_end = lookup(config, tokenizer, LATENT_END, Some("lvr_latent_end_id"))?;
-        Ok(Self { starts, repeat: protocol.repeat, head: protocol.head, stops, sight, dummy, latent_end })
+        let rules = rules(config, tokenizer, protocol)?;
+        let generation = Generation::plain();
+        Ok(Self { starts, repeat: protocol.repeat, head: protocol.head, stops, sight, dummy, latent_end, rules, generation })
+    }
+
+    /// Whether there is a latent block.
+    pub fn has_block(&self) -> bool {
+        !self.starts.is_empty() || self.rules.prompt_block.is_some()
+    }
+
+    /// Prompts as the protocol lays them out, with what it has stand at their end.
+    pub fn lay_out(&self, prompter: Prompter, protocol: Option<&Protocol>) -> Prompter {
+        let Some(protocol) = protocol else { return prompter };
+        let block = self.rules.prompt_block;
+        let stands = block.and_then(|block| Some(vec![block.stands?; block.length.of(protocol.steps)]));
+        let looks = block.is_some_and(|block| block.insert > 0);
+        prompter.laid_out(protocol.prompt.clone(), stands.unwrap_or_default(), looks)
     }
 
     /// A start whose block has no end token in this checkpoint: it cannot be left at one.
@@ -100,18 +134,73 @@ impl ControlTokens {
     }
 }
 
-/// The shipped protocol of a checkpoint: its flags hold, and all its start tokens are
+/// The protocol's rules with this checkpoint's ids.
+fn rules(config: &Config, tokenizer: &Tokenizer, protocol: &Protocol) -> Result<Rules> {
+    let missing = |text: &str, what: &str| {
+        let cause = format!("the tokenizer has no token `{text}`, {what} of protocol `{}`", protocol.id);
+        let remedy = "name the protocol the checkpoint was trained with, or take the tokenizer files from its checkpoint";
+        Error::content(tokenizer.folder(), cause, remedy)
+    };
+    let append = match (protocol.append, &protocol.pad) {
+        (Append::Pad, Some(pad)) => {
+            let id = lookup(config, tokenizer, pad, protocol.pad_id.as_deref())?;
+            Appended::Token(id.ok_or_else(|| missing(pad, "which stands at the latents"))?)
+        }
+        (Append::Nothing, _) => Appended::Nothing,
+        _ => Appended::Said,
+    };
+    let first = |text: &String| Ok::<_, Error>(tokenizer.encode(text)?.first().copied());
+    let prompt_block = match protocol.blocks.first().filter(|_| protocol.trigger == Trigger::AfterPrompt) {
+        Some(block) => {
+            let id = |text: &String| tokenizer.token_id(text).ok_or_else(|| missing(text, "which stands for a latent in the prompt"));
+            let stands = block.stands.as_ref().map(id).transpose()?;
+            Some(PromptBlock { stage: block.stage, length: block.length(), insert: block.insert, stands })
+        }
+        None => None,
+    };
+    Ok(Rules {
+        trigger: protocol.trigger,
+        prompt_block,
+        exit: protocol.exit,
+        opens_first: protocol.opens_first,
+        at_cap: protocol.at_cap,
+        then: protocol.then.as_ref().map(first).transpose()?.flatten(),
+        repetition: protocol.repetition,
+        append,
+        stops_inside: protocol.stops_inside,
+        start_inside: protocol.start_inside,
+        count: protocol.count,
+        stop_texts: protocol.stop_texts.iter().map(|text| text.to_lowercase()).collect(),
+    })
+}
+
+/// A protocol that was found, and what by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// Tokens and keys that told it, e.g. `the tokens <|lvr_start|>`.
+    pub by: String,
+}
+
+/// The shipped protocol of a checkpoint: its flags and keys hold, and all its start tokens are
 /// there. `None` for a model without a known latent block.
 ///
 /// # Errors
 /// When more than one protocol fits.
 pub fn detect(config: &Config, tokenizer: &Tokenizer) -> Result<Option<Protocol>> {
+    Ok(found(config, tokenizer)?.map(|found| found.protocol))
+}
+
+/// The same, with what it was told by.
+///
+/// # Errors
+/// As [`detect`].
+pub fn found(config: &Config, tokenizer: &Tokenizer) -> Result<Option<Found>> {
     let mut fitting = Vec::new();
     for id in Protocol::preset_ids() {
         let protocol = Protocol::load(id)?;
-        let flags = protocol.when.iter().all(|(key, wanted)| (config.key(key) == Some(&Value::Bool(true))) == *wanted);
-        let known = |block: &Block| matches!(lookup(config, tokenizer, &block.start, block.start_id.as_deref()), Ok(Some(_)));
-        if flags && protocol.blocks.iter().all(known) {
+        if protocol.detect && fits(&protocol, config, tokenizer) {
             fitting.push(protocol);
         }
     }
@@ -120,7 +209,28 @@ pub fn detect(config: &Config, tokenizer: &Tokenizer) -> Result<Option<Protocol>
         let cause = format!("the checkpoint has the tokens of more than one latent protocol: {}", ids.join(", "));
         return Err(Error::content(tokenizer.folder(), cause, "name the one it was trained with: --protocol NAME"));
     }
-    Ok(fitting.pop())
+    Ok(fitting.pop().map(|protocol| Found { by: told_by(&protocol), protocol }))
+}
+
+/// Whether a checkpoint has a protocol's tokens and keys.
+fn fits(protocol: &Protocol, config: &Config, tokenizer: &Tokenizer) -> bool {
+    let flags = protocol.when.iter().all(|(key, wanted)| (config.key(key) == Some(&Value::Bool(true))) == *wanted);
+    let keys = protocol.has.iter().all(|key| config.key(key).is_some()) && protocol.lacks.iter().all(|key| config.key(key).is_none());
+    let known = |block: &Block| matches!(lookup(config, tokenizer, &block.start, block.start_id.as_deref()), Ok(Some(_)));
+    let starts = protocol.blocks.iter().filter(|block| !block.start.is_empty()).all(known);
+    flags && keys && starts && protocol.tokens.iter().all(|token| tokenizer.token_id(token).is_some())
+}
+
+/// What tells a protocol.
+fn told_by(protocol: &Protocol) -> String {
+    let starts = protocol.blocks.iter().map(|block| &block.start).filter(|start| !start.is_empty());
+    let tokens: Vec<&str> = starts.chain(&protocol.tokens).map(String::as_str).collect();
+    let has = protocol.has.iter().map(|key| format!("`{key}` in config.json"));
+    let lacks = protocol.lacks.iter().map(|key| format!("no `{key}` in config.json"));
+    let when = protocol.when.iter().map(|(key, wanted)| format!("`{key}` = {wanted} in config.json"));
+    let keys: Vec<String> = has.chain(lacks).chain(when).collect();
+    let tokens = format!("the token{} {}", if tokens.len() == 1 { "" } else { "s" }, tokens.join(", "));
+    if keys.is_empty() { tokens } else { format!("{tokens} and {}", keys.join(", ")) }
 }
 
 /// Id of the token `text`: the tokenizer's; where the tokenizer has no token at the id
@@ -146,22 +256,18 @@ fn lookup(config: &Config, tokenizer: &Tokenizer, text: &str, key: Option<&str>)
     }
 }
 
+/// Tokens that end a sequence: of `generation_config.json`, else of `config.json`.
 fn stops(checkpoint: &Path, config: &Config) -> Result<Vec<u32>> {
     let path = checkpoint.join("generation_config.json");
-    let mut stops = Vec::new();
-    if path.exists() {
-        let bytes = prism_run::door::read_linked(&path, prism_run::door::Limit::Settings)?;
-        let bad = |cause: String| Error::content(&path, cause, "copy generation_config.json from the checkpoint again");
-        let value: Value = serde_json::from_slice(&bytes).map_err(|e| bad(format!("is not JSON: {e}")))?;
-        let named = match value.get("eos_token_id") {
-            None | Some(Value::Null) => Vec::new(),
-            Some(Value::Array(ids)) => ids.clone(),
-            Some(id) => vec![id.clone()],
-        };
-        for id in named {
-            let id = id.as_u64().and_then(|id| u32::try_from(id).ok());
-            stops.push(id.ok_or_else(|| bad("`eos_token_id` is not a token id or a list of them".into()))?);
-        }
+    let named = generation::keys(&path)?.and_then(|mut keys| keys.remove("eos_token_id"));
+    let mut stops = listed(named.as_ref()).ok_or_else(|| {
+        let cause = "`eos_token_id` is not a token id or a list of them";
+        Error::content(&path, cause, "copy generation_config.json from the checkpoint again")
+    })?;
+    if stops.is_empty() {
+        // The whole list where the configuration has one; else the id that was read and checked.
+        stops = listed(config.key("eos_token_id")).unwrap_or_default();
+        stops.retain(|id| (*id as usize) < config.text.vocab_size);
     }
     if stops.is_empty() {
         stops.extend(config.eos_token_id);
@@ -170,4 +276,14 @@ fn stops(checkpoint: &Path, config: &Config) -> Result<Vec<u32>> {
         return Err(Error::content(checkpoint, "no `eos_token_id` is named", "name it in generation_config.json or config.json"));
     }
     Ok(stops)
+}
+
+/// One id or a list of them; `None` for anything else.
+fn listed(value: Option<&Value>) -> Option<Vec<u32>> {
+    let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
+    match value {
+        None | Some(Value::Null) => Some(Vec::new()),
+        Some(Value::Array(ids)) => ids.iter().map(id).collect(),
+        Some(value) => Some(vec![id(value)?]),
+    }
 }

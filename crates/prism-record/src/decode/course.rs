@@ -5,8 +5,10 @@
 use std::sync::Arc;
 
 use prism_run::Stage;
+use prism_run::random::Stream;
 
 use super::block_begin_end::Place;
+use super::choice::BlockTokens;
 use super::exchange::Exchange;
 use super::site::Hook;
 
@@ -93,6 +95,10 @@ pub struct Course<'a> {
     pub layer: Option<LayerHook<'a>>,
     /// Keys and values of latent positions that another run gives.
     pub exchange: Option<Exchange>,
+    /// What penalties see in the place of the tokens that this branch appends at its latent forwards.
+    pub said: Option<Arc<BlockTokens>>,
+    /// Where its tokens are drawn from; greedy without.
+    pub draws: Option<Stream>,
     /// What is written down.
     pub notes: Notes,
 }

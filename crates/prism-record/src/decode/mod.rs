@@ -9,8 +9,9 @@
 //! | module | holds |
 //! |---|---|
 //! | [`prefix`] | example -> prompt, image features, prefill |
-//! | [`control`] | a protocol and a checkpoint -> the tokens that steer |
-//! | [`strategy`] | which forward reads a token, which a vector; when it ends |
+//! | [`control`], [`rules`] | a protocol and a checkpoint -> the tokens that steer, and the rules of a block |
+//! | [`block_begin_end`] | which forward reads a token, which a vector; when it ends |
+//! | [`choice`] | logits -> the token that is said: penalties, sampling |
 //! | [`course`] | what stands in the place of the block, what is hidden, what is noted |
 //! | [`site`] | sites and the hook trait |
 //! | [`intervention`], [`replacement`] | zero, noise, swap and the rest as hooks |
@@ -25,29 +26,35 @@
 
 pub mod answer;
 pub mod block_begin_end;
+pub mod choice;
 pub mod control;
 pub mod course;
 pub mod exchange;
+mod insertion;
 pub mod intervention;
 pub mod prefix;
 pub mod replacement;
 mod row;
+pub mod rules;
 pub mod site;
 pub mod spread;
 pub mod statistics;
 pub mod trajectory;
 
+pub use answer::Opening;
 pub use block_begin_end::{Feed, Place, Sequence, Strategy};
-pub use control::{ControlTokens, Start, detect};
+pub use choice::BlockTokens;
+pub use control::{ControlTokens, Found, Start, detect, found};
 pub use course::{Block, Course, Eviction, LayerHook, Notes, Written};
 pub use exchange::Exchange;
 pub use intervention::{Latents, Noise, NoiseFile, NoiseSource, Swap, Zero};
 pub use prefix::{Prefiller, Prefix};
 pub use replacement::{FirstRepeat, FromPool, Mix, NormMatched, RelativeNoise, Scoped, Typical};
+pub use rules::{Appended, PromptBlock, Rules};
 pub use site::{Hook, Refusal, Side, Site, Untouched};
 pub use spread::{Spread, Strength};
 pub use statistics::LatentStatistics;
-pub use trajectory::{Attention, Forward, Trajectory};
+pub use trajectory::{Attention, Forward, Read, Trajectory};
 
 use prism_model::tokenizer::Tokenizer;
 use prism_model::{Engine, Error, Result};
@@ -55,7 +62,7 @@ use prism_run::protocol::{Criterion, Exit};
 
 use self::row::{Row, Watched};
 
-/// Tokens looked back at to find `<answer>`: more than it has characters.
+/// Tokens looked back at to find what opens an answer: more than it has characters.
 const WINDOW: usize = 16;
 
 /// One continuation of one example.
@@ -200,31 +207,51 @@ impl<'a> Decoder<'a> {
                     "check the checkpoint's weights, the dtype and the interventions",
                 ));
             }
-            row.feedback.clear();
-            row.feedback.extend_from_slice(feedback);
+            // What is fed back is the state before the image tokens that are read in between.
+            let was_image = matches!(row.sequence.feed(), Feed::Image(_));
+            if !was_image {
+                row.feedback.clear();
+                row.feedback.extend_from_slice(feedback);
+            }
             let forward = row.trajectory.forwards.len() - 1;
             if let (true, Some(_), Some(forward)) = (row.course.notes.logits, row.place(), row.trajectory.forwards.last_mut()) {
                 forward.logits = Some(logits.to_vec());
             }
-            if row.trajectory.answer_forward.is_none() && self.answer_opened(row.sequence.generated())? {
+            if let Some(opening) = self.answer_opened(row.trajectory.opening, row.sequence.generated())? {
+                row.trajectory.opening = Some(opening);
                 row.trajectory.answer_forward = Some(forward);
                 row.trajectory.answer_logits = Some(logits.to_vec());
             }
             // The exit looks at what this forward read: the previous forward's feedback.
             let distance = std::mem::replace(&mut row.distance, end.map(|end| end.criterion.distance(feedback, &end.embedding)));
-            row.sequence.advance(argmax(logits), distance);
+            let argmax = choice::argmax(logits);
+            let said = row.choose(logits, argmax);
+            row.advance(said, argmax, distance);
+            if !row.sequence.finished() && !row.sequence.stop_texts().is_empty() && self.stop_text(&row.sequence)? {
+                row.sequence.hear();
+            }
         }
         Ok(())
     }
 
-    /// Whether the text so far ends in a freshly completed `<answer>`. Asked after every
-    /// token, so a look at the last few is enough.
-    fn answer_opened(&self, generated: &[u32]) -> Result<bool> {
-        if generated.is_empty() {
-            return Ok(false);
+    /// Whether the text so far ends in a freshly completed stop text. Asked after every token.
+    fn stop_text(&self, sequence: &Sequence<'_>) -> Result<bool> {
+        let generated = sequence.generated();
+        let longest = sequence.stop_texts().iter().map(String::len).max().unwrap_or(0);
+        let tail = generated.get(generated.len().saturating_sub(longest.max(WINDOW))..).unwrap_or(generated);
+        let text = self.tokenizer.decode(tail)?.to_lowercase();
+        Ok(sequence.stop_texts().iter().any(|stop| text.contains(stop.as_str())))
+    }
+
+    /// What opens an answer at the end of the text so far, if it goes before what is `known` to have opened one. Asked
+    /// after every token, so a look at the last few is enough.
+    fn answer_opened(&self, known: Option<Opening>, generated: &[u32]) -> Result<Option<Opening>> {
+        if generated.is_empty() || known == Some(Opening::Tag) {
+            return Ok(None);
         }
         let tail = generated.get(generated.len().saturating_sub(WINDOW)..).unwrap_or(generated);
-        Ok(self.tokenizer.decode(tail)?.contains(answer::OPENING))
+        let text = self.tokenizer.decode(tail)?;
+        Ok(Opening::ALL.into_iter().find(|opening| known.is_none_or(|known| *opening < known) && text.contains(opening.text())))
     }
 
     /// The next forward's input embeddings `[rows, hidden]`; every row keeps the vector its
@@ -235,7 +262,7 @@ impl<'a> Decoder<'a> {
             .iter()
             .filter_map(|row| match row.sequence.feed() {
                 Feed::Token(id) => Some(id),
-                Feed::Latent(_) => None,
+                Feed::Latent(_) | Feed::Image(_) => None,
             })
             .collect();
         let embedded = if tokens.is_empty() { Vec::new() } else { self.model.embed(&tokens)? };
@@ -243,11 +270,19 @@ impl<'a> Decoder<'a> {
         let mut embeds: Vec<f32> = Vec::with_capacity(rows.len() * hidden);
         for row in rows {
             let behind = row.trajectory.forwards.last().is_some_and(|f| f.place.is_some());
-            let answers = || Ok::<bool, Error>(row.trajectory.answer_forward.is_none() && self.answer_opened(row.sequence.generated())?);
+            let answers = || Ok::<bool, Error>(self.answer_opened(row.trajectory.opening, row.sequence.generated())?.is_some());
             row.noted = row.course.notes != Notes::default() && (row.place().is_some() || behind || answers()?);
             match row.sequence.feed() {
                 Feed::Token(_) => {
-                    embeds.extend_from_slice(embedded.next().unwrap_or_default());
+                    let embedding = embedded.next().unwrap_or_default();
+                    embeds.extend_from_slice(embedding);
+                    row.read_norm = Some(trajectory::norm(embedding));
+                    row.fed = None;
+                }
+                Feed::Image(image) => {
+                    let embedding = row.image_embedding(image, hidden)?;
+                    row.read_norm = Some(trajectory::norm(&embedding));
+                    embeds.extend_from_slice(&embedding);
                     row.fed = None;
                 }
                 Feed::Latent(place) => {
@@ -260,27 +295,5 @@ impl<'a> Decoder<'a> {
             }
         }
         Ok(embeds)
-    }
-}
-
-/// Index of the largest value, the first of equals; not-a-number never wins.
-fn argmax(values: &[f32]) -> u32 {
-    let mut best = (0usize, f32::NEG_INFINITY);
-    for (i, &value) in values.iter().enumerate() {
-        if value > best.1 {
-            best = (i, value);
-        }
-    }
-    best.0 as u32
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn argmax_takes_the_first_of_equals() {
-        assert_eq!(argmax(&[1.0, 3.0, 3.0, f32::NAN]), 1);
-        assert_eq!(argmax(&[]), 0);
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use prism_model::engine::{Features, Passage, Prefilled};
 use prism_model::preprocess::{Grid, PixelValues, Preprocessor};
-use prism_model::prompt::Prompter;
+use prism_model::prompt::{Prompt, Prompter};
 use prism_model::sight::{self, Kind};
+use prism_model::text::Watcher;
 use prism_model::{Engine, Error, PackLayout, Result};
 use prism_run::random::Stream;
 use prism_run::{Example, Position};
@@ -16,8 +17,13 @@ use super::trajectory::mean;
 /// What all branches of an example share.
 #[derive(Debug, Clone)]
 pub struct Prefix {
-    /// The prompt, image tokens included.
+    /// The prompt that was run, image tokens included.
     pub prompt_ids: Vec<u32>,
+    /// Tokens of the prompt behind it, where latents stand.
+    pub standing: Vec<u32>,
+    /// Attention of the last prompt token to those of the prompt, mean over layers and heads; empty
+    /// where no protocol asks for it.
+    pub last_attention: Arc<Vec<f32>>,
     /// The size of every image in patches.
     pub grids: Vec<Grid>,
     /// Features of all image tokens, images in order.
@@ -54,6 +60,11 @@ impl Prefix {
             Position::VisualMean => visual.clone(),
             _ => None,
         }
+    }
+
+    /// The whole prompt: what was run, and the tokens that stand for latents behind it.
+    pub fn whole_prompt(&self) -> Vec<u32> {
+        [self.prompt_ids.as_slice(), self.standing.as_slice()].concat()
     }
 
     /// Image tokens.
@@ -160,7 +171,10 @@ impl Prefiller<'_> {
         let state = |i: usize| states.get(i * width..(i + 1) * width);
         let last_state = prompt.len().checked_sub(1).and_then(state);
         let last_state = last_state.ok_or_else(|| Error::input("prompt", "is empty", "check the chat template"))?.to_vec();
+        let last_attention = if self.prompter.looks() { self.last_attention(&prompt, &*features)? } else { Vec::new() };
         Ok(Prefix {
+            standing: prompt.standing,
+            last_attention: Arc::new(last_attention),
             question_mean,
             visual_mean,
             layers,
@@ -171,5 +185,48 @@ impl Prefiller<'_> {
             cache,
             last_state,
         })
+    }
+
+    /// Attention of the prompt's last token: it is run alone behind the others, for a prefill shows no weights.
+    fn last_attention(&self, prompt: &Prompt, features: &dyn Features) -> Result<Vec<f32>> {
+        let Some((last, ids)) = prompt.ids.split_last() else { return Ok(Vec::new()) };
+        let layout = PackLayout::single(prompt.positions.get(..ids.len()).unwrap_or_default().to_vec());
+        let passage = Passage { ids, layout: &layout, image_tokens: &prompt.image_tokens, features, latents: &[] };
+        let (_, cache) = self.model.prefill(passage, None)?;
+        let mut looking = Looking::default();
+        self.model.rows(&[cache])?.step(&self.model.embed(&[*last])?, &mut looking)?;
+        let scale = 1.0 / looking.heads.max(1) as f32;
+        Ok(looking.sums.into_iter().map(|sum| sum * scale).collect())
+    }
+}
+
+/// Adds up the attention weights of a step.
+#[derive(Default)]
+struct Looking {
+    sums: Vec<f32>,
+    heads: usize,
+}
+
+impl Watcher for Looking {
+    fn wants_layers(&self) -> bool {
+        false
+    }
+
+    fn layer(&mut self, _: usize, _: usize, _: &mut [f32]) {}
+
+    fn wants_keys_values(&self, _: usize) -> bool {
+        false
+    }
+
+    fn keys_values(&mut self, _: usize, _: usize, _: &mut [f32], _: &mut [f32]) {}
+
+    fn wants_attention(&self, _: usize) -> bool {
+        true
+    }
+
+    fn attention(&mut self, _: usize, _: usize, weights: &[f32]) {
+        self.sums.resize(weights.len(), 0.0);
+        self.sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += weight);
+        self.heads += 1;
     }
 }

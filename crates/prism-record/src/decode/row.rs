@@ -3,16 +3,18 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use prism_model::Result;
-use prism_model::engine::Rows;
+use prism_model::engine::{Features, Rows};
 use prism_model::text::Watcher;
+use prism_model::{Error, Result};
 use prism_run::{Sight, Stage};
 
 use super::block_begin_end::{Feed, Place, Sequence};
+use super::choice::{self, History};
 use super::control::ControlTokens;
 use super::course::Course;
+use super::insertion::Looked;
 use super::site::{Hook, Refusal, Side, Site};
-use super::trajectory::{self, Attention, Forward, Trajectory};
+use super::trajectory::{self, Attention, Forward, Read, Trajectory};
 
 /// A branch under way.
 pub(super) struct Row<'a> {
@@ -40,8 +42,16 @@ pub(super) struct Row<'a> {
     pub latent: usize,
     /// The forward under way: the vector it was fed and the norm of what hooks changed.
     pub fed: Option<(Vec<f32>, f64)>,
+    /// Norm of what the forward under way reads.
+    pub read_norm: Option<f64>,
     /// Whether the forward under way is noted.
     pub noted: bool,
+    history: History,
+    looked_at: Looked,
+    /// What stands at the image tokens.
+    features: Arc<dyn Features>,
+    /// Mean attention of the last forward to the prompt's tokens, where image tokens are chosen by it.
+    weights: Arc<Vec<f32>>,
     seen: Seen,
     /// Stage of the block under way, and the first of its forwards among the generated tokens held.
     block: Option<(Stage, usize)>,
@@ -65,6 +75,8 @@ impl<'a> Row<'a> {
     pub fn new(index: usize, sequence: Sequence<'a>, tokens: &'a ControlTokens, branch: super::Branch<'a>) -> Self {
         let super::Branch { prefix, hook, course } = branch;
         let looked = prefix.image_ranges.first().map(|first| first.start..prefix.prompt_ids.len()).into_iter().collect();
+        let reads = tokens.generation.reads_history();
+        let history = if reads { History::of(&prefix.whole_prompt(), course.said.clone()) } else { History::default() };
         Self {
             index,
             sequence,
@@ -80,7 +92,12 @@ impl<'a> Row<'a> {
             distance: None,
             latent: 0,
             fed: None,
+            read_norm: None,
             noted: false,
+            history,
+            looked_at: Looked::default(),
+            features: prefix.features.clone(),
+            weights: prefix.last_attention.clone(),
             seen: Seen::default(),
             block: None,
             held: Vec::new(),
@@ -94,7 +111,54 @@ impl<'a> Row<'a> {
     pub fn place(&self) -> Option<Place> {
         match self.sequence.feed() {
             Feed::Latent(place) => Some(place),
-            Feed::Token(_) => None,
+            Feed::Token(_) | Feed::Image(_) => None,
+        }
+    }
+
+    /// What the forward under way reads.
+    fn read(&self) -> Read {
+        match self.sequence.feed() {
+            _ if self.trajectory.forwards.is_empty() => Read::Prompt,
+            Feed::Token(_) => Read::Token,
+            Feed::Latent(_) => Read::Latent,
+            Feed::Image(_) => Read::Image,
+        }
+    }
+
+    /// What stands at an image token of the prompt, `[hidden]`.
+    pub fn image_embedding(&self, image: usize, hidden: usize) -> Result<Vec<f32>> {
+        let row = u32::try_from(image).map_err(|_| Error::input("image token", format!("{image}"), "report this as a bug"))?;
+        let values = self.features.select(&[row])?.values()?;
+        if values.len() == hidden { Ok(values) } else { Err(Error::input("features", "are of another width", "report this as a bug")) }
+    }
+
+    /// The token that `logits` say, whose largest is `argmax`, under the penalties and draws of this branch.
+    pub fn choose(&mut self, logits: &[f32], argmax: u32) -> u32 {
+        if self.tokens.generation.is_plain() && self.course.draws.is_none() {
+            return argmax;
+        }
+        let first = self.sequence.generated().is_empty();
+        choice::choose(logits, &self.tokens.generation, &self.history, first, self.course.draws.as_mut())
+    }
+
+    /// Takes in what the last forward says, with the distance of the exit `latent`; has image tokens
+    /// read before the next latent, where the protocol does.
+    pub fn advance(&mut self, said: u32, argmax: u32, distance: Option<f64>) {
+        let place = self.place();
+        let was_image = matches!(self.sequence.feed(), Feed::Image(_));
+        let appended = self.sequence.advance(said, distance);
+        if let Some(forward) = self.trajectory.forwards.last_mut() {
+            forward.appended = appended;
+            forward.argmax = (!was_image).then_some(argmax);
+        }
+        if let Some(token) = appended.filter(|_| self.tokens.generation.reads_history()) {
+            self.history.push(token, place);
+        }
+        let wanted = self.sequence.wants_images();
+        if wanted > 0 && !was_image {
+            let image: Vec<f32> = self.image.iter().flat_map(Clone::clone).map(|at| self.weights.get(at).copied().unwrap_or(0.0)).collect();
+            let chosen = self.looked_at.choose(&image, wanted);
+            self.sequence.insert(chosen);
         }
     }
 
@@ -126,15 +190,27 @@ impl<'a> Row<'a> {
     /// The forward that gave `state`, with what was noted of it; `logits` where they are wanted.
     pub fn push(&mut self, place: Option<Place>, state: &[f32]) {
         self.latent += usize::from(place.is_some());
+        let read = self.read();
+        let standing = matches!(read, Read::Token | Read::Latent).then(|| self.sequence.standing());
+        let read_norm = match &self.fed {
+            Some((fed, _)) => Some(trajectory::norm(fed)),
+            None => self.read_norm.take(),
+        };
         let (fed, perturbation) = self.fed.take().unzip();
         let Seen { mut attention, heads, layers, keys_values } = std::mem::take(&mut self.seen);
         let scale = 1.0 / heads.max(1) as f32;
         attention.iter_mut().flatten().for_each(|weight| *weight *= scale);
-        let attention = (!attention.is_empty()).then(|| Attention { layers: attention, keys: self.held.clone() });
+        if self.sequence.looks() {
+            self.weights = Arc::new(trajectory::mean(attention.iter().map(Vec::as_slice)).unwrap_or_default());
+        }
+        let wanted = self.noted && self.course.notes.attention;
+        let attention = (wanted && !attention.is_empty()).then(|| Attention { layers: attention, keys: self.held.clone() });
         let layers = (!layers.is_empty()).then_some(layers);
         let keys_values = (!keys_values.is_empty()).then_some(keys_values);
         let state = state.to_vec();
-        self.trajectory.forwards.push(Forward { place, state, fed, perturbation, attention, layers, keys_values, logits: None });
+        let forward =
+            Forward { place, read, standing, read_norm, state, fed, perturbation, attention, layers, keys_values, ..Forward::default() };
+        self.trajectory.forwards.push(forward);
     }
 
     /// Hides in row `row` of the engine's rows what the next forward may not see: what the checkpoint
@@ -150,7 +226,10 @@ impl<'a> Row<'a> {
             self.narrow(row, self.held.len(), decoding)?;
         }
         self.read_start = matches!(self.sequence.feed(), Feed::Token(id) if self.tokens.starts.iter().any(|start| start.token == id));
-        let next = self.place().map(|place| place.stage);
+        // Image tokens that are read before a latent belong to its block.
+        let reads_image = matches!(self.sequence.feed(), Feed::Image(_));
+        let of_image = self.tokens.rules.prompt_block.filter(|_| reads_image).map(|block| block.stage);
+        let next = self.place().map(|place| place.stage).or(of_image);
         if self.block.map(|(stage, _)| stage) != next {
             let held = decoding.held(row).unwrap_or_default();
             let mut from = held;
@@ -255,7 +334,7 @@ impl Watcher for Watched<'_, '_> {
     }
 
     fn wants_attention(&self, row: usize) -> bool {
-        self.0.get(row).is_some_and(|row| row.noted && row.course.notes.attention)
+        self.0.get(row).is_some_and(|row| (row.noted && row.course.notes.attention) || row.sequence.looks())
     }
 
     fn attention(&mut self, layer: usize, row: usize, weights: &[f32]) {

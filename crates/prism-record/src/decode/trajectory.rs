@@ -3,14 +3,40 @@
 
 use prism_run::{Position, Stage};
 
+use super::answer::Opening;
 use super::block_begin_end::Place;
 use super::intervention::Latents;
 
-/// One forward of a branch; forward `i` produced the `i`-th new token.
-#[derive(Debug, Clone, PartialEq)]
+/// What a forward read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Read {
+    /// The prompt.
+    #[default]
+    Prompt,
+    /// A token's embedding.
+    Token,
+    /// A fed-back vector.
+    Latent,
+    /// The embedding of an image token, before a latent.
+    Image,
+}
+
+/// One forward of a branch. Where every forward appends a token, as in most methods, forward `i`
+/// produced the `i`-th new one.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Forward {
     /// Its place in the latent block; `None` when it read a token.
     pub place: Option<Place>,
+    /// What it read.
+    pub read: Read,
+    /// The token that stands where it read; `None` for the prompt and an image token.
+    pub standing: Option<u32>,
+    /// L2 norm of what it read, after the hook; `None` for the prompt.
+    pub read_norm: Option<f64>,
+    /// The largest of its logits, before any penalty.
+    pub argmax: Option<u32>,
+    /// The token it appended, if it appended one.
+    pub appended: Option<u32>,
     /// The state it produced, `[hidden]`: last layer, after the final norm.
     pub state: Vec<f32>,
     /// The fed-back vector it read, `[hidden]`, after the hook; latent forwards only.
@@ -47,7 +73,9 @@ pub struct Trajectory {
     pub forwards: Vec<Forward>,
     /// The generated text, special tokens included.
     pub text: String,
-    /// The forward that produced the first token after the text `<answer>` was first complete.
+    /// What opened the answer: `<answer>`, or where none was written `\boxed{`.
+    pub opening: Option<Opening>,
+    /// The forward that produced the first token after that text was first complete.
     pub answer_forward: Option<usize>,
     /// Its logits `[vocab]`.
     pub answer_logits: Option<Vec<f32>>,
@@ -112,7 +140,7 @@ impl Trajectory {
     }
 
     /// The forward read as probe position (a): that producing the first token after
-    /// `<answer>`; without one, the first forward after the last latent one.
+    /// `<answer>` (or `\boxed{`); without one, the first forward after the last latent one.
     pub fn answer_state(&self) -> Option<usize> {
         self.answer_forward.or_else(|| {
             let last = self.forwards.iter().rposition(|f| f.place.is_some())?;
@@ -158,7 +186,7 @@ mod tests {
     fn forward(stage: Option<Stage>, step: usize, value: f32) -> Forward {
         let place = stage.map(|stage| Place { stage, block: 0, step, block_step: step });
         let (fed, perturbation) = (place.map(|_| vec![-value]), place.map(|_| 0.5));
-        Forward { place, state: vec![value], fed, perturbation, attention: None, layers: None, keys_values: None, logits: None }
+        Forward { place, state: vec![value], fed, perturbation, ..Forward::default() }
     }
 
     #[test]

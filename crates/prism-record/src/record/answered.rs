@@ -86,11 +86,11 @@ impl Scored {
 
     /// A complete run. `latents`: its latent forwards, as the outcome counts them.
     pub fn of(example: &Example, letters: &[Vec<u32>], run: &Trajectory, latents: usize) -> Self {
-        let letter = answer::parse(&run.text);
+        let score = answer::score(example, &run.text);
         Self {
-            outcome: answer::outcome(example, letter, latents),
-            answer: letter.filter(|&l| answer::is_option(example, l)).map(String::from),
-            correct: Some(answer::is_correct(example, letter)),
+            outcome: answer::outcome(&score, latents),
+            answer: score.answer,
+            correct: Some(score.correct),
             text: run.text.clone(),
             generated: run.generated.iter().map(|&id| i64::from(id)).collect(),
             distribution: gold(example).and_then(|gold| distribution(example, letters, run, gold)),

@@ -11,8 +11,8 @@ use super::example::Begun;
 use super::prompted::Prompted;
 use crate::alignment::Targets;
 use crate::decode::{
-    Block, Branch, Course, Eviction, Exchange, FirstRepeat, FromPool, Hook, Latents, LayerHook, Mix, Noise, NoiseSource, NormMatched,
-    Notes, Prefix, RelativeNoise, Scoped, Strategy, Swap, Typical, Untouched, Zero,
+    Block, BlockTokens, Branch, Course, Eviction, Exchange, FirstRepeat, FromPool, Hook, Latents, LayerHook, Mix, Noise, NoiseSource,
+    NormMatched, Notes, Prefix, RelativeNoise, Scoped, Strategy, Swap, Typical, Untouched, Zero,
 };
 
 /// Whether a branch can run by now.
@@ -51,8 +51,15 @@ impl<'p> Ingredients<'p> {
             Some(Err(reason)) => return Ready::Refused(reason.clone()),
             Some(Ok(prefix)) => prefix,
         };
-        if self.waits_for_donors(action) || (action.needs_own_clean() && self.begun.latents.is_none()) {
+        // A penalty reads the clean run's block tokens in every other branch.
+        let reads_clean = self.setup.tokens.generation.reads_history() && !intervention.is_clean();
+        if self.waits_for_donors(action) || ((action.needs_own_clean() || reads_clean) && self.begun.latents.is_none()) {
             return Ready::Waits;
+        }
+        if view == View::ImageHidden && self.setup.tokens.rules.prompt_block.is_some_and(|block| block.insert > 0) {
+            return Ready::Refused(
+                "the protocol reads image tokens again inside its block, so hiding the prompt's shows them still".into(),
+            );
         }
         match self.course_and_hook(action, intervention, prefix) {
             Err(reason) => Ready::Refused(reason),
@@ -65,6 +72,7 @@ impl<'p> Ingredients<'p> {
                     branch.hook = Box::new(Scoped { scope, hook });
                 }
                 branch.course.hide_image = view == View::ImageHidden;
+                branch.course.said = self.begun.clean().filter(|_| reads_clean).map(|clean| Arc::new(BlockTokens::of(clean)));
                 if intervention.is_clean() {
                     let vectors = self.setup.vectors;
                     branch.course.notes =
@@ -171,9 +179,10 @@ impl<'p> Ingredients<'p> {
     fn written(&self) -> Result<Vec<u32>, String> {
         let clean = self.begun.clean().ok_or("the clean run failed")?;
         let last = clean.forwards.iter().rposition(|f| f.place.is_some()).ok_or("the clean run opened no block")?;
-        let answer = clean.answer_forward.ok_or("the clean run wrote no <answer>")?;
+        let answer = clean.answer_forward.ok_or("the clean run wrote no <answer> and no \\boxed{")?;
         // The last latent forward's argmax is the block's end token; the next one's stands behind it.
-        Ok(clean.generated.get(last + 1..answer).ok_or("the clean run wrote its <answer> before the block's end")?.to_vec())
+        let behind = clean.forwards.get(last + 1..answer).ok_or("the clean run wrote its <answer> before the block's end")?;
+        Ok(behind.iter().filter_map(|forward| forward.appended).collect())
     }
 
     /// Teacher targets of `boxes`, as many a stage as its block has steps.

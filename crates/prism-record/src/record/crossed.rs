@@ -60,7 +60,7 @@ impl Replay {
     fn of(clean: &Trajectory, row: usize, side: &Side<'_>) -> std::result::Result<Self, String> {
         let answer = clean.answer_forward.ok_or("the variant's clean run wrote no <answer>, so there is nothing to replay up to it")?;
         let place = |forward: usize| clean.forwards.get(forward).and_then(|f| f.place);
-        let written = |at: usize| clean.generated.get(at).map(|token| Written { token: *token, next: place(at + 1) });
+        let written = |at: usize| clean.forwards.get(at)?.appended.map(|token| Written { token, next: place(at + 1) });
         let latent = |forward: &usize| place(*forward).is_some();
         let (first, last) = ((0..clean.forwards.len()).find(latent), (0..clean.forwards.len()).rfind(latent));
         let whole: Vec<Written> = (0..answer).filter_map(written).collect();
@@ -283,7 +283,7 @@ impl Group<'_> {
 
     fn answer(&self, example: &Example, cell: PathCell, run: &Trajectory, clean: Option<&Trajectory>) -> CellRow {
         // Only the variant as it is was to open a block by itself.
-        let has_block = !self.crossing.variant.tokens.starts.is_empty();
+        let has_block = self.crossing.variant.tokens.has_block();
         let expected = cell == PathCell::of(Weights::Variant, Source::Free) && has_block;
         let latents = if expected { run.steps(Stage::Context) + run.steps(Stage::Target) } else { 1 };
         let is_check = cell == PathCell::of(Weights::Variant, Source::Variant);

@@ -29,7 +29,7 @@ use rayon::prelude::*;
 use super::crossed::Group;
 use super::parts::{self, Parts};
 use super::{PART, Records};
-use crate::decode::{ControlTokens, Decoder, Strategy};
+use crate::decode::{Appended, ControlTokens, Decoder, Strategy};
 
 /// One of the two checkpoints.
 #[derive(Clone, Copy)]
@@ -72,6 +72,9 @@ impl Crossing<'_> {
     pub fn undefined(&self, cell: PathCell) -> Option<String> {
         if !cell.latents.has_block() {
             return None;
+        }
+        if self.variant.tokens.rules.append == Appended::Nothing {
+            return Some("nothing is appended at the variant's latents, so there is nothing to replay".into());
         }
         if self.variant.tokens.starts.is_empty() {
             return Some("the variant has no latent block".into());

@@ -38,6 +38,7 @@ mod merge;
 mod notes;
 pub mod parts;
 mod prompted;
+mod rescore;
 pub mod rows;
 mod strength;
 mod sweep;
@@ -61,6 +62,7 @@ use self::donors::{Declared, Donors};
 use self::example::Runner;
 use self::parts::Parts;
 pub use self::parts::discard_damaged;
+pub use self::rescore::rescore;
 pub use self::rows::{Answered, Records};
 use self::sweep::{Arm, Recording};
 use self::views::Views;
@@ -137,7 +139,10 @@ pub struct Summary {
 
 impl Summary {
     /// Counts what the finished records of `run` hold.
-    fn read(run: &Path, branches: &[Intervention]) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn read(run: &Path, branches: &[Intervention]) -> Result<Self> {
         let folder = records::folder(run);
         let mut all: Vec<Counts> = vec![Counts::default(); branches.len()];
         for answer in RowReader::<AnswerRow>::open(&folder.join(records::files::ANSWERS))? {
@@ -339,6 +344,7 @@ fn plan(setup: &Setup<'_>, strategy: Strategy, branches: &[Intervention], exampl
         "steps": strategy.steps,
         "max_new_tokens": strategy.max_new_tokens,
         "exit": strategy.exit,
+        "force_open": strategy.force_open,
         "tokens": format!("{:?}", setup.tokens),
         "pixels": format!("{:?}", setup.preprocessor),
         "layout": format!("{:?}", setup.layout),

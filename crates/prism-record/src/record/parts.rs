@@ -13,6 +13,7 @@ use std::sync::Arc;
 use prism_model::{Error, Result};
 use prism_run::door::Limit;
 use prism_run::folder::{self, PartialFolder, hash_bytes, write_atomic};
+use prism_run::records::scoring::Scoring;
 use prism_run::records::{AnswerRow, digests};
 use prism_run::table::Table;
 use prism_run::vectors::{self, Vectors};
@@ -211,7 +212,13 @@ impl Parts {
 /// example, or a file is damaged or cannot be written.
 pub fn join(run: &Path, shards: &[PathBuf]) -> Result<usize> {
     let mut plan: Option<(String, &Path)> = None;
+    let mut scored: Option<Scoring> = None;
     for shard in shards {
+        let scoring = Scoring::read(shard)?;
+        if let Some(other) = scored.replace(scoring.clone()).filter(|other| *other != scoring) {
+            let cause = format!("is scored by {scoring}, the shards before it by {other}");
+            return Err(Error::content(shard, cause, "score all shards by one rule with `prism rescore`"));
+        }
         let whole = prism_run::door::read_text(&records::folder(shard).join(WHOLE), Limit::Manifest)
             .map_err(|_| Error::content(shard, "holds no finished records of a shard", "run that shard to its end first"))?;
         match &plan {
@@ -228,6 +235,7 @@ pub fn join(run: &Path, shards: &[PathBuf]) -> Result<usize> {
     let of_shards: Vec<PathBuf> = shards.iter().map(|shard| records::folder(shard)).collect();
     let examples = merge::merge::<AnswerRow>(&of_shards, folder.path())?;
     write_atomic(&folder.path().join(PLAN), plan.as_bytes())?;
+    scored.unwrap_or_default().write(folder.path())?;
     digests::write(folder.path())?;
     merge::timing(shards, folder.path(), run)?;
     folder.finish()?;

@@ -7,12 +7,12 @@ mod reference;
 
 use std::path::Path;
 
-use prism_model::Model;
 use prism_model::preprocess::Preprocessor;
 use prism_model::prompt::{BlockLayout, Prompter};
 use prism_model::tensor::{DType, Device, Trainable};
+use prism_model::{Config, Model};
 use prism_record::decode::{ControlTokens, Decoder, Prefiller, Strategy, detect};
-use prism_run::{Example, RegionBox, Stages};
+use prism_run::{Example, Protocol, RegionBox, Stages};
 pub use reference::golden as folder;
 use serde_json::Value;
 
@@ -65,11 +65,21 @@ impl Opened {
 
     /// A checkpoint of any folder.
     pub fn at(dir: &Path) -> Self {
+        let config = Config::open(dir).unwrap();
+        let protocol = detect(&config, Prompter::from_dir(dir).unwrap().tokenizer()).unwrap();
+        Self::under(dir, protocol.as_ref())
+    }
+
+    /// A checkpoint of any folder, under the protocol that is named.
+    pub fn named(dir: &Path, protocol: &Protocol) -> Self {
+        Self::under(dir, Some(protocol))
+    }
+
+    fn under(dir: &Path, protocol: Option<&Protocol>) -> Self {
         let model = Model::open(dir, &Device::Cpu, DType::F32, Trainable::No).unwrap();
         let prompter = Prompter::from_dir(dir).unwrap();
         let preprocessor = Preprocessor::from_dir(dir).unwrap().with_pixels(Some(28 * 28 * 4), Some(28 * 28 * 64)).unwrap();
-        let protocol = detect(&model.config, prompter.tokenizer()).unwrap();
-        let tokens = ControlTokens::read(dir, &model.config, prompter.tokenizer(), protocol.as_ref()).unwrap();
+        let tokens = ControlTokens::read(dir, &model.config, prompter.tokenizer(), protocol).unwrap();
         Self { model, prompter, preprocessor, tokens }
     }
 

@@ -2,7 +2,7 @@
 
 use prism_audit::findings::ConclusionFinding;
 
-use super::{Look, Screen};
+use super::{Look, Screen, readings};
 use crate::document::{Prose, RowKind, Section, Table};
 use crate::failed::nothing_ran;
 use crate::sections::{Builder, conclusions, corruption, table1};
@@ -62,6 +62,9 @@ fn of_one(study: &Study, part: &Part, audit: &Audit, screen: &mut Screen, look: 
             .number(&table, "examples", &row.key)
             .and(" questions");
         screen.wrapped(&clean.as_text().replace('−', "-"), look);
+    }
+    if let Some(read) = readings::line(&audit.findings.readings) {
+        screen.wrapped(&read, look);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use prism_audit::Findings;
 
-use super::{Look, Screen};
+use super::{Look, Screen, readings};
 use crate::change::ALL;
 use crate::document::table::KEY;
 use crate::document::{Cell, Column, Form, Row, RowKind, Table, Tone};
@@ -14,6 +14,9 @@ const GUESS: &str = "a guess, not a run";
 pub fn draw(findings: &Findings, screen: &mut Screen, look: Look) {
     screen.typed(&table(findings), look);
     pairs(findings, screen, look);
+    if let Some(read) = readings::line(&findings.readings) {
+        screen.wrapped(&read, look);
+    }
     for warning in findings.warnings.iter().filter(|warning| warning.about == "faithfulness") {
         screen.wrapped(&format!("note: {}", warning.text), look);
     }

@@ -8,6 +8,7 @@ pub mod across;
 pub mod ending;
 pub mod evaluation;
 pub mod profile;
+pub mod readings;
 pub mod sparkline;
 pub mod study;
 pub mod training;

@@ -2,7 +2,7 @@
 
 use prism_audit::verdict::in_words;
 
-use super::{Look, Screen, across, ending, profile};
+use super::{Look, Screen, across, ending, profile, readings};
 use crate::failed::nothing_ran;
 use crate::sections::{self, outcomes};
 use crate::study::{Part, Study};
@@ -18,6 +18,9 @@ pub fn draw(study: &Study, screen: &mut Screen, look: Look) {
     across::draw(study, screen, look);
     for part in study.parts.iter().filter(|part| part.audits.len() > 1 && !nothing_ran(part)) {
         runs(study, part, screen, look);
+    }
+    if study.parts.iter().any(|part| part.audits.len() > 1) {
+        readings::of_study(study).iter().for_each(|read| screen.wrapped(read, look));
     }
     ending::answers(study, screen, look);
 }

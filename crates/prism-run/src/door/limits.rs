@@ -92,6 +92,8 @@ limits! {
     ImagePixels = 64 << 20, "pixels of an image", Pixels;
     /// `latents.safetensors`, or an optimizer's state: its header.
     TensorHeader = 16 << 20, "bytes of the header of a file of vectors", Bytes;
+    /// Vectors of one name, over all shards: what sorts them is held in memory.
+    VectorRows = 4_000_000, "vectors of one name", Count;
     /// A checkpoint's configuration, or another of its small files.
     Settings = 16 << 20, "bytes of a checkpoint's configuration", Bytes;
     /// Shards of one run.

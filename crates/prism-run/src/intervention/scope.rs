@@ -85,4 +85,9 @@ impl View {
     pub fn changes_prompt(self) -> bool {
         !matches!(self, View::Open | View::ImageHidden)
     }
+
+    /// Whether there is no image at all: what is answered then is a floor.
+    pub fn is_blind(self) -> bool {
+        matches!(self, View::NoImage | View::Grey)
+    }
 }

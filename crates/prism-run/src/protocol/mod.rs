@@ -6,15 +6,25 @@
 //! in a checkpoint, never written down.
 
 mod exit;
+mod fault;
+mod generation;
+mod pixels;
+mod presets;
+mod prompt;
+mod rules;
 
 pub use exit::{Criterion, Exit, ExitChoice, ExitKind, THRESHOLD};
+pub use generation::Published;
+pub use pixels::Pixels;
+pub use prompt::{IMAGE, ImagesAt, Positions, PromptLayout};
+pub use rules::{Append, AtCap, Count, StartInside, StopsInside, Trigger};
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, Stage, safe_toml};
+use self::rules::is_default;
+use crate::{Answers, Error, Result, Stage};
 
 /// Most forwards a block may be declared to take.
 pub const LONGEST: usize = 4096;
@@ -52,7 +62,8 @@ impl Length {
 pub struct Block {
     /// The stage its forwards belong to; [`Stage::Target`] where there is only one.
     pub stage: Stage,
-    /// Text of the token that opens it.
+    /// Text of the token that opens it; empty where the end of the prompt does.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub start: String,
     /// Key of `config.json` with that token's id, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,6 +80,13 @@ pub struct Block {
     /// Length that does not depend on K.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forwards: Option<usize>,
+    /// After the prompt: the token that stands in the prompt for each latent, at its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands: Option<String>,
+    /// After the prompt: image tokens whose embeddings are read before each latent, those that the
+    /// position before it attended to most and that were not read before.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub insert: usize,
 }
 
 impl Block {
@@ -104,13 +122,76 @@ pub struct Protocol {
     /// Most forwards of a block under the exits `latent` and `token`; absent: its length.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cap: Option<usize>,
+    /// Key of `config.json` with K, where the runner takes it from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps_key: Option<String>,
+    /// What opens a block.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub trigger: Trigger,
+    /// Under the declared exit: whether the first token is the start token, whatever the model says.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub opens_first: bool,
+    /// What is appended inside a block.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub append: Append,
+    /// The token of `append = "pad"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pad: Option<String>,
+    /// Key of `config.json` with its id, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pad_id: Option<String>,
+    /// Under the declared exit: what is appended where a block ends by force.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub at_cap: AtCap,
+    /// Under the declared exit: a text whose first token follows an end token that was forced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<String>,
+    /// Under the declared exit: a block ends by force when this many equal tokens in a row are said in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repetition: Option<usize>,
+    /// What stop conditions do inside a block.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub stops_inside: StopsInside,
+    /// What a start token does inside a block.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub start_inside: StartInside,
+    /// Over what is counted.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub count: Count,
     /// Whether a stage's block may open again.
     #[serde(default = "yes")]
     pub repeat: bool,
+    /// The rules that read its answers; absent: `tagged`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answers>,
+    /// Texts that end a sequence once it contains them, in capital letters or small.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stop_texts: Vec<String>,
+    /// Whether a checkpoint is ever taken for one of this protocol without being told so.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub detect: bool,
     /// Flags of `config.json` that tell this protocol from another with the same tokens;
     /// a key that is absent there counts as false.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub when: BTreeMap<String, bool>,
+    /// Keys that its `config.json` has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub has: Vec<String>,
+    /// Keys that its `config.json` does not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacks: Vec<String>,
+    /// Tokens that its tokenizer has, beside those of the blocks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<String>,
+    /// How the prompt is laid out.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub prompt: PromptLayout,
+    /// Sizes of images.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pixels: Pixels,
+    /// How tokens are chosen.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub generation: Published,
     /// The kinds of block.
     pub blocks: Vec<Block>,
 }
@@ -119,98 +200,11 @@ fn yes() -> bool {
     true
 }
 
-const PRESETS: [(&str, &str); 5] = [
-    ("lvr", include_str!("../../../../protocols/lvr.toml")),
-    ("p-lvr", include_str!("../../../../protocols/p-lvr.toml")),
-    ("monet", include_str!("../../../../protocols/monet.toml")),
-    ("mirage", include_str!("../../../../protocols/mirage.toml")),
-    ("skila", include_str!("../../../../protocols/skila.toml")),
-];
+fn is_true(value: &bool) -> bool {
+    *value
+}
 
 impl Protocol {
-    /// Ids of the protocols Prism ships.
-    pub fn preset_ids() -> impl Iterator<Item = &'static str> {
-        PRESETS.iter().map(|(id, _)| *id)
-    }
-
-    /// A shipped protocol by id, or one read from a TOML file.
-    ///
-    /// # Errors
-    /// When there is no such protocol, or the file is not one.
-    pub fn load(id_or_path: &str) -> Result<Self> {
-        match PRESETS.iter().find(|(id, _)| *id == id_or_path) {
-            Some((id, text)) => Self::parse(text, &PathBuf::from(format!("protocols/{id}.toml"))),
-            None if id_or_path.ends_with(".toml") => {
-                let path = Path::new(id_or_path);
-                let text = crate::door::read_named(path, crate::door::Limit::Recipe)?;
-                Self::parse(&text, path)
-            }
-            None => {
-                let ids: Vec<_> = Self::preset_ids().collect();
-                Err(Error::Value {
-                    what: "protocol",
-                    value: id_or_path.into(),
-                    cause: "is not a preset".into(),
-                    remedy: format!("use one of {} or the path of a .toml file", ids.join(", ")),
-                })
-            }
-        }
-    }
-
-    /// Reads and checks `text` (of `path`, named in messages).
-    ///
-    /// # Errors
-    /// [`Error::Content`] naming the key at fault.
-    pub fn parse(text: &str, path: &Path) -> Result<Self> {
-        let protocol: Self = safe_toml::from_str(text, path)?;
-        match protocol.fault() {
-            None => Ok(protocol),
-            Some((key, cause, remedy)) => Err(Error::content(path, format!("key `{key}` {cause}"), remedy)),
-        }
-    }
-
-    /// The first key that is wrong, why, and what to do.
-    fn fault(&self) -> Option<(String, String, String)> {
-        let fault = |key: &str, cause: String, remedy: &str| Some((key.to_string(), cause, remedy.to_string()));
-        let within = |n: usize| (1..=LONGEST).contains(&n);
-        let number = format!("give a whole number from 1 to {LONGEST}");
-        if self.id.is_empty() || !self.id.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
-            return fault("id", format!("is `{}`", self.id), "give one word of letters, digits, `-`, `_` and `.`");
-        }
-        if !within(self.steps) {
-            return fault("steps", format!("is {}", self.steps), &number);
-        }
-        if self.blocks.is_empty() {
-            return fault("blocks", "is empty".into(), "declare at least one block with its start token");
-        }
-        for (i, block) in self.blocks.iter().enumerate() {
-            let key = |name: &str| format!("blocks[{i}].{name}");
-            if block.stage == Stage::Free {
-                return fault(&key("stage"), "is `free`, a stage without feedback".into(), "leave the block out: its tokens are ordinary");
-            }
-            if block.start.is_empty() || self.blocks.iter().take(i).any(|other| other.start == block.start) {
-                return fault(&key("start"), format!("is `{}`", block.start), "give every block a start token of its own");
-            }
-            if block.end.as_deref().is_some_and(|end| end.is_empty() || end == block.start) {
-                return fault(
-                    &key("end"),
-                    "is empty or the start token".into(),
-                    "give the token that ends the block, or leave the key out",
-                );
-            }
-            if block.end.is_none() && (block.end_id.is_some() || self.exit == ExitKind::Token) {
-                return fault(&key("end"), "is missing".into(), "name the end token: `end_id` and the exit `token` need it");
-            }
-            match (block.times, block.forwards) {
-                (Some(_), Some(_)) => return fault(&key("times"), "stands beside `forwards`".into(), "give one of the two"),
-                (Some(times), None) if !within(times) => return fault(&key("times"), format!("is {times}"), &number),
-                (None, Some(forwards)) if !within(forwards) => return fault(&key("forwards"), format!("is {forwards}"), &number),
-                _ => {}
-            }
-        }
-        self.exit(&ExitChoice::default()).err().map(|e| ("exit".into(), format!("does not hold: {e}"), "correct the exit's keys".into()))
-    }
-
     /// The exit under what is asked; what is not asked is as declared here.
     ///
     /// # Errors
@@ -241,6 +235,28 @@ impl Protocol {
             });
         }
         Ok(exit)
+    }
+
+    /// Whether what the runner forces holds under an exit of that kind: it belongs to the declared one.
+    pub fn forces_under(&self, exit: ExitKind) -> bool {
+        exit == self.exit
+    }
+
+    /// The same with K from the checkpoint's `config.json`, where the protocol names a key and it is there.
+    ///
+    /// # Errors
+    /// [`Error::Value`] when what stands under the key is no length of a block.
+    pub fn with_config<'v>(mut self, key: impl Fn(&str) -> Option<&'v serde_json::Value>) -> Result<Self> {
+        if let Some((name, value)) = self.steps_key.as_deref().and_then(|name| Some((name, key(name)?))) {
+            let steps = value.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| (1..=LONGEST).contains(n));
+            self.steps = steps.ok_or_else(|| Error::Value {
+                what: "config.json",
+                value: format!("{name} = {value}"),
+                cause: format!("is no number of latent steps, which protocol `{}` takes from it", self.id),
+                remedy: format!("correct it to a whole number from 1 to {LONGEST}"),
+            })?;
+        }
+        Ok(self)
     }
 
     /// Whether the length of some block depends on K.

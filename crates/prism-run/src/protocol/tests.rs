@@ -1,5 +1,7 @@
 //! Shipped protocols are whole; a malformed one is refused by the key at fault.
 
+use std::path::Path;
+
 use super::*;
 
 const GOOD: &str = r#"
@@ -26,10 +28,11 @@ fn every_shipped_protocol_is_whole() {
     for id in Protocol::preset_ids() {
         let protocol = Protocol::load(id).unwrap();
         assert_eq!(protocol.id, id);
-        assert!(protocol.depends_on_steps() && protocol.repeat);
-        // Each can be left at its end token too.
+        assert!(protocol.depends_on_steps());
+        // Each that a token opens can be left at its end token too.
         let token = ExitChoice { kind: Some(ExitKind::Token), ..ExitChoice::default() };
-        assert_eq!(protocol.exit(&token).unwrap().kind(), ExitKind::Token);
+        let left = protocol.exit(&token).map(Exit::kind);
+        assert_eq!(left.ok(), (protocol.trigger != Trigger::AfterPrompt).then_some(ExitKind::Token), "{id}");
         // What is written down is read back the same.
         assert_eq!(parse(&toml::to_string(&protocol).unwrap()).unwrap(), protocol);
     }
@@ -43,9 +46,50 @@ fn the_shipped_lengths_are_the_published_ones() {
     };
     assert_eq!(forwards("lvr"), [(Stage::Target, 8)]);
     assert_eq!(forwards("p-lvr"), [(Stage::Target, 8), (Stage::Context, 16), (Stage::Target, 8)]);
-    assert_eq!((forwards("monet"), forwards("skila")), (vec![(Stage::Target, 10)], vec![(Stage::Target, 27)]));
-    let mirage = Protocol::load("mirage").unwrap();
-    assert_eq!(mirage.exit(&ExitChoice::default()).unwrap(), Exit::Token { cap: Some(8) });
+    for (id, steps) in [("monet", 10), ("mirage", 8), ("skila", 54), ("ilvr", 8), ("laser", 8), ("swimbird", 64), ("realvr", 8)] {
+        assert_eq!(forwards(id), [(Stage::Target, steps)], "{id}");
+    }
+    // CoLT's three and the one that the first decoding forward reads; IVT-LR's three.
+    assert_eq!((forwards("colt"), forwards("ivtlr")), (vec![(Stage::Target, 4)], vec![(Stage::Target, 3)]));
+}
+
+#[test]
+fn single_keys_are_set_otherwise() {
+    let set = |pairs: &[(&str, &str)]| -> Vec<(String, String)> { pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect() };
+    let laser = Protocol::load_with("laser", &set(&[("repetition", "3"), ("blocks.0.times", "2"), ("generation.top_k", "5")])).unwrap();
+    assert_eq!((laser.repetition, laser.blocks[0].times, laser.generation.top_k), (Some(3), Some(2), Some(5)));
+    let named = Protocol::load_with("monet", &set(&[("name", "Mine"), ("prompt.after", "<|im_start|>assistant")])).unwrap();
+    assert_eq!((named.name.as_str(), named.prompt.after.as_deref()), ("Mine", Some("<|im_start|>assistant")));
+    for (key, value, words) in [
+        ("repetitions", "3", "repetitions"),
+        ("repetition", "1", "repetition"),
+        ("blocks.7.times", "2", "blocks"),
+        ("name.first", "x", "name"),
+    ] {
+        let message = Protocol::load_with("laser", &set(&[(key, value)])).unwrap_err().to_string();
+        assert!(message.contains(words) && message.contains("--set"), "{message}");
+    }
+}
+
+#[test]
+fn rules_that_do_not_go_together_are_refused_by_their_key() {
+    let with = |key: &str, text: &str| {
+        let base = GOOD.replace("exit = \"token\"", &format!("exit = \"token\"\n{text}"));
+        let message = parse(&base).unwrap_err().to_string();
+        assert!(message.contains(&format!("key `{key}`")), "{text}: {message}");
+    };
+    with("pad", "append = \"pad\"");
+    with("pad", "pad = \"<pad>\"");
+    with("append", "append = \"nothing\"");
+    with("then", "then = \"<answer>\"");
+    with("repetition", "repetition = 3");
+    with("start_inside", "start_inside = \"restarts\"");
+    with("count", "count = \"sequence\"");
+    with("blocks[0].start", "trigger = \"after-prompt\"");
+    with("stop_texts", "stop_texts = [\"\"]");
+    assert!(parse(&format!("{GOOD}insert = 3\n")).unwrap_err().to_string().contains("blocks[0].insert"));
+    assert!(parse(&format!("{GOOD}\n[pixels]\nmin = 9\nmax = 4\n")).unwrap_err().to_string().contains("pixels.min"));
+    assert!(parse(&format!("{GOOD}\n[generation]\ntop_p = 2.0\n")).unwrap_err().to_string().contains("generation.top_p"));
 }
 
 #[test]
@@ -112,4 +156,14 @@ fn an_exit_at_a_token_needs_the_token() {
     let asked = ExitChoice { kind: Some(ExitKind::Token), ..ExitChoice::default() };
     let message = protocol.exit(&asked).unwrap_err().to_string();
     assert!(message.contains("<think>") && message.contains("mine"), "{message}");
+}
+
+#[test]
+fn the_answers_rules_are_named_or_the_tag() {
+    assert_eq!(parse(GOOD).unwrap().answer, None);
+    let named = parse(&GOOD.replace("cap = 12", "cap = 12\nanswer = \"boxed,letter\"")).unwrap();
+    assert_eq!(named.answer.as_ref().map(ToString::to_string).as_deref(), Some("boxed,letter"));
+    assert_eq!(parse(&toml::to_string(&named).unwrap()).unwrap(), named);
+    let told = parse(&GOOD.replace("cap = 12", "cap = 12\nanswer = \"box\"")).unwrap_err().to_string();
+    assert!(told.contains("answer") && told.contains("boxed"), "{told}");
 }

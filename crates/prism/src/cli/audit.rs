@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use prism_audit::settings::Compat;
-use prism_run::{Intervention, Steps};
+use prism_run::{Answers, Intervention, Steps};
 
-use super::{DecodingArguments, SelectionArguments};
+use super::{DecodingArguments, ImageArguments, SelectionArguments, SourceArguments};
 
 /// Audit a checkpoint.
 #[derive(Debug, Args)]
@@ -24,6 +24,9 @@ pub struct AuditArguments {
     /// Hugging Face folder of the model, or its name in the local Hub cache (org/name)
     #[arg(long)]
     pub checkpoint: PathBuf,
+    /// Where it comes from
+    #[command(flatten)]
+    pub source: SourceArguments,
     /// Benchmark file or folder
     #[arg(long)]
     pub benchmark: PathBuf,
@@ -48,6 +51,12 @@ pub struct AuditArguments {
     /// Most new tokens, latent steps included
     #[arg(long, default_value_t = 512)]
     pub max_new_tokens: usize,
+    /// Rules that read the answers, the first that reads an option deciding: tagged, release, boxed,
+    /// letter, option-text, or a method's own (docs/reference/answers.md)
+    /// [default: the protocol's, else the benchmark's, else tagged; without a protocol
+    /// tagged,boxed,letter]
+    #[arg(long, value_name = "RULE[,RULE]")]
+    pub answers: Option<Answers>,
     /// Interventions, besides the clean run [default: the content set, the presence set, the shams
     /// and the paper's zero, noise and swap; with --compat paper the paper's alone]
     #[arg(long, value_delimiter = ',')]
@@ -78,12 +87,9 @@ pub struct AuditArguments {
     /// one on the same benchmark; may be given several times
     #[arg(long, value_name = "NAME=RUN", value_parser = floor)]
     pub floor: Vec<(String, PathBuf)>,
-    /// Fewest pixels of an image [default: the checkpoint's]
-    #[arg(long)]
-    pub min_pixels: Option<usize>,
-    /// Most pixels of an image [default: the checkpoint's]
-    #[arg(long)]
-    pub max_pixels: Option<usize>,
+    /// How images become pixels
+    #[command(flatten)]
+    pub images: ImageArguments,
     /// Write the records only; `prism audit` with the same arguments adds the findings
     #[arg(long)]
     pub records_only: bool,

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use prism_run::Steps;
+use prism_run::{Answers, Steps};
 
-use super::{DecodingArguments, SelectionArguments};
+use super::{DecodingArguments, ImageArguments, SelectionArguments, SourceArguments};
 
 /// Score a checkpoint.
 #[derive(Debug, Args)]
@@ -20,6 +20,9 @@ pub struct EvalArguments {
     /// Hugging Face folder of the model, or its name in the local Hub cache (org/name)
     #[arg(long)]
     pub checkpoint: PathBuf,
+    /// Where it comes from
+    #[command(flatten)]
+    pub source: SourceArguments,
     /// Benchmark file or folder
     #[arg(long)]
     pub benchmark: PathBuf,
@@ -37,12 +40,15 @@ pub struct EvalArguments {
     /// Most new tokens, latent steps included
     #[arg(long, default_value_t = 512)]
     pub max_new_tokens: usize,
-    /// Fewest pixels of an image [default: the checkpoint's]
-    #[arg(long)]
-    pub min_pixels: Option<usize>,
-    /// Most pixels of an image [default: the checkpoint's]
-    #[arg(long)]
-    pub max_pixels: Option<usize>,
+    /// Rules that read the answers, the first that reads an option deciding: tagged, release, boxed,
+    /// letter, option-text, or a method's own (docs/reference/answers.md)
+    /// [default: the protocol's, else the benchmark's, else tagged; without a protocol
+    /// tagged,boxed,letter]
+    #[arg(long, value_name = "RULE[,RULE]")]
+    pub answers: Option<Answers>,
+    /// How images become pixels
+    #[command(flatten)]
+    pub images: ImageArguments,
     /// Replace what a finished run of other inputs or settings left in the run folder
     #[arg(long)]
     pub overwrite: bool,

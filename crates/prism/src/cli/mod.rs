@@ -8,13 +8,17 @@ mod curve;
 mod decoding;
 mod doctor;
 mod eval;
+mod images;
 mod inspect;
 mod merge;
 mod paper;
 mod paths;
 mod report;
+mod rescore;
+mod seeds;
 mod selection;
 mod show;
+mod source;
 mod study;
 mod trace;
 mod train;
@@ -27,16 +31,20 @@ pub use base::BaseArguments;
 pub use benchmark::{BenchmarkArguments, BenchmarkCommand, CheckArguments};
 pub use compare::CompareArguments;
 pub use curve::CurveArguments;
-pub use decoding::DecodingArguments;
+pub use decoding::{DecodingArguments, GenerationSource};
 pub use doctor::DoctorArguments;
 pub use eval::EvalArguments;
+pub use images::ImageArguments;
 pub use inspect::InspectArguments;
 pub use merge::MergeArguments;
 pub use paper::PaperArguments;
 pub use paths::PathsArguments;
 pub use report::ReportArguments;
+pub use rescore::RescoreArguments;
+pub use seeds::SeedChoice;
 pub use selection::SelectionArguments;
 pub use show::ShowArguments;
+pub use source::SourceArguments;
 pub use study::StudyArguments;
 pub use trace::TraceArguments;
 pub use train::TrainArguments;
@@ -126,6 +134,8 @@ pub enum Command {
     Audit(AuditArguments),
     /// Join the shards of an evaluation or audit into one run
     Merge(MergeArguments),
+    /// Read the answers of finished runs by another rule, without a model run
+    Rescore(RescoreArguments),
     /// Look at single examples through the decode loop, or at a pack's losses
     Trace(TraceArguments),
     /// Compare audited runs: Table 1 and Table 2 of the paper
@@ -171,6 +181,7 @@ impl Command {
             | Command::Curve(_)
             | Command::Paper(_)
             | Command::Report(_)
+            | Command::Rescore(_)
             | Command::Show(_) => false,
         }
     }

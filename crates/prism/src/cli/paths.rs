@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use prism_run::Steps;
 
-use super::DecodingArguments;
+use super::{DecodingArguments, ImageArguments};
 
 /// Through the latents, or through the weights?
 #[derive(Debug, Args)]
@@ -53,12 +53,9 @@ pub struct PathsArguments {
     /// Equivalence margin in points, declared before the run [default: the study's, else 5]
     #[arg(long)]
     pub margin: Option<f64>,
-    /// Fewest pixels of an image [default: the variant's]
-    #[arg(long)]
-    pub min_pixels: Option<usize>,
-    /// Most pixels of an image [default: the variant's]
-    #[arg(long)]
-    pub max_pixels: Option<usize>,
+    /// How images become pixels
+    #[command(flatten)]
+    pub images: ImageArguments,
     /// Replace what a finished run of other inputs or settings left in the run folder
     #[arg(long)]
     pub overwrite: bool,

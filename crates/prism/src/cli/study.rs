@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use prism_run::Answers;
+
+use super::seeds::SeedChoice;
 
 /// The whole study from one recipe.
 #[derive(Debug, Args)]
@@ -22,9 +25,13 @@ pub struct StudyArguments {
     /// A smoke run: a few steps and examples; its numbers mean nothing
     #[arg(long)]
     pub quick: bool,
-    /// Training seeds: the recipe's, and the ones that follow it
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
-    pub seeds: Option<u64>,
+    /// How many training seeds, from the recipe's first; or which: 100-104
+    #[arg(long, value_name = "N|A-B")]
+    pub seeds: Option<SeedChoice>,
+    /// Rules that read the answers, instead of the recipe's `audit.answers`; nothing is trained or
+    /// run again for it (docs/reference/answers.md)
+    #[arg(long, value_name = "RULE[,RULE]")]
+    pub answers: Option<Answers>,
     /// Train the base model anew instead of taking the shipped one
     #[arg(long)]
     pub from_scratch: bool,

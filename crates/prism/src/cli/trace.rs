@@ -3,20 +3,25 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use prism_run::{Intervention, Reduction, Steps};
+use prism_run::{Answers, Intervention, Reduction, Steps};
 
-use super::DecodingArguments;
+use super::{DecodingArguments, ImageArguments, SourceArguments};
 
 /// Look at single examples.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   prism trace --checkpoint DIR --examples data.json --rows 0-3 --steps 8
   prism trace --checkpoint DIR --examples data.json --rows 5 --steps 8 --intervention noise:0.3 --json
+  prism trace --checkpoint DIR --protocol monet --examples examples.json --rows 0-13 --generation plain --json
+  prism trace --checkpoint DIR --examples data.json --rows 0-9 --samples 8 --seed 1
   prism trace --checkpoint DIR --examples data.json --rows 3,4,5,6 --teacher-forced --reduction paper --json")]
 pub struct TraceArguments {
     /// Hugging Face folder of the model, or its name in the local Hub cache (org/name)
     #[arg(long)]
     pub checkpoint: PathBuf,
+    /// Where it comes from
+    #[command(flatten)]
+    pub source: SourceArguments,
     /// Training JSON or benchmark
     #[arg(long)]
     pub examples: PathBuf,
@@ -33,12 +38,14 @@ pub struct TraceArguments {
     /// Most new tokens, latent steps included
     #[arg(long, default_value_t = 512)]
     pub max_new_tokens: usize,
-    /// Fewest pixels of an image [default: the checkpoint's]
-    #[arg(long)]
-    pub min_pixels: Option<usize>,
-    /// Most pixels of an image [default: the checkpoint's]
-    #[arg(long)]
-    pub max_pixels: Option<usize>,
+    /// Rules that read the answers, the first that reads an option deciding: tagged, release, boxed,
+    /// letter, option-text, or a method's own (docs/reference/answers.md)
+    /// [default: the protocol's, else tagged; without a protocol tagged,boxed,letter]
+    #[arg(long, value_name = "RULE[,RULE]")]
+    pub answers: Option<Answers>,
+    /// How images become pixels
+    #[command(flatten)]
+    pub images: ImageArguments,
     /// What is done to the latents
     #[arg(long, default_value = "clean")]
     pub intervention: Intervention,
@@ -48,9 +55,13 @@ pub struct TraceArguments {
     /// Read the normal draws from this safetensors file: `noise[example, step, hidden]`
     #[arg(long)]
     pub noise: Option<PathBuf>,
-    /// Seed of noise and donors
+    /// Seed of noise, donors and samples
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
+    /// Sample this many answers to every row, with the published temperature, top-k and top-p [default:
+    /// none; the one answer is greedy]
+    #[arg(long, value_name = "S", conflicts_with = "teacher_forced", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub samples: Option<u32>,
     /// The pack's losses under teacher forcing, instead of decoding
     #[arg(long)]
     pub teacher_forced: bool,

@@ -4,11 +4,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::seeds::SeedChoice;
+
 /// The instrument against arms whose verdict is known.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   prism validate
   prism validate recipes/controls-tiny.toml --seeds 5 --out runs/controls
+  prism validate --seeds 100-104 --out runs/a       a part, on one machine
+  prism validate --join runs/a runs/b --out runs/all
 
 Trains arms of which it is known by construction whether what their latents say is used, and
 whether their block is needed; audits each for every seed, and says how often the words were
@@ -24,7 +28,10 @@ pub struct ValidateArguments {
     /// A smoke run: a few steps and examples; its verdicts mean nothing
     #[arg(long)]
     pub quick: bool,
-    /// Training seeds: the recipe's, and the ones that follow it
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
-    pub seeds: Option<u64>,
+    /// How many training seeds, from the recipe's first; or which: 100-104
+    #[arg(long, value_name = "N|A-B")]
+    pub seeds: Option<SeedChoice>,
+    /// Parts that were run apart, told together: study folders, or their validity.parquet; nothing is trained
+    #[arg(long, num_args = 1.., value_name = "FOLDER", conflicts_with_all = ["quick", "seeds"])]
+    pub join: Vec<PathBuf>,
 }

@@ -5,8 +5,8 @@ use std::fmt::Display;
 use std::path::Path;
 
 use prism_audit::text;
-use prism_data::{Benchmark, Images, Inventory, Picture, Unusable};
-use prism_model::preprocess::{ImageFault, PixelConfig, Preprocessor, decode};
+use prism_data::{Benchmark, Images, Inventory, Picture, Remark, Unusable};
+use prism_model::preprocess::{Fetch, ImageFault, Orientation, PixelConfig, Preprocessor, decode};
 use prism_run::shown;
 
 use crate::Context;
@@ -31,29 +31,59 @@ fn check(arguments: &CheckArguments, context: &Context) -> anyhow::Result<ExitSt
     Ok(if inventory.is_whole() { ExitStatus::Success } else { ExitStatus::Input })
 }
 
-/// What a run would say of an image before it decodes it: size and shape, from the header.
-fn header(picture: Picture<'_>) -> Result<(), Unusable> {
-    match picture {
-        Picture::File(path) => decode::dimensions(path).and_then(|(width, height)| resizable(path, height, width)),
-        Picture::Bytes(bytes, path) => decode::dimensions_in(bytes, path).and_then(|(width, height)| resizable(path, height, width)),
-    }
-    .map_err(unusable)
+/// What a run would say of an image before it decodes it: size, shape and orientation, from the header.
+fn header(picture: Picture<'_>) -> Result<Vec<Remark>, Unusable> {
+    let (path, size, orientation) = match picture {
+        Picture::File(path) => (path, decode::dimensions(path), Orientation::of_file(path)),
+        Picture::Bytes(bytes, path) => (path, decode::dimensions_in(bytes, path), Ok(Orientation::of(bytes))),
+    };
+    size.and_then(|(width, height)| remarks(path, height, width, orientation?)).map_err(unusable)
 }
 
 /// What a run says of an image: every pixel decoded by its own decoder, and the shape it resizes.
-fn whole(picture: Picture<'_>) -> Result<(), Unusable> {
-    match picture {
-        Picture::File(path) => decode::open(path).and_then(|image| resizable(path, image.height(), image.width())),
-        Picture::Bytes(bytes, path) => decode::bytes_to_rgb(bytes, path).and_then(|image| resizable(path, image.height(), image.width())),
-    }
-    .map_err(unusable)
+fn whole(picture: Picture<'_>) -> Result<Vec<Remark>, Unusable> {
+    let (path, read);
+    let bytes = match picture {
+        Picture::File(file) => {
+            path = file;
+            read = decode::read(file).map_err(unusable)?;
+            read.as_slice()
+        }
+        Picture::Bytes(bytes, place) => {
+            path = place;
+            bytes
+        }
+    };
+    let image = decode::bytes_to_rgb(bytes, path).map_err(unusable)?;
+    remarks(path, image.height(), image.width(), Orientation::of(bytes)).map_err(unusable)
 }
 
-/// Whether a run can resize an image of that size; the published limits of pixels stand for a checkpoint's.
-fn resizable(path: &Path, height: usize, width: usize) -> decode::Result<()> {
-    let preprocessor = Preprocessor { config: PixelConfig::default() };
-    preprocessor.grid(height, width).map(drop).map_err(|said| ImageFault::of_shape(path, said))
+/// What a user should know of an image of that size that a run can resize; the published limits of pixels stand for a
+/// checkpoint's.
+fn remarks(path: &Path, height: usize, width: usize, orientation: Orientation) -> decode::Result<Vec<Remark>> {
+    let preprocessor = Preprocessor::new(PixelConfig::default());
+    let grid = preprocessor.grid(height, width).map_err(|said| ImageFault::of_shape(path, said))?;
+    let mut remarks = Vec::new();
+    if !orientation.is_upright() {
+        remarks.push(Remark { what: TURNED, said: format!("orientation {}", orientation.in_words()) });
+    }
+    let patch = preprocessor.config.patch_size;
+    let (processed, fetched) = ((grid.h * patch, grid.w * patch), Fetch::default().size(height, width));
+    if height.min(width) < Fetch::default().factor && fetched.as_ref() != Ok(&processed) {
+        let sides = |(height, width): (usize, usize)| format!("{width} x {height}");
+        let fetched = fetched.map_or_else(|_| "refuses it".into(), |size| format!("makes it {}", sides(size)));
+        let said = format!("{width} x {height}: the processor makes it {}, qwen_vl_utils {fetched}", sides(processed));
+        remarks.push(Remark { what: NARROW, said });
+    }
+    Ok(remarks)
 }
+
+/// What is remarked of images that say how they are to be turned.
+const TURNED: &str = "say by EXIF how they are to be turned, and are read as they are stored, as Pillow and transformers read them; \
+                      --exif apply turns them";
+/// What is remarked of images whose size depends on who chooses it.
+const NARROW: &str = "have a side under a token's 28 pixels, which the image processor and qwen_vl_utils resize to different sizes; \
+                      --resize names whose is taken";
 
 fn unusable(fault: ImageFault) -> Unusable {
     Unusable { cause: fault.what(), remedy: fault.remedy.into() }
@@ -91,6 +121,12 @@ fn describe(benchmark: &Benchmark, found: &Inventory) -> String {
     for difference in &found.differences {
         let what = shown(&difference.what);
         lines.push(format!("note: {what}: {} here, {} in the whole benchmark", difference.found, difference.published));
+    }
+    if let Some(release) = &found.release {
+        lines.push(format!("note: {}", shown(&release.in_words())));
+    }
+    for remark in &found.remarks {
+        lines.push(format!("note: {} images {}; the first: {}", remark.images, remark.what, shown(&remark.first)));
     }
     lines.extend(found.faults.iter().take(SHOWN).map(|fault| format!("broken: {}", shown(&fault.message))));
     let hidden = found.fault_count.saturating_sub(SHOWN);

@@ -2,14 +2,17 @@
 
 use std::path::Path;
 
+use prism_data::{Benchmark, Layout};
 use prism_model::Config;
+use prism_model::generation::Generation;
 use prism_model::tokenizer::Tokenizer;
-use prism_record::decode::{Strategy, detect};
-use prism_run::protocol::{ExitChoice, ExitKind};
-use prism_run::{Protocol, StageSteps, StepBudget, Steps};
+use prism_record::decode::{Strategy, found};
+use prism_run::manifest::Manifest;
+use prism_run::protocol::{ExitChoice, ExitKind, Published};
+use prism_run::{Example, Protocol, StageSteps, StepBudget, Steps, shown};
 
 use crate::Context;
-use crate::cli::DecodingArguments;
+use crate::cli::{DecodingArguments, GenerationSource};
 use crate::exit::Refused;
 
 /// K, where neither the user nor a protocol says one.
@@ -24,7 +27,16 @@ pub struct Decoding {
     pub exit: ExitChoice,
     /// Most new tokens, latent steps included.
     pub max_new_tokens: usize,
+    /// Whether the block is opened by force.
+    pub force_open: bool,
+    /// Whose generation settings are used.
+    pub generation: GenerationSource,
+    /// The repetition penalty over them.
+    pub repetition_penalty: Option<f64>,
 }
+
+/// What of the decoding is noted in a manifest, beside K, exit and protocol.
+const GENERATION: &str = "generation";
 
 impl Decoding {
     /// Reads a named protocol.
@@ -32,20 +44,92 @@ impl Decoding {
     /// # Errors
     /// When there is no such protocol, or its file is not one.
     pub fn resolve(arguments: &DecodingArguments, max_new_tokens: usize) -> anyhow::Result<Self> {
-        let DecodingArguments { protocol, exit, exit_criterion, exit_threshold, cap } = arguments;
+        let DecodingArguments { protocol, exit, exit_criterion, exit_threshold, cap, set, force_open, generation, repetition_penalty } =
+            arguments;
         let exit = ExitChoice { kind: *exit, criterion: *exit_criterion, threshold: *exit_threshold, cap: *cap };
-        Ok(Self { named: protocol.as_deref().map(Protocol::load).transpose()?, exit, max_new_tokens })
+        Ok(Self {
+            named: protocol.as_deref().map(|named| Protocol::load_with(named, set)).transpose()?,
+            exit,
+            max_new_tokens,
+            force_open: *force_open,
+            generation: generation.unwrap_or_default(),
+            repetition_penalty: *repetition_penalty,
+        })
     }
 
-    /// The named protocol, else the one whose tokens the checkpoint has; `None` for a
-    /// model without a known latent block.
+    /// The named protocol, else the one whose tokens the checkpoint has, with K from its `config.json`
+    /// where the protocol takes it there; `None` for a model without a known latent block.
     ///
     /// # Errors
     /// When the checkpoint's files cannot be read, or more than one protocol fits.
     pub fn protocol(&self, checkpoint: &Path) -> anyhow::Result<Option<Protocol>> {
-        match &self.named {
-            Some(named) => Ok(Some(named.clone())),
-            None => Ok(detect(&Config::open(checkpoint)?, &Tokenizer::from_dir(checkpoint)?)?),
+        Ok(self.found(checkpoint)?.map(|(protocol, _)| protocol))
+    }
+
+    /// The same, saying which it is and what it was found by.
+    ///
+    /// # Errors
+    /// As [`Decoding::protocol`].
+    pub fn protocol_said(&self, checkpoint: &Path, context: &Context) -> anyhow::Result<Option<Protocol>> {
+        let found = self.found(checkpoint)?;
+        if let Some((protocol, by)) = &found {
+            context.printer.narrate(&format!("protocol {} ({}), {}", shown(&protocol.name), shown(&protocol.id), shown(by)));
+        }
+        Ok(found.map(|(protocol, _)| protocol))
+    }
+
+    fn found(&self, checkpoint: &Path) -> anyhow::Result<Option<(Protocol, String)>> {
+        let config = Config::open(checkpoint)?;
+        let (protocol, by) = match &self.named {
+            Some(named) => (named.clone(), "as --protocol says".to_string()),
+            None => match found(&config, &Tokenizer::from_dir(checkpoint)?)? {
+                Some(found) => (found.protocol, format!("found by {}", found.by)),
+                None => return Ok(None),
+            },
+        };
+        let read = protocol.steps_key.clone().filter(|key| config.key(key).is_some());
+        let protocol = protocol.with_config(|key| config.key(key))?;
+        let by = read.map_or(by.clone(), |key| format!("{by}; K = {} from `{key}` in config.json", protocol.steps));
+        Ok(Some((protocol, by)))
+    }
+
+    /// How tokens are chosen.
+    ///
+    /// # Errors
+    /// `generation_config.json` is damaged, or a setting in it is out of range.
+    pub fn generation(&self, checkpoint: &Path, protocol: Option<&Protocol>) -> anyhow::Result<Generation> {
+        let settings = match self.generation {
+            GenerationSource::Plain => Generation::plain(),
+            GenerationSource::Published => {
+                let own = protocol.map_or_else(Published::default, |protocol| protocol.generation);
+                Generation::published(checkpoint, &own)?
+            }
+        };
+        Ok(Generation { repetition_penalty: self.repetition_penalty.unwrap_or(settings.repetition_penalty), ..settings })
+    }
+
+    /// Writes into a manifest what was chosen of it, and what penalties see in interventions.
+    ///
+    /// # Errors
+    /// As [`Decoding::generation`].
+    pub fn write(&self, checkpoint: &Path, protocol: Option<&Protocol>, manifest: &mut Manifest) -> anyhow::Result<()> {
+        let settings = self.generation(checkpoint, protocol)?;
+        let mut noted = serde_json::json!({ "source": self.generation.name(), "settings": settings });
+        if let (true, Some(keys)) = (settings.reads_history(), noted.as_object_mut()) {
+            keys.insert("block_tokens".into(), "of the clean run, in every intervention".into());
+        }
+        manifest.settings.insert(GENERATION.into(), noted);
+        if self.force_open {
+            manifest.settings.insert("force_open".into(), true.into());
+        }
+        Ok(())
+    }
+
+    /// The questions as the method asks them: a bare question gets the protocol's words around it.
+    pub fn words(protocol: Option<&Protocol>, benchmark: &Benchmark, examples: &mut [Example]) {
+        let Some(protocol) = protocol.filter(|_| benchmark.description.layout == Layout::Questions) else { return };
+        for example in examples {
+            example.prompt = protocol.prompt.wrap(&example.prompt, &example.options);
         }
     }
 
@@ -58,7 +142,8 @@ impl Decoding {
         let Some(protocol) = protocol else { return self.without_block(asked) };
         let trained = Config::open(checkpoint)?.latent_lengths()?;
         let (steps, budget) = Steps::resolve(asked, protocol, trained.as_ref())?;
-        let strategy = Strategy { steps: budget, max_new_tokens: self.max_new_tokens, exit: protocol.exit(&self.exit)? };
+        let exit = protocol.exit(&self.exit)?;
+        let strategy = Strategy { steps: budget, max_new_tokens: self.max_new_tokens, exit, force_open: self.force_open };
         let own_exit = strategy.exit.kind() != ExitKind::Steps;
         let budget = StepBudget { steps, by_stage: strategy.by_stage(protocol), trained, own_exit, exploratory: false };
         Ok(Chosen { strategy, budget, is_default: asked.is_none() })
@@ -69,6 +154,9 @@ impl Decoding {
         let none = "the checkpoint has no known latent tokens, so there is no block";
         if self.exit != ExitChoice::default() {
             anyhow::bail!(Refused(format!("--exit: {none} to leave; name its --protocol")));
+        }
+        if self.force_open {
+            anyhow::bail!(Refused(format!("--force-open: {none} to open; name its --protocol")));
         }
         let steps = match asked.unwrap_or(Steps::Fixed(STEPS)) {
             Steps::Fixed(steps) => steps,

@@ -9,7 +9,7 @@ use prism_run::manifest::SCHEMA;
 use prism_run::{TrainedLengths, lengths, shown};
 use serde::Serialize;
 
-use super::opened::locate;
+use super::opened::locate_as;
 use crate::Context;
 use crate::cli::DoctorArguments;
 use crate::exit::ExitStatus;
@@ -56,6 +56,9 @@ struct Diagnosis {
     /// Absent when no checkpoint was named, empty when nothing is wrong with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     faults: Option<Vec<String>>,
+    /// What stops nothing and should be known: tensors that are not used, parts of an adapter that are left out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
     /// With what lengths of blocks the checkpoint was trained; absent where it does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     trained_lengths: Option<TrainedLengths>,
@@ -81,13 +84,15 @@ pub fn run(arguments: DoctorArguments, context: &Context) -> anyhow::Result<Exit
         variables: VARIABLES.into_iter().filter_map(|name| Some((name, std::env::var(name).ok()?))).collect(),
         checkpoint: None,
         faults: None,
+        notes: Vec::new(),
         trained_lengths: None,
     };
     if let Some(name) = &arguments.checkpoint {
-        let folder = locate(name, context)?;
+        let folder = locate_as(name, &arguments.source, context)?;
         let inspected = prism_record::inspect(&folder)?;
         found.trained_lengths = inspected.config.as_ref().and_then(|config| config.latent_lengths().ok().flatten());
         found.faults = Some(inspected.faults);
+        found.notes = inspected.notes;
         found.checkpoint = Some(folder);
     }
     context.printer.result(&describe(&found));
@@ -122,6 +127,7 @@ fn describe(found: &Diagnosis) -> String {
     if let (Some(checkpoint), Some(faults)) = (&found.checkpoint, &found.faults) {
         lines.push(format!("checkpoint    {}", checkpoint.display()));
         lines.push(format!("trained       block lengths: {}", lengths::in_words(found.trained_lengths.as_ref())));
+        lines.extend(found.notes.iter().map(|note| format!("note          {}", shown(note))));
         lines.extend(faults.iter().map(|fault| format!("broken        {}", shown(fault))));
         lines.push(match faults.len() {
             0 => "              nothing is wrong with it".into(),

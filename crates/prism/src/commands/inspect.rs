@@ -6,13 +6,13 @@ use prism_audit::text::table;
 use prism_model::Config;
 use prism_model::config::HeadKind;
 use prism_model::memory::needs;
-use prism_model::preprocess::{Grid, Preprocessor};
+use prism_model::preprocess::{Grid, ImageProcessor, Preprocessor};
 use prism_model::tensor::DType;
 use prism_record::Inspection;
 use prism_run::{TrainedLengths, as_text, lengths, shown};
 use serde_json::{Value, json};
 
-use super::opened::locate;
+use super::opened::locate_as;
 use crate::Context;
 use crate::cli::InspectArguments;
 use crate::exit::ExitStatus;
@@ -27,11 +27,11 @@ const DTYPES: [DType; 2] = [DType::F32, DType::BF16];
 
 /// Runs the verb.
 pub fn run(arguments: InspectArguments, context: &Context) -> anyhow::Result<ExitStatus> {
-    let found = prism_record::inspect(&locate(&arguments.checkpoint, context)?)?;
+    let found = prism_record::inspect(&locate_as(&arguments.checkpoint, &arguments.source, context)?)?;
     context.printer.result(&describe(&found));
     context.printer.result_json(&as_json(&found))?;
-    for fault in &found.faults {
-        context.printer.warn(&shown(fault));
+    for line in found.notes.iter().chain(&found.faults) {
+        context.printer.warn(&shown(line));
     }
     Ok(if found.faults.is_empty() { ExitStatus::Success } else { ExitStatus::Input })
 }
@@ -75,6 +75,7 @@ fn protocol(found: &Inspection, config: &Config) -> String {
         ("lvr", _) => "lvr: one block, opened by <|lvr_start|>".to_string(),
         ("p-lvr", false) => "p-lvr-2: a context and a target block".into(),
         ("p-lvr", true) => format!("p-lvr-3: a context block, {} free tokens, a target block", config.latent.num_free_tokens),
+        ("ivtlr" | "colt", _) => format!("{}: latents after the prompt", protocol.id),
         (id, _) => format!("{id}: opened by {}", protocol.blocks.iter().map(|block| block.start.as_str()).collect::<Vec<_>>().join(", ")),
     };
     let latent = found.prompter.as_ref().and_then(|prompter| prompter.latent());
@@ -170,9 +171,15 @@ fn as_json(found: &Inspection) -> Value {
         "protocol": protocol(found, config),
         "staged": config.is_staged(),
         "trained_lengths": trained(config),
+        "image_processor": found.preprocessor.as_ref().map(|p| json!({
+            "saved": p.config.saved.class,
+            "as-saved": ImageProcessor::AsSaved.of(&p.config.saved),
+            "named": ImageProcessor::Named.of(&p.config.saved),
+        })),
         "pixels": found.preprocessor.as_ref().map(|p| [p.config.min_pixels, p.config.max_pixels]),
         "memory": memory(found),
         "faults": found.faults,
+        "notes": found.notes,
     })
 }
 
@@ -214,6 +221,7 @@ fn describe(found: &Inspection) -> String {
         let token = (pixels.patch_size * pixels.merge_size).pow(2).max(1);
         let (least, most) = (pixels.min_pixels / token, pixels.max_pixels / token);
         lines.push(format!("images      {} to {} pixels, about {least} to {most} tokens", pixels.min_pixels, pixels.max_pixels));
+        lines.push(format!("            {}", shown(&ImageProcessor::AsSaved.in_words(&pixels.saved))));
     }
     lines.push(format!("protocol    {}", shown(&protocol(found, config))));
     lines.push(format!("trained     block lengths: {}", lengths::in_words(trained(config).as_ref())));

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use prism_audit::AuditSettings;
 use prism_record::record::parts;
 use prism_run::folder::{self, names};
 use prism_run::manifest::Manifest;
-use prism_run::{Shard, door, records, shown};
+use prism_run::{Shard, door, records};
 
 use super::audit::{Kind, SHARD, account, describe, difference, ended, failures, opened, places};
-use super::strangers;
+use super::{analysis, strangers};
 use crate::cli::MergeArguments;
 use crate::exit::{ExitStatus, Refused};
 use crate::{Context, provenance};
@@ -57,25 +56,8 @@ pub fn run(arguments: MergeArguments, context: &Context) -> anyhow::Result<ExitS
     shards.sort_by_key(|part| part.shard);
     let manifest = joined(&shards)?;
     refuse_another(&arguments.out, &manifest)?;
-    let settings = manifest.settings.get("analysis").cloned().unwrap_or_default();
-    let mut settings: AuditSettings = serde_json::from_value(settings).map_err(|e| {
-        let path = shards.first().map_or(arguments.out.as_path(), |part| part.folder.as_path()).join(names::MANIFEST);
-        prism_run::Error::content(&path, format!("key `settings.analysis`: {e}"), "join the shards with the version that recorded them")
-    })?;
-    // A manifest may come from anybody, and names files: only runs beside this one are read.
-    let beside = arguments.out.canonicalize().ok().and_then(|out| out.parent().map(Path::to_path_buf));
-    beside.iter().for_each(|beside| door::named(beside));
-    settings.floors.retain(|name, run| {
-        let whole = run.canonicalize().ok().filter(|run| beside.as_ref().is_some_and(|beside| run.starts_with(beside)));
-        let near = whole.is_some();
-        // Below the folder that was named, so that no link leads from there to the run when it is read.
-        *run = whole.unwrap_or_default();
-        if !near {
-            let text = format!("the floor `{}` lies elsewhere than beside {} and is left out", shown(name), arguments.out.display());
-            context.printer.warn(&format!("{text}; move its run there to have it"));
-        }
-        near
-    });
+    let from = shards.first().map_or(arguments.out.as_path(), |part| part.folder.as_path());
+    let settings = analysis::settings(&manifest, from, &arguments.out, context)?;
     let kind = Kind::from_name(&manifest.kind).unwrap_or(Kind::Audit);
     if arguments.report && kind == Kind::Eval {
         anyhow::bail!(Refused("--report: an evaluation makes no page; merge without it, or audit".into()));

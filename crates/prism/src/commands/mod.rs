@@ -1,5 +1,7 @@
 //! What is done: one file a verb.
 
+mod analysis;
+mod answers;
 mod audit;
 mod base;
 mod benchmark;
@@ -7,15 +9,19 @@ mod compare;
 mod curve;
 mod decoding;
 mod doctor;
+#[cfg_attr(not(feature = "download"), path = "without_download.rs")]
+mod download;
 mod eval;
 #[cfg_attr(not(feature = "figures"), path = "without_figures.rs")]
 mod files;
+mod images;
 mod inspect;
 mod merge;
 mod opened;
 mod paper;
 mod paths;
 mod report;
+mod rescore;
 mod show;
 mod strangers;
 pub mod study;
@@ -45,6 +51,7 @@ pub fn run(command: Command, context: &Context) -> anyhow::Result<ExitStatus> {
         Command::Eval(arguments) => eval::run(arguments, context),
         Command::Audit(arguments) => audit::run(arguments, context),
         Command::Merge(arguments) => merge::run(arguments, context),
+        Command::Rescore(arguments) => rescore::run(arguments, context),
         Command::Trace(arguments) => trace::run(arguments, context),
         Command::Compare(arguments) => compare::run(arguments, context),
         Command::Curve(arguments) => curve::run(arguments, context),

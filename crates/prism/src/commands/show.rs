@@ -95,6 +95,7 @@ pub fn run(arguments: ShowArguments, context: &Context) -> anyhow::Result<ExitSt
         "runs": runs,
         "kind": manifest.kind,
         "failures": failures::account(&inputs.audits)?,
+        "readings": all().flat_map(|f| &f.readings).collect::<Vec<_>>(),
         "table1": all().flat_map(|f| &f.table1).collect::<Vec<_>>(),
         "faithfulness": all().flat_map(|f| &f.faithfulness).collect::<Vec<_>>(),
         "verdict": all().flat_map(|f| &f.verdict).collect::<Vec<_>>(),

@@ -1,10 +1,13 @@
 //! `prism validate`: control arms trained, audited and judged by what they must be.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 use prism_audit::findings::ValidityFinding;
 use prism_audit::statistics::wilson::wilson;
 use prism_audit::text::{percent, table};
 use prism_audit::validity;
-use prism_run::table::write_rows;
+use prism_run::table::{read_rows, write_rows};
 use prism_run::{Control, Need, Variant, Verdict};
 
 use super::study::Study;
@@ -17,8 +20,16 @@ const FILE: &str = "validity.parquet";
 
 /// Runs the verb.
 pub fn run(arguments: ValidateArguments, context: &Context) -> anyhow::Result<ExitStatus> {
-    let ValidateArguments { recipe, out, quick, seeds } = arguments;
-    let study = Study::resolve(StudyArguments { recipe: recipe.clone(), out, quick, seeds, from_scratch: false })?;
+    let ValidateArguments { recipe, out, quick, seeds, join } = arguments;
+    if !join.is_empty() {
+        let found = joined(&join)?;
+        if let Some(out) = out {
+            std::fs::create_dir_all(&out)?;
+            write_rows(&out.join(FILE), found.iter().cloned())?;
+        }
+        return tell(&found, false, context);
+    }
+    let study = Study::resolve(StudyArguments { recipe: recipe.clone(), out, quick, seeds, answers: None, from_scratch: false })?;
     let controls: Vec<(&Variant, Control)> = study.variants.iter().filter_map(|v| Some((v, Control::of(v)?))).collect();
     let has = |verdict: Verdict| controls.iter().any(|(_, control)| control.expected() == verdict);
     if !has(Verdict::LoadBearing) || !has(Verdict::Bypassed) {
@@ -39,7 +50,38 @@ pub fn run(arguments: ValidateArguments, context: &Context) -> anyhow::Result<Ex
     }
     write_rows(&study.out.join(FILE), found.iter().cloned())?;
     study.end(trained.manifest)?;
-    context.printer.result(&describe(&found));
+    tell(&found, quick, context)
+}
+
+/// Judgements of parts of one study, in order of seed and variant as they came.
+fn joined(parts: &[PathBuf]) -> anyhow::Result<Vec<ValidityFinding>> {
+    let mut found: Vec<ValidityFinding> = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut arms: Option<BTreeSet<String>> = None;
+    for part in parts {
+        let file = if part.extension().is_some_and(|end| end == "parquet") { part.clone() } else { part.join(FILE) };
+        let rows: Vec<ValidityFinding> = read_rows(&file)?;
+        let named: BTreeSet<String> = rows.iter().map(|row| row.variant.clone()).collect();
+        if *arms.get_or_insert_with(|| named.clone()) != named {
+            let text = format!("{}: its arms are not those of the first part; join parts of one recipe", file.display());
+            anyhow::bail!(Refused(text));
+        }
+        for row in rows {
+            let seed = row.seed.map_or_else(|| "none".to_string(), |seed| seed.to_string());
+            if !seen.insert((row.variant.clone(), seed.clone())) {
+                let text = format!("{}: {} with seed {seed} is in another part too; leave one of them out", file.display(), row.variant);
+                anyhow::bail!(Refused(text));
+            }
+            found.push(row);
+        }
+    }
+    found.sort_by_key(|row| row.seed);
+    Ok(found)
+}
+
+/// Prints the judgements; the exit code says whether all came out as they must.
+fn tell(found: &[ValidityFinding], quick: bool, context: &Context) -> anyhow::Result<ExitStatus> {
+    context.printer.result(&describe(found));
     context.printer.result_json(&found)?;
     let shams = found.iter().all(|f| f.shams > 0 && f.shams_changed == 0);
     // Where nothing is counted nothing is shown.

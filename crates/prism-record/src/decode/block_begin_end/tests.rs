@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use prism_run::Sight;
 use prism_run::protocol::Criterion;
 
+use super::super::Start;
 use super::super::course::Written;
 use super::*;
 
@@ -32,6 +34,7 @@ fn play(tokens: &ControlTokens, strategy: Strategy, script: &[(u32, Option<f64>)
             Feed::Token(_) => '.',
             Feed::Latent(Place { stage: Stage::Context, .. }) => 'c',
             Feed::Latent(_) => 't',
+            Feed::Image(_) => 'i',
         });
         sequence.advance(argmax, distance);
     }

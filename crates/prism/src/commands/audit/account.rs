@@ -49,6 +49,7 @@ pub fn verdict(manifest: &Manifest, findings: &Findings) -> anyhow::Result<Map<S
         ];
         told.extend(fields.into_iter().filter(|(key, _)| kept.contains(&key.as_str())));
     }
+    told.insert("answers".into(), json!(manifest.answers()));
     told.insert("failures".into(), json!(findings.failures));
     told.insert("k".into(), manifest.steps_by_stage().map_or(Value::Null, |steps| json!(steps)));
     told.insert("trained_lengths".into(), manifest.trained_lengths().map_or(Value::Null, |lengths| json!(lengths)));

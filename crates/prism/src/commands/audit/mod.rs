@@ -23,9 +23,11 @@ use prism_record::decode::Strategy;
 use prism_record::record::{self, Setup, Summary};
 use prism_run::lock::Lock;
 use prism_run::manifest::Manifest;
-use prism_run::{Example, Outcome, Protocol, Steps, as_text, door, folder, shown, steps};
+use prism_run::records::scoring;
+use prism_run::{Example, Intervention, Outcome, Protocol, Steps, as_text, door, folder, shown, steps};
 
-use super::decoding::Chosen;
+use super::answers::Chosen as Answers;
+use super::decoding::{Chosen, Decoding};
 use super::opened::Opened;
 use super::strangers;
 
@@ -48,8 +50,18 @@ pub const SHARD: &str = "shard";
 
 /// Settings whose change leaves the records as they are: how findings are made of them and read,
 /// where inputs lie, whose contents are compared by hash, and what follows from them and K.
-const NOT_IN_RECORDS: [&str; 7] =
-    ["analysis", "checkpoint", "benchmark", steps::keys::BY_STAGE, steps::keys::TRAINED, steps::keys::OUTSIDE, steps::keys::EXPLORATORY];
+const NOT_IN_RECORDS: [&str; 9] = [
+    "analysis",
+    "checkpoint",
+    "benchmark",
+    // Records hold the texts, and are scored again from them.
+    scoring::ANSWERS,
+    scoring::FLOOR_ANSWERS,
+    steps::keys::BY_STAGE,
+    steps::keys::TRAINED,
+    steps::keys::OUTSIDE,
+    steps::keys::EXPLORATORY,
+];
 
 /// Runs the verb.
 pub fn run(arguments: AuditArguments, context: &Context) -> anyhow::Result<ExitStatus> {
@@ -212,11 +224,20 @@ struct Arm {
 
 fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Audited>> {
     // All that is wrong with a checkpoint is told first: its weights take long to hash.
-    prism_record::inspect(&plan.checkpoint)?.refuse()?;
-    let protocol = plan.decoding.protocol(&plan.checkpoint)?;
+    let inspected = prism_record::inspect(&plan.checkpoint)?;
+    inspected.refuse()?;
+    inspected.notes.iter().for_each(|note| context.printer.warn(&shown(note)));
+    let protocol = plan.decoding.protocol_said(&plan.checkpoint, context)?;
     let benchmark = Benchmark::open(&plan.benchmark)?;
-    let examples = subject::examples(plan, &benchmark)?;
-    let base = subject::manifest(plan, protocol.as_ref(), &benchmark, &examples, context)?;
+    let mut examples = subject::examples(plan, &benchmark)?;
+    if let Some(release) = benchmark.release(&examples).filter(|release| release.is_earlier()) {
+        context.printer.warn(&shown(&format!("{}: {}", plan.benchmark.display(), release.in_words())));
+    }
+    Decoding::words(protocol.as_ref(), &benchmark, &mut examples);
+    let answers = Answers::of(plan.answers.as_ref(), protocol.as_ref(), benchmark.description.answer.as_ref());
+    let scoring = answers.scoring(&plan.interventions);
+    let mut base = subject::manifest(plan, protocol.as_ref(), &benchmark, &examples, context)?;
+    scoring.set(&mut base.settings);
     let choose = |asked| plan.decoding.strategy(&plan.checkpoint, protocol.as_ref(), asked);
     let mut arms = Vec::new();
     let asked = plan.arms();
@@ -237,8 +258,12 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Au
         if plan.overwrite {
             left.iter().try_for_each(|arm| record::discard_damaged(&arm.out))?;
         }
-        let summaries = records(plan, protocol.as_ref(), &examples, &left, context)?;
-        for (arm, summary) in left.iter_mut().zip(&summaries) {
+        answers.say(&scoring, context);
+        let mut summaries = records(plan, protocol.as_ref(), &examples, &left, context)?;
+        for (arm, summary) in left.iter_mut().zip(&mut summaries) {
+            if record::rescore(&arm.out, &scoring)? {
+                *summary = Summary::read(&arm.out, &[Intervention::CLEAN])?;
+            }
             find(plan, arm, summary)?;
         }
         if plan.records_only {
@@ -364,7 +389,18 @@ fn records(
     arms: &[&mut Arm],
     context: &Context,
 ) -> anyhow::Result<Vec<Summary>> {
-    let opened = Opened::open(&plan.checkpoint, protocol, plan.pixels, Trainable::No, &context.hardware)?;
+    let opened = Opened::open(&plan.checkpoint, protocol, plan.images, Trainable::No, &context.hardware)?;
+    let opened = opened.generating(&plan.checkpoint, &plan.decoding, protocol, context)?;
+    if plan.acts() && opened.tokens.generation.reads_history() {
+        context.printer.narrate(
+            "a penalty reads the tokens appended in a block: in every intervention it sees the clean run's, so that no exchange of \
+             latents reaches the answer through them",
+        );
+    }
+    if plan.decoding.force_open {
+        context.printer.narrate("the block is opened by force: the first token is the start token, whatever the model says");
+    }
+    context.printer.narrate(&shown(&plan.images.in_words(&opened.preprocessor, protocol)));
     let Some(first) = arms.first() else { return Ok(Vec::new()) };
     match protocol {
         Some(protocol) => {

@@ -8,13 +8,14 @@ use prism_audit::AuditSettings;
 use prism_audit::settings::Compat;
 use prism_data::{Benchmark, Depth, Images};
 use prism_record::record;
-use prism_run::{Action, Donor, Intervention, Shard, Steps, Variant};
+use prism_run::{Action, Answers, Donor, Intervention, Shard, Steps, Variant};
 
 use super::subject;
 use crate::Context;
 use crate::cli::{AuditArguments, EvalArguments, SelectionArguments};
 use crate::commands::decoding::Decoding;
-use crate::commands::opened::locate;
+use crate::commands::images::ImageSettings;
+use crate::commands::opened::locate_as;
 use crate::exit::Refused;
 
 /// Which of the two it is: the word in the manifest.
@@ -106,6 +107,8 @@ pub struct AuditPlan {
     pub steps: Vec<Steps>,
     /// The K that was declared before the run, where a sweep has others; absent: the default.
     pub headline: Option<Steps>,
+    /// Rules that read the answers, where some are asked for.
+    pub answers: Option<Answers>,
     /// Branches besides the clean run.
     pub interventions: Vec<Intervention>,
     /// Keep the vectors that probes read.
@@ -120,8 +123,8 @@ pub struct AuditPlan {
     pub alignment: usize,
     /// Which examples.
     pub selection: Selection,
-    /// Bounds of an image's pixels over the checkpoint's.
-    pub pixels: (Option<usize>, Option<usize>),
+    /// How images become pixels.
+    pub images: ImageSettings,
     /// How records become findings.
     pub settings: AuditSettings,
     /// Also write the page.
@@ -177,7 +180,7 @@ impl AuditPlan {
         Ok(Self {
             kind: Kind::Audit,
             name,
-            checkpoint: locate(&arguments.checkpoint, context)?,
+            checkpoint: locate_as(&arguments.checkpoint, &arguments.source, context)?,
             benchmark: arguments.benchmark,
             out: arguments.out,
             variant: arguments.variant.as_deref().map(Variant::load).transpose()?,
@@ -185,6 +188,7 @@ impl AuditPlan {
             decoding: Decoding::resolve(&arguments.decoding, arguments.max_new_tokens)?,
             steps: distinct(arguments.steps)?,
             headline: None,
+            answers: arguments.answers,
             interventions,
             vectors: true,
             layers: arguments.layers,
@@ -192,7 +196,7 @@ impl AuditPlan {
             pool: record::donors::POOL,
             alignment: 200,
             selection,
-            pixels: (arguments.min_pixels, arguments.max_pixels),
+            images: ImageSettings::from(&arguments.images),
             settings,
             report: arguments.report,
             records_only: arguments.records_only,
@@ -208,7 +212,7 @@ impl AuditPlan {
         Ok(Self {
             kind: Kind::Eval,
             name: Some(subject::called(&arguments.checkpoint)),
-            checkpoint: locate(&arguments.checkpoint, context)?,
+            checkpoint: locate_as(&arguments.checkpoint, &arguments.source, context)?,
             benchmark: arguments.benchmark,
             out: arguments.out,
             variant: None,
@@ -216,6 +220,7 @@ impl AuditPlan {
             decoding: Decoding::resolve(&arguments.decoding, arguments.max_new_tokens)?,
             steps: distinct(arguments.steps)?,
             headline: None,
+            answers: arguments.answers,
             interventions: Vec::new(),
             vectors: false,
             layers: false,
@@ -223,7 +228,7 @@ impl AuditPlan {
             pool: record::donors::POOL,
             alignment: 0,
             selection: Selection::resolve(arguments.selection, context)?,
-            pixels: (arguments.min_pixels, arguments.max_pixels),
+            images: ImageSettings::from(&arguments.images),
             settings: AuditSettings::default(),
             report: false,
             records_only: false,

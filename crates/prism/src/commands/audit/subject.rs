@@ -81,7 +81,13 @@ pub fn manifest(
     set("checkpoint", as_text::of(&plan.checkpoint).into());
     set("benchmark", as_text::of(&plan.benchmark).into());
     set("benchmark_version", format!("{} {}", benchmark.description.id, benchmark.description.version).into());
+    if let Some(release) = benchmark.release(examples) {
+        set("benchmark_labels", serde_json::json!(release));
+    }
     set("protocol", serde_json::json!(protocol.map(|protocol| &protocol.id)));
+    plan.decoding.write(&plan.checkpoint, protocol, &mut manifest)?;
+    plan.images.write(&plan.checkpoint, protocol, &mut manifest.settings)?;
+    let mut set = |key: &str, value: serde_json::Value| manifest.settings.insert(key.into(), value);
     set("max_new_tokens", plan.decoding.max_new_tokens.into());
     set("interventions", serde_json::json!(plan.interventions));
     set("seed", plan.seed.into());
@@ -93,7 +99,6 @@ pub fn manifest(
     set("limit", serde_json::json!(plan.selection.limit));
     set("subset", serde_json::json!(plan.selection.subset));
     set(SHARD, serde_json::json!(plan.selection.shard));
-    set("pixels", serde_json::json!(plan.pixels));
     set("analysis", serde_json::json!(plan.settings));
     if !plan.settings.floors.is_empty() {
         let vectors = |run: &PathBuf| records::folder(run).join(records::files::LATENTS);

@@ -71,9 +71,10 @@ pub fn run(arguments: PathsArguments, context: &Context) -> anyhow::Result<ExitS
 /// Records and findings; what is there already is kept.
 fn paths(plan: &PathsPlan, fresh: bool, context: &Context) -> anyhow::Result<PathFindings> {
     // All that is wrong with a checkpoint is told first: its weights take long to hash.
-    prism_record::inspect(&plan.base)?.refuse()?;
-    for trained in &plan.variants {
-        prism_record::inspect(&trained.checkpoint)?.refuse()?;
+    for checkpoint in std::iter::once(&plan.base).chain(plan.variants.iter().map(|trained| &trained.checkpoint)) {
+        let inspected = prism_record::inspect(checkpoint)?;
+        inspected.refuse()?;
+        inspected.notes.iter().for_each(|note| context.printer.warn(&prism_run::shown(note)));
     }
     let benchmark = Benchmark::open(&plan.benchmark)?;
     let examples = benchmark.read(&Images::extracted(None), plan.limit)?;
@@ -82,7 +83,8 @@ fn paths(plan: &PathsPlan, fresh: bool, context: &Context) -> anyhow::Result<Pat
         return Ok(PathFindings::read(&plan.out)?);
     }
     let protocol = detect(&Config::open(&plan.base)?, &Tokenizer::from_dir(&plan.base)?)?;
-    let base = Opened::open(&plan.base, protocol.as_ref(), plan.pixels, Trainable::No, &context.hardware)?;
+    let base = Opened::open(&plan.base, protocol.as_ref(), plan.images, Trainable::No, &context.hardware)?;
+    let base = base.generating(&plan.base, &plan.decoding, protocol.as_ref(), context)?;
     let decoding = Decoding { max_new_tokens: plan.decoding.max_new_tokens, ..Decoding::default() };
     // Its own lengths of training, if it has any, are not the variants'.
     let steps = plan.steps_for(protocol.as_ref()).filter(|steps| *steps != Steps::Trained);
@@ -131,7 +133,9 @@ fn cross(
     context: &Context,
 ) -> anyhow::Result<(Records<CellRow>, weights::Drift)> {
     let protocol: Option<Protocol> = plan.decoding.protocol(&trained.checkpoint)?;
-    let opened = Opened::open(&trained.checkpoint, protocol.as_ref(), plan.pixels, Trainable::No, &context.hardware)?;
+    let opened = Opened::open(&trained.checkpoint, protocol.as_ref(), plan.images, Trainable::No, &context.hardware)?;
+    let opened = opened.generating(&trained.checkpoint, &plan.decoding, protocol.as_ref(), context)?;
+    context.printer.narrate(&shown(&plan.images.in_words(&opened.preprocessor, protocol.as_ref())));
     let steps = plan.steps_for(protocol.as_ref());
     let chosen = plan.decoding.strategy(&trained.checkpoint, protocol.as_ref(), steps)?;
     context.printer.narrate(&format!("{}: {}", shown(&trained.named.word()), chosen.budget.in_words()));
@@ -228,10 +232,17 @@ fn manifest(plan: &PathsPlan, benchmark: &Benchmark, examples: &[Example], conte
     set("benchmark", as_text::of(&plan.benchmark).into());
     set("protocol", serde_json::json!(plan.decoding.named));
     set("exit", serde_json::json!(format!("{:?}", plan.decoding.exit)));
+    set("generation", serde_json::json!([plan.decoding.generation.name(), format!("{:?}", plan.decoding.repetition_penalty)]));
+    if plan.decoding.force_open {
+        set("force_open", true.into());
+    }
     set("steps", serde_json::json!(plan.steps));
     set("max_new_tokens", plan.decoding.max_new_tokens.into());
     set("limit", serde_json::json!(plan.limit));
-    set("pixels", serde_json::json!(plan.pixels));
+    set("pixels", serde_json::json!(plan.images.pixels));
+    set("image_processor", serde_json::json!(plan.images.processor));
+    set("exif", serde_json::json!(plan.images.exif));
+    set("resize", serde_json::json!(plan.images.resize));
     set("device", context.hardware.device_name().into());
     set("dtype", context.hardware.dtype.as_str().into());
     set("analysis", serde_json::json!(plan.settings));

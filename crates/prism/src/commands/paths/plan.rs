@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use prism_audit::AuditSettings;
 use prism_audit::paths::Named;
+use prism_model::preprocess::ImageProcessor;
 use prism_run::folder::names;
 use prism_run::manifest::Manifest;
 use prism_run::{Protocol, Steps, Variant, door, safe_toml};
@@ -13,6 +14,7 @@ use crate::Context;
 use crate::cli::PathsArguments;
 use crate::commands::audit::called;
 use crate::commands::decoding::Decoding;
+use crate::commands::images::ImageSettings;
 use crate::commands::opened::locate;
 use crate::commands::study::StudyRecipe;
 use crate::exit::Refused;
@@ -79,8 +81,8 @@ pub struct PathsPlan {
     pub decoding: Decoding,
     /// K; absent: as a checkpoint was trained, else the protocol's.
     pub steps: Option<Steps>,
-    /// Bounds of an image's pixels over the variant's.
-    pub pixels: (Option<usize>, Option<usize>),
+    /// How images become pixels: bounds over the variant's, and by which processor.
+    pub images: ImageSettings,
     /// Margins, levels, seed.
     pub settings: AuditSettings,
     /// Replace another run's records.
@@ -138,7 +140,7 @@ impl PathsPlan {
             limit: arguments.limit,
             decoding: Decoding::resolve(&arguments.decoding, budget)?,
             steps: arguments.steps.or(recipe.and_then(|recipe| recipe.audit.steps)),
-            pixels: (arguments.min_pixels, arguments.max_pixels),
+            images: ImageSettings::from(&arguments.images).or(ImageProcessor::Named),
             settings,
             overwrite: arguments.overwrite,
         })

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use prism_audit::Findings;
 use prism_audit::compare::budgets::{self, Audited};
 use prism_audit::compare::groups::{self, Questions};
+use prism_model::preprocess::ImageProcessor;
 use prism_report::ReportInputs;
 use prism_report::terminal::ending::Places;
 use prism_run::folder::names;
@@ -28,6 +29,7 @@ use super::audit::{self, AuditPlan, Kind, Selection, arm, audit, sweep};
 use super::base::{BasePlan, make_base};
 use super::compare::compare_runs;
 use super::decoding::Decoding;
+use super::images::ImageSettings;
 use super::train::{TrainPlan, train};
 use super::world::{WorldPlan, draw};
 use crate::cli::StudyArguments;
@@ -56,7 +58,10 @@ impl Study {
             recipe = recipe.quick()?;
         }
         if let Some(seeds) = arguments.seeds {
-            recipe.seeds = seeds.max(1);
+            (recipe.seed, recipe.seeds) = seeds.from(recipe.seed);
+        }
+        if arguments.answers.is_some() {
+            recipe.audit.answers = arguments.answers;
         }
         let variants = recipe.variants()?;
         recipe.check_question(&variants)?;
@@ -305,6 +310,8 @@ fn contents(study: &Study, context: &Context) -> anyhow::Result<BTreeMap<String,
     keys.question = Questions::default();
     // No result depends on it: a study may go on with another.
     keys.audit.batch_size = None;
+    // Answers are read again from the texts that the records hold.
+    keys.audit.answers = None;
     let mut inputs = BTreeMap::from([
         ("recipe".into(), hash(&toml::to_string(&keys)?)),
         ("variants".into(), hash(&serde_json::to_string(&study.variants.iter().map(|v| &v.id).collect::<Vec<_>>())?)),
@@ -366,6 +373,8 @@ fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&
         // Without a block there are no lengths of training either.
         steps: keys.steps.filter(|steps| has_block || *steps != Steps::Trained).into_iter().collect(),
         headline: keys.steps,
+        // The base was trained on no form of answer of its own: a bare letter counts, as the floor that it is.
+        answers: keys.answers.as_ref().map(|answers| if trained.is_some() { answers.clone() } else { answers.and_bare() }),
         interventions,
         vectors: keys.probes,
         layers: keys.layers && keys.probes,
@@ -374,7 +383,8 @@ fn audit_plan(study: &Study, checkpoint: &Path, out: PathBuf, trained: Option<(&
         alignment: keys.alignment,
         selection: Selection { batch_size: keys.batch_size, ..Selection::default() },
         kind: Kind::Audit,
-        pixels: (None, None),
+        // Base and arms see the pixels that training sees.
+        images: ImageSettings::default().or(ImageProcessor::Named),
         settings,
         report: false,
         records_only: false,

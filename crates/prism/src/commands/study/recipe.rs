@@ -9,7 +9,7 @@ use prism_audit::compare::groups::Questions;
 use prism_data::world::WorldConfig;
 use prism_model::checkpoint::HubCache;
 use prism_run::folder::names;
-use prism_run::{Arm, Intervention, Steps, Variant, safe_toml};
+use prism_run::{Answers, Arm, Intervention, Steps, Variant, safe_toml};
 use prism_train::TrainConfig;
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +65,9 @@ pub struct AuditKeys {
     pub sweep: Vec<Steps>,
     /// Most new tokens, latent steps included.
     pub max_new_tokens: usize,
+    /// Rules that read the answers; absent: as the protocol says. Records stay as they are when they change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<Answers>,
     /// Branches besides the clean run.
     pub interventions: Vec<Intervention>,
     /// Donor pool of `swap`.

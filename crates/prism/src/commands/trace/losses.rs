@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use prism_model::preprocess::Grid;
+use prism_model::preprocess::{Grid, ImageProcessor};
 use prism_model::tensor::Trainable;
+use prism_run::shown;
 use prism_train::teacher_forced::{PackLosses, PackSample, pack_losses};
 
 use crate::Context;
 use crate::cli::TraceArguments;
-use crate::commands::opened::{Opened, declared, locate};
+use crate::commands::images::ImageSettings;
+use crate::commands::opened::{Opened, declared, locate_as};
 use crate::exit::{ExitStatus, Refused};
 
 /// Prints the pack's losses and, if asked, the gradient's norm per parameter.
@@ -16,8 +18,11 @@ pub fn run(arguments: &TraceArguments, context: &Context) -> anyhow::Result<Exit
     let records = prism_data::read_training(&arguments.examples, None)?;
     let training = if arguments.gradients { Trainable::All } else { Trainable::No };
     // Nothing is decoded, so no protocol is needed.
-    let pixels = (arguments.min_pixels, arguments.max_pixels);
-    let opened = Opened::open(&locate(&arguments.checkpoint, context)?, None, pixels, training, &context.hardware)?;
+    // The processor that training uses.
+    let images = ImageSettings::from(&arguments.images).or(ImageProcessor::Named);
+    let opened = Opened::open(&locate_as(&arguments.checkpoint, &arguments.source, context)?, None, images, training, &context.hardware)?;
+    opened.tell_notes(context);
+    context.printer.narrate(&shown(&images.in_words(&opened.preprocessor, None)));
     let variant = match &arguments.variant {
         Some(name) => Some(prism_run::Variant::load(name)?),
         None => declared(&opened.model.config),

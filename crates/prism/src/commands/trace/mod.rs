@@ -1,33 +1,44 @@
 //! `prism trace`: single examples under the magnifying glass.
 
 mod losses;
+mod sampled;
+mod tracer;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use prism_data::{Benchmark, Images};
 use prism_model::tensor::Trainable;
-use prism_record::decode::{Branch, Latents, Noise, NoiseFile, NoiseSource, Prefix, Strategy, Swap, Trajectory, Untouched, Zero};
+use prism_record::decode::NoiseFile;
 use prism_record::trace::{ExampleTrace, collect_vectors, picture};
-use prism_run::{Action, Donor, Example, Intervention, Scope, View, vectors};
+use prism_run::{StageSteps, shown, vectors};
 
+use self::sampled::Sampled;
+use self::tracer::Tracer;
+use super::answers::Chosen as Answers;
 use super::decoding::Decoding;
-use super::opened::{Opened, locate};
+use super::images::ImageSettings;
+use super::opened::{Opened, locate_as};
 use crate::Context;
 use crate::cli::TraceArguments;
-use crate::exit::{ExitStatus, Refused};
+use crate::exit::ExitStatus;
 
 /// Runs the verb.
 pub fn run(arguments: TraceArguments, context: &Context) -> anyhow::Result<ExitStatus> {
     if arguments.teacher_forced {
         return losses::run(&arguments, context);
     }
-    let examples = prism_data::read_benchmark(&arguments.examples)?;
-    let checkpoint = locate(&arguments.checkpoint, context)?;
+    let benchmark = Benchmark::open(&arguments.examples)?;
+    let mut examples = benchmark.read(&Images::extracted(None), None)?;
+    let checkpoint = locate_as(&arguments.checkpoint, &arguments.source, context)?;
     let decoding = Decoding::resolve(&arguments.decoding, arguments.max_new_tokens.max(1))?;
-    let protocol = decoding.protocol(&checkpoint)?;
+    let protocol = decoding.protocol_said(&checkpoint, context)?;
     let chosen = decoding.strategy(&checkpoint, protocol.as_ref(), arguments.steps)?;
-    let pixels = (arguments.min_pixels, arguments.max_pixels);
-    let opened = Opened::open(&checkpoint, protocol.as_ref(), pixels, Trainable::No, &context.hardware)?;
+    Decoding::words(protocol.as_ref(), &benchmark, &mut examples);
+    let images = ImageSettings::from(&arguments.images);
+    let opened = Opened::open(&checkpoint, protocol.as_ref(), images, Trainable::No, &context.hardware)?;
+    opened.tell_notes(context);
+    let opened = opened.generating(&checkpoint, &decoding, protocol.as_ref(), context)?;
+    context.printer.narrate(&shown(&images.in_words(&opened.preprocessor, protocol.as_ref())));
     let tracer = Tracer {
         opened: &opened,
         examples: &examples,
@@ -37,22 +48,34 @@ pub fn run(arguments: TraceArguments, context: &Context) -> anyhow::Result<ExitS
         seed: arguments.seed,
     };
     chosen.say(context);
+    let answers = Answers::of(arguments.answers.as_ref(), protocol.as_ref(), None);
+    answers.say(&answers.scoring(&[]), context);
+    tracer.say(arguments.samples, context);
+    let longest = protocol.as_ref().map_or_else(StageSteps::default, |protocol| chosen.strategy.by_stage(protocol));
     let mut all = BTreeMap::new();
     let mut opened_blocks = 0;
+    let mut sampled = Sampled::default();
     for &row in &arguments.rows.0 {
         context.cancel.check()?;
         let example = tracer.example(row)?;
         let prefix = opened.prefiller().prefix(example)?;
-        let trajectory = tracer.decode(example, &prefix)?;
-        let trace = ExampleTrace::new(example, &prefix, &trajectory);
-        opened_blocks += usize::from(trajectory.latent_forwards().next().is_some());
-        if arguments.vectors.is_some() {
-            collect_vectors(&mut all, row, &prefix, &trajectory);
+        let prompt = opened.prompter.tokenizer().decode(&prefix.prompt_ids)?;
+        for (sample, trajectory) in tracer.decode(example, &prefix, arguments.samples)? {
+            let trace = ExampleTrace { sample, ..ExampleTrace::new(example, &prefix, &trajectory, &opened.tokens, longest) };
+            let (trace, score) = trace.read_by(&answers.answers, example, &trajectory, &prompt);
+            opened_blocks += usize::from(trajectory.latent_forwards().next().is_some());
+            sampled.take(example, score.correct);
+            if arguments.vectors.is_some() && sample.is_none_or(|sample| sample == 0) {
+                collect_vectors(&mut all, row, &prefix, &trajectory);
+            }
+            context.printer.result_json(&trace)?;
+            let text = |id: Option<u32>| id.map_or(Ok(String::new()), |id| opened.prompter.tokenizer().decode(&[id]));
+            let tokens: Vec<String> = trajectory.forwards.iter().map(|f| text(f.appended)).collect::<Result<_, _>>()?;
+            context.printer.result(&picture(&trace, &trajectory, &tokens));
         }
-        context.printer.result_json(&trace)?;
-        let tokens: Vec<String> =
-            trajectory.generated.iter().map(|id| opened.prompter.tokenizer().decode(&[*id])).collect::<Result<_, _>>()?;
-        context.printer.result(&picture(&trace, &trajectory, &tokens));
+    }
+    if let Some(samples) = arguments.samples {
+        sampled.tell(samples, context)?;
     }
     if let Some(path) = &arguments.vectors {
         vectors::write(path, &all)?;
@@ -63,60 +86,4 @@ pub fn run(arguments: TraceArguments, context: &Context) -> anyhow::Result<ExitS
         return Ok(ExitStatus::NoLatents);
     }
     Ok(ExitStatus::Success)
-}
-
-struct Tracer<'a> {
-    opened: &'a Opened,
-    examples: &'a [Example],
-    strategy: Strategy,
-    intervention: Intervention,
-    noise: Option<NoiseFile>,
-    seed: u64,
-}
-
-impl<'a> Tracer<'a> {
-    fn example(&self, row: usize) -> anyhow::Result<&'a Example> {
-        let n = self.examples.len();
-        self.examples
-            .get(row)
-            .ok_or_else(|| Refused(format!("--rows: row {row} does not exist; the file has rows 0 to {}", n.saturating_sub(1))).into())
-    }
-
-    fn decode(&self, example: &Example, prefix: &'a Prefix) -> anyhow::Result<Trajectory> {
-        let Intervention { action, scope, view } = self.intervention;
-        if view != View::Open || scope != Scope::default() {
-            anyhow::bail!(Refused(format!("--intervention {}: a trace acts on every latent, with the image as it is", self.intervention)));
-        }
-        let branch = match action {
-            Action::Clean => Branch::new(prefix, Untouched),
-            Action::Zero => Branch::new(prefix, Zero),
-            Action::Noise(sigma) => Branch::new(prefix, Noise { sigma, source: self.noise_of(example)? }),
-            Action::Swap(Donor::Random) => {
-                anyhow::bail!(Refused("--intervention swap: a trace has no donor pool; name the donor, e.g. swap:7".into()))
-            }
-            Action::Swap(Donor::Row(row)) => Branch::new(prefix, Swap { donor: self.latents(row)? }),
-            Action::Swap(Donor::Itself) => Branch::new(prefix, Swap { donor: self.latents(example.row)? }),
-            other => anyhow::bail!(Refused(format!(
-                "--intervention {other}: a trace knows clean, zero, noise:SIGMA, swap:ROW and sham; `prism audit` knows them all"
-            ))),
-        };
-        self.run(branch)
-    }
-
-    fn run(&self, branch: Branch<'_>) -> anyhow::Result<Trajectory> {
-        let mut done = self.opened.decoder(self.strategy).decode(vec![branch])?;
-        done.pop().ok_or_else(|| anyhow::anyhow!("the decode loop returned no trajectory"))
-    }
-
-    fn noise_of(&self, example: &Example) -> anyhow::Result<NoiseSource> {
-        let Some(file) = &self.noise else { return Ok(NoiseSource::Keyed { seed: self.seed, example: example.id.clone() }) };
-        file.source(example.row)
-            .ok_or_else(|| Refused(format!("--noise: the file has no draws for row {}; it is indexed by row", example.row)).into())
-    }
-
-    /// The latents of a row's clean run.
-    fn latents(&self, row: usize) -> anyhow::Result<Arc<Latents>> {
-        let prefix = self.opened.prefiller().prefix(self.example(row)?)?;
-        Ok(Arc::new(self.run(Branch::new(&prefix, Untouched))?.latents(row)))
-    }
 }
