@@ -6,6 +6,7 @@ mod browser;
 mod check;
 mod dependencies;
 mod oracle;
+mod ptx;
 mod steps;
 mod vocabulary;
 
@@ -23,6 +24,7 @@ Commands:
   dependencies                      Licences, origins and features of every dependency
   oracle [FILTER]                   Makes the expected numbers again (needs the Python of oracle/requirements.txt);
                                     only generators whose name contains FILTER
+  ptx [--check]                     Makes the PTX of the GPU's kernels again, with the compiler from PyPI; only compares
   bench [--without-torch] [--audit] Speed beside PyTorch and scikit-learn, and the cost of an audit; without the
                                     Python side; only the audit, on the study in runs/study-tiny
 ";
@@ -38,6 +40,8 @@ fn main() -> anyhow::Result<()> {
         ["vocabulary"] => vocabulary::run(),
         ["oracle"] => oracle::run(None),
         ["oracle", filter] if !filter.starts_with('-') => oracle::run(Some(filter)),
+        ["ptx"] => ptx::run(false),
+        ["ptx", "--check"] => ptx::run(true),
         ["bench", ref flags @ ..] if flags.iter().all(|flag| ["--without-torch", "--audit"].contains(flag)) => {
             bench::run(flags.contains(&"--without-torch"), flags.contains(&"--audit"))
         }
