@@ -3,7 +3,7 @@
 mod common;
 
 use prism_model::preprocess::smart_resize::smart_resize;
-use prism_model::preprocess::{Before, PixelConfig, Preprocessor, Processor, RgbImage, decode};
+use prism_model::preprocess::{PixelConfig, Preprocessor, Processor, RgbImage, decode};
 use sha2::{Digest, Sha256};
 
 fn preprocessor(expected: &serde_json::Value) -> Preprocessor {
