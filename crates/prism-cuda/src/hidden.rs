@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn equal_rows_share_a_set() {
-        let (one, two) = ([1..3], [0..1, 4..9]);
+        let (one, two) = (std::iter::once(1..3).collect::<Vec<_>>(), [0..1, 4..9]);
         let hidden = HiddenSets::new([&one[..], &[], &two, &one]);
         assert_eq!((hidden.of, hidden.bounds, hidden.ranges), (vec![0, NONE, 1, 0], vec![0, 1, 3], vec![1, 3, 0, 1, 4, 9]));
         assert!(HiddenSets::new([&[][..]]).is_empty());

@@ -184,7 +184,7 @@ fn boasting(side: u32) -> Vec<(&'static str, Vec<u8>)> {
     for entry in [2, 14] {
         tiff[directory + entry + 8..directory + entry + 10].copy_from_slice(&low);
     }
-    let lossless = (side - 1 & 0x3fff) | (side - 1 & 0x3fff) << 14;
+    let lossless = ((side - 1) & 0x3fff) | (((side - 1) & 0x3fff) << 14);
     vec![
         ("a.gif", patched("plain.gif", &[(6, &low), (8, &low)])),
         ("a.bmp", patched("saved_RGB.bmp", &[(18, &long), (22, &long)])),

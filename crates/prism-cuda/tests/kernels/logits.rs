@@ -35,7 +35,7 @@ fn notes<R: Real>() {
     for (rows, vocab, count) in [(1, 1, 1), (3, 100, 4), (2, 257, 0), (4, 5003, 300)] {
         let mut logits: Vec<f32> = random.numbers(rows * vocab).iter().map(|x| (x * 20.0) as f32).collect();
         // The largest twice: the first counts.
-        if let Some([early, late]) = (vocab > 50).then(|| [vocab / 3, vocab / 2]) {
+        if let Some([early, late]) = (vocab > 50).then_some([vocab / 3, vocab / 2]) {
             (logits[early], logits[late]) = (30.0, 30.0);
         }
         let mut options: Vec<u32> = (0..rows * count).map(|_| random.below(0..vocab) as u32).collect();

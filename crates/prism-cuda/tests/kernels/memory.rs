@@ -115,7 +115,7 @@ pub fn run<K: Kernel>(kind: Kind, grid: [u32; 3], arguments: &K::Arguments, orde
 
 /// What `run` gives when the threads run in order; in the other orders it gives the same bits.
 pub fn in_all_orders(run: impl Fn(Order) -> Vec<f64>) -> Vec<f64> {
-    let [first, others @ ..] = Order::ALL.map(|order| run(order));
+    let [first, others @ ..] = Order::ALL.map(run);
     for other in others {
         assert_same(&first, &other, "threads in another order");
     }

@@ -73,7 +73,8 @@ pub(super) fn config(raw: Map<String, Value>, path: &Path) -> Result<Config> {
     let token = |key: &str| text_or_top(&top, &text_keys, key, text.vocab_size);
     let required = |key: &str| -> Result<u32> { token(key)?.ok_or_else(|| top.fail(key, "is missing", "give the token's id")) };
     // Both are checked, whichever of them decides.
-    (top.flag(ties::KEY)?, text_keys.flag(ties::KEY)?);
+    top.flag(ties::KEY)?;
+    text_keys.flag(ties::KEY)?;
     let tie_word_embeddings = ties::of(&raw);
     Ok(Config {
         family,

@@ -64,7 +64,7 @@ pub fn rescore(run: &Path, scoring: &Scoring) -> Result<bool> {
     let rewritten = [files::ANSWERS, DIGESTS, SCORING];
     for entry in door::entries(&folder)? {
         let name = entry.name.to_string_lossy();
-        let kept = !rewritten.contains(&&*name) && !(changed > 0 && name == files::EXAMPLES);
+        let kept = !(rewritten.contains(&&*name) || changed > 0 && name == files::EXAMPLES);
         if kept && !entry.is_folder {
             take_over(&folder.join(&entry.name), &partial.path().join(&entry.name))?;
         }

@@ -58,6 +58,9 @@ const REFUSED: [&str; 12] = [
     "lora_ga_config",
 ];
 
+/// What peft calls the biases that were trained.
+const BIASES: [&str; 3] = ["none", "all", "lora_only"];
+
 /// Ways to begin that leave the base's weights as they are, so that the saved pair is the whole difference.
 const BEGINNINGS: [&str; 4] = ["gaussian", "eva", "orthogonal", "mica"];
 
@@ -283,7 +286,7 @@ impl Raw {
             faults.push(format!("`init_lora_weights` is {how:?}, which {why}; {merge}"));
         }
         if let Some(bias) = &self.bias
-            && !["none", "all", "lora_only"].contains(&bias.as_str())
+            && !BIASES.contains(&bias.as_str())
         {
             faults.push(format!("`bias` is {bias:?}; give none, all or lora_only"));
         }
