@@ -110,7 +110,7 @@ pub fn content_set() -> Vec<Intervention> {
 
 /// The presence set where none is declared.
 pub fn presence_set() -> Vec<Intervention> {
-    [Action::Remove, Action::Markers].map(Intervention::from).to_vec()
+    [Action::Remove, Action::Markers, Action::Format].map(Intervention::from).to_vec()
 }
 
 impl AuditSettings {

@@ -35,7 +35,7 @@ pub use family::{adjust, adjust_across, in_words};
 pub const OPENED: f64 = 0.8;
 
 /// Edition of the rule: raised with every change that can change a word, so that findings of an older one are made again.
-pub const EDITION: usize = 4;
+pub const EDITION: usize = 5;
 
 /// The rule, to be printed beside every verdict.
 pub const RULE: &str = "Every number reads the examples whose latent block opened in the clean run. First question: is what the block says used? \
@@ -46,7 +46,7 @@ changes is below the margin by its one-sided 95 % Clopper-Pearson bound (counted
 more hides a loss. `used without net effect`: not that, and accuracy and choice equivalent within the margin everywhere. `used in part`: so for the whole, \
 and a category loses under an exchange (Holm over categories). `undecided`: anything else. Nothing is called unused where the clean accuracy is not above a guess by question \
 type by twice the margin. Second question: is the block needed? The declared presence set decides, a family of its own; `remove` where it was run, `markers` (an opened, empty block) only where it was not. `needed`: without it accuracy \
-falls by at least the margin, choice included. `only its form`: answers cannot be parsed, the choice equivalent. `in the way`: accuracy rises by at least the \
+falls by at least the margin, choice included; where answers without the block cannot be parsed, so that the choice is not known, it is read from `format`, which puts the clean run's words around the answer. `only its form`: answers cannot be parsed, the choice equivalent. `in the way`: accuracy rises by at least the \
 margin. `indifferent`: equivalent. A model that was always trained to open its block has not learnt to do without: needed is not useful. \
 Interventions on some steps, one stage or one layer, and under another view of the image, explain and decide nothing.";
 

@@ -234,6 +234,27 @@ fn whether_the_block_is_needed_is_a_question_of_its_own() {
     assert_eq!(Run::silent(100).losing("remove", 5).need(), Need::Undecided);
 }
 
+/// The bottleneck: without its block it writes no answer that can be parsed, so the choice can be read from `format` alone.
+#[test]
+fn a_choice_that_cannot_be_parsed_is_read_where_the_form_is_given() {
+    let mute = |row: usize| if row < 30 { wrong(row) } else { gold(row) };
+    let mute = Run::answering((0..400).map(mute).collect()).under("remove", |_, _| None);
+    assert_eq!(mute.need(), Need::Undecided);
+    assert!(mute.judged().conclusion.presence_rule.contains("run `format`"));
+    let needed = mute.clone().under("format", |row, _| if row % 2 == 0 { wrong(row) } else { gold(row) }).judged().conclusion;
+    assert_eq!((needed.presence, needed.presence_on), (Need::Needed, vec![of("remove"), of("format")]), "{}", needed.presence_rule);
+    assert!(needed.sentence.contains("(-92.5 points without)"), "{}", needed.sentence);
+    // Words of the clean run may carry what the block said: that nothing is lost with them shows nothing.
+    let carried = mute.clone().under("format", |_, clean| clean);
+    assert_eq!(carried.need(), Need::Undecided);
+    assert_eq!(mute.under("format", |row, _| gold(row)).need(), Need::Undecided);
+    // Where the choice can be told from `remove`, `format` decides nothing.
+    let told = Run::silent(400).losing("format", 200);
+    assert_eq!(told.need(), Need::Indifferent);
+    let form = Run::silent(400).under("remove", |row, clean| if row < 60 { None } else { clean }).losing("format", 200);
+    assert_eq!(form.need(), Need::OnlyForm);
+}
+
 /// A random run near the borders of the rule: sizes, images, categories, and how many answers each
 /// intervention of the content set changes.
 fn random(s: &mut Stream) -> Run {

@@ -67,7 +67,7 @@ pub struct AuditArguments {
     #[arg(long, value_delimiter = ',')]
     pub content: Vec<Intervention>,
     /// The presence set, declared before the run: what decides whether the block is needed
-    /// [default: remove, markers]
+    /// [default: remove, markers, format]
     #[arg(long, value_delimiter = ',')]
     pub presence: Vec<Intervention>,
     /// Keep the probe positions' vectors at the input of every layer, for probes layer by layer
