@@ -134,6 +134,12 @@ SOURCES = {
     "call_block": "{% macro wrap() %}[{{ caller() }}]{% endmacro %}{% call wrap() %}in{% endcall %}",
     "filter_block": "{% filter upper %}abc{% endfilter %}",
     "reverse": "{{ messages | reverse | map(attribute='role') | list }}{{ 'abc' | reverse }}{{ [1, 2, 3] | sum }}{{ range(3) | list }}{{ [1, 2, 2] | unique | list }}",
+    "sign_before_modulo": "a {{- 7 % 3 -}} b{{-7%3}}{{ 7 % -3 }}{%- if 7 % 3 == 1 -%} c {%- endif %}",
+    "title": "{{ \"they're bill's HELLO-world 3rd\".title() }}|{{ 'ß\\x0ba b'.title() }}",
+    "splitlines": "{{ 'a\\nb\\r\\nc\\x0bd\\u2028e\\n'.splitlines() }}{{ ''.splitlines() }}",
+    "indent": "{{ 'a\\nb\\n\\nc\\n'|indent }}|{{ ''|indent(4, true) }}|{{ 'a\\n\\nb'|indent(2, true, true) }}|{{ 'a\\nb'|indent('> ') }}",
+    "escape": "{{ '<a href=\"x\">\\'&</a>'|escape }}{{ '<'|e }}",
+    "sequence": "{{ 'a' is sequence }}{{ {} is sequence }}{{ [] is sequence }}{{ 1 is sequence }}{{ none is sequence }}",
     "comparison": "{{ 1 < 2 < 3 }}{{ 'a' < 'b' }}{{ not true }}{{ true and false or true }}{{ 1 == 1.0 }}{{ [1] == [1] }}",
     "items_filter": "{% for k, v in messages[0] | items %}{{ k }};{% endfor %}",
 }

@@ -11,6 +11,10 @@ use serde_json::{Map, Value};
 
 use crate::{Error, Result};
 
+mod keys;
+
+pub use keys::keys;
+
 /// Temperature and what is kept, where tokens are sampled.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Sampling {
@@ -55,60 +59,6 @@ impl Default for Generation {
         Self::plain()
     }
 }
-
-/// Keys that change no token, and those that are read elsewhere.
-const NEUTRAL: [&str; 34] = [
-    "_from_model_config",
-    "transformers_version",
-    "bos_token_id",
-    "pad_token_id",
-    "eos_token_id",
-    "decoder_start_token_id",
-    "max_length",
-    "max_new_tokens",
-    "use_cache",
-    "cache_implementation",
-    "cache_config",
-    "return_legacy_cache",
-    "prefill_chunk_size",
-    "compile_config",
-    "disable_compile",
-    "low_memory",
-    "return_dict_in_generate",
-    "output_attentions",
-    "output_hidden_states",
-    "output_scores",
-    "output_logits",
-    "is_assistant",
-    "num_assistant_tokens",
-    "num_assistant_tokens_schedule",
-    "assistant_confidence_threshold",
-    "assistant_early_exit",
-    "assistant_lookbehind",
-    "target_lookbehind",
-    "prompt_lookup_num_tokens",
-    "max_matching_ngram_size",
-    "generation_kwargs",
-    "trust_remote_code",
-    "length_penalty",
-    "early_stopping",
-];
-
-/// Keys that are not applied, with the value under which they do nothing.
-const IDLE: [(&str, f64); 12] = [
-    ("num_beams", 1.0),
-    ("num_beam_groups", 1.0),
-    ("num_return_sequences", 1.0),
-    ("diversity_penalty", 0.0),
-    ("typical_p", 1.0),
-    ("epsilon_cutoff", 0.0),
-    ("eta_cutoff", 0.0),
-    ("encoder_repetition_penalty", 1.0),
-    ("encoder_no_repeat_ngram_size", 0.0),
-    ("min_length", 0.0),
-    ("min_new_tokens", 0.0),
-    ("guidance_scale", 1.0),
-];
 
 impl Generation {
     /// Greedy, without any penalty.
@@ -160,7 +110,10 @@ impl Generation {
     /// As [`Generation::published`].
     pub fn read(checkpoint: &Path) -> Result<Self> {
         let path = checkpoint.join("generation_config.json");
-        let Some(keys) = keys(&path)? else { return Ok(Self { sampling: Sampling::default(), ..Self::plain() }) };
+        let (path, keys) = match keys(&path)? {
+            Some(keys) => (path, keys),
+            None => keys::older(checkpoint)?,
+        };
         let file = File { path: &path, keys: &keys };
         let (plain, default) = (Self::plain(), Sampling::default());
         let settings = Self {
@@ -177,45 +130,8 @@ impl Generation {
             },
             ..plain
         };
-        Ok(Self { unapplied: unapplied(&keys), ..settings })
+        Ok(Self { unapplied: keys::unapplied(&keys), ..settings })
     }
-}
-
-/// The file's keys; `None` where there is no file.
-///
-/// # Errors
-/// It is not a JSON object, or cannot be read.
-pub fn keys(path: &Path) -> Result<Option<Map<String, Value>>> {
-    if !path.exists() {
-        return Ok(None);
-    }
-    let bytes = prism_run::door::read_linked(path, prism_run::door::Limit::Settings)?;
-    let bad = |cause: String| Error::content(path, cause, "copy generation_config.json from the checkpoint again");
-    match serde_json::from_slice(&bytes).map_err(|e| bad(format!("is not JSON: {e}")))? {
-        Value::Object(keys) => Ok(Some(keys)),
-        _ => Err(bad("is not a JSON object".into())),
-    }
-}
-
-/// What is said and not applied.
-fn unapplied(keys: &Map<String, Value>) -> Vec<String> {
-    const APPLIED: [&str; 9] = [
-        "repetition_penalty",
-        "no_repeat_ngram_size",
-        "suppress_tokens",
-        "begin_suppress_tokens",
-        "do_sample",
-        "temperature",
-        "top_k",
-        "top_p",
-        "min_p",
-    ];
-    let idle = |key: &str, value: &Value| {
-        let at_rest = IDLE.iter().any(|(name, rest)| *name == key && value.as_f64() == Some(*rest));
-        at_rest || matches!(value, Value::Null | Value::Bool(false)) || value.as_array().is_some_and(Vec::is_empty)
-    };
-    let left = |key: &str, value: &Value| !APPLIED.contains(&key) && !NEUTRAL.contains(&key) && !idle(key, value);
-    keys.iter().filter(|(key, value)| left(key, value)).map(|(key, value)| format!("{key} = {value}")).collect()
 }
 
 struct File<'a> {
@@ -275,6 +191,19 @@ mod tests {
         let named = read(r#"{"num_beams": 4, "guidance_scale": 1.0, "bad_words_ids": [[5]], "typical_p": null, "novelty": 1}"#).unwrap();
         assert_eq!(named.unapplied, ["bad_words_ids = [[5]]", "novelty = 1", "num_beams = 4"]);
         assert!(named.is_plain());
+    }
+
+    /// What transformers 4.54.1 and 5.23 make of a folder without `generation_config.json`, and of stop tokens that are none.
+    #[test]
+    fn settings_of_older_folders_are_read_from_the_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = r#"{"suppress_tokens": [5], "vocab_size": 9, "text_config": {"suppress_tokens": [6], "repetition_penalty": 1.5, "hidden_size": 8}}"#;
+        std::fs::write(folder.path().join("config.json"), config).unwrap();
+        let found = Generation::read(folder.path()).unwrap();
+        assert_eq!((found.suppress_tokens, found.repetition_penalty, found.unapplied.len()), (vec![5], 1.5, 0));
+        std::fs::write(folder.path().join("generation_config.json"), r#"{"eos_token_id": []}"#).unwrap();
+        let found = Generation::read(folder.path()).unwrap();
+        assert!(found.is_plain() && found.unapplied == ["eos_token_id = []"], "{found:?}");
     }
 
     #[test]

@@ -55,3 +55,17 @@ fn a_template_without_a_word_is_refused_by_the_name_of_its_file() {
         assert!(said.contains("chat_template.jinja") && said.contains("empty"), "{said}");
     }
 }
+
+#[test]
+fn a_value_that_holds_itself_and_a_text_without_end_are_refused() {
+    for (source, says) in [
+        ("{% set ns = namespace(a=1) %}{% set ns.a = ns %}{{ ns.a }}", "nests deeper"),
+        ("{% set ns = namespace(a=1) %}{% set ns.a = ns %}{{ ns | tojson }}", "nests deeper"),
+        ("{% set ns = namespace(a=1) %}{% set ns.a = [ns] %}{{ '%s' % ns.a }}", "nests deeper"),
+        ("{{ 'x' * 100000 * 500 }}", "bytes"),
+    ] {
+        let template = ChatTemplate::new(source.into(), std::path::Path::new("chat_template.jinja")).unwrap();
+        let said = template.render(&[Message::user(1, "a")]).unwrap_err().to_string();
+        assert!(said.contains(says) && said.contains("chat_template.jinja"), "{source}: {said}");
+    }
+}

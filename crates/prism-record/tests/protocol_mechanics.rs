@@ -12,10 +12,11 @@ use prism_model::prompt::{BlockLayout, Prompter};
 use prism_model::tensor::{DType, Device, Trainable};
 use prism_model::{Config, Model};
 use prism_record::decode::{ControlTokens, Strategy};
+use prism_record::record::crossing::{Crossing, Side};
 use prism_record::record::{Records, Setup, record_benchmark};
 use prism_run::protocol::ExitChoice;
 use prism_run::records::{self, AnswerRow};
-use prism_run::{Budget, Cancel, Intervention, Outcome, Protocol, Shard, Silent, Variant};
+use prism_run::{Budget, Cancel, Intervention, Outcome, PathCell, Protocol, Shard, Silent, Source, Variant, Weights};
 
 /// Every action, some of them cut to steps and layers, and every view of the image.
 const INTERVENTIONS: &str = "sham,sham-kv,zero,remove,evict,markers,format,noise:0.3,relative:0.5,norm-matched,mean,constant,draw,first,\
@@ -146,5 +147,30 @@ fn every_intervention_acts_under_every_protocol_or_is_refused_by_name() {
         let opened = opened(id);
         let folder = tempfile::tempdir().unwrap();
         check(&opened, &branches, &recorded(&opened, &branches, folder.path()));
+    }
+}
+
+#[test]
+fn crossing_replays_a_block_that_stands_in_the_text_and_is_refused_by_name_elsewhere() {
+    for id in Protocol::preset_ids() {
+        let opened = opened(id);
+        let exit = opened.protocol.exit(&ExitChoice::default()).unwrap();
+        let strategy = Strategy { steps: Budget::Steps(3), max_new_tokens: 24, exit, force_open: true };
+        let side = Side { model: &opened.model, prompter: &opened.prompter, tokens: &opened.tokens, strategy };
+        let crossing = Crossing {
+            base: side,
+            variant: side,
+            preprocessor: &opened.preprocessor,
+            layout: layout(&opened),
+            group: 2,
+            checkpoints: id.into(),
+        };
+        let why = crossing.undefined(PathCell { weights: Weights::Base, latents: Source::Variant });
+        match id {
+            "colt" => assert!(why.is_some_and(|why| why.contains("nothing is appended")), "{id}"),
+            "ivtlr" => assert!(why.is_some_and(|why| why.contains("no latent block") || why.contains("nothing is appended")), "{id}"),
+            _ => assert_eq!(why, None, "{id}"),
+        }
+        assert_eq!(crossing.undefined(PathCell { weights: Weights::Base, latents: Source::None }), None, "{id}");
     }
 }

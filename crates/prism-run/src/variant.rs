@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::protocol::Protocol;
 use crate::{Error, Result, Sight, Stage, safe_toml};
 
 /// Which blocks stand for one region, and with which tokens.
@@ -140,6 +141,9 @@ pub struct Variant {
     /// Share of the training steps after which lambda becomes 0 (D-LVR); absent = never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<f64>,
+    /// Preset of the latent protocol it is trained for and decoded under, where that is not the one its tokens tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
     /// Variant whose checkpoint at the release step this one continues from
     /// (identical until then, so it need not be trained twice).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -262,10 +266,29 @@ impl Variant {
         if let Some((key, remedy)) = self.contradiction() {
             return refuse(key, remedy);
         }
+        if let Some(id) = &self.protocol {
+            let named = |cause: String| Error::Value {
+                what: "variant",
+                value: self.id.clone(),
+                cause: format!("cannot be trained for protocol `{id}`: {cause}"),
+                remedy: "name lvr or realvr, or leave `protocol` out".into(),
+            };
+            let known = Protocol::preset_ids().any(|known| known == id);
+            let other = if known { Protocol::load(id)?.untrainable() } else { Some("it is not one that is shipped") };
+            if let Some(cause) = other {
+                return Err(named(cause.into()));
+            }
+        }
         if self.id.is_empty() || !self.id.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) || self.id.starts_with('.') {
             return refuse("id", "use letters, digits, `-`, `_` and `.`: it names a folder");
         }
         Ok(self)
+    }
+
+    /// Whether only the first region of a record has a block: under its protocol no second one opens.
+    pub fn opens_once(&self) -> bool {
+        let protocol = self.protocol.as_deref().and_then(|id| Protocol::load(id).ok());
+        protocol.is_some_and(|protocol| !protocol.repeat)
     }
 
     /// First key that the others leave no meaning, and what to do.
@@ -279,6 +302,7 @@ impl Variant {
             (self.stages != Stages::Single && !self.sight.is_open(), "sight", "another than open needs stages = \"single\""),
             (self.stages.is_staged() && !self.latents.is_teacher(), "latents", "another than teacher needs stages = \"single\""),
             (self.asked && self.latents != LatentInput::Token, "asked", "needs latents = \"token\""),
+            (self.protocol.is_some() && self.stages != Stages::Single, "protocol", "needs stages = \"single\""),
             (half && self.stages != Stages::Single, "block_share", "below 1 needs stages = \"single\""),
             (half && self.sight == Sight::Bottleneck, "sight", "where some samples have no block give \"optional-bottleneck\""),
             (

@@ -20,6 +20,7 @@ const NO_BLOCK: BlockLayout = BlockLayout {
     latent_end: false,
     asked: false,
     skipped: false,
+    once: false,
     steps: None,
     sight: Sight::Open,
 };

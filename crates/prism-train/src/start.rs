@@ -11,7 +11,7 @@ use prism_model::{Config, Model};
 use prism_run::door::{self, Limit};
 use prism_run::folder::{PartialFolder, write_atomic};
 use prism_run::shown::files::json_text;
-use prism_run::{LatentInput, LatentLoss, Stages, TrainedLengths, Variant, lengths};
+use prism_run::{LatentInput, LatentLoss, Stages, TrainedLengths, Variant, lengths, protocol};
 use serde_json::{Value, json};
 
 use crate::config::TrainConfig;
@@ -133,7 +133,8 @@ fn keys(variant: &Variant, config: &Config) -> Vec<(String, Value)> {
     }
     let sight = (!variant.sight.is_open()).then(|| json!(variant.sight));
     let feedback = (variant.latents == LatentInput::Token).then(|| json!("token"));
-    for (key, value) in [("latent_sight", sight), ("latent_feedback", feedback)] {
+    let protocol = variant.protocol.as_ref().map(|id| json!(id));
+    for (key, value) in [("latent_sight", sight), ("latent_feedback", feedback), (protocol::trained::KEY, protocol)] {
         // Absent at rest; a base that was trained otherwise must not keep its own.
         if value.is_some() || config.key(key).is_some() {
             keys.push((key.into(), value.unwrap_or_default()));

@@ -225,3 +225,43 @@ fn without_latents_the_answer_follows_the_question() {
     let shares = told(&opened, &records[..8], Some(&variant), |_| "all", &Workers::new(2).unwrap()).unwrap();
     assert_eq!(shares["all"].0, 8);
 }
+
+#[test]
+fn an_arm_trained_for_realvr_has_one_block_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = golden().join("checkpoints/base");
+    let lvr = Variant::load("lvr").unwrap();
+    let variant = Variant { id: "lvr-realvr".into(), protocol: Some("realvr".into()), ..lvr.clone() }.check().unwrap();
+    let one = TrainConfig { steps: 1, ..config(2) };
+    let checkpoint = run(&folder.path().join("run"), &variant, &one, &base, 99).unwrap().checkpoint;
+    let config = Config::open(&checkpoint).unwrap();
+    assert_eq!(config.key("latent_protocol").and_then(|id| id.as_str()), Some("realvr"));
+    let prompter = Prompter::from_dir(&checkpoint).unwrap();
+    let preprocessor = prism_model::preprocess::Preprocessor::from_dir(&checkpoint).unwrap();
+    let records = records();
+    let two = records.iter().find(|record| record.boxes.len() == 2).unwrap();
+    let grids = [preprocessor.grid_of(&two.images[0]).unwrap()];
+    let laid = |variant: &Variant| prompter.sample(two, &grids, &prism_train::records::layout(variant, &prompter)).unwrap();
+    let (once, both) = (laid(&variant), laid(&lvr));
+    assert_eq!((once.runs.len(), both.runs.len()), (1, 2));
+    assert_eq!(once.runs[0], both.runs[0]);
+    let said = |sample: &prism_model::prompt::TrainingSample| {
+        let ids: Vec<u32> = sample.labels.iter().flatten().copied().collect();
+        prompter.tokenizer().decode(&ids).unwrap()
+    };
+    assert_eq!(said(&once).matches("<|lvr_start|>").count(), 1, "{}", said(&once));
+    assert!(said(&both).ends_with(said(&once).rsplit("<|lvr_end|>").next().unwrap()));
+    let blocks = config.latent_lengths().unwrap().unwrap().target.unwrap().blocks;
+    assert_eq!(blocks, records.iter().filter(|record| !record.boxes.is_empty()).count());
+}
+
+#[test]
+fn what_training_cannot_lay_out_is_refused_by_name() {
+    for (id, says) in [("monet", "tokens of their own"), ("p-lvr", "tokens of their own"), ("nothing", "not one that is shipped")] {
+        let variant = Variant { protocol: Some(id.into()), ..Variant::load("lvr").unwrap() };
+        let said = variant.check().unwrap_err().to_string();
+        assert!(said.contains(says) && said.contains(id), "{said}");
+    }
+    let staged = Variant { protocol: Some("realvr".into()), ..Variant::load("p-lvr-2").unwrap() };
+    assert!(staged.check().is_err());
+}

@@ -85,7 +85,9 @@ fn read_with_its_form(formless: &VerdictFinding, declared: &[&VerdictFinding]) -
     let format = declared.iter().find(|v| v.intervention.action == Action::Format && v.holm_p.is_some())?;
     let on = vec![formless.intervention, format.intervention];
     Some(match needs(format) {
-        true => (Need::Needed, "without the block answers cannot be parsed; with the clean run's words around the answer the choice falls", on),
+        true => {
+            (Need::Needed, "without the block answers cannot be parsed; with the clean run's words around the answer the choice falls", on)
+        }
         false => {
             let rule = "without the block answers cannot be parsed; with the clean run's words around the answer no loss is shown, \
                         and these words may carry what the block said";

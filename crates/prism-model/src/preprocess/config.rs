@@ -70,12 +70,21 @@ struct File {
     rescale_factor: Option<f64>,
     image_mean: Option<[f64; 3]>,
     image_std: Option<[f64; 3]>,
+    #[serde(default = "on")]
     do_resize: Option<bool>,
+    #[serde(default = "on")]
     do_rescale: Option<bool>,
+    #[serde(default = "on")]
     do_normalize: Option<bool>,
+    #[serde(default = "on")]
     do_convert_rgb: Option<bool>,
     resample: Option<u32>,
     image_processor_type: Option<String>,
+}
+
+/// A step that is not mentioned is done; one that is `null` is not, as `false`.
+fn on() -> Option<bool> {
+    Some(true)
 }
 
 #[derive(Deserialize)]
@@ -126,7 +135,7 @@ impl PixelConfig {
         let file: File =
             serde_path_to_error::deserialize(value).map_err(|e| Error::content(path, format!("`{}`: {}", e.path(), e.inner()), COMPARE))?;
         let switches = [file.do_resize, file.do_rescale, file.do_normalize, file.do_convert_rgb];
-        if switches.contains(&Some(false)) || file.resample.is_some_and(|r| r != BICUBIC) {
+        if switches.iter().any(|switch| *switch != Some(true)) || file.resample.is_some_and(|r| r != BICUBIC) {
             return Err(Error::content(
                 path,
                 "it switches a step off or resizes otherwise than bicubic",
@@ -143,6 +152,10 @@ impl PixelConfig {
         }
         let base = Self::default();
         let size = file.size.as_ref();
+        if size.is_some_and(|size| size.shortest_edge.is_none() || size.longest_edge.is_none()) {
+            let cause = "`size` lacks `shortest_edge` or `longest_edge`, without which transformers refuses it";
+            return Err(Error::content(path, cause, "give both in pixels, or `min_pixels` and `max_pixels` without `size`"));
+        }
         let config = Self {
             min_pixels: file.min_pixels.or(size.and_then(|s| s.shortest_edge)).unwrap_or(base.min_pixels),
             max_pixels: file.max_pixels.or(size.and_then(|s| s.longest_edge)).unwrap_or(base.max_pixels),
@@ -206,6 +219,25 @@ pub(super) const MOST_VALUES: usize = 2 * MOST_PIXELS;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Each refused by `Qwen2VLImageProcessor` of transformers 4.54.1, or run there without the step.
+    #[test]
+    fn what_transformers_refuses_or_switches_off_is_refused() {
+        let read = |text: &str| PixelConfig::from_value(serde_json::from_str(text).unwrap(), false, Path::new(FILE));
+        for text in [
+            r#"{"size": {"height": 56, "width": 56}}"#,
+            r#"{"size": {"shortest_edge": 784}}"#,
+            r#"{"size": {"min_pixels": 784, "max_pixels": 6272}}"#,
+            r#"{"do_rescale": null}"#,
+            r#"{"do_normalize": null}"#,
+            r#"{"do_resize": null}"#,
+            r#"{"do_resize": false}"#,
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+        let config = read(r#"{"size": {"shortest_edge": 784, "longest_edge": 6272}, "min_pixels": null, "crop_size": null}"#).unwrap();
+        assert_eq!((config.min_pixels, config.max_pixels), (784, 6272));
+    }
 
     #[test]
     fn sizes_that_no_machine_holds_are_refused() {

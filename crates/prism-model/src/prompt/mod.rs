@@ -101,6 +101,12 @@ impl Prompter {
             let cause = format!("config.json says image_token_id = {}, the tokenizer says {}", config.image_token_id, chat.image_pad);
             return Err(Error::content(tokenizer.folder(), cause, "take both from the same checkpoint"));
         }
+        if chat.vision_start != config.vision_start_token_id {
+            let (said, has) = (config.vision_start_token_id, chat.vision_start);
+            let cause =
+                format!("config.json says vision_start_token_id = {said}, the tokenizer says {has}: images would have no positions");
+            return Err(Error::content(tokenizer.folder(), cause, "take both from the same checkpoint"));
+        }
         if tokenizer.len() > config.text.vocab_size {
             let cause = format!("the tokenizer has {} tokens, the model {} embedding rows", tokenizer.len(), config.text.vocab_size);
             return Err(Error::content(tokenizer.folder(), cause, "take both from the same checkpoint"));
@@ -150,7 +156,7 @@ impl Prompter {
     /// When the text itself contains image tokens, or the template fails.
     pub fn question(&self, text: &str, grids: &[Grid]) -> Result<Prompt> {
         let chat = self.chat_text(text, grids.len())?;
-        let ids = self.expand(&self.tokenizer.encode(&chat)?, grids)?;
+        let ids = self.expand(&self.tokenizer.encode_prompt(&chat)?, grids)?;
         let (positions, next_position) = self.positions(&ids, grids)?;
         let image_tokens = self.image_tokens(&ids);
         let question_tokens = self.question_tokens(&ids);

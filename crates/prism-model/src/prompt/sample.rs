@@ -32,6 +32,8 @@ pub struct BlockLayout {
     pub asked: bool,
     /// Whether the block is left out behind its start token, as `remove` leaves it out.
     pub skipped: bool,
+    /// Whether only the first region has a block.
+    pub once: bool,
     /// Latent positions of a block, without teacher targets; `None`: one per visual token of the region.
     pub steps: Option<usize>,
     /// What the positions may see.
@@ -48,6 +50,7 @@ impl BlockLayout {
             latent_end: false,
             asked: variant.asked,
             skipped: false,
+            once: variant.opens_once(),
             steps: variant.block_steps,
             sight: variant.sight,
         }
@@ -63,7 +66,16 @@ impl BlockLayout {
     pub fn blocks(&self, regions: &[RegionBox], grid: Grid, merge: usize) -> Vec<(Stage, usize)> {
         let stages = self.stages.list().iter().copied().filter(|stage| *stage != Stage::Free);
         let length = |region, stage| self.steps.unwrap_or_else(|| regions::tokens(self.region(region, stage), grid, merge).len());
-        regions.iter().flat_map(|&region| stages.clone().map(move |stage| (stage, length(region, stage)))).collect()
+        regions
+            .iter()
+            .take(self.most(regions.len()))
+            .flat_map(|&region| stages.clone().map(move |stage| (stage, length(region, stage))))
+            .collect()
+    }
+
+    /// How many of so many regions have a block.
+    fn most(&self, regions: usize) -> usize {
+        if self.once { regions.min(1) } else { regions }
     }
 
     /// The box of a stage.
@@ -201,7 +213,7 @@ impl Prompter {
         };
         let mut draft = Draft::default();
         let mut images = grids.iter();
-        let mut boxes = record.boxes.iter().copied().enumerate();
+        let mut boxes = record.boxes.iter().copied().enumerate().take(layout.most(record.boxes.len()));
         if let Some(system) = self.config.family.system {
             draft.push(self.tokenizer().encode(&format!("<|im_start|>system\n{system}<|im_end|>\n"))?, false);
         }

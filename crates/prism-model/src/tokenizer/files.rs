@@ -110,7 +110,7 @@ struct TokenizerJson {
     added_tokens: Vec<AddedToken>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct TokenizerConfig {
     #[serde(default)]
     added_tokens_decoder: BTreeMap<String, AddedToken>,
@@ -157,20 +157,24 @@ fn merges(path: &Path) -> Result<Vec<[String; 2]>> {
         .collect()
 }
 
-/// Added tokens of `tokenizer_config.json` and `added_tokens.json`, ascending by id.
+/// The tokens that a `tokenizer_config.json` declares, ascending by id.
+pub(super) fn declared(path: &Path) -> Result<Vec<AddedToken>> {
+    let config = read_json_if_any::<TokenizerConfig>(path)?.unwrap_or_default();
+    let with_id = |(id, token): (String, AddedToken)| {
+        let id = id.parse().map_err(|_| Error::content(path, format!("`{id}` is no token id"), "copy the file again"))?;
+        Ok(AddedToken { id, ..token })
+    };
+    Ok(sorted(config.added_tokens_decoder.into_iter().map(with_id).collect::<Result<_>>()?))
+}
+
+/// Added tokens of `tokenizer_config.json`; where it declares none, of `added_tokens.json`. Ascending by id.
 fn added(folder: &Path) -> Result<Vec<AddedToken>> {
-    let path = folder.join("tokenizer_config.json");
-    let mut added: BTreeMap<u32, AddedToken> = BTreeMap::new();
-    if let Some(config) = read_json_if_any::<TokenizerConfig>(&path)? {
-        for (id, token) in config.added_tokens_decoder {
-            let id = id.parse().map_err(|_| Error::content(&path, format!("`{id}` is no token id"), "copy the file again"))?;
-            added.insert(id, AddedToken { id, ..token });
-        }
+    let declared = declared(&folder.join("tokenizer_config.json"))?;
+    if !declared.is_empty() {
+        return Ok(declared);
     }
-    for (content, id) in read_json_if_any::<BTreeMap<String, u32>>(&folder.join("added_tokens.json"))?.unwrap_or_default() {
-        added.entry(id).or_insert_with(|| AddedToken::special(&content, id));
-    }
-    Ok(added.into_values().collect())
+    let older = read_json_if_any::<BTreeMap<String, u32>>(&folder.join("added_tokens.json"))?.unwrap_or_default();
+    Ok(sorted(older.iter().map(|(content, id)| AddedToken::special(content, *id)).collect()))
 }
 
 /// `tokenizer.json` of a Qwen2 tokenizer.

@@ -1,18 +1,21 @@
 //! Text to token ids and back: Qwen2's byte-level BPE with its special tokens.
 //!
 //! [`files`] reads either of the two forms a checkpoint has (`tokenizer.json`, or
-//! `vocab.json` + `merges.txt` + added tokens), [`template`] renders the chat
+//! `vocab.json` + `merges.txt` + added tokens), [`settings`] what stands beside them, [`template`] renders the chat
 //! template, [`latent`] finds or adds the latent block's tokens (method, section 2),
 //! [`make`] builds the generated world's own tokenizer.
 
 pub mod files;
 pub mod latent;
 pub mod make;
+pub mod settings;
 pub mod template;
 
 use std::path::{Path, PathBuf};
 
 use prism_run::{Error, Result};
+
+use files::AddedToken;
 
 pub use latent::{LatentTokens, StageTokens};
 pub use template::ChatTemplate;
@@ -23,6 +26,7 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     template: ChatTemplate,
     folder: PathBuf,
+    cut: Option<usize>,
 }
 
 impl std::fmt::Debug for Tokenizer {
@@ -37,19 +41,41 @@ impl Tokenizer {
     /// # Errors
     /// When a file is missing or malformed, or token ids contradict each other.
     pub fn from_dir(folder: &Path) -> Result<Self> {
-        let definition = files::definition(folder)?;
+        let mut definition = files::definition(folder)?;
+        let settings = settings::settle(folder, &mut definition)?;
         let bytes = serde_json::to_vec(&definition.json)
             .map_err(|e| Error::content(&definition.path, e.to_string(), "copy the file from the checkpoint again"))?;
-        let inner = tokenizers::Tokenizer::from_bytes(bytes)
+        let mut inner = tokenizers::Tokenizer::from_bytes(bytes)
             .map_err(|e| Error::content(&definition.path, e.to_string(), "copy the tokenizer files from the checkpoint again"))?;
-        for token in &definition.added {
+        let refused =
+            |e: tokenizers::Error| Error::content(&definition.path, e.to_string(), "copy the tokenizer files from one checkpoint");
+        inner.add_tokens(settings.declared.iter().map(added)).map_err(refused)?;
+        inner.add_special_tokens(settings.named.iter().map(|name| tokenizers::AddedToken::from(name, true))).map_err(refused)?;
+        for token in definition.added.iter().chain(&settings.declared) {
             let found = inner.token_to_id(&token.content);
             if found != Some(token.id) {
-                let cause = format!("the added token `{}` should be {} but is {found:?}", token.content, token.id);
+                let found = found.map_or("is none".into(), |id| format!("is {id}"));
+                let cause = format!("the added token `{}` should be {} but {found}", token.content, token.id);
                 return Err(Error::content(&definition.path, cause, "copy all tokenizer files from one checkpoint"));
             }
         }
-        Ok(Self { inner, template: ChatTemplate::from_dir(folder)?, folder: folder.to_path_buf() })
+        Ok(Self { inner, template: ChatTemplate::from_dir(folder)?, folder: folder.to_path_buf(), cut: settings.cut })
+    }
+
+    /// Token ids of a whole prompt: those of its text, and what the tokenizer's own template adds to every text.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`], and when `tokenizer.json` would cut the prompt.
+    pub fn encode_prompt(&self, text: &str) -> Result<Vec<u32>> {
+        let encoding = self.inner.encode_fast(text, true).map_err(|e| self.refuse(e.to_string()))?;
+        let ids = encoding.get_ids();
+        match self.cut.filter(|cut| ids.len() > *cut) {
+            Some(cut) => {
+                let cause = format!("`truncation` would cut this prompt of {} tokens after {cut}", ids.len());
+                Err(Error::content(&self.folder.join("tokenizer.json"), cause, "set `truncation` to null"))
+            }
+            None => Ok(ids.to_vec()),
+        }
     }
 
     /// Token ids of `text`. Special tokens written out in it are recognised; nothing is added.
@@ -121,4 +147,13 @@ impl Tokenizer {
     fn refuse(&self, cause: String) -> Error {
         Error::content(&self.folder, format!("the tokenizer failed: {cause}"), "copy the tokenizer files from the checkpoint again")
     }
+}
+
+/// A token as the tokenizer's library has it.
+fn added(token: &AddedToken) -> tokenizers::AddedToken {
+    tokenizers::AddedToken::from(token.content.as_str(), token.special)
+        .single_word(token.single_word)
+        .lstrip(token.lstrip)
+        .rstrip(token.rstrip)
+        .normalized(token.normalized)
 }

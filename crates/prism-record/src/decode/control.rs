@@ -10,7 +10,7 @@ use prism_model::generation::{self, Generation};
 use prism_model::prompt::Prompter;
 use prism_model::tokenizer::Tokenizer;
 use prism_model::{Config, Error, Result};
-use prism_run::protocol::{Append, Block, Length, Protocol, Trigger};
+use prism_run::protocol::{Append, Block, Length, Protocol, Trigger, trained};
 use prism_run::{Sight, Stage};
 use serde_json::Value;
 
@@ -197,6 +197,9 @@ pub fn detect(config: &Config, tokenizer: &Tokenizer) -> Result<Option<Protocol>
 /// # Errors
 /// As [`detect`].
 pub fn found(config: &Config, tokenizer: &Tokenizer) -> Result<Option<Found>> {
+    if let Some(named) = config.key(trained::KEY).filter(|value| !value.is_null()) {
+        return trained_for(named, tokenizer).map(Some);
+    }
     let mut fitting = Vec::new();
     for id in Protocol::preset_ids() {
         let protocol = Protocol::load(id)?;
@@ -210,6 +213,16 @@ pub fn found(config: &Config, tokenizer: &Tokenizer) -> Result<Option<Found>> {
         return Err(Error::content(tokenizer.folder(), cause, "name the one it was trained with: --protocol NAME"));
     }
     Ok(fitting.pop().map(|protocol| Found { by: told_by(&protocol), protocol }))
+}
+
+/// The protocol that `config.json` names: a checkpoint trained for it says so.
+fn trained_for(named: &Value, tokenizer: &Tokenizer) -> Result<Found> {
+    let known = named.as_str().filter(|id| Protocol::preset_ids().any(|known| known == *id));
+    let Some(id) = known else {
+        let cause = format!("`{}` in config.json names no protocol that is shipped", trained::KEY);
+        return Err(Error::content(tokenizer.folder(), cause, "name the one it was trained with: --protocol NAME"));
+    };
+    Ok(Found { protocol: Protocol::load(id)?, by: format!("`{}` in config.json", trained::KEY) })
 }
 
 /// Whether a checkpoint has a protocol's tokens and keys.

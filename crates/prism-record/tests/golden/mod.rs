@@ -110,6 +110,7 @@ impl Opened {
             latent_end: true,
             asked: false,
             skipped: false,
+            once: false,
             steps: None,
             sight: Default::default(),
         };

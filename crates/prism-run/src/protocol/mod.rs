@@ -12,6 +12,7 @@ mod pixels;
 mod presets;
 mod prompt;
 mod rules;
+pub mod trained;
 
 pub use exit::{Criterion, Exit, ExitChoice, ExitKind, THRESHOLD};
 pub use generation::Published;

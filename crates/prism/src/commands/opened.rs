@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use prism_data::readers::cache_folder;
 use prism_model::checkpoint::HubCache;
 use prism_model::checkpoint::adapter::place::place;
+use prism_model::checkpoint::fit::misfits;
 use prism_model::preprocess::Preprocessor;
 use prism_model::prompt::{BlockLayout, Prompter};
 use prism_model::tensor::Trainable;
@@ -90,6 +91,9 @@ impl Opened {
         let (preprocessor, said) = images.preprocessor(folder, protocol)?;
         let prompter = Prompter::from_dir(folder)?;
         let model = Model::open(folder, &hardware.device, hardware.dtype, training)?;
+        if let Some(misfit) = misfits(&model.config, &preprocessor.config).first() {
+            return Err(prism_run::Error::content(folder, misfit.as_str(), "take both files from the same checkpoint").into());
+        }
         let tokens = ControlTokens::read(folder, &model.config, prompter.tokenizer(), protocol)?;
         let prompter = tokens.lay_out(prompter, protocol);
         Ok(Self { model, prompter, preprocessor, tokens, said })
@@ -111,7 +115,7 @@ impl Opened {
             context.printer.warn(said);
         }
         for unapplied in &self.tokens.generation.unapplied {
-            context.printer.warn(&format!("generation_config.json: `{}` is not applied", shown(unapplied)));
+            context.printer.warn(&format!("generation settings: `{}` is not applied", shown(unapplied)));
         }
         Ok(self)
     }

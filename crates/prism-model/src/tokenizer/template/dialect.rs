@@ -100,8 +100,12 @@ fn code(tag: &str) -> String {
             return format!("{open}{}{close}", inner.replacen(bare, replaced, 1));
         }
     }
-    match modulo(inner) {
-        Some(inner) => format!("{open}{inner}{close}"),
+    // A sign beside a bracket says what becomes of the white space there, and belongs to no expression.
+    let sign = |c: Option<char>| usize::from(matches!(c, Some('-' | '+')));
+    let (first, last) = (sign(inner.chars().next()), sign(inner.chars().next_back()));
+    let Some(expression) = inner.get(first..inner.len() - last) else { return tag.to_owned() };
+    match modulo(expression) {
+        Some(expression) => format!("{open}{}{expression}{}{close}", &inner[..first], &inner[inner.len() - last..]),
         None => tag.to_owned(),
     }
 }
@@ -301,6 +305,7 @@ mod tests {
             ("{% raw %}{{ a % b }}{% endraw %}{{ a % b }}", "{% raw %}{{ a % b }}{% endraw %}{{ _modulo(a, b) }}"),
             ("{{ {'a': {'b': 1}} }}", "{{ {'a': {'b': 1}} }}"),
             ("{{ '}}' }} {% set x = a % b %}", "{{ '}}' }} {% set x = _modulo(a, b) %}"),
+            ("a {{-7 % 3-}} b{{- 7 % -3 }}{%- if 7 % 3 -%}", "a {{-_modulo(7, 3)-}} b{{-_modulo(7, -3) }}{%-if _modulo(7, 3) -%}"),
             ("{ not a tag }", "{ not a tag }"),
             ("{{ unfinished", "{{ unfinished"),
         ] {

@@ -7,6 +7,7 @@ mod dialect;
 mod map;
 mod python;
 mod special;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,9 @@ use super::files;
 
 /// Instructions a template may run: far more than a real one needs, few enough to stop a loop.
 const FUEL: u64 = 5_000_000;
+
+/// Bytes of a chat at most: four of the longest questions.
+const LONGEST: usize = 4 << 20;
 
 /// Part of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,8 +171,8 @@ impl ChatTemplate {
         environment.set_fuel(Some(FUEL));
         // Nothing is escaped, whatever the file is called.
         environment.set_auto_escape_callback(|_| AutoEscape::None);
-        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         python::add(&mut environment);
+        texts::add(&mut environment);
         environment.add_template_owned(NAME, dialect::adapted(&text)).map_err(|e| malformed(path, &e))?;
         Ok(Self { environment: Arc::new(environment), given: Vec::new(), path: path.to_path_buf() })
     }
@@ -196,7 +200,12 @@ impl ChatTemplate {
         ];
         let own = own.into_iter().map(|(name, value)| (name.to_owned(), value));
         let context = Map::value(own.chain(self.given.iter().cloned()));
-        template.render(context).map_err(|e| malformed(&self.path, &e))
+        let text = template.render(context).map_err(|e| malformed(&self.path, &e))?;
+        if text.len() > LONGEST {
+            let cause = format!("the chat template makes a text of {} bytes, more than {LONGEST}", text.len());
+            return Err(Error::content(&self.path, cause, REMEDY));
+        }
+        Ok(text)
     }
 }
 

@@ -1,4 +1,5 @@
 //! What templates under transformers get from Python: how values are written, and the functions transformers adds.
+//! What Jinja2's own filters and Python's texts do otherwise is in [`super::texts`].
 
 use minijinja::formatting::{FormatStyle, format};
 use minijinja::value::{Kwargs, Rest, ValueKind};
@@ -10,7 +11,10 @@ use super::dialect::MODULO;
 pub(super) fn add(environment: &mut Environment<'static>) {
     environment.set_formatter(written);
     environment.add_filter("tojson", to_json);
-    environment.add_filter("string", |value: &Value| if value.as_str().is_some() { value.clone() } else { Value::from(text(value)) });
+    environment.add_filter("string", |value: &Value| match value.as_str() {
+        Some(_) => Ok(value.clone()),
+        None => text(value).map(Value::from),
+    });
     environment.add_function("raise_exception", raise);
     environment.add_function("strftime_now", now);
     environment.add_function(MODULO, modulo);
@@ -23,38 +27,58 @@ fn written(out: &mut Output, _: &mut State, value: &Value) -> Result<(), Error> 
     }
     match value.as_str() {
         Some(text) => out.write_str(text),
-        None => out.write_str(&text(value)),
+        None => out.write_str(&text(value)?),
     }
     .map_err(Error::from)
 }
 
+/// Values nest no deeper: a namespace may hold itself.
+const DEEPEST: usize = 64;
+
 /// A value as Python's `str` writes it.
-fn text(value: &Value) -> String {
+///
+/// # Errors
+/// It nests too deeply.
+pub(super) fn text(value: &Value) -> Result<String, Error> {
+    text_at(value, 0)
+}
+
+fn text_at(value: &Value, depth: usize) -> Result<String, Error> {
+    if depth > DEEPEST {
+        return Err(too_deep());
+    }
     let items = |open: &str, close: &str| {
-        let items: Vec<String> = value.try_iter().into_iter().flatten().map(|item| repr(&item)).collect();
+        let items: Vec<String> = value.try_iter().into_iter().flatten().map(|item| repr(&item, depth + 1)).collect::<Result<_, _>>()?;
         let comma = if open == "(" && items.len() == 1 { "," } else { "" };
-        format!("{open}{}{comma}{close}", items.join(", "))
+        Ok(format!("{open}{}{comma}{close}", items.join(", ")))
     };
-    match value.kind() {
+    Ok(match value.kind() {
         ValueKind::Undefined => String::new(),
         ValueKind::None => "None".into(),
         ValueKind::Bool => if value.is_true() { "True" } else { "False" }.into(),
         ValueKind::Number if value.is_integer() => value.to_string(),
         ValueKind::Number => f64::try_from(value.clone()).map_or_else(|_| value.to_string(), float),
-        ValueKind::Seq if value.is_tuple() => items("(", ")"),
-        ValueKind::Seq => items("[", "]"),
+        ValueKind::Seq if value.is_tuple() => return items("(", ")"),
+        ValueKind::Seq => return items("[", "]"),
         ValueKind::Map => {
             let keys: Vec<Value> = value.try_iter().into_iter().flatten().collect();
-            let pair = |key: &Value| format!("{}: {}", repr(key), repr(&value.get_item(key).unwrap_or_default()));
-            format!("{{{}}}", keys.iter().map(pair).collect::<Vec<_>>().join(", "))
+            let pair = |key: &Value| {
+                let item = value.get_item(key).unwrap_or_default();
+                Ok(format!("{}: {}", repr(key, depth + 1)?, repr(&item, depth + 1)?))
+            };
+            format!("{{{}}}", keys.iter().map(pair).collect::<Result<Vec<_>, Error>>()?.join(", "))
         }
         _ => value.to_string(),
-    }
+    })
+}
+
+fn too_deep() -> Error {
+    Error::new(ErrorKind::InvalidOperation, format!("a value nests deeper than {DEEPEST} levels"))
 }
 
 /// A value as Python's `repr` writes it.
-fn repr(value: &Value) -> String {
-    let Some(plain) = value.as_str() else { return text(value) };
+fn repr(value: &Value, depth: usize) -> Result<String, Error> {
+    let Some(plain) = value.as_str() else { return text_at(value, depth) };
     let quote = if plain.contains('\'') && !plain.contains('"') { '"' } else { '\'' };
     let mut quoted = String::from(quote);
     for c in plain.chars() {
@@ -69,7 +93,7 @@ fn repr(value: &Value) -> String {
         }
     }
     quoted.push(quote);
-    quoted
+    Ok(quoted)
 }
 
 /// A number as Python writes it.
@@ -134,10 +158,13 @@ fn json(value: &Value, layout: &Layout, depth: usize, out: &mut String) -> Resul
             out.push_str(&indent.repeat(depth));
         }
     };
+    if depth > DEEPEST {
+        return Err(too_deep());
+    }
     match value.kind() {
         ValueKind::None => out.push_str("null"),
         ValueKind::Bool => out.push_str(if value.is_true() { "true" } else { "false" }),
-        ValueKind::Number => out.push_str(&match text(value).as_str() {
+        ValueKind::Number => out.push_str(&match text(value)?.as_str() {
             "nan" => "NaN".to_owned(),
             "inf" => "Infinity".to_owned(),
             "-inf" => "-Infinity".to_owned(),
@@ -174,7 +201,7 @@ fn json(value: &Value, layout: &Layout, depth: usize, out: &mut String) -> Resul
                 let name = match key.kind() {
                     ValueKind::None => "null".to_owned(),
                     ValueKind::Bool => key.to_string().to_lowercase(),
-                    _ => text_of_key(key),
+                    _ => text_of_key(key)?,
                 };
                 quoted(&name, layout.ascii, out);
                 out.push_str(&layout.behind_key);
@@ -190,8 +217,8 @@ fn json(value: &Value, layout: &Layout, depth: usize, out: &mut String) -> Resul
     Ok(())
 }
 
-fn text_of_key(key: &Value) -> String {
-    key.as_str().map_or_else(|| text(key), str::to_owned)
+fn text_of_key(key: &Value) -> Result<String, Error> {
+    key.as_str().map_or_else(|| text(key), |plain| Ok(plain.to_owned()))
 }
 
 fn quoted(text: &str, ascii: bool, out: &mut String) {
@@ -217,7 +244,7 @@ fn quoted(text: &str, ascii: bool, out: &mut String) {
 
 /// What a template says of messages that it does not take.
 fn raise(message: &Value) -> Result<Value, Error> {
-    Err(Error::new(ErrorKind::InvalidOperation, format!("the template refuses these messages: {}", text_of_key(message))))
+    Err(Error::new(ErrorKind::InvalidOperation, format!("the template refuses these messages: {}", text_of_key(message)?)))
 }
 
 /// Today's date in the local time zone, as Python's `strftime` writes it.
@@ -236,11 +263,12 @@ fn modulo(left: &Value, right: &Value) -> Result<Value, Error> {
         };
         // `%s` writes what Python's `str` does.
         let plain = |value: Value| match value.kind() {
-            ValueKind::None | ValueKind::Bool | ValueKind::Seq => Value::from(text(&value)),
-            ValueKind::Number if !value.is_integer() && !pattern.contains(['f', 'e', 'g']) => Value::from(text(&value)),
-            _ => value,
+            ValueKind::None | ValueKind::Bool | ValueKind::Seq => text(&value).map(Value::from),
+            ValueKind::Number if !value.is_integer() && !pattern.contains(['f', 'e', 'g']) => text(&value).map(Value::from),
+            _ => Ok(value),
         };
-        return Ok(Value::from(format(FormatStyle::Printf, pattern, &args.into_iter().map(plain).collect::<Vec<_>>())?));
+        let args: Vec<Value> = args.into_iter().map(plain).collect::<Result<_, _>>()?;
+        return Ok(Value::from(format(FormatStyle::Printf, pattern, &args)?));
     }
     let by_zero = || Error::new(ErrorKind::InvalidOperation, "division by zero");
     if left.is_integer() && right.is_integer() {
