@@ -57,15 +57,29 @@ fn a_template_without_a_word_is_refused_by_the_name_of_its_file() {
 }
 
 #[test]
-fn a_value_that_holds_itself_and_a_text_without_end_are_refused() {
+fn what_would_fill_a_machine_is_refused() {
     for (source, says) in [
-        ("{% set ns = namespace(a=1) %}{% set ns.a = ns %}{{ ns.a }}", "nests deeper"),
-        ("{% set ns = namespace(a=1) %}{% set ns.a = ns %}{{ ns | tojson }}", "nests deeper"),
-        ("{% set ns = namespace(a=1) %}{% set ns.a = [ns] %}{{ '%s' % ns.a }}", "nests deeper"),
+        ("{% for i in [1] %}{{ loop.cycle() }}{% endfor %}", "failed"),
+        ("{{ '%100000000d' % 5 }}", "wider"),
+        ("{{ '{:>1000000000}'.format('a') }}", "100000 characters"),
+        ("{{ 'a'.ljust(1000000000) }}", "100000 characters"),
+        ("{% set n = namespace(a=['x' * 1000]) %}{% for i in range(60) %}{% set n.a = n.a + n.a %}{% endfor %}{{ n.a | join }}", "no end"),
         ("{{ 'x' * 100000 * 500 }}", "bytes"),
     ] {
         let template = ChatTemplate::new(source.into(), std::path::Path::new("chat_template.jinja")).unwrap();
         let said = template.render(&[Message::user(1, "a")]).unwrap_err().to_string();
         assert!(said.contains(says) && said.contains("chat_template.jinja"), "{source}: {said}");
+    }
+}
+
+#[test]
+fn a_source_that_nests_without_end_is_compiled_or_refused() {
+    let path = std::path::Path::new("chat_template.jinja");
+    let deep = format!("{{% if 0 %}}{}{{% endif %}}x", "{% elif 0 %}".repeat(20_000));
+    let template = ChatTemplate::new(deep, path).unwrap();
+    assert_eq!(template.render(&[Message::user(1, "a")]).unwrap(), "x");
+    let cycle = "{% set ns = namespace(a=1) %}{% set ns.a = ns %}{{ ns.a == ns.a }}";
+    for (source, says) in [("x".repeat(300_000), "bytes long"), (cycle.into(), "the namespace `ns`")] {
+        assert!(ChatTemplate::new(source, path).unwrap_err().to_string().contains(says));
     }
 }

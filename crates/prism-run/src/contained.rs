@@ -29,7 +29,7 @@ pub fn contained<T, E: From<Error>>(
     DEPTH.set(DEPTH.get() - 1);
     read.unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-        let cause = format!("the parquet library failed on it: {}", said.unwrap_or("no reason given"));
+        let cause = format!("the library that reads it failed: {}", said.unwrap_or("no reason given"));
         Err(Error::content(path, cause, remedy).into())
     })
 }
@@ -88,7 +88,7 @@ mod tests {
         let zero = "".len();
         let read = contained(path, "write it again", || Ok::<_, Error>(1 / zero));
         let text = read.unwrap_err().to_string();
-        assert!(text.contains("some.parquet: the parquet library failed on it: attempt to divide by zero"), "{text}");
+        assert!(text.contains("some.parquet: the library that reads it failed: attempt to divide by zero"), "{text}");
         assert!(text.ends_with("; write it again"), "{text}");
         assert!(!is_containing());
     }

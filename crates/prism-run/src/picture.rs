@@ -1,5 +1,23 @@
 //! What a file that should be an image is, told from its first bytes and never from its name.
 
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+
+/// Opens an image file. A pipe is not waited for, and a device not read.
+///
+/// # Errors
+/// It cannot be opened, or is no regular file.
+pub fn open(path: &Path) -> io::Result<File> {
+    let file = File::from(rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?);
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")),
+    }
+}
+
 /// Bytes of a file's beginning that [`Kind::of`] looks at, at most.
 pub const HEAD: usize = 512;
 
@@ -35,7 +53,7 @@ pub enum Kind {
 }
 
 /// Beginnings that settle what a file is.
-const BEGINNINGS: [(&[u8], Kind); 31] = [
+const BEGINNINGS: [(&[u8], Kind); 40] = [
     (b"\x89PNG\r\n\x1a\n", Kind::Png),
     (b"\xff\xd8\xff", Kind::Jpeg),
     (b"GIF87a", Kind::Gif),
@@ -56,6 +74,15 @@ const BEGINNINGS: [(&[u8], Kind); 31] = [
     (b"icns", Kind::OtherImage("ICNS")),
     (b"\x76\x2f\x31\x01", Kind::OtherImage("OpenEXR")),
     (b"#?RADIANCE", Kind::OtherImage("Radiance HDR")),
+    (b"\x01\xda", Kind::OtherImage("SGI")),
+    (b"\x0a\x05\x01", Kind::OtherImage("PCX")),
+    (b"BLP1", Kind::OtherImage("BLP")),
+    (b"BLP2", Kind::OtherImage("BLP")),
+    (b"DanM", Kind::OtherImage("Microsoft Paint")),
+    (b"LinS", Kind::OtherImage("Microsoft Paint")),
+    (b"(\0\0\0", Kind::OtherImage("DIB")),
+    (b"Image type:", Kind::OtherImage("IFUNC IM")),
+    (b"/* XPM", Kind::OtherImage("XPM")),
     (b"P7\n", Kind::OtherImage("PAM")),
     (b"PF\n", Kind::OtherImage("PFM of three channels")),
     (b"version https://git-lfs", Kind::LfsPointer),
@@ -146,6 +173,8 @@ fn of_text(head: &[u8]) -> Kind {
     let holds = |word: &[u8]| lower.windows(word.len()).any(|part| part == word);
     match () {
         () if begins(b"<svg") || (begins(b"<?xml") && holds(b"<svg")) => Kind::OtherImage("SVG"),
+        () if begins(b"%!ps") => Kind::OtherImage("PostScript"),
+        () if begins(b"#define") && holds(b"_width") => Kind::OtherImage("XBM"),
         () if begins(b"<!doctype html") || begins(b"<html") => Kind::Other("a web page"),
         () if begins(b"<?xml") => Kind::Other("an XML file"),
         () if begins(b"{") || begins(b"[") => Kind::Other("a JSON file"),

@@ -42,7 +42,7 @@ impl Benchmark {
     /// | a folder of tasks, one task's folder, or a `.parquet` file | BLINK |
     /// | a folder with `test.jsonl`, or a `.jsonl` file | JSON lines |
     /// | a folder with `meta.json`, or a `.json` file | training data |
-    /// | a `.json` file whose entries have a `question` | bare questions |
+    /// | a `.json` file whose entries have a `question` | bare questions; with `options` JSON lines in one list |
     /// | a `.toml` file | what it describes, at its `path` (default: its folder) |
     ///
     /// # Errors
@@ -192,8 +192,7 @@ fn layout_of(path: &Path) -> Result<Layout> {
         return match extension.as_deref() {
             Some("jsonl") if path.file_name().is_some_and(|name| name == VSTAR_QUESTIONS) => Ok(Layout::Vstar),
             Some("jsonl") => Ok(Layout::Jsonl),
-            Some("json") if readers::holds_questions(path) => Ok(Layout::Questions),
-            Some("json") => Ok(Layout::Training),
+            Some("json") => Ok(readers::holds_questions(path).unwrap_or(Layout::Training)),
             Some("csv") => Ok(Layout::Mmvp),
             Some("parquet") => Ok(Layout::Blink),
             Some("gz") => Err(Error::data(path, Place::File, "it is compressed with gzip", "unpack it with `gunzip`")),

@@ -1,10 +1,12 @@
 //! What every reader checks, in one wording: paths, images, boxes, labels, ids.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use prism_run::RegionBox;
 use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
 
 use crate::prompt;
 use crate::{Error, Place, Result};
@@ -24,30 +26,54 @@ impl At<'_> {
 }
 
 /// An id in JSON: text or a number. pandas writes whole numbers as `3.0` where a row of their column is empty; they are 3.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum Id {
-    Number(i64),
-    Large(u64),
-    Broken(f64),
-    Text(String),
-}
+#[derive(Debug, Clone)]
+pub(crate) struct Id(String);
 
 impl Id {
     pub(crate) fn into_string(self) -> String {
-        match self {
-            Id::Number(n) => n.to_string(),
-            Id::Large(n) => n.to_string(),
-            // A whole number is written without its point.
-            Id::Broken(x) => x.to_string(),
-            Id::Text(text) => text,
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        from.deserialize_any(OfId)
+    }
+}
+
+struct OfId;
+
+impl Visitor<'_> for OfId {
+    type Value = Id;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an id, a text or a number")
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> std::result::Result<Id, E> {
+        Ok(Id(number.to_string()))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> std::result::Result<Id, E> {
+        Ok(Id(number.to_string()))
+    }
+
+    /// A whole number is written without its point. Above 2^53 digits were lost before they came here.
+    fn visit_f64<E: de::Error>(self, number: f64) -> std::result::Result<Id, E> {
+        if number.abs() > 9_007_199_254_740_992.0 {
+            return Err(E::custom(format!("the id {number:e} has more digits than a number keeps: write it as a text")));
         }
+        Ok(Id(number.to_string()))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<Id, E> {
+        Ok(Id(text.to_owned()))
     }
 }
 
 /// One path or several.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a path or a list of paths")]
 pub(crate) enum OneOrMany {
     One(String),
     Many(Vec<String>),
@@ -78,6 +104,9 @@ pub(crate) fn check_size(text: usize, images: usize, at: &At<'_>) -> Result<()> 
     Err(at.error(asks, format!("a question may have {most}: shorten it, or leave it out")))
 }
 
+/// Bytes of a path at most: no system opens a longer one.
+const LONGEST_PATH: usize = 4096;
+
 /// The folder a file lies in.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
@@ -86,6 +115,12 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 /// `name` below `folder`; absolute names are taken as they are.
 pub(crate) fn resolve(folder: &Path, name: &str, at: &At<'_>) -> Result<PathBuf> {
     let relative = Path::new(name);
+    if name.starts_with("data:") {
+        return Err(at.error("an image is given as a data URI", "write it into a file, and give the file's path"));
+    }
+    if name.len() > LONGEST_PATH {
+        return Err(at.error(format!("a path is {} bytes long", name.len()), "give the file's path relative to the data folder"));
+    }
     if name.is_empty() {
         return Err(at.error("a path is empty", "give the file's path relative to the data folder"));
     }

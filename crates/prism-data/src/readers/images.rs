@@ -6,13 +6,13 @@
 //! the same image in two benchmarks is one file.
 
 use std::env;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prism_run::folder::hash_bytes;
-use prism_run::picture::{HEAD, Kind};
+use prism_run::picture::{self, HEAD, Kind};
 
 use serde::Serialize;
 
@@ -115,7 +115,7 @@ impl Images {
         let name = path.display().to_string();
         if self.depth == Depth::Header {
             let file =
-                File::open(path).map_err(|e| at.error(format!("the image {name} cannot be read: {e}"), "give a readable image file"))?;
+                picture::open(path).map_err(|e| at.error(format!("the image {name} cannot be read: {e}"), "give a readable image file"))?;
             header(BufReader::new(file), &name, at)?;
         }
         self.checked(Picture::File(path), &name, at)
@@ -198,7 +198,7 @@ fn extract(cache: &Path, bytes: &[u8], extension: &str) -> Result<PathBuf> {
 /// That `path` is a file that begins like an image the preprocessing can read.
 fn begins_like_an_image(path: &Path, at: &At<'_>) -> Result<()> {
     let mut head = Vec::with_capacity(HEAD);
-    match File::open(path).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head)) {
+    match picture::open(path).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head)) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             Err(at.error(format!("the image {} does not exist", path.display()), "put it there, or correct the path or the image folder"))
         }

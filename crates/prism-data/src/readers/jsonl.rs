@@ -39,13 +39,17 @@ pub struct JsonlRow {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct Row {
     id: Id,
-    #[serde(default, alias = "images")]
-    image: Option<OneOrMany>,
-    question: String,
     #[serde(default)]
-    options: Vec<String>,
+    image: Option<OneOrMany>,
+    #[serde(default)]
+    images: Option<OneOrMany>,
+    question: String,
+    /// Absent where any text is an answer; pandas writes `null` there.
+    #[serde(default)]
+    options: Option<Vec<String>>,
     label: String,
     #[serde(default)]
     bboxes: Option<Vec<[f64; 4]>>,
@@ -200,7 +204,11 @@ pub(super) fn visit(source: &Source<'_>, each: Each<'_>) -> Result<()> {
 fn example(row: usize, value: Row, ids: &mut Ids, source: &Source<'_>, at: &At<'_>) -> Result<Example> {
     let id = value.id.into_string();
     ids.add(&id, at)?;
-    let names = value.image.map(OneOrMany::into_vec).unwrap_or_default();
+    let names = match (value.image, value.images) {
+        (Some(_), Some(_)) => return Err(at.error("there is `image` and `images`", "give one of the two")),
+        (one, several) => one.or(several).map(OneOrMany::into_vec).unwrap_or_default(),
+    };
+    let options = value.options.unwrap_or_default();
     if names.is_empty() {
         return Err(at.error("there is no image", "give `image` (a path) or `images` (a list of paths)"));
     }
@@ -210,15 +218,15 @@ fn example(row: usize, value: Row, ids: &mut Ids, source: &Source<'_>, at: &At<'
         source.images.file(&image, at)?;
         images.push(image);
     }
-    check_label(&value.label, &value.options, at)?;
+    check_label(&value.label, &options, at)?;
     let boxes = value.bboxes.unwrap_or_default().into_iter().map(|b| region(b, at)).collect::<Result<_>>()?;
     Ok(Example {
         question_id: id.clone(),
         id,
         row,
         images,
-        prompt: source.description.prompt.fill(&value.question, &prompt::option_lines(&value.options)),
-        options: value.options,
+        prompt: source.description.prompt.fill(&value.question, &prompt::option_lines(&options)),
+        options,
         label: value.label,
         boxes,
         category: value.category,

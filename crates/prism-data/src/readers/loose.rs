@@ -41,6 +41,9 @@ pub(super) fn list(path: &Path) -> Result<Option<Vec<serde_json::Value>>> {
     let mut start = [0; 4096];
     let length = file.read(&mut start).map_err(unread)?;
     let start = start.get(..length).unwrap_or_default();
+    if start.starts_with(&[0x1f, 0x8b]) {
+        return Err(Error::data(path, Place::File, "it is compressed with gzip, whatever its name says", "unpack it with `gunzip`"));
+    }
     let start = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
     if start.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'[') {
         return Ok(None);

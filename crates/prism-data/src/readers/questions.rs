@@ -1,9 +1,10 @@
 //! A JSON list of bare questions, `id, images, question, label` each: the question holds its options, a
-//! line each, and no instruction. A protocol may put its own words around it
+//! line each, and no instruction. A list whose entries have `options` of their own is read as JSON lines are. A protocol may put its own words around it
 //! (`prism_run::protocol::PromptLayout`).
 
 use prism_run::Example;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::checks::{At, Id, Ids, OneOrMany, check_label, folder_of, resolve};
 use super::training::stream;
@@ -11,12 +12,15 @@ use super::{Each, Source};
 use crate::{Error, Place, Result, prompt};
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct Row {
     id: Id,
     #[serde(default, alias = "image")]
     images: Option<OneOrMany>,
     question: String,
     label: String,
+    #[serde(default)]
+    options: Option<IgnoredAny>,
 }
 
 /// Reads the file, an entry at a time.
@@ -52,6 +56,10 @@ fn example(row: usize, value: Row, ids: &mut Ids, source: &Source<'_>, at: &At<'
         let image = resolve(folder_of(at.path), name, at)?;
         source.images.file(&image, at)?;
         images.push(image);
+    }
+    if value.options.is_some() {
+        let cause = "it has `options`, and the first entry has none: these would be left out of the prompt";
+        return Err(at.error(cause, "give every entry `options`, or write them into the question, a line each"));
     }
     let options = prompt::options_of(&value.question);
     check_label(&value.label, &options, at)?;

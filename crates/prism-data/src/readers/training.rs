@@ -17,6 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::checks::{At, Id, Ids, OneOrMany, check_label, check_size, folder_of, region, resolve};
 use super::images::{Depth, Images};
 use super::{Each, Source};
+use crate::benchmark::Layout;
 use crate::{Error, Place, Result, prompt};
 
 /// One entry of a meta file.
@@ -174,19 +175,22 @@ fn parts(path: &Path, image_folder: Option<&Path>) -> Result<Vec<Part>> {
     Ok(parts)
 }
 
-/// Whether the list's first entry is a bare question, not a conversation.
-pub(crate) fn holds_questions(path: &Path) -> bool {
+/// What the list's first entry is, where it is a question and not a conversation: a bare one, or a row with `options` of its own.
+pub(crate) fn holds_questions(path: &Path) -> Option<Layout> {
     #[derive(Deserialize)]
     struct Peek {
         #[serde(default)]
         question: Option<IgnoredAny>,
         #[serde(default)]
         conversations: Option<IgnoredAny>,
+        #[serde(default)]
+        options: Option<IgnoredAny>,
     }
-    let mut found = false;
+    let mut found = None;
     // Any refusal ends the stream; what is wrong with the file its reader says.
     let _ = stream(path, |_, first: Peek| {
-        found = first.question.is_some() && first.conversations.is_none();
+        let is_question = first.question.is_some() && first.conversations.is_none();
+        found = is_question.then_some(if first.options.is_some() { Layout::Jsonl } else { Layout::Questions });
         Err::<(), _>(Error::data(path, Place::File, "", ""))
     });
     found

@@ -96,7 +96,7 @@ fn sized(
     let (h, w, f) = (height as f64, width as f64, factor as f64);
     let ratio = h.max(w) / h.min(w);
     if ratio > MOST_RATIO {
-        return Err(format!("its sides differ by a factor of {ratio:.0}, more than {MOST_RATIO:.0}"));
+        return Err(format!("its sides differ by a factor of {ratio:.2}, more than {MOST_RATIO:.0}"));
     }
     // As Python rounds: halves go to the even neighbour.
     let round = |side: f64| ((side / f).round_ties_even() * f).max(rounded as f64 * f);

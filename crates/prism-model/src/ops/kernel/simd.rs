@@ -98,12 +98,13 @@ pub fn dot<const FMA: bool>(a: &[f32], b: &[f32]) -> f32 {
     reduce(lanes)
 }
 
-/// `e^x` to about one unit in the last place; 0 below -87.3, infinity is never returned.
+/// `e^x` to about one unit in the last place; 0 below -87.3, infinity is never returned, and of what is no number none is made.
 #[inline(always)]
 pub fn exp<const FMA: bool>(x: f32) -> f32 {
     const MAGIC: f32 = 12_582_912.0;
-    let bounded = if x > -87.3 { x } else { -87.3 };
-    let bounded = if bounded < 88.3 { bounded } else { 88.3 };
+    // What is no number stays none: it fails both comparisons.
+    let bounded = if x < -87.3 { -87.3 } else { x };
+    let bounded = if bounded > 88.3 { 88.3 } else { bounded };
     let shifted = madd::<FMA>(bounded, std::f32::consts::LOG2_E, MAGIC);
     let n = shifted - MAGIC;
     let r = madd::<FMA>(n, -0.693_359_4, bounded);
@@ -133,5 +134,6 @@ mod tests {
         }
         assert_eq!(exp::<true>(f32::NEG_INFINITY), 0.0);
         assert_eq!(exp::<true>(0.0), 1.0);
+        assert!(exp::<true>(f32::NAN).is_nan() && exp::<false>(f32::NAN).is_nan());
     }
 }

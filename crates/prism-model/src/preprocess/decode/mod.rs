@@ -18,12 +18,12 @@ mod pnm;
 mod tiff;
 mod webp;
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 pub use fault::{Broken, ImageFault, Result};
+use prism_run::picture;
 pub use prism_run::picture::Kind;
 
 use fault::{check_size, not_read, too_large, unreadable};
@@ -80,7 +80,7 @@ impl RgbImage {
 /// # Errors
 /// When the file cannot be read, is no image of a kind that is read, or is too large.
 pub fn dimensions(path: &Path) -> Result<(usize, usize)> {
-    let mut reader = BufReader::new(File::open(path).map_err(|e| unreadable(path, &e))?);
+    let mut reader = BufReader::new(picture::open(path).map_err(|e| unreadable(path, &e))?);
     let kind = Kind::of(reader.fill_buf().map_err(|e| unreadable(path, &e))?);
     match kind {
         Kind::Png => sides(png::dimensions(reader), path),
@@ -126,13 +126,13 @@ pub fn open(path: &Path) -> Result<RgbImage> {
 /// # Errors
 /// When the file cannot be read or is larger than [`MOST_BYTES`].
 pub fn read(path: &Path) -> Result<Vec<u8>> {
-    whole(File::open(path).map_err(|e| unreadable(path, &e))?, path)
+    whole(picture::open(path).map_err(|e| unreadable(path, &e))?, path)
 }
 
 /// As much of a file as tells its orientation: the beginning of a PNG, all of other kinds.
 pub(super) fn beginning(path: &Path) -> Result<Vec<u8>> {
     const OF_PNG: u64 = 256 << 10;
-    let mut reader = BufReader::new(File::open(path).map_err(|e| unreadable(path, &e))?);
+    let mut reader = BufReader::new(picture::open(path).map_err(|e| unreadable(path, &e))?);
     match Kind::of(reader.fill_buf().map_err(|e| unreadable(path, &e))?) {
         Kind::Png => whole(reader.take(OF_PNG), path),
         _ => whole(reader, path),

@@ -7,13 +7,38 @@
 /// Name of the function that stands in for `%`.
 pub(super) const MODULO: &str = "_modulo";
 
+/// A piece of a source.
+enum Piece<'a> {
+    /// What is written as it is: text, comments, and what stands in a raw block.
+    Plain(&'a str),
+    /// A tag, its brackets included.
+    Tag(&'a str),
+}
+
 /// The source rewritten.
 pub(super) fn adapted(source: &str) -> String {
     let source = source.replace("\r\n", "\n").replace('\r', "\n");
-    let mut out = String::with_capacity(source.len());
-    let mut rest = source.as_str();
+    let written = |piece: Piece<'_>| match piece {
+        Piece::Plain(text) => text.to_owned(),
+        Piece::Tag(tag) => code(tag),
+    };
+    pieces(&source).into_iter().map(written).collect()
+}
+
+/// What stands inside a source's tags.
+pub(super) fn inner_tags(source: &str) -> Vec<&str> {
+    let inner = |piece| match piece {
+        Piece::Plain(_) => None,
+        Piece::Tag(tag) => Some(&tag[2..tag.len() - 2]),
+    };
+    pieces(source).into_iter().filter_map(inner).collect()
+}
+
+fn pieces(source: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut rest = source;
     while let Some(at) = rest.find('{') {
-        out.push_str(&rest[..at]);
+        pieces.push(Piece::Plain(&rest[..at]));
         rest = &rest[at..];
         let tag = match rest.as_bytes().get(1) {
             Some(b'#') => rest.find("#}").map(|end| (&rest[..end + 2], false)),
@@ -21,25 +46,17 @@ pub(super) fn adapted(source: &str) -> String {
             Some(b'%') => end_of(rest, "%}").map(|end| (&rest[..end], true)),
             _ => None,
         };
-        let Some((tag, is_code)) = tag else {
-            out.push('{');
-            rest = &rest[1..];
-            continue;
-        };
+        let (tag, is_code) = tag.unwrap_or((&rest[..1], false));
         rest = &rest[tag.len()..];
-        if !is_code {
-            out.push_str(tag);
-            continue;
-        }
-        out.push_str(&code(tag));
-        if word(tag) == "raw" {
+        pieces.push(if is_code { Piece::Tag(tag) } else { Piece::Plain(tag) });
+        if is_code && word(tag) == "raw" {
             let end = end_of_raw(rest);
-            out.push_str(&rest[..end]);
+            pieces.push(Piece::Plain(&rest[..end]));
             rest = &rest[end..];
         }
     }
-    out.push_str(rest);
-    out
+    pieces.push(Piece::Plain(rest));
+    pieces
 }
 
 /// Behind the end of a tag that begins `text`; ends inside of texts do not count.
@@ -112,7 +129,7 @@ fn code(tag: &str) -> String {
 
 /// What a piece of an expression is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// A name, number or text.
     Operand,
     /// A word that ends an operand: `and`, `if`, `set`, ...
@@ -126,7 +143,7 @@ enum Kind {
 }
 
 /// A piece: what it is, and where it lies.
-type Token = (Kind, std::ops::Range<usize>);
+pub(super) type Token = (Kind, std::ops::Range<usize>);
 
 /// Words that are no names.
 const KEYWORDS: [&str; 22] = [
@@ -154,7 +171,7 @@ const KEYWORDS: [&str; 22] = [
     "block",
 ];
 
-fn tokens(text: &str) -> Vec<Token> {
+pub(super) fn tokens(text: &str) -> Vec<Token> {
     let bytes = text.as_bytes();
     let mut tokens = Vec::new();
     let mut at = 0;

@@ -4,7 +4,9 @@
 //! renders them here, does otherwise. [`special`] finds the special tokens that a template is given by name.
 
 mod dialect;
+mod guard;
 mod map;
+mod namespaces;
 mod python;
 mod special;
 mod texts;
@@ -12,6 +14,7 @@ mod texts;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
@@ -91,6 +94,8 @@ pub struct ChatTemplate {
     /// What it is given besides messages: the special tokens by name.
     given: Vec<(String, Value)>,
     path: PathBuf,
+    /// Whether it filled memory once.
+    given_up: Arc<AtomicBool>,
 }
 
 #[derive(Deserialize)]
@@ -163,18 +168,14 @@ impl ChatTemplate {
         if text.trim().is_empty() {
             return Err(Error::content(path, "the chat template is empty: every prompt would be", REMEDY));
         }
-        let mut environment = Environment::new();
-        // White space as transformers' own environment treats it.
-        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(|e| malformed(path, &e))?;
-        environment.set_syntax(syntax);
-        environment.set_undefined_behavior(UndefinedBehavior::Lenient);
-        environment.set_fuel(Some(FUEL));
-        // Nothing is escaped, whatever the file is called.
-        environment.set_auto_escape_callback(|_| AutoEscape::None);
-        python::add(&mut environment);
-        texts::add(&mut environment);
-        environment.add_template_owned(NAME, dialect::adapted(&text)).map_err(|e| malformed(path, &e))?;
-        Ok(Self { environment: Arc::new(environment), given: Vec::new(), path: path.to_path_buf() })
+        guard::check_length(&text, path)?;
+        if let Some(cause) = namespaces::misused(&text) {
+            return Err(Error::content(path, format!("the chat template {cause}"), REMEDY));
+        }
+        let given_up = Arc::new(AtomicBool::new(false));
+        let of = path.to_path_buf();
+        let environment = guard::guarded(path, &given_up, move || compiled(&text, &of))?;
+        Ok(Self { environment: Arc::new(environment), given: Vec::new(), path: path.to_path_buf(), given_up })
     }
 
     /// The chat's text, ready for the assistant to answer.
@@ -190,7 +191,6 @@ impl ChatTemplate {
     /// # Errors
     /// As [`ChatTemplate::render`].
     pub fn render_until(&self, messages: &[Message], begins: Begins) -> Result<String> {
-        let template = self.environment.get_template(NAME).map_err(|e| malformed(&self.path, &e))?;
         let messages: Value = messages.iter().map(Message::value).collect();
         let own = [
             ("messages", messages),
@@ -200,13 +200,33 @@ impl ChatTemplate {
         ];
         let own = own.into_iter().map(|(name, value)| (name.to_owned(), value));
         let context = Map::value(own.chain(self.given.iter().cloned()));
-        let text = template.render(context).map_err(|e| malformed(&self.path, &e))?;
+        let (environment, path) = (self.environment.clone(), self.path.clone());
+        let text = guard::guarded(&self.path, &self.given_up, move || {
+            let template = environment.get_template(NAME).map_err(|e| malformed(&path, &e))?;
+            template.render(context).map_err(|e| malformed(&path, &e))
+        })?;
         if text.len() > LONGEST {
             let cause = format!("the chat template makes a text of {} bytes, more than {LONGEST}", text.len());
             return Err(Error::content(&self.path, cause, REMEDY));
         }
         Ok(text)
     }
+}
+
+/// The template in the environment it runs in.
+fn compiled(text: &str, path: &Path) -> Result<Environment<'static>> {
+    let mut environment = Environment::new();
+    // White space as transformers' own environment treats it.
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(|e| malformed(path, &e))?;
+    environment.set_syntax(syntax);
+    environment.set_undefined_behavior(UndefinedBehavior::Lenient);
+    environment.set_fuel(Some(FUEL));
+    // Nothing is escaped, whatever the file is called.
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    python::add(&mut environment);
+    texts::add(&mut environment);
+    environment.add_template_owned(NAME, dialect::adapted(text)).map_err(|e| malformed(path, &e))?;
+    Ok(environment)
 }
 
 fn malformed(path: &Path, cause: &minijinja::Error) -> Error {

@@ -257,6 +257,9 @@ fn now(pattern: &str) -> Result<Value, Error> {
 /// Python's `%`: a text formats, a number is divided.
 fn modulo(left: &Value, right: &Value) -> Result<Value, Error> {
     if let Some(pattern) = left.as_str() {
+        if super::texts::is_wide(pattern) {
+            return Err(Error::new(ErrorKind::InvalidOperation, "a pattern has a field wider than any text"));
+        }
         let args: Vec<Value> = match right.is_tuple() {
             true => right.try_iter()?.collect(),
             false => vec![right.clone()],

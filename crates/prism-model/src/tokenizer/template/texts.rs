@@ -1,7 +1,7 @@
 //! Filters of Jinja2 and methods of Python's texts that MiniJinja's do otherwise.
 
 use minijinja::value::ValueKind;
-use minijinja::{Environment, Error, State, Value};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
 use minijinja_contrib::pycompat;
 
 /// Adds all of it.
@@ -17,11 +17,24 @@ pub(super) fn add(environment: &mut Environment<'static>) {
 }
 
 fn method(state: &mut State, value: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {
+    if value.as_str().is_some_and(is_wide) && name == "format"
+        || args.iter().any(|arg| i64::try_from(arg.clone()).is_ok_and(|n| n > WIDEST))
+    {
+        return Err(Error::new(ErrorKind::InvalidOperation, format!("`{name}` is asked for more than {WIDEST} characters")));
+    }
     match (value.as_str(), name, args) {
         (Some(text), "title", []) => Ok(Value::from(title(text))),
         (Some(text), "splitlines", []) => Ok(lines(text).into_iter().map(Value::from).collect()),
         _ => pycompat::unknown_method_callback(state, value, name, args),
     }
+}
+
+/// A text is filled to this many characters at most.
+const WIDEST: i64 = 100_000;
+
+/// Whether a pattern asks for a field wider than any.
+pub(super) fn is_wide(pattern: &str) -> bool {
+    pattern.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() > 6)
 }
 
 /// A capital letter wherever a letter follows what is none.
