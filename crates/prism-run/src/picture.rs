@@ -200,6 +200,11 @@ mod tests {
             (b"version https://git-lfs.github.com/spec/v1\noid sha256:", Kind::LfsPointer),
             (b" <!DOCTYPE html>", Kind::Other("a web page")),
             (b"<?xml version='1.0'?><svg>", Kind::OtherImage("SVG")),
+            (b"%!PS-Adobe-3.0 EPSF-3.0", Kind::OtherImage("PostScript")),
+            (b"#define a_width 8", Kind::OtherImage("XBM")),
+            (b"#define WIDE 8", Kind::Unknown),
+            (b"/* XPM */", Kind::OtherImage("XPM")),
+            (b"\x01\xda\x01\x01", Kind::OtherImage("SGI")),
             (b"hello", Kind::Unknown),
             (b"", Kind::Empty),
         ] {

@@ -1,6 +1,6 @@
 //! A JSON list of bare questions, `id, images, question, label` each: the question holds its options, a
-//! line each, and no instruction. A list whose entries have `options` of their own is read as JSON lines are. A protocol may put its own words around it
-//! (`prism_run::protocol::PromptLayout`).
+//! line each, and no instruction. A protocol may put its own words around it
+//! (`prism_run::protocol::PromptLayout`). A list whose entries have `options` of their own is read as JSON lines are.
 
 use prism_run::Example;
 use serde::Deserialize;
