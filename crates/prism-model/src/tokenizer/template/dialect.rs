@@ -322,7 +322,7 @@ mod tests {
             ("{% raw %}{{ a % b }}{% endraw %}{{ a % b }}", "{% raw %}{{ a % b }}{% endraw %}{{ _modulo(a, b) }}"),
             ("{{ {'a': {'b': 1}} }}", "{{ {'a': {'b': 1}} }}"),
             ("{{ '}}' }} {% set x = a % b %}", "{{ '}}' }} {% set x = _modulo(a, b) %}"),
-            ("a {{-7 % 3-}} b{{- 7 % -3 }}{%- if 7 % 3 -%}", "a {{-_modulo(7, 3)-}} b{{-_modulo(7, -3) }}{%-if _modulo(7, 3) -%}"),
+            ("a {{-7 % 3-}} b{{- 7 % -3 }}{%- if 7 % 3 -%}", "a {{-_modulo(7, 3)-}} b{{- _modulo(7, -3) }}{%- if _modulo(7, 3) -%}"),
             ("{ not a tag }", "{ not a tag }"),
             ("{{ unfinished", "{{ unfinished"),
         ] {

@@ -10,6 +10,7 @@ mod namespaces;
 mod python;
 mod special;
 mod texts;
+mod title;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -4,6 +4,8 @@ use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 use minijinja_contrib::pycompat;
 
+use super::title::title;
+
 /// Adds all of it.
 pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("indent", indent);
@@ -35,21 +37,6 @@ const WIDEST: i64 = 100_000;
 /// Whether a pattern asks for a field wider than any.
 pub(super) fn is_wide(pattern: &str) -> bool {
     pattern.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() > 6)
-}
-
-/// A capital letter wherever a letter follows what is none.
-fn title(text: &str) -> String {
-    let mut inside = false;
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match (c.is_alphabetic(), inside) {
-            (true, true) => out.extend(c.to_lowercase()),
-            (true, false) => out.extend(c.to_uppercase()),
-            (false, _) => out.push(c),
-        }
-        inside = c.is_alphabetic();
-    }
-    out
 }
 
 /// The lines of a text, at every end of a line that Python knows.
