@@ -7,3 +7,4 @@
 #include "logits.cu"
 #include "product.cu"
 #include "attention.cu"
+#include "watched.cu"

@@ -107,6 +107,17 @@ struct Join {
     u32 heads, width, parts, y_stride;
 };
 
+struct Scores {
+    const real *query, *keys;
+    const struct Tile *tiles;
+    const u32 *hidden_set, *set_bounds, *ranges;
+    float *weights;
+    u32 tile_count;
+    u32 heads, kv_heads, width;
+    u32 key_stride, total;
+    float scale;
+};
+
 struct Note {
     const float *logits;
     const u32 *options;

@@ -65,10 +65,30 @@ pub trait Kernel {
     /// Its host build for each kind.
     #[doc(hidden)]
     const HOST: [host::Function; 2];
+    /// The same for a device.
+    const ENTRY: Entry = Entry { name: Self::NAME, threads: Self::THREADS, host: Self::HOST };
 
     /// Its name in the PTX.
     fn name(kind: Kind) -> String {
-        format!("{}_{}", Self::NAME, kind.suffix())
+        Self::ENTRY.name(kind)
+    }
+}
+
+/// What a device has to know of a kernel.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// Name, without the kind.
+    pub name: &'static str,
+    /// Threads of a block.
+    pub threads: u32,
+    /// Host builds, by kind.
+    pub(crate) host: [host::Function; 2],
+}
+
+impl Entry {
+    /// Its name in the PTX.
+    pub fn name(&self, kind: Kind) -> String {
+        format!("{}_{}", self.name, kind.suffix())
     }
 }
 
@@ -146,6 +166,8 @@ kernels! {
     AttendPart = attend_part, 128, attend_part_bf16, attend_part_f32, attend_part_f32_bytes: Attention;
     /// The parts of each row together. A block per row and query head.
     JoinParts = join, 128, join_bf16, join_f32, join_f32_bytes: Join;
+    /// What one query looks at. A block per query head.
+    AttentionWeights = attention_weights, 128, attention_weights_bf16, attention_weights_f32, attention_weights_f32_bytes: Scores;
 }
 
 /// Of [`RmsNorm`] and [`LayerNorm`].
@@ -408,6 +430,40 @@ pub struct Join {
     pub parts: u32,
     /// From one row of the result to the next.
     pub y_stride: u32,
+}
+
+/// Of [`AttentionWeights`].
+#[derive(Debug, Clone, Copy)]
+#[repr(C)]
+pub struct Scores {
+    /// `real [heads, width]`, turned.
+    pub query: Address,
+    /// As in [`Attention`].
+    pub keys: Address,
+    /// [`crate::Tile`]s that cover the query's keys; their `index` is where a key's weight goes.
+    pub tiles: Address,
+    /// As in [`Attention`], of the one query.
+    pub hidden_set: Address,
+    /// As in [`Attention`].
+    pub set_bounds: Address,
+    /// As in [`Attention`].
+    pub ranges: Address,
+    /// `f32 [heads, total]`: result; 0 for a hidden key.
+    pub weights: Address,
+    /// Tiles.
+    pub tile_count: u32,
+    /// Query heads.
+    pub heads: u32,
+    /// Key heads; divides `heads`.
+    pub kv_heads: u32,
+    /// Of a head.
+    pub width: u32,
+    /// From one row of keys to the next.
+    pub key_stride: u32,
+    /// Keys of all tiles.
+    pub total: u32,
+    /// Factor of the scores.
+    pub scale: f32,
 }
 
 /// Of [`Noted`].

@@ -8,12 +8,14 @@ use std::ops::Range;
 /// Queries of a tile, in prompts and images.
 pub const QUERIES: u32 = 32;
 
-/// Keys of a part, in decoding. Parts of a prompt are counted from its first token, those of a row's generated tokens
-/// from its first generated one.
+/// Keys of a part of a prompt, in decoding, counted from its first token.
 pub const PART: u32 = 256;
 
+/// Keys of a part of a row's generated tokens, counted from the first of them: what a row takes of memory at a time.
+pub const PAGE: u32 = 64;
+
 /// Queries that look at the same keys; the structure of `kernels/arguments.h`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, bytemuck::NoUninit)]
 #[repr(C)]
 pub struct Tile {
     /// First row of queries.
@@ -60,10 +62,10 @@ pub struct Behind {
 }
 
 /// The generated tokens of a decoding row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generated {
-    /// First row of their keys.
-    pub key: u32,
+    /// First row of the keys of each [`PAGE`] of them.
+    pub pages: Vec<u32>,
     /// How many, the present one and evicted ones among them.
     pub tokens: u32,
 }
@@ -78,7 +80,7 @@ pub struct Decoding {
 }
 
 /// Cuts a decoding step: each part of a prompt is one tile for all rows behind it, each part of a row's generated tokens
-/// one for the row. The rows of the prompts are all rows, each once, in order.
+/// one for the row. The rows of the prompts are all rows, each once, in order; a row has a page for every [`PAGE`] of its tokens.
 pub fn decoding(prompts: &[Behind], generated: &[Generated]) -> Decoding {
     let mut work = Decoding { tiles: Vec::new(), parts_of: Vec::with_capacity(generated.len()) };
     for prompt in prompts {
@@ -88,11 +90,11 @@ pub fn decoding(prompts: &[Behind], generated: &[Generated]) -> Decoding {
             work.tiles.push(Tile { query, queries, key: prompt.key + start, keys, index: start, seen: keys, part });
         }
         for (query, row) in prompt.rows.clone().zip(&generated[prompt.rows.start as usize..prompt.rows.end as usize]) {
-            for (part, (start, keys)) in (before..).zip(starts(row.tokens, PART)) {
+            for ((part, (start, keys)), page) in (before..).zip(starts(row.tokens, PAGE)).zip(&row.pages) {
                 let index = prompt.tokens + start;
-                work.tiles.push(Tile { query, queries: 1, key: row.key + start, keys, index, seen: keys, part });
+                work.tiles.push(Tile { query, queries: 1, key: *page, keys, index, seen: keys, part });
             }
-            work.parts_of.push(before + row.tokens.div_ceil(PART));
+            work.parts_of.push(before + row.tokens.div_ceil(PAGE));
         }
     }
     work
@@ -109,12 +111,12 @@ mod tests {
 
     #[test]
     fn rows_are_cut_alike_in_any_company() {
-        let tail = |key| Generated { key, tokens: 300 };
+        let tail = |key| Generated { pages: (0..5).map(|page| key + 2 * page * PAGE).collect(), tokens: 300 };
         let together = decoding(
             &[Behind { key: 0, tokens: 600, rows: 0..2 }, Behind { key: 600, tokens: 5, rows: 2..3 }],
             &[tail(700), tail(1000), tail(1300)],
         );
-        assert_eq!(together.parts_of, [5, 5, 3]);
+        assert_eq!(together.parts_of, [8, 8, 6]);
         let alone = decoding(&[Behind { key: 600, tokens: 5, rows: 0..1 }], &[tail(1300)]);
         let of_last: Vec<Tile> = together.tiles.iter().filter(|tile| tile.query == 2).map(|tile| Tile { query: 0, ..*tile }).collect();
         assert_eq!(of_last, alone.tiles);

@@ -7,6 +7,7 @@
 //! time where it is used; bfloat16 to single is exact, so the only rounding is the
 //! checkpoint's. Narrow matrices have no gradient.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -94,6 +95,28 @@ impl Matrix {
         match self {
             Matrix::Tensor(tensor) => Ok(tensor),
             Matrix::Narrow(_) => candle_core::bail!("weights kept in bfloat16 are for inference; open the checkpoint with --dtype f32"),
+        }
+    }
+
+    /// The values, row after row, as the bits of bfloat16; rounded where they are not.
+    ///
+    /// # Errors
+    /// The tensor library refuses.
+    pub fn to_bf16(&self) -> Result<Cow<'_, [u16]>> {
+        match self {
+            Matrix::Narrow(narrow) => Ok(Cow::Borrowed(narrow.values())),
+            Matrix::Tensor(tensor) => Ok(Cow::Owned(Narrow::of(tensor)?.values().to_vec())),
+        }
+    }
+
+    /// The values, row after row, in single precision.
+    ///
+    /// # Errors
+    /// The tensor library refuses.
+    pub fn to_f32(&self) -> Result<Vec<f32>> {
+        match self {
+            Matrix::Narrow(narrow) => Ok(narrow.values().iter().map(|bits| half::bf16::from_bits(*bits).to_f32()).collect()),
+            Matrix::Tensor(tensor) => crate::tensor::values(tensor),
         }
     }
 

@@ -151,8 +151,10 @@ impl Decode {
         for prompt in &decode.prompts {
             for r in prompt.rows.clone() {
                 let tokens = random.below(1..40) as u32 + if r == 1 { 260 } else { 0 };
-                decode.generated.push(Generated { key, tokens });
-                key += tokens + 2;
+                // Pages lie apart, as they do when rows take them in turn.
+                let pages: Vec<u32> = (0..tokens.div_ceil(tiles::PAGE)).map(|page| key + page * (tiles::PAGE + 3)).collect();
+                key += pages.len() as u32 * (tiles::PAGE + 3) + 2;
+                decode.generated.push(Generated { pages, tokens });
                 // Anything but the present token may be hidden.
                 decode.hidden.push(if r % 3 == 2 { Vec::new() } else { random.ranges((prompt.tokens + tokens - 1) as usize) });
             }
@@ -172,7 +174,7 @@ impl Decode {
             k: self.k.clone(),
             v: self.v.clone(),
             prompts: vec![Behind { rows: 0..1, ..prompt.clone() }],
-            generated: vec![self.generated[r]],
+            generated: vec![self.generated[r].clone()],
             hidden: vec![self.hidden[r].clone()],
         }
     }
@@ -223,8 +225,9 @@ impl Decode {
 
     fn seen(&self, r: usize) -> Vec<usize> {
         let prompt = self.prompts.iter().find(|prompt| prompt.rows.contains(&(r as u32))).unwrap();
-        let own = self.generated[r];
-        let keys = (prompt.key..prompt.key + prompt.tokens).chain(own.key..own.key + own.tokens);
+        let own = &self.generated[r];
+        let own = (0..own.tokens).map(|t| own.pages[(t / tiles::PAGE) as usize] + t % tiles::PAGE);
+        let keys = (prompt.key..prompt.key + prompt.tokens).chain(own);
         (0..)
             .zip(keys)
             .filter(|(index, _)| !self.hidden[r].iter().any(|range| range.contains(index)))

@@ -34,16 +34,26 @@ impl Rotary {
     /// take turns, the temporal position first, until its section ends in height and width, and the
     /// temporal position has what is left.
     pub fn multimodal(positions: &[[u32; 3]], theta: f64, sections: [usize; 3], interleaved: bool) -> Self {
-        let half: usize = sections.iter().sum();
-        let frequency: Vec<f32> = (0..half).map(|j| (1.0 / theta.powf(j as f64 / half as f64)) as f32).collect();
-        let in_runs = |j: usize| if j < sections[0] { 0 } else { 1 + usize::from(j >= sections[0] + sections[1]) };
-        let in_turns = |j: usize| if j < 3 * sections[j % 3] { j % 3 } else { 0 };
-        let axes: Vec<usize> = (0..half).map(|j| if interleaved { in_turns(j) } else { in_runs(j) }).collect();
-        let mut angles = Vec::with_capacity(positions.len() * half);
+        let axes = Self::axes(sections, interleaved);
+        let frequency = Self::frequencies(axes.len(), theta);
+        let mut angles = Vec::with_capacity(positions.len() * axes.len());
         for position in positions {
             angles.extend(axes.iter().zip(&frequency).map(|(axis, f)| position[*axis] as f32 * f));
         }
-        Self::from_angles(&angles, half)
+        Self::from_angles(&angles, axes.len())
+    }
+
+    /// Which of the three positions each frequency reads, as [`Rotary::multimodal`] has it.
+    pub fn axes(sections: [usize; 3], interleaved: bool) -> Vec<usize> {
+        let half: usize = sections.iter().sum();
+        let in_runs = |j: usize| if j < sections[0] { 0 } else { 1 + usize::from(j >= sections[0] + sections[1]) };
+        let in_turns = |j: usize| if j < 3 * sections[j % 3] { j % 3 } else { 0 };
+        (0..half).map(|j| if interleaved { in_turns(j) } else { in_runs(j) }).collect()
+    }
+
+    /// The `half` frequencies of base `theta`.
+    pub fn frequencies(half: usize, theta: f64) -> Vec<f32> {
+        (0..half).map(|j| (1.0 / theta.powf(j as f64 / half as f64)) as f32).collect()
     }
 
     /// Number of tokens.
