@@ -67,7 +67,7 @@ impl Sample {
         let vision = &config.vision;
         let length = vision.in_channels * vision.temporal_patch_size * vision.patch_size.pow(2);
         let mut ids = Vec::new();
-        let mut words = |ids: &mut Vec<u32>, random: &mut Random| {
+        let words = |ids: &mut Vec<u32>, random: &mut Random| {
             for _ in 0..text {
                 let id = random.next() as u32 % config.text.vocab_size as u32;
                 ids.push(if id == config.image_token_id { 0 } else { id });

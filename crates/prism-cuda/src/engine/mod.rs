@@ -10,6 +10,8 @@ mod packet;
 mod prefill;
 mod rows;
 mod step;
+mod tower;
+mod vision;
 mod weights;
 mod workspace;
 
@@ -19,8 +21,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use prism_model::config::Config;
 use prism_model::engine::{Engine, Features, Passage, Prefilled, Rows, See};
 use prism_model::preprocess::PixelValues;
-use prism_model::tensor::{self, DType, Device as TensorDevice};
-use prism_model::vision::{ImageFeatures, Tower};
+use prism_model::tensor::{self, DType};
+use prism_model::vision::Tower;
 use prism_model::{Error, Model, Result};
 
 use self::arena::Arena;
@@ -28,6 +30,8 @@ use self::features::OnDevice;
 use self::prefill::OfPrompt;
 use self::rows::{Decoding, Row};
 use self::step::Parts;
+use self::tower::TowerOnDevice;
+use self::vision::VisionSpace;
 use self::weights::{Affine, Head, Text};
 use self::workspace::Workspace;
 use crate::device::{Buffer, Operands, Queue, Span, To};
@@ -47,7 +51,9 @@ pub struct DeviceEngine {
     text: Text,
     head: Option<Head>,
     latent_end: Option<Vec<f32>>,
-    tower: Box<dyn Tower>,
+    tower: TowerOnDevice,
+    /// The tower as the host has it: where the patches of images go.
+    arranging: Box<dyn Tower>,
     arena: Arc<Arena>,
     state: Mutex<State>,
 }
@@ -58,6 +64,7 @@ struct State {
     space: Option<Workspace>,
     small: Option<Buffer>,
     parts: Option<Parts>,
+    vision: Option<VisionSpace>,
     /// For attention weights that are looked at: a small packet, and the weights.
     watched: [Option<Buffer>; 2],
 }
@@ -70,10 +77,11 @@ impl DeviceEngine {
     pub fn new(queue: Queue, model: Model) -> Result<Self> {
         let text = Text::of(&queue, &model)?;
         let arena = Arena::new(&queue, text.layers.len(), text.config.key_value_width())?;
+        let tower = TowerOnDevice::of(&queue, &model.visual.parts())?;
         let head = model.head.as_ref().map(|head| Head::of(&queue, head)).transpose()?;
         let latent_end = model.latent_end.as_ref().map(tensor::values).transpose()?;
         let id = ENGINES.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { id, queue, text, head, latent_end, config: model.config, tower: model.visual, arena, state: Mutex::default() })
+        Ok(Self { id, queue, text, head, latent_end, config: model.config, tower, arranging: model.visual, arena, state: Mutex::default() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -115,18 +123,6 @@ impl DeviceEngine {
         self.queue.upload_reals(buffer.all(), values)?;
         Ok(buffer)
     }
-
-    /// Features that were computed elsewhere.
-    fn placed_features(&self, features: &ImageFeatures) -> Result<OnDevice> {
-        let placed = |values: &tensor::Tensor| self.placed(&tensor::values(values)?);
-        Ok(OnDevice {
-            queue: self.queue.clone(),
-            rows: features.rows(),
-            width: self.text.config.hidden_size,
-            tokens: placed(features.tokens())?,
-            levels: features.levels().iter().map(|(layer, level)| Ok((*layer, placed(level)?))).collect::<Result<_>>()?,
-        })
-    }
 }
 
 impl Engine for DeviceEngine {
@@ -159,12 +155,11 @@ impl Engine for DeviceEngine {
     }
 
     fn image_features(&self, images: &[PixelValues]) -> Result<Arc<dyn Features>> {
-        let features = match images.is_empty() {
-            true => ImageFeatures::none(self.text.config.hidden_size, DType::F32, &TensorDevice::Cpu)?,
-            false => self.tower.forward(images)?.detach(),
-        };
-        let _one_at_a_time = self.state();
-        Ok(Arc::new(self.placed_features(&features)?))
+        if images.is_empty() {
+            let (tokens, width) = (self.queue.bytes(0)?, self.text.config.hidden_size);
+            return Ok(Arc::new(OnDevice { queue: self.queue.clone(), rows: 0, width, tokens, levels: Vec::new() }));
+        }
+        Ok(Arc::new(self.see(images)?))
     }
 
     fn prefill(&self, passage: Passage<'_>, see: Option<See<'_>>) -> Result<(Vec<f32>, Arc<dyn Prefilled>)> {

@@ -26,8 +26,11 @@ impl Place {
 const ALIGNED: usize = 4;
 
 impl Packet {
-    /// Adds an array.
+    /// Adds an array; an empty one is absent.
     pub fn push(&mut self, words: &[u32]) -> Place {
+        if words.is_empty() {
+            return Place::NONE;
+        }
         let start = self.words.len().next_multiple_of(ALIGNED);
         self.words.resize(start, 0);
         self.words.extend_from_slice(words);

@@ -227,15 +227,15 @@ impl OfPrompt {
         if prompt.engine != engine {
             return Err(Error::input("keys and values", "were made by another engine", "report this as a bug"));
         }
-        Ok(Kept { made: made.clone(), first: prompt.lease.start(), tokens: prompt.tokens as u32, next_position: prompt.next_position })
+        Ok(Kept { _made: made.clone(), first: prompt.lease.start(), tokens: prompt.tokens as u32, next_position: prompt.next_position })
     }
 }
 
 /// A prompt that rows stand behind.
 #[derive(Debug, Clone)]
 pub struct Kept {
-    /// Keeps its rows.
-    pub made: Arc<dyn Prefilled>,
+    /// Keeps its rows of the arena.
+    _made: Arc<dyn Prefilled>,
     pub first: u32,
     pub tokens: u32,
     pub next_position: u32,

@@ -46,7 +46,7 @@ impl DeviceEngine {
         Workspace::fit(&mut state.space, &self.queue, &self.text.config, rows.len())?;
         self.fit_parts(&mut state.parts, rows.len() * plan.parts)?;
         plan.packet.send(&self.queue, &mut state.small)?;
-        let State { space: Some(space), parts: Some(parts), small, watched } = state else {
+        let State { space: Some(space), parts: Some(parts), small, watched, .. } = state else {
             return Err(Error::input("step", "has no memory", "report this as a bug"));
         };
         self.queue.upload(space.x.all(), embeds)?;

@@ -159,7 +159,7 @@ fn stacked(queue: &Queue, matrices: &[&Matrix]) -> Result<(Buffer, usize, usize)
 }
 
 /// Vectors end to end.
-fn vectors(queue: &Queue, parts: &[&Tensor]) -> Result<Buffer> {
+pub(super) fn vectors(queue: &Queue, parts: &[&Tensor]) -> Result<Buffer> {
     let mut values = Vec::new();
     for part in parts {
         values.extend(tensor::values(part)?);

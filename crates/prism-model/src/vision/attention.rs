@@ -13,8 +13,10 @@ use crate::weights::{Init, Scope};
 /// `attn.qkv` and `attn.proj` of a block.
 #[derive(Debug, Clone)]
 pub struct VisionAttention {
-    qkv: Linear,
-    proj: Linear,
+    /// Queries, keys and values, one behind the other.
+    pub qkv: Linear,
+    /// What follows the attention.
+    pub proj: Linear,
     heads: usize,
     head_dim: usize,
 }

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::{Norm, Perceptron, VisionAttention};
+use super::parts::{BlockParts, FeedForward};
+use super::{Activation, Norm, Perceptron, VisionAttention};
 use crate::Result;
 use crate::config::VisionConfig;
 use crate::ops::Rotary;
@@ -24,13 +25,19 @@ impl Block {
     ///
     /// # Errors
     /// As [`Scope::matrix`].
-    pub fn load(config: &VisionConfig, scope: &mut Scope<'_>, names: [&str; 2], activation: fn(&Tensor) -> Result<Tensor>) -> Result<Self> {
+    pub fn load(config: &VisionConfig, scope: &mut Scope<'_>, names: [&str; 2], activation: Activation) -> Result<Self> {
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
         let norm1 = Norm::layer(scope, "norm1", hidden)?;
         let norm2 = Norm::layer(scope, "norm2", hidden)?;
         let attention = VisionAttention::load(config, scope)?;
         let mlp = Perceptron::load(scope, names, [hidden, inner, hidden], activation, Init::Normal(config.initializer_range))?;
         Ok(Self { norm1, norm2, attention, mlp })
+    }
+
+    /// What it is made of; it sees frames whole.
+    pub fn parts(&self) -> BlockParts<'_> {
+        let feed_forward = FeedForward::Perceptron(&self.mlp);
+        BlockParts { norm1: &self.norm1, attention: &self.attention, norm2: &self.norm2, feed_forward, is_whole: true }
     }
 
     /// `x [patches, hidden]`; attention stays inside each pair of `bounds`.

@@ -1,7 +1,7 @@
 //! Two linear layers with an activation between: a block's feed-forward in some families, and in all of
 //! them the merger that makes one visual token of neighbouring patches.
 
-use super::Norm;
+use super::{Activation, Norm};
 use crate::Result;
 use crate::linear::Linear;
 use crate::tensor::Tensor;
@@ -10,9 +10,12 @@ use crate::weights::{Init, Scope};
 /// Linear, activation, Linear.
 #[derive(Debug, Clone)]
 pub struct Perceptron {
-    first: Linear,
-    second: Linear,
-    activation: fn(&Tensor) -> Result<Tensor>,
+    /// The first layer.
+    pub first: Linear,
+    /// The second.
+    pub second: Linear,
+    /// What stands between them.
+    pub activation: Activation,
 }
 
 impl Perceptron {
@@ -24,7 +27,7 @@ impl Perceptron {
         scope: &mut Scope<'_>,
         names: [&str; 2],
         [input, inner, output]: [usize; 3],
-        activation: fn(&Tensor) -> Result<Tensor>,
+        activation: Activation,
         init: Init,
     ) -> Result<Self> {
         let first = Linear::load(scope, names[0], [inner, input], true, init)?;
@@ -36,18 +39,21 @@ impl Perceptron {
     /// # Errors
     /// The shapes do not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.second.forward(&(self.activation)(&self.first.forward(x)?)?)
+        self.second.forward(&self.activation.of(&self.first.forward(x)?)?)
     }
 }
 
 /// Patches of a token, adjacent rows, to one row of the language model's width.
 #[derive(Debug, Clone)]
 pub struct Merger {
-    norm: Norm,
+    /// The norm.
+    pub norm: Norm,
     /// Whether the norm is of the joined patches, not of each.
-    joins_first: bool,
-    joined: usize,
-    mlp: Perceptron,
+    pub joins_first: bool,
+    /// Numbers of the joined patches.
+    pub joined: usize,
+    /// What follows.
+    pub mlp: Perceptron,
 }
 
 impl Merger {

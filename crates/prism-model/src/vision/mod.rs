@@ -10,8 +10,9 @@ mod attention;
 mod block;
 mod features;
 mod merger;
-mod norm;
+pub mod norm;
 pub mod order;
+pub mod parts;
 mod patches;
 
 pub use attention::VisionAttention;
@@ -19,9 +20,10 @@ pub use block::Block;
 pub use features::ImageFeatures;
 pub use merger::{Merger, Perceptron};
 pub use norm::Norm;
+pub use parts::{Activation, Arrangement, Parts};
 pub use patches::Patches;
 
-use crate::preprocess::PixelValues;
+use crate::preprocess::{Grid, PixelValues};
 use crate::{Model, Result, clock};
 
 /// A vision tower.
@@ -31,6 +33,15 @@ pub trait Tower: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// The pixels do not fit the tower, or the tensor library refuses.
     fn forward(&self, images: &[PixelValues]) -> Result<ImageFeatures>;
+
+    /// What it is made of, for an engine that computes it elsewhere.
+    fn parts(&self) -> Parts<'_>;
+
+    /// Where the patches of images of these grids go.
+    ///
+    /// # Errors
+    /// A grid is empty or not a whole number of merged tokens.
+    fn arrange(&self, grids: &[Grid]) -> Result<Arrangement>;
 }
 
 impl Model {

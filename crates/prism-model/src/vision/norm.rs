@@ -5,7 +5,7 @@ use crate::weights::{Init, Scope};
 use crate::{Result, ops};
 
 /// Added to the mean square, or to the variance.
-const EPS: f64 = 1e-6;
+pub const EPS: f64 = 1e-6;
 
 /// A norm of rows.
 #[derive(Debug, Clone)]

@@ -11,9 +11,12 @@ use crate::{Error, Result};
 /// its kernel is a matrix on each patch.
 #[derive(Debug, Clone)]
 pub struct Patches {
-    weight: Tensor,
-    bias: Option<Tensor>,
-    length: usize,
+    /// `[hidden, length]`.
+    pub weight: Tensor,
+    /// `[hidden]`.
+    pub bias: Option<Tensor>,
+    /// Numbers of a patch.
+    pub length: usize,
 }
 
 impl Patches {

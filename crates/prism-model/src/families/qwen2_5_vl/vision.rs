@@ -11,7 +11,8 @@ use crate::linear::Linear;
 use crate::ops::{self, Rotary};
 use crate::preprocess::{Grid, PixelValues};
 use crate::tensor::Tensor;
-use crate::vision::{ImageFeatures, Merger, Norm, Patches, Perceptron, Tower, VisionAttention};
+use crate::vision::parts::{BlockParts, FeedForward};
+use crate::vision::{Activation, Arrangement, ImageFeatures, Merger, Norm, Parts, Patches, Perceptron, Tower, VisionAttention};
 use crate::weights::{Init, Loader, Scope};
 
 /// Loads the tower under `model.visual`.
@@ -37,7 +38,7 @@ fn merger(config: &VisionConfig, scope: &mut Scope<'_>) -> Result<Merger> {
     let joined = config.hidden_size * config.spatial_merge_size.pow(2);
     let norm = Norm::rms(scope, "ln_q", config.hidden_size)?;
     let widths = [joined, joined, config.out_hidden_size];
-    let mlp = Perceptron::load(scope, ["mlp.0", "mlp.2"], widths, ops::gelu, Init::Normal(config.initializer_range))?;
+    let mlp = Perceptron::load(scope, ["mlp.0", "mlp.2"], widths, Activation::Gelu, Init::Normal(config.initializer_range))?;
     Ok(Merger::new(norm, false, joined, mlp))
 }
 
@@ -58,6 +59,24 @@ impl Tower for WindowedTower {
         }
         let tokens = self.merger.forward(&x)?.index_select(&index(&layout.token_order)?, 0)?;
         Ok(ImageFeatures::new(tokens, Vec::new()))
+    }
+
+    fn parts(&self) -> Parts<'_> {
+        let whole = self.config.own.list(WHOLE);
+        let blocks = self.blocks.iter().enumerate().map(|(i, block)| block.parts(whole.contains(&i))).collect();
+        Parts { patches: &self.patches, blocks, levels: Vec::new(), merger: &self.merger }
+    }
+
+    fn arrange(&self, grids: &[Grid]) -> Result<Arrangement> {
+        let Layout { patch_order, token_order, window_bounds, frame_bounds, rotary } = Layout::new(&self.config, grids)?;
+        Ok(Arrangement {
+            patch_order: Some(patch_order),
+            token_order: Some(token_order),
+            windows: window_bounds,
+            frames: frame_bounds,
+            rotary,
+            positions: None,
+        })
     }
 }
 
@@ -87,6 +106,11 @@ impl Block {
             up_proj: linear("mlp.up_proj", [inner, hidden])?,
             down_proj: linear("mlp.down_proj", [hidden, inner])?,
         })
+    }
+
+    fn parts(&self, is_whole: bool) -> BlockParts<'_> {
+        let feed_forward = FeedForward::Gated { gate: &self.gate_proj, up: &self.up_proj, down: &self.down_proj };
+        BlockParts { norm1: &self.norm1, attention: &self.attention, norm2: &self.norm2, feed_forward, is_whole }
     }
 
     /// x: `[patches, hidden]`; attention stays inside each pair of `bounds`.
