@@ -18,6 +18,8 @@ use crate::responses::{counterfactual, donors, dose, steps, visibility};
 use crate::settings::Compat;
 use crate::{AuditSettings, Result, accuracy, alignment, faithfulness, pairs, probe, summary, verdict};
 
+/// The limit of a word where the model did not open its block by itself.
+const FORCED: &str = "the block was opened by force, so whether the model opens it by itself was not seen";
 /// The clause that stands in the rule's place where there was nothing to judge.
 const NOTHING_RAN: &str = "no example could be run";
 
@@ -66,7 +68,9 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
     findings.readings = readings::readings(&examples, &answers, &Scoring::read(run)?);
     let clusters = Clusters::of(&examples);
     findings.faithfulness = faithfulness::faithfulness(&branches, &clusters, settings);
-    findings.warnings.extend(faithfulness::warnings(&branches, &findings.faithfulness));
+    // A model without a block that answers questions alone has none that could have opened.
+    let has_no_block = manifest.settings.get("protocol").is_some_and(serde_json::Value::is_null) && branches.len() < 2;
+    findings.warnings.extend(faithfulness::warnings(&branches, &findings.faithfulness, !has_no_block));
     answers_to(&mut findings, &branches, &examples, &clusters, settings);
     of_latents(&mut findings, &folder, &examples, &answers, &clusters, settings)?;
     findings.pairs = accuracy::pair_findings(&examples, &branches);
@@ -80,10 +84,19 @@ pub fn audit_run(run: &Path, settings: &AuditSettings) -> Result<Findings> {
     if let Some(budget) = manifest.step_budget() {
         (concluded.steps_context, concluded.steps_target) = (budget.by_stage.context, budget.by_stage.target);
         concluded.inside_lengths = budget.inside();
-        let exploratory = budget.exploratory.then(|| "exploratory: this K was not declared before the runs".to_string());
+        let exploratory = budget.exploratory.then(|| "exploratory: one of several K of a sweep, and not the declared one".to_string());
         let limits: Vec<String> = [concluded.qualifier.take(), budget.outside(), exploratory].into_iter().flatten().collect();
         concluded.qualifier = (!limits.is_empty()).then(|| limits.join("; "));
         findings.warnings.extend(budget.warnings().into_iter().map(|text| WarningFinding { about: "step budget".into(), text }));
+    }
+    if manifest.settings.get(records::FORCE_OPEN).and_then(serde_json::Value::as_bool) == Some(true) {
+        let limits: Vec<String> = concluded.qualifier.take().into_iter().chain([FORCED.to_string()]).collect();
+        concluded.qualifier = Some(limits.join("; "));
+    }
+    if let Some(set) = manifest.settings.get(records::PROTOCOL_SET).and_then(serde_json::Value::as_array) {
+        let set: Vec<&str> = set.iter().filter_map(serde_json::Value::as_str).collect();
+        let text = format!("the protocol was run with {} in place of its own (--set)", set.join(", "));
+        findings.warnings.push(WarningFinding { about: "protocol".into(), text });
     }
     (findings.verdict, findings.categories, findings.conclusion) = (judged.verdicts, judged.categories, vec![concluded]);
     if settings.compat == Compat::Paper {

@@ -159,12 +159,13 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 }
 
 /// What a reader must know before reading the deltas.
-pub fn warnings(branches: &[Branch<'_>], findings: &[FaithfulnessFinding]) -> Vec<WarningFinding> {
+pub fn warnings(branches: &[Branch<'_>], findings: &[FaithfulnessFinding], has_block: bool) -> Vec<WarningFinding> {
     let mut texts = Vec::new();
     let clean = branches.iter().find(|b| b.is_clean());
     let overall = |of: Intervention| findings.iter().find(|f| f.intervention == of && f.category == ALL);
     if let Some(finding) = clean.and_then(|b| overall(b.intervention)) {
         match finding.opened {
+            _ if !has_block => {}
             Some(0.0) => texts.push(format!(
                 "NO LATENTS RAN: the latent block opened in none of {} examples, so no intervention was tested; deltas are absent",
                 finding.examples

@@ -15,6 +15,11 @@
 //! `digests.json` says what all of them held when the model run ended ([`digests`]), `scoring.json` by which rules
 //! answers were read, where not as they were recorded ([`scoring`]).
 
+/// Key of a manifest's settings: whether the block was opened by force.
+pub const FORCE_OPEN: &str = "force_open";
+/// Key of a manifest's settings: what was set in place of the protocol's own, `key = value` each.
+pub const PROTOCOL_SET: &str = "protocol_set";
+
 pub mod digests;
 pub mod narrow;
 pub mod scoring;

@@ -18,7 +18,9 @@ pub struct Evidence<'a> {
     pub missing: Vec<Intervention>,
     /// Decisive interventions by category.
     pub categories: &'a [CategoryFinding],
-    /// Lower bound of the clean accuracy, and the floor of a guess that knows the question type.
+    /// Clean accuracy.
+    pub accuracy: Option<f64>,
+    /// Its lower bound, and the floor of a guess that knows the question type.
     pub accuracy_low: Option<f64>,
     /// See there.
     pub floor: Option<f64>,
@@ -57,6 +59,14 @@ pub fn unchanged_needs(margin: f64, alpha: f64) -> Option<usize> {
     needed_for_unchanged(ASSUMED, margin, alpha, POWER)
 }
 
+/// Whether an accuracy is not above a guess by question type by twice the margin; one that is not known is not.
+pub fn guesses(accuracy: Option<f64>, floor: Option<f64>, settings: &AuditSettings) -> bool {
+    match (accuracy, floor) {
+        (Some(accuracy), Some(floor)) => accuracy <= floor + 2.0 * settings.equivalence_margin,
+        _ => true,
+    }
+}
+
 /// The answer to the first question.
 pub fn answer(evidence: &Evidence<'_>, settings: &AuditSettings) -> Answer {
     let decisive = &evidence.decisive;
@@ -93,10 +103,7 @@ pub fn answer(evidence: &Evidence<'_>, settings: &AuditSettings) -> Answer {
     if !weak.is_empty() {
         return found(Content::Undecided, "a decisive intervention put in hardly anything else than what was there", weak);
     }
-    let guesses = match (evidence.accuracy_low, evidence.floor) {
-        (Some(low), Some(floor)) => low <= floor + 2.0 * settings.equivalence_margin,
-        _ => true,
-    };
+    let guesses = guesses(evidence.accuracy_low, evidence.floor, settings);
     let unchanged = decisive.iter().all(|v| is_unchanged(v));
     let equivalent = decisive.iter().all(|v| v.accuracy_equivalent && v.choice_equivalent);
     if guesses && (unchanged || equivalent) {
@@ -133,6 +140,12 @@ pub fn answer(evidence: &Evidence<'_>, settings: &AuditSettings) -> Answer {
         };
     }
     let open = with(&|v| !is_unchanged(v));
+    // Not the bound, which more examples raise: the accuracy itself.
+    if self::guesses(evidence.accuracy, evidence.floor, settings) {
+        let rule = "neither a loss, nor its absence, is shown, and the clean accuracy is not above a guess by question type by twice the \
+                    margin: more examples alone would not decide it";
+        return found(Content::Undecided, rule, open);
+    }
     let needed = decisive.iter().filter(|v| !is_unchanged(v)).filter_map(|v| needed(v)).max();
     Answer { needed, ..found(Content::Undecided, "neither a loss, nor its absence, is shown under every decisive intervention", open) }
 }

@@ -1,6 +1,6 @@
 //! The word of one intervention, from its numbers alone.
 
-use prism_run::{Action, Class, Effect};
+use prism_run::{Action, Class, Effect, View};
 
 use crate::findings::VerdictFinding;
 
@@ -63,7 +63,10 @@ pub fn word(v: &VerdictFinding) -> Effect {
 pub fn figures(v: &VerdictFinding) -> String {
     let (Some(delta), Some(low), Some(high), Some(holm)) = (v.delta, v.delta_low, v.delta_high, v.holm_p) else {
         return match v.verdict {
-            Effect::NotDefined => format!("nothing to compare with: run `{}` with it", v.intervention.baseline()),
+            Effect::NotDefined if v.intervention.view == View::Open => {
+                "it could be done in no example whose block opened: records/examples.parquet says why (`message`)".into()
+            }
+            Effect::NotDefined => format!("nothing to compare with, or it could be done in no example: run `{}` with it", v.intervention.baseline()),
             _ => "the latent block opened in no example that ran both ways".into(),
         };
     };

@@ -21,7 +21,7 @@ pub struct Answer {
 /// left out. `markers`, an opened block with nothing in it, decides only where no `remove` was run, for a model that can leave
 /// the block out may still trip over an empty one. Where `remove` loses answers because they cannot be parsed, and too few are
 /// left to tell the choice, the choice is read from `format`, which puts the clean run's words around the answer.
-pub fn answer(declared: &[&VerdictFinding]) -> Answer {
+pub fn answer(declared: &[&VerdictFinding], guesses: bool) -> Answer {
     let presence = declared;
     let removed: Vec<&VerdictFinding> =
         presence.iter().copied().filter(|v| v.intervention.action == Action::Remove && v.holm_p.is_some()).collect();
@@ -52,12 +52,17 @@ pub fn answer(declared: &[&VerdictFinding]) -> Answer {
             None => found(Need::Undecided, "without the block answers cannot be parsed, so the choice is not known: run `format`", ran),
         };
     }
+    let same = |v: &VerdictFinding| matches!(v.verdict, Effect::Unchanged | Effect::Equivalent);
     let form = with(&|v| v.verdict == Effect::BreaksForm);
+    let lost_nothing = presence.iter().filter(|v| v.holm_p.is_some()).all(|v| same(v));
+    if guesses && (!form.is_empty() || lost_nothing) {
+        let rule = "the clean accuracy is not above a guess by question type by twice the margin: a model that guesses has nothing to lose";
+        return found(Need::Undecided, rule, Vec::new());
+    }
     if !form.is_empty() {
         return found(Need::OnlyForm, "without the block answers cannot be parsed, and the choice is equivalent", form);
     }
-    let same = |v: &VerdictFinding| matches!(v.verdict, Effect::Unchanged | Effect::Equivalent);
-    if presence.iter().filter(|v| v.holm_p.is_some()).all(|v| same(v)) {
+    if lost_nothing {
         return found(Need::Indifferent, "without the block accuracy and choice are equivalent within the margin", ran);
     }
     let open = with(&|v| v.holm_p.is_some() && !same(v));

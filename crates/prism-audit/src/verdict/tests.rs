@@ -40,6 +40,8 @@ struct Run {
     /// Strength squared of every intervention; `None` is nothing to exchange.
     strength: Option<f64>,
     opens: fn(usize) -> bool,
+    /// An intervention that could be done in some rows alone.
+    only: Option<(Intervention, fn(usize) -> bool)>,
 }
 
 impl Run {
@@ -52,7 +54,7 @@ impl Run {
     fn answering(clean: Vec<Letter>) -> Self {
         let names = [SWAP, SWAP_KV, "draw", "mean", "remove", "sham"];
         let under = names.map(|name| (of(name), clean.clone())).to_vec();
-        Self { clean, under, category: |_| "all", together: 1, strength: Some(2.0), opens: |_| true }
+        Self { clean, under, category: |_| "all", together: 1, strength: Some(2.0), opens: |_| true, only: None }
     }
 
     /// The answers under `name`, each by row.
@@ -94,6 +96,7 @@ impl Run {
         let all = std::iter::once((Intervention::CLEAN, &self.clean)).chain(self.under.iter().map(|(i, letters)| (*i, letters)));
         let answers: Vec<AnswerRow> = all
             .flat_map(|(i, letters)| letters.iter().enumerate().map(move |(row, letter)| (row, i, *letter)))
+            .filter(|(row, i, _)| self.only.is_none_or(|(only, can)| only != *i || can(*row)))
             .map(|(row, i, l)| answer(row, i, l))
             .collect();
         let branches = branches(Path::new("answers.parquet"), &examples, &answers).unwrap();
@@ -128,6 +131,17 @@ fn exchanges_that_change_nothing_are_not_used_given_enough_examples() {
     assert!(few.word == Verdict::Undecided && few.needed.is_some_and(|needed| needed > 58), "{few:?}");
     let together = Run { together: 6, ..Run::silent(240) };
     assert_eq!(together.word(), Verdict::Undecided, "forty images are forty examples");
+}
+
+#[test]
+fn what_could_be_done_in_no_opened_example_is_not_defined() {
+    // The block opens in the even examples; `remove` ran in the odd ones alone.
+    let half = Run { opens: |row| row % 2 == 0, ..Run::silent(40) };
+    let mut run = half.clone();
+    run.only = Some((of("remove"), |row| row % 2 == 1));
+    assert_eq!((half.effect("remove") == Effect::NotDefined, run.effect("remove")), (false, Effect::NotDefined));
+    let reason = run.judged().verdicts.into_iter().find(|v| v.intervention == of("remove")).unwrap().reason.unwrap();
+    assert!(reason.contains("could be done in no example whose block opened"), "{reason}");
 }
 
 #[test]
@@ -203,6 +217,14 @@ fn what_was_not_put_in_or_not_run_decides_nothing() {
 fn a_model_that_guesses_depends_on_nothing() {
     let guesses = Run::answering((0..400).map(|row| Some(LETTERS[(row / 4) % 4])).collect()).judged().conclusion;
     assert!(guesses.word == Verdict::Undecided && guesses.rule.contains("guesses"), "{}", guesses.rule);
+    // It has nothing to lose either: its block is not called needless.
+    assert!(guesses.presence == Need::Undecided && guesses.presence_rule.contains("nothing to lose"), "{}", guesses.presence_rule);
+    assert!(guesses.sentence.contains("whether the model needs its block is not decided"), "{}", guesses.sentence);
+    let mute = Run::answering(vec![None; 600]).judged().conclusion;
+    assert_eq!((mute.word, mute.presence, mute.needed), (Verdict::Undecided, Need::Undecided, None));
+    // More examples would not help a model that guesses: none are named, however few there are.
+    let few = Run::answering((0..12).map(wrong).collect()).judged().conclusion;
+    assert!(few.word == Verdict::Undecided && few.needed.is_none() && few.rule.contains("would not decide"), "{few:?}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod norms;
 mod product;
 mod ptx;
 mod random;
+mod watched;
 
 /// Runs a test's body for weights in bf16 and in f32.
 macro_rules! for_both_kinds {

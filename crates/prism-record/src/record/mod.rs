@@ -319,9 +319,14 @@ fn checked(setup: &Setup<'_>, examples: &[Example]) -> Result<Vec<Intervention>>
         {
             return Err(Error::input(
                 format!("intervention `{branch}`"),
-                "names a row that the benchmark does not have",
-                "name a row of the benchmark",
+                "names a row that is not among the examples of this run",
+                "name a row of the benchmark that --limit and --subset leave in",
             ));
+        }
+        let layers = setup.model.config().text.num_hidden_layers;
+        if let Some(layer) = branch.scope.layer.filter(|layer| *layer >= layers) {
+            let cause = format!("names layer {layer} of {layers}, which are counted from 0");
+            return Err(Error::input(format!("intervention `{branch}`"), cause, "name a layer of the model"));
         }
         if !branches.contains(branch) {
             branches.push(*branch);

@@ -96,7 +96,8 @@ pub fn table(study: &Study, part: &Part) -> Table {
 
 /// The rest of the row of an intervention that has a word.
 fn judged(study: &Study, audit: &Audit, v: &VerdictFinding, row: Row) -> Row {
-    let silent = (audit.is_silent() || v.examples == 0).then_some("no latents ran");
+    let undone = (v.examples == 0).then_some("it could be done in no example whose block opened");
+    let silent = audit.is_silent().then_some("no latents ran").or(undone);
     let change = audit.change(v.intervention);
     // The examples that a link leads to are all of the run, told apart by the clean run in full view.
     let all = audit.effect(v.intervention).filter(|_| v.intervention.view == View::Open);
@@ -189,7 +190,7 @@ fn caption(study: &Study, part: &Part) -> Prose {
     );
     let trust = trust::table(study, part);
     caption = match trust::first_with(&trust, "margin").filter(|_| part.margin().is_some()) {
-        Some(key) => caption.and(" The shaded band is the {margin} of ±").number(&trust, "margin", key).and(" points, fixed beforehand."),
+        Some(key) => caption.and(" The shaded band is the {margin} of ±").number(&trust, "margin", key).and(" points."),
         None => caption.and(" No common margin was declared."),
     };
     let silent: Vec<String> = part.audits.iter().filter(|a| a.is_silent()).map(|a| part.run_name(study, a)).collect();

@@ -152,7 +152,7 @@ fn facts(part: &Part, table: &Table) -> Vec<Prose> {
         all.push(
             Prose::said("The {margin} is ")
                 .number(table, "margin", key)
-                .and(" points, fixed before the run: for losses, for equivalence, and for the share of answers that change."),
+                .and(" points, to be fixed before the run: for losses, for equivalence, and for the share of answers that change."),
         );
     }
     all.push(Prose::said(

@@ -89,7 +89,7 @@ const MEASURES: [(&str, &str); 20] = [
     ("(a), (b), gap G", "probe at the state that writes the answer, at the last latent, and their difference"),
     ("floor", "what knowing nothing of the image gets, a *guess*: the most common letter of each question type"),
     ("points", "difference of two percentages"),
-    ("margin", "the largest change that would still be called none, fixed before the run"),
+    ("margin", "the largest change that would still be called none; to be fixed before the run"),
     ("McNemar, Holm", "the exact test of gained against lost answers, and its adjustment over the run\u{2019}s tests of the same family"),
     (
         "decisive",

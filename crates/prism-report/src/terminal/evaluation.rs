@@ -36,6 +36,9 @@ pub fn table(findings: &Findings) -> Table {
     let accuracy = Column::percent("accuracy", "accuracy, %").because("no example ran");
     let interval = accuracy.interval("accuracy_interval", "95 %").because("no example ran");
     let ended = |name: &'static str| Column::count(name, name).group("how the examples ended").priority(2);
+    // How a model without a block ended is told by this column alone.
+    let unopened = findings.faithfulness.iter().any(|f| f.intervention.is_clean() && f.no_latents > 0);
+    let no_latents = ended("no_latents").priority(if unopened { 1 } else { 2 });
     let columns = vec![
         Column::words("category", "questions").priority(KEY),
         Column::count("examples", "n"),
@@ -44,7 +47,7 @@ pub fn table(findings: &Findings) -> Table {
         interval,
         ended("scored"),
         ended("no_answer"),
-        ended("no_latents"),
+        no_latents,
         ended("error"),
     ];
     let mut table = Table::new("evaluation", columns);

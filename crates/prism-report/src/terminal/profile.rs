@@ -139,7 +139,7 @@ pub fn plot(groups: &[(String, Vec<Bar>)], margin: Option<f64>, screen: &mut Scr
     }
     if let Some(margin) = margin {
         let posts = crate::number::plain_points(margin);
-        screen.wrapped(&format!("dots: the equivalence margin of {posts} points either way, fixed beforehand"), look);
+        screen.wrapped(&format!("dots: the equivalence margin of {posts} points either way"), look);
     }
 }
 

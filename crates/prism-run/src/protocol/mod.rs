@@ -112,6 +112,9 @@ pub struct Protocol {
     /// Whether it passes through the checkpoint's latent head, if there is one.
     #[serde(default)]
     pub head: bool,
+    /// Whether a checkpoint without that head is not the method's.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub needs_head: bool,
     /// When a block is left.
     pub exit: ExitKind,
     /// Distance of the exit `latent`.

@@ -8,8 +8,8 @@ use prism_model::generation::Generation;
 use prism_model::tokenizer::Tokenizer;
 use prism_record::decode::{Strategy, found};
 use prism_run::manifest::Manifest;
-use prism_run::protocol::{ExitChoice, ExitKind, Published};
-use prism_run::{Example, Protocol, StageSteps, StepBudget, Steps, shown};
+use prism_run::protocol::{ExitChoice, ExitKind, Published, Trigger};
+use prism_run::{Example, Protocol, StageSteps, StepBudget, Steps, records, shown};
 
 use crate::Context;
 use crate::cli::{DecodingArguments, GenerationSource};
@@ -23,6 +23,10 @@ const STEPS: usize = 8;
 pub struct Decoding {
     /// The named protocol; absent: the checkpoint's own.
     pub named: Option<Protocol>,
+    /// What named it, for people: `as --protocol says`.
+    pub named_by: String,
+    /// Keys of the protocol that were set otherwise, e.g. `repetition = 3`.
+    pub changed: Vec<String>,
     /// What is asked of the exit over the protocol's.
     pub exit: ExitChoice,
     /// Most new tokens, latent steps included.
@@ -47,7 +51,14 @@ impl Decoding {
         let DecodingArguments { protocol, exit, exit_criterion, exit_threshold, cap, set, force_open, generation, repetition_penalty } =
             arguments;
         let exit = ExitChoice { kind: *exit, criterion: *exit_criterion, threshold: *exit_threshold, cap: *cap };
+        let changed: Vec<String> = set.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        let named_by = match protocol.as_deref() {
+            Some(file) if file.ends_with(".toml") => format!("as --protocol {file} says"),
+            _ => "as --protocol says".to_string(),
+        };
         Ok(Self {
+            named_by,
+            changed,
             named: protocol.as_deref().map(|named| Protocol::load_with(named, set)).transpose()?,
             exit,
             max_new_tokens,
@@ -81,7 +92,8 @@ impl Decoding {
     fn found(&self, checkpoint: &Path) -> anyhow::Result<Option<(Protocol, String)>> {
         let config = Config::open(checkpoint)?;
         let (protocol, by) = match &self.named {
-            Some(named) => (named.clone(), "as --protocol says".to_string()),
+            Some(named) if self.changed.is_empty() => (named.clone(), self.named_by.clone()),
+            Some(named) => (named.clone(), format!("{}, with {} by --set", self.named_by, self.changed.join(", "))),
             None => match found(&config, &Tokenizer::from_dir(checkpoint)?)? {
                 Some(found) => (found.protocol, format!("found by {}", found.by)),
                 None => return Ok(None),
@@ -120,7 +132,10 @@ impl Decoding {
         }
         manifest.settings.insert(GENERATION.into(), noted);
         if self.force_open {
-            manifest.settings.insert("force_open".into(), true.into());
+            manifest.settings.insert(records::FORCE_OPEN.into(), true.into());
+        }
+        if !self.changed.is_empty() {
+            manifest.settings.insert(records::PROTOCOL_SET.into(), serde_json::json!(self.changed));
         }
         Ok(())
     }
@@ -140,6 +155,10 @@ impl Decoding {
     /// When K or the exit does not go with the protocol or the checkpoint, or `config.json` is damaged.
     pub fn strategy(&self, checkpoint: &Path, protocol: Option<&Protocol>, asked: Option<Steps>) -> anyhow::Result<Chosen> {
         let Some(protocol) = protocol else { return self.without_block(asked) };
+        if self.force_open && protocol.trigger == Trigger::AfterPrompt {
+            let cause = format!("--force-open: protocol {} opens its block after the prompt, without a token; leave it out", protocol.id);
+            anyhow::bail!(Refused(cause));
+        }
         let trained = Config::open(checkpoint)?.latent_lengths()?;
         let (steps, budget) = Steps::resolve(asked, protocol, trained.as_ref())?;
         let exit = protocol.exit(&self.exit)?;

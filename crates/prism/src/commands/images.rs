@@ -41,7 +41,7 @@ impl ImageSettings {
 
     /// The processor that was asked for. Under a latent protocol Prism stands in for a published runner, and these are
     /// older than the release of transformers that takes the fast processor whatever a folder names.
-    fn choice(&self, protocol: Option<&Protocol>) -> ImageProcessor {
+    pub fn choice(&self, protocol: Option<&Protocol>) -> ImageProcessor {
         self.processor.unwrap_or(if protocol.is_some() { ImageProcessor::Named } else { ImageProcessor::AsSaved })
     }
 

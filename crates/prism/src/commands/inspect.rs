@@ -13,6 +13,7 @@ use prism_run::{TrainedLengths, as_text, lengths, shown};
 use serde_json::{Value, json};
 
 use super::answers::Chosen as Answers;
+use super::images::ImageSettings;
 use super::opened::locate_as;
 use crate::Context;
 use crate::cli::InspectArguments;
@@ -182,6 +183,7 @@ fn as_json(found: &Inspection) -> Value {
             "saved": p.config.saved.class,
             "as-saved": ImageProcessor::AsSaved.of(&p.config.saved),
             "named": ImageProcessor::Named.of(&p.config.saved),
+            "runs": ImageSettings::default().choice(found.protocol.as_ref().ok().and_then(Option::as_ref)).of(&p.config.saved),
         })),
         "pixels": found.preprocessor.as_ref().map(|p| [p.config.min_pixels, p.config.max_pixels]),
         "memory": memory(found),
@@ -228,7 +230,9 @@ fn describe(found: &Inspection) -> String {
         let token = (pixels.patch_size * pixels.merge_size).pow(2).max(1);
         let (least, most) = (pixels.min_pixels / token, pixels.max_pixels / token);
         lines.push(format!("images      {} to {} pixels, about {least} to {most} tokens", pixels.min_pixels, pixels.max_pixels));
-        lines.push(format!("            {}", shown(&ImageProcessor::AsSaved.in_words(&pixels.saved))));
+        // The one that a run of this checkpoint takes where nothing is asked for.
+        let protocol = found.protocol.as_ref().ok().and_then(Option::as_ref);
+        lines.push(format!("            {}", shown(&ImageSettings::default().in_words(preprocessor, protocol))));
     }
     lines.push(format!("protocol    {}", shown(&protocol(found, config))));
     lines.extend(answers(found).map(|rules| format!("answers     read by {rules}, where nothing else is asked for")));

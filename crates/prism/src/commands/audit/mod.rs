@@ -24,6 +24,7 @@ use prism_record::record::{self, Setup, Summary};
 use prism_run::lock::Lock;
 use prism_run::manifest::Manifest;
 use prism_run::records::scoring;
+use prism_run::shown::shown_path;
 use prism_run::{Example, Intervention, Outcome, Protocol, Steps, as_text, door, folder, shown, steps};
 
 use super::answers::Chosen as Answers;
@@ -242,6 +243,10 @@ fn record_and_find(plan: &AuditPlan, context: &Context) -> anyhow::Result<Vec<Au
     let mut arms = Vec::new();
     let asked = plan.arms();
     let several = asked.len() > 1;
+    if several && plan.out.join("run.json").exists() {
+        let cause = format!("{} holds a run of its own: give a sweep over K another --out", shown_path(&plan.out));
+        anyhow::bail!(Refused(cause));
+    }
     for (steps, out) in asked {
         let mut chosen = choose(steps)?;
         // What was not declared before is exploratory: the best of several K is no finding.
