@@ -36,7 +36,12 @@ fn layout(tokens: u32) -> PackLayout {
 
 #[test]
 fn what_is_no_number_in_the_text_model_reaches_every_state() {
-    for part in ["layers.0.self_attn.q_proj.weight", "layers.0.self_attn.k_proj.weight", "layers.0.self_attn.v_proj.weight", "layers.0.mlp.gate_proj.weight"] {
+    for part in [
+        "layers.0.self_attn.q_proj.weight",
+        "layers.0.self_attn.k_proj.weight",
+        "layers.0.self_attn.v_proj.weight",
+        "layers.0.mlp.gate_proj.weight",
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let model = damaged(folder.path(), part);
         let embeds = model.embed(&[7, 8, 9, 10]).unwrap();

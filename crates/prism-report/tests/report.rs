@@ -208,9 +208,7 @@ fn the_page_holds_every_section_and_its_size_is_told() {
     }
     assert!(summary.verdict.starts_with("In all five variants whether the answers depend"), "{}", summary.verdict);
     assert!(summary.verdict.contains("In all five variants the model needs its block."), "{}", summary.verdict);
-    for words in
-        ["−0.94", "−0.996", ">5.0</a> points.", "<noscript>", "P-LVR-3", "--benchmark &#39;synthetic search.jsonl&#39;"]
-    {
+    for words in ["−0.94", "−0.996", ">5.0</a> points.", "<noscript>", "P-LVR-3", "--benchmark &#39;synthetic search.jsonl&#39;"] {
         assert!(page.contains(words), "{words}");
     }
     assert!(summary.left_out.iter().any(|l| l.contains("16 of 40")), "{:?}", summary.left_out);

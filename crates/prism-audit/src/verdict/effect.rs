@@ -66,7 +66,9 @@ pub fn figures(v: &VerdictFinding) -> String {
             Effect::NotDefined if v.intervention.view == View::Open => {
                 "it could be done in no example whose block opened: records/examples.parquet says why (`message`)".into()
             }
-            Effect::NotDefined => format!("nothing to compare with, or it could be done in no example: run `{}` with it", v.intervention.baseline()),
+            Effect::NotDefined => {
+                format!("nothing to compare with, or it could be done in no example: run `{}` with it", v.intervention.baseline())
+            }
             _ => "the latent block opened in no example that ran both ways".into(),
         };
     };

@@ -99,7 +99,8 @@ pub fn judge(branches: &[Branch<'_>], examples: &[ExampleRow], clusters: &Cluste
         (unasked(Content::NoLatents, rule), need_word::Answer { need: Need::NoLatents, rule: rule.into(), on: Vec::new() })
     } else {
         let accuracy = Some(open.iter().filter(|p| right(p.clean)).count() as f64 / open.len() as f64);
-        let evidence = content_word::Evidence { decisive: decisive.clone(), missing, categories: &categories, accuracy, accuracy_low, floor };
+        let evidence =
+            content_word::Evidence { decisive: decisive.clone(), missing, categories: &categories, accuracy, accuracy_low, floor };
         let guesses = content_word::guesses(accuracy_low, floor, settings);
         (content_word::answer(&evidence, settings), need_word::answer(&presence, guesses))
     };

@@ -305,7 +305,13 @@ impl Queue {
     ///
     /// # Errors
     /// An array is too short, or the device fails.
-    pub fn rotary(&self, positions: Span<'_>, [frequencies, axes]: [Span<'_>; 2], [cosines, sines]: [Span<'_>; 2], [tokens, half]: [usize; 2]) -> Result<()> {
+    pub fn rotary(
+        &self,
+        positions: Span<'_>,
+        [frequencies, axes]: [Span<'_>; 2],
+        [cosines, sines]: [Span<'_>; 2],
+        [tokens, half]: [usize; 2],
+    ) -> Result<()> {
         let arguments = kernels::RotaryTable {
             positions: positions.room(tokens * 12)?,
             frequencies: frequencies.room(half * 4)?,
@@ -321,5 +327,6 @@ impl Queue {
 
 /// A size as the kernels have it.
 pub(crate) fn count(size: usize) -> Result<u32> {
-    u32::try_from(size).map_err(|_| Error::input("device", format!("{size} is more than a kernel counts"), "give shorter prompts or smaller images"))
+    u32::try_from(size)
+        .map_err(|_| Error::input("device", format!("{size} is more than a kernel counts"), "give shorter prompts or smaller images"))
 }

@@ -11,8 +11,8 @@ pub mod standin;
 use std::fmt::Debug;
 
 pub use buffer::{Buffer, Span};
-pub use calls::{Operands, Queue, To};
 pub(crate) use calls::count;
+pub use calls::{Operands, Queue, To};
 pub use counts::Counts;
 use prism_model::Result;
 

@@ -271,7 +271,9 @@ mod tests {
             address
         };
         let (x, weight, sum) = (place(&[1.0, 2.0, 3.0, 4.0]), place(&[1.0, 0.0, 0.0, 1.0, 1.0, 1.0]), place(&[10.0; 6]));
-        for (to, expected) in [(Target::Sum(sum), [11.0, 12.0, 13.0, 13.0, 14.0, 17.0]), (Target::Single(sum), [1.0, 2.0, 3.0, 3.0, 4.0, 7.0])] {
+        for (to, expected) in
+            [(Target::Sum(sum), [11.0, 12.0, 13.0, 13.0, 14.0, 17.0]), (Target::Single(sum), [1.0, 2.0, 3.0, 3.0, 4.0, 7.0])]
+        {
             let mut bytes = [0; 24];
             // SAFETY: all are allocated with these sizes.
             unsafe {

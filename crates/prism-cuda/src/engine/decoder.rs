@@ -95,7 +95,8 @@ impl Pass<'_> {
         let config = &text.config;
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
         let (x, normed) = (space.x.all(), space.normed.all());
-        let output = Operands { x: space.attended.all(), weight: layer.output.weight.all(), rows, inner: layer.output.inner, columns: hidden };
+        let output =
+            Operands { x: space.attended.all(), weight: layer.output.weight.all(), rows, inner: layer.output.inner, columns: hidden };
         queue.product(output, To::Sum(x))?;
         if !layer.output.bias().is_none() {
             queue.add_bias(x, layer.output.bias(), [rows, hidden])?;

@@ -69,7 +69,9 @@ impl DeviceEngine {
         let (packet, at, tile_count) = self.packet(&passage, lease.start())?;
         Workspace::fit(&mut state.space, &self.queue, &self.text.config, tokens)?;
         packet.send(&self.queue, &mut state.small)?;
-        let State { space: Some(space), small, .. } = &*state else { return Err(Error::input("prompt", "has no memory", "report this as a bug")) };
+        let State { space: Some(space), small, .. } = &*state else {
+            return Err(Error::input("prompt", "has no memory", "report this as a bug"));
+        };
         let pass = Pass { queue: &self.queue, text: &self.text, space, rows: tokens };
         self.embed_passage(&passage, features, small, &at, space)?;
         pass.rotary(sent(small, at.positions)?)?;
@@ -129,7 +131,11 @@ impl DeviceEngine {
             return Err(Error::input("image tokens", cause, "give one token per feature"));
         }
         if passage.latents.iter().any(|(at, from)| *at >= tokens || *from >= features.rows) {
-            return Err(Error::input("latents", "stand outside the sequence, or for no image token", "give tokens and image tokens that exist"));
+            return Err(Error::input(
+                "latents",
+                "stand outside the sequence, or for no image token",
+                "give tokens and image tokens that exist",
+            ));
         }
         if let Some((after, _)) = features.levels.iter().find(|(after, _)| *after >= self.text.layers.len()) {
             let cause = format!("are added after layer {after} of {}", self.text.layers.len());
@@ -186,7 +192,13 @@ impl DeviceEngine {
     }
 
     /// Attention of a prompt.
-    fn attend(&self, pass: Pass<'_>, [keys, values]: [Span<'_>; 2], (tiles, count): (Span<'_>, usize), hidden: [Span<'_>; 3]) -> Result<()> {
+    fn attend(
+        &self,
+        pass: Pass<'_>,
+        [keys, values]: [Span<'_>; 2],
+        (tiles, count): (Span<'_>, usize),
+        hidden: [Span<'_>; 3],
+    ) -> Result<()> {
         let config = &self.text.config;
         let (real, width) = (self.queue.kind().bytes(), config.attention_width());
         let arguments = kernels::Attention {

@@ -175,7 +175,8 @@ mod tests {
         let row = |evicted: &[Range<u32>]| {
             let mut places = Vec::new();
             for i in 0..4 {
-                let place = evicted.iter().fold(i, |place, gone: &Range<u32>| if gone.start <= place { place + gone.len() as u32 } else { place });
+                let place =
+                    evicted.iter().fold(i, |place, gone: &Range<u32>| if gone.start <= place { place + gone.len() as u32 } else { place });
                 places.push(place);
             }
             places

@@ -125,10 +125,13 @@ impl Head {
     /// They have no room, or the device fails.
     pub fn of(queue: &Queue, head: &LatentHead) -> Result<Self> {
         let one = |linear: &Linear| Affine::of(queue, &[linear]);
-        let both = |(scale, shift): &(Tensor, Tensor)| -> Result<[Buffer; 2]> { Ok([vectors(queue, &[scale])?, vectors(queue, &[shift])?]) };
+        let both =
+            |(scale, shift): &(Tensor, Tensor)| -> Result<[Buffer; 2]> { Ok([vectors(queue, &[scale])?, vectors(queue, &[shift])?]) };
         Ok(match head {
             LatentHead::Simple { norm, first, second } => Self::Simple { norm: both(norm)?, first: one(first)?, second: one(second)? },
-            LatentHead::Projector { first, second, norm } => Self::Projector { first: one(first)?, second: one(second)?, norm: both(norm)? },
+            LatentHead::Projector { first, second, norm } => {
+                Self::Projector { first: one(first)?, second: one(second)?, norm: both(norm)? }
+            }
             LatentHead::Glu { gate, up, down } => Self::Glu { gate_up: Affine::of(queue, &[gate, up])?, down: one(down)? },
         })
     }

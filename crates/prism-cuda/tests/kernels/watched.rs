@@ -11,13 +11,15 @@ crate::for_both_kinds! { weights }
 
 fn weights<R: Real>() {
     let mut random = Random(21);
-    for ([heads, kv, width], prompt, generated) in [([1, 1, 2], 1, 1), ([4, 2, 20], 300, 70), ([6, 3, 64], 40, 3), ([2, 2, 128], 257, 64)] {
+    for ([heads, kv, width], prompt, generated) in
+        [([1, 1, 2], 1u32, 1u32), ([4, 2, 20], 300, 70), ([6, 3, 64], 40, 3), ([2, 2, 128], 257, 64)]
+    {
         let pages: Vec<u32> = (0..generated.div_ceil(tiles::PAGE)).map(|page| 5 + prompt + page * (tiles::PAGE + 3)).collect();
         let rows = (pages.last().unwrap() + tiles::PAGE) as usize;
         let (q, k) = (random.numbers(heads * width), random.numbers(rows * kv * width));
-        let work = tiles::decoding(&[Behind { key: 2, tokens: prompt, rows: 0..1 }], &[Generated { pages: pages.clone(), tokens: generated }]);
-        let places: Vec<u32> =
-            (2..2 + prompt).chain((0..generated).map(|t| pages[(t / tiles::PAGE) as usize] + t % tiles::PAGE)).collect();
+        let work =
+            tiles::decoding(&[Behind { key: 2, tokens: prompt, rows: 0..1 }], &[Generated { pages: pages.clone(), tokens: generated }]);
+        let places: Vec<u32> = (2..2 + prompt).chain((0..generated).map(|t| pages[(t / tiles::PAGE) as usize] + t % tiles::PAGE)).collect();
         for hides in [false, true] {
             // The present token is never hidden.
             let unseen = if hides { random.ranges(places.len() - 1) } else { Vec::new() };

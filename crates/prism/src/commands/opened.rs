@@ -95,7 +95,8 @@ impl Opened {
             return Err(prism_run::Error::content(folder, misfit.as_str(), "take both files from the same checkpoint").into());
         }
         if let Some(protocol) = protocol.filter(|protocol| protocol.needs_head && model.head.is_none()) {
-            let cause = format!("protocol {} feeds states through the checkpoint's projector, and the weights have none (`prj.*`)", protocol.id);
+            let cause =
+                format!("protocol {} feeds states through the checkpoint's projector, and the weights have none (`prj.*`)", protocol.id);
             return Err(prism_run::Error::content(folder, cause, "copy or download the whole checkpoint again").into());
         }
         let tokens = ControlTokens::read(folder, &model.config, prompter.tokenizer(), protocol)?;
