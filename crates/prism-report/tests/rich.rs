@@ -149,7 +149,7 @@ fn what_a_reader_asks_has_its_section_with_links_and_commands() {
     assert!(of("shown").contains("href=\"#example-") && of("provenance").contains("prism train --variant lvr --seed 42"));
     let trust = of("trust");
     assert!(trust.contains("Two training seeds a variant.") && trust.contains("id=\"trust:lvr-42\""));
-    assert!(trust.contains("points, fixed before the run"));
+    assert!(trust.contains("points, to be fixed before the run"));
     for link in ["trust", "shown", "provenance"].into_iter().flat_map(|anchor| attributes(of(anchor), "href")) {
         let Some(id) = link.strip_prefix('#') else { continue };
         assert!(page.contains(&format!("id=\"{id}\"")), "{link} leads somewhere");
