@@ -18,8 +18,11 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     environment.set_unknown_method_callback(method);
 }
 
+/// Python's method that fills the fields of a pattern.
+const OF_PATTERNS: &str = "format";
+
 fn method(state: &mut State, value: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {
-    if value.as_str().is_some_and(is_wide) && name == "format"
+    if value.as_str().is_some_and(is_wide) && name == OF_PATTERNS
         || args.iter().any(|arg| i64::try_from(arg.clone()).is_ok_and(|n| n > WIDEST))
     {
         return Err(Error::new(ErrorKind::InvalidOperation, format!("`{name}` is asked for more than {WIDEST} characters")));
