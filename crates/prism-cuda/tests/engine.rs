@@ -251,7 +251,7 @@ fn a_row_alone_is_the_row_among_others_and_twice_is_once() {
             .collect()
     };
     let together: Vec<Arc<dyn Prefilled>> = [&first.1, &first.1, &second.1, &first.1].map(Arc::clone).to_vec();
-    assert_eq!(run(&together, 0..3), run(&[second.1.clone()], 2..3));
-    assert_eq!(run(&together, 0..2), run(&[first.1.clone()], 1..2));
+    assert_eq!(run(&together, 0..3), run(std::slice::from_ref(&second.1), 2..3));
+    assert_eq!(run(&together, 0..2), run(std::slice::from_ref(&first.1), 1..2));
     assert_eq!(run(&together, 0..3), run(&together, 0..3));
 }

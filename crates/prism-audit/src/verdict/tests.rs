@@ -11,6 +11,8 @@ use crate::made;
 use crate::pairs::branches;
 
 type Letter = Option<&'static str>;
+/// Which rows.
+type Rows = fn(usize) -> bool;
 
 const LETTERS: [&str; 4] = ["A", "B", "C", "D"];
 const SWAP: &str = "swap:other-answer";
@@ -41,7 +43,7 @@ struct Run {
     strength: Option<f64>,
     opens: fn(usize) -> bool,
     /// An intervention that could be done in some rows alone.
-    only: Option<(Intervention, fn(usize) -> bool)>,
+    only: Option<(Intervention, Rows)>,
 }
 
 impl Run {

@@ -48,7 +48,7 @@ impl Arena {
     /// There is not so much memory.
     pub fn new(queue: &Queue, layers: usize, width: usize) -> Result<Arc<Self>> {
         let buffer = queue.reals(layers * 2 * FIRST * width)?;
-        let state = State { buffer, capacity: FIRST, free: vec![0..FIRST] };
+        let state = State { buffer, capacity: FIRST, free: std::iter::once(0..FIRST).collect() };
         Ok(Arc::new(Self { queue: queue.clone(), layers, width, state: Mutex::new(state) }))
     }
 
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(arena.take(20).unwrap().start(), 10);
         assert_eq!(arena.take(21).unwrap().start(), 35);
         drop((first, third));
-        assert_eq!(arena.state().free, [0..FIRST]);
+        assert_eq!(arena.state().free, std::iter::once(0..FIRST).collect::<Vec<_>>());
     }
 
     #[test]
